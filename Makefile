@@ -1,0 +1,149 @@
+# `make` lists the targets. Nothing but Go, make and git need be installed: every tool is built from
+# sources that hack/ pins, and everything built lies under bin/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
+# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector.
+IMG       ?= acs-chat-operator:latest
+KUBECTL   ?= kubectl
+DOCKER    ?= docker
+DEMO      ?=
+ARGS      ?=
+TESTFLAGS ?=
+TESTS     ?= ./...
+RACE      ?= $(shell echo '$(hash)include <stdlib.h>' | $$(go env CC) -E -x c - >/dev/null 2>&1 && echo -race)
+hash      := \#
+
+# The control plane of the tests and the demo: ours, unless the caller brings one.
+ifdef KUBEBUILDER_ASSETS
+assets :=
+else
+export KUBEBUILDER_ASSETS := $(CURDIR)/bin/controlplane
+assets := controlplane
+endif
+
+# Cgo is only for the race detector.
+export CGO_ENABLED := 0
+
+tools          := $(CURDIR)/bin/tools
+controller-gen := $(tools)/controller-gen
+crd-ref-docs   := $(tools)/crd-ref-docs
+golangci-lint  := $(tools)/golangci-lint
+
+# What check-generated compares.
+generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+##@ Try it
+
+.PHONY: demo
+demo: $(assets) build emulator ## Start a control plane, the emulator and the operator, and apply the samples (DEMO=once: then stop).
+	@go build -trimpath -o bin/demo ./hack/demo
+	@DEMO='$(DEMO)' bin/demo
+
+.PHONY: run
+run: ## Run the operator against the cluster of the current kubeconfig (ARGS: its flags).
+	go run . $(ARGS)
+
+.PHONY: install
+install: ## Install the CRDs into the cluster of the current kubeconfig.
+	$(KUBECTL) apply -k config/crd
+
+##@ Develop
+
+.PHONY: generate
+generate: $(controller-gen) ## Generate the DeepCopy methods.
+	$(controller-gen) object:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: $(controller-gen) ## Generate the CRDs and the operator's role from the markers.
+	$(controller-gen) crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	$(controller-gen) rbac:roleName=manager-role paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: docs
+docs: $(crd-ref-docs) ## Generate docs/api-reference.md from the comments of the API.
+	@mkdir -p docs
+	$(crd-ref-docs) --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
+		--max-depth=10 --output-path=docs/api-reference.md
+
+.PHONY: fmt
+fmt: $(golangci-lint) ## Format the Go code and sort its imports.
+	$(golangci-lint) fmt ./...
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: $(golangci-lint) ## Run the linters.
+	$(golangci-lint) run ./...
+
+.PHONY: test
+test: $(assets) binaries ## Run all tests, against a real API server, with the race detector where there is a C compiler.
+	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
+	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 6m $(TESTFLAGS) $(TESTS)
+
+.PHONY: check-generated
+check-generated: generate manifests docs ## Fail if a generated file is not what the sources say.
+	@git status --porcelain -- $(generated)
+	@git diff --exit-code HEAD -- $(generated)
+	@[ -z "$$(git status --porcelain -- $(generated))" ]
+
+.PHONY: tidy
+tidy: ## Tidy the go.mod of every module here.
+	go mod tidy
+	cd hack/controlplane && go mod tidy
+	cd hack/tools && go mod tidy
+	cd hack/tools/golangci-lint && go mod tidy
+
+.PHONY: clean
+clean: ## Remove everything built, the control plane included.
+	rm -rf bin
+
+##@ Build
+
+.PHONY: build
+build: ## Build the operator: bin/manager.
+	@go build -trimpath -o bin/manager .
+
+.PHONY: emulator
+emulator: ## Build the emulator of the service: bin/acs-emulator.
+	@go build -trimpath -o bin/acs-emulator ./hack/acs-emulator
+
+.PHONY: binaries
+binaries: build # all of them, as everything that is tested must also link
+	@go build -trimpath -o bin/ ./hack/...
+
+.PHONY: controlplane
+controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl: bin/controlplane.
+	@hack/controlplane/build.sh
+
+.PHONY: docker-build
+docker-build: ## Build the container image IMG.
+	$(DOCKER) build -t $(IMG) .
+
+##@ Tools
+
+.PHONY: tools
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) ## Build the tools that the other targets need.
+
+$(controller-gen): hack/tools/go.mod hack/tools/go.sum
+	@echo 'Building controller-gen.'
+	@cd hack/tools && go build -trimpath -mod=readonly -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(crd-ref-docs): hack/tools/go.mod hack/tools/go.sum
+	@echo 'Building crd-ref-docs.'
+	@cd hack/tools && go build -trimpath -mod=readonly -o $@ github.com/elastic/crd-ref-docs
+
+$(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
+	@echo 'Building golangci-lint. The first time this takes a few minutes.'
+	@cd hack/tools/golangci-lint && go build -trimpath -mod=readonly -o $@ \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
