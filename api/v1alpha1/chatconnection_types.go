@@ -1,0 +1,245 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ChatConnectionSpec says how to reach one ACS resource, and who acts there.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.connectionStringSecretRef) != has(self.entra)",message="exactly one of connectionStringSecretRef and entra must be set"
+type ChatConnectionSpec struct {
+	// connectionStringSecretRef names the Secret, in the namespace of the connection, that holds the
+	// connection string of the ACS resource.
+	// +optional
+	ConnectionStringSecretRef *SecretKeyReference `json:"connectionStringSecretRef,omitempty"`
+
+	// entra uses the operator's own workload identity in place of a connection string. Allowed only
+	// in the namespaces of the operator's flag --entra-namespaces.
+	// +optional
+	Entra *EntraIdentity `json:"entra,omitempty"`
+
+	// serviceUsers are the ACS users that act for this connection: they create its threads and are
+	// members of them.
+	// +optional
+	ServiceUsers *ServiceUsers `json:"serviceUsers,omitempty"`
+
+	// allowedNamespaces says which namespaces' ChatThreads may name this connection.
+	// +optional
+	// +kubebuilder:default={from: "Same"}
+	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
+
+	// quotas are other limits than the documented ones of ACS.
+	// +optional
+	Quotas *Quotas `json:"quotas,omitempty"`
+}
+
+// SecretKeyReference names a key of a Secret in the same namespace.
+type SecretKeyReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+
+	// key in the Secret that holds the connection string.
+	// +optional
+	// +kubebuilder:default=connectionString
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key,omitempty"`
+}
+
+// EntraIdentity reaches an ACS resource by Microsoft Entra workload identity.
+type EntraIdentity struct {
+	// endpoint of the ACS resource, such as https://contoso.communication.azure.com.
+	// +required
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^https://[^\s/?#@]+/?$`
+	Endpoint string `json:"endpoint"`
+
+	// clientID of the managed identity or app registration; the operator's own where it is left out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z-]+$`
+	ClientID string `json:"clientID,omitempty"`
+
+	// tenantID of that identity; the operator's own where it is left out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z.-]+$`
+	TenantID string `json:"tenantID,omitempty"`
+}
+
+// ServiceUsers are the ACS users that act for a connection.
+type ServiceUsers struct {
+	// count is how many service users create threads. The quotas of ACS are per user: more users,
+	// more threads per minute.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=32
+	Count *int32 `json:"count,omitempty"`
+
+	// ids pins the service users: new threads use only these, and none are created. A cluster that
+	// is rebuilt with the same ids finds its threads again.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=256
+	IDs []ServiceUserID `json:"ids,omitempty"`
+
+	// displayName is the name under which the service users stand in the threads they make; none
+	// where it is left out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+}
+
+// ServiceUserID is the raw id of a user of the ACS resource.
+//
+// +kubebuilder:validation:MinLength=7
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:Pattern=`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`
+type ServiceUserID string
+
+// NamespacesFrom says where ChatThreads that name a connection may be.
+//
+// +kubebuilder:validation:Enum=Same;All;Selector
+type NamespacesFrom string
+
+const (
+	// NamespacesFromSame allows only the connection's own namespace.
+	NamespacesFromSame NamespacesFrom = "Same"
+	// NamespacesFromAll allows every namespace.
+	NamespacesFromAll NamespacesFrom = "All"
+	// NamespacesFromSelector allows the namespaces that the selector selects.
+	NamespacesFromSelector NamespacesFrom = "Selector"
+)
+
+// AllowedNamespaces says which namespaces may use a connection.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.from) && self.from == 'Selector') == has(self.selector)",message="selector is required with from Selector and forbidden otherwise"
+type AllowedNamespaces struct {
+	// from says where ChatThreads that name this connection may be.
+	// +optional
+	// +kubebuilder:default=Same
+	From NamespacesFrom `json:"from,omitempty"`
+
+	// selector selects namespaces by their labels, with from Selector. An empty one selects all.
+	// +optional
+	Selector *LabelSelector `json:"selector,omitempty"`
+}
+
+// Quotas are limits on calls that replace the documented ones of ACS.
+type Quotas struct {
+	// createThread limits creations, per service user.
+	// +optional
+	CreateThread *Quota `json:"createThread,omitempty"`
+	// deleteThread limits deletions, per service user.
+	// +optional
+	DeleteThread *Quota `json:"deleteThread,omitempty"`
+	// updateThread limits changes of topic, metadata and retention, per thread.
+	// +optional
+	UpdateThread *Quota `json:"updateThread,omitempty"`
+	// changeMembers limits additions and removals together, per thread.
+	// +optional
+	ChangeMembers *Quota `json:"changeMembers,omitempty"`
+	// readThread limits reads and lists of threads together, per service user.
+	// +optional
+	ReadThread *Quota `json:"readThread,omitempty"`
+	// listMembers limits lists of members, per service user and thread.
+	// +optional
+	ListMembers *Quota `json:"listMembers,omitempty"`
+}
+
+// Quota is a number of calls per sliding window.
+type Quota struct {
+	// per10s is how many calls fit into any 10 seconds.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Per10s int32 `json:"per10s"`
+	// perMinute is how many calls fit into any minute; no such limit where it is left out.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	PerMinute *int32 `json:"perMinute,omitempty"`
+}
+
+// ChatConnectionStatus is what the operator last saw.
+type ChatConnectionStatus struct {
+	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// endpoint of the ACS resource.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Endpoint string `json:"endpoint,omitempty"`
+
+	// serviceUsers are the ids of all service users of this connection.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	ServiceUsers []ServiceUserID `json:"serviceUsers,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation reconcile-requested-at that was
+	// acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// conditions are Ready, and Reconciling or Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ChatConnection says how to reach one Azure Communication Services resource, and who acts there.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=chconn,categories=acs-chat
+// +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.status.endpoint`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Service-Users",type=string,JSONPath=`.status.serviceUsers`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+type ChatConnection struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says how to reach the ACS resource.
+	// +required
+	Spec ChatConnectionSpec `json:"spec"`
+
+	// status is what the operator last saw.
+	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
+	Status ChatConnectionStatus `json:"status,omitempty"`
+}
+
+// ChatConnectionList is a list of ChatConnections.
+//
+// +kubebuilder:object:root=true
+type ChatConnectionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ChatConnection `json:"items"`
+}
+
+// GetConditions returns the conditions.
+func (c *ChatConnection) GetConditions() []metav1.Condition { return c.Status.Conditions }
+
+// SetConditions replaces the conditions.
+func (c *ChatConnection) SetConditions(conditions []metav1.Condition) {
+	c.Status.Conditions = conditions
+}

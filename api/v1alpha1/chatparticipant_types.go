@@ -1,0 +1,91 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ChatParticipantSpec declares one member of a thread.
+//
+// +kubebuilder:validation:XValidation:rule="self.userID == oldSelf.userID",fieldPath=".userID",message="userID is immutable: delete the ChatParticipant and create another"
+type ChatParticipantSpec struct {
+	// threadRef names the ChatThread, in the same namespace.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="threadRef is immutable: delete the ChatParticipant and create another"
+	ThreadRef ThreadReference `json:"threadRef"`
+
+	Member `json:",inline"`
+}
+
+// ThreadReference names a ChatThread in the same namespace.
+type ThreadReference struct {
+	// name of the ChatThread.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+}
+
+// ChatParticipantStatus is what the operator last saw.
+type ChatParticipantStatus struct {
+	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// threadID is the id at ACS of the thread that the conditions speak of.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ThreadID string `json:"threadID,omitempty"`
+
+	// conditions are Ready, and Reconciling or Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ChatParticipant declares one member of a chat thread, apart from the thread.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=chp,categories=acs-chat
+// +kubebuilder:selectablefield:JSONPath=`.spec.threadRef.name`
+// +kubebuilder:printcolumn:name="Thread",type=string,JSONPath=`.spec.threadRef.name`
+// +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.userID`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+type ChatParticipant struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec declares the member.
+	// +required
+	Spec ChatParticipantSpec `json:"spec"`
+
+	// status is what the operator last saw.
+	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
+	Status ChatParticipantStatus `json:"status,omitempty"`
+}
+
+// ChatParticipantList is a list of ChatParticipants.
+//
+// +kubebuilder:object:root=true
+type ChatParticipantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ChatParticipant `json:"items"`
+}
+
+// GetConditions returns the conditions.
+func (p *ChatParticipant) GetConditions() []metav1.Condition { return p.Status.Conditions }
+
+// SetConditions replaces the conditions.
+func (p *ChatParticipant) SetConditions(conditions []metav1.Condition) {
+	p.Status.Conditions = conditions
+}

@@ -1,0 +1,103 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types, after the conventions of kstatus: Ready is always there, the others only while
+// they are true, and never both.
+const (
+	// ConditionReady signals that the object is as declared.
+	ConditionReady = "Ready"
+
+	// ConditionReconciling signals that the operator is at work or will try again by itself.
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled signals that a person must act.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of the Ready condition; Reconciling and Stalled carry the same one.
+const (
+	// ReasonSucceeded signals that everything is as declared.
+	ReasonSucceeded = "Succeeded"
+
+	// ReasonSearching signals that the threads of the service users are being read, so that no
+	// second thread is made where one exists.
+	ReasonSearching = "Searching"
+	// ReasonCreating signals that the thread, or a service user, is being created.
+	ReasonCreating = "Creating"
+	// ReasonUpdating signals that the thread or its members are being changed.
+	ReasonUpdating = "Updating"
+	// ReasonDeleting signals that the thread is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonWaitingForQuota signals that the next call waits until a quota of ACS has room.
+	ReasonWaitingForQuota = "WaitingForQuota"
+	// ReasonThrottled signals that ACS answered 429.
+	ReasonThrottled = "Throttled"
+	// ReasonServiceUnavailable signals that ACS did not answer, or answered with a server error.
+	ReasonServiceUnavailable = "ServiceUnavailable"
+	// ReasonInUse signals that a ChatConnection is being deleted while ChatThreads still use it.
+	ReasonInUse = "InUse"
+
+	// ReasonConnectionNotFound signals that the ChatConnection does not exist.
+	ReasonConnectionNotFound = "ConnectionNotFound"
+	// ReasonConnectionNotReady signals that the ChatConnection cannot be used yet.
+	ReasonConnectionNotReady = "ConnectionNotReady"
+	// ReasonSecretNotFound signals that the Secret, or its key, does not exist.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonThreadNotFound signals that the ChatThread of a ChatParticipant does not exist.
+	ReasonThreadNotFound = "ThreadNotFound"
+	// ReasonThreadNotReady signals that the ChatThread of a ChatParticipant takes no members now.
+	ReasonThreadNotReady = "ThreadNotReady"
+
+	// ReasonParticipantRejected signals that some inline participants are not in the thread.
+	ReasonParticipantRejected = "ParticipantRejected"
+	// ReasonRejected signals that ACS refused the member that a ChatParticipant declares.
+	ReasonRejected = "Rejected"
+	// ReasonDuplicate signals that the same user is declared elsewhere for the same thread.
+	ReasonDuplicate = "Duplicate"
+	// ReasonTooManyParticipants signals that the thread has no room left.
+	ReasonTooManyParticipants = "TooManyParticipants"
+	// ReasonDrifted signals that an observed thread differs; the message is the plan.
+	ReasonDrifted = "Drifted"
+
+	// ReasonInvalidConnectionString signals that the connection string cannot be used.
+	ReasonInvalidConnectionString = "InvalidConnectionString"
+	// ReasonAuthenticationFailed signals that ACS refused the credential.
+	ReasonAuthenticationFailed = "AuthenticationFailed"
+	// ReasonEndpointNotAllowed signals that the operator may not talk to the endpoint.
+	ReasonEndpointNotAllowed = "EndpointNotAllowed"
+	// ReasonNamespaceNotAllowed signals that the namespace may not use the connection or the
+	// operator's own identity.
+	ReasonNamespaceNotAllowed = "NamespaceNotAllowed"
+	// ReasonAccessLost signals that the service user is no member of the thread (any more).
+	ReasonAccessLost = "AccessLost"
+	// ReasonOwnedByAnother signals that the thread belongs to another resource or cluster.
+	ReasonOwnedByAnother = "OwnedByAnother"
+	// ReasonThreadGone signals that the thread does not exist at ACS (any more).
+	ReasonThreadGone = "ThreadGone"
+	// ReasonInvalidRequest signals that ACS refused what was declared.
+	ReasonInvalidRequest = "InvalidRequest"
+	// ReasonCredentialsLost signals that a deletion lost its credentials with its namespace.
+	ReasonCredentialsLost = "CredentialsLost"
+)
+
+// Reasons of events that tell of a change at ACS. Other events carry the reason of the condition.
+const (
+	// EventCreated signals that a thread, or a service user, was created.
+	EventCreated = "Created"
+	// EventFound signals that a thread made earlier for this resource was found and taken up.
+	EventFound = "Found"
+	// EventAdopted signals that an existing thread was adopted.
+	EventAdopted = "Adopted"
+	// EventUpdated signals that topic, metadata or retention were changed.
+	EventUpdated = "Updated"
+	// EventMembersAdded signals that members were added.
+	EventMembersAdded = "MembersAdded"
+	// EventMembersRemoved signals that members were removed.
+	EventMembersRemoved = "MembersRemoved"
+	// EventDeleted signals that the thread was deleted.
+	EventDeleted = "Deleted"
+	// EventReleased signals that the thread was let go and stays at ACS.
+	EventReleased = "Released"
+)

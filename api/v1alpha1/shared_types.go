@@ -1,0 +1,103 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// UserID is the raw id of a member as ACS writes it: 8:acs:… for a user of an ACS resource,
+// 8:orgid:… for a Microsoft Teams user, 28:orgid:… for a Teams app, 4:+… for a phone number, and
+// their forms in sovereign clouds. Ids are compared without regard to case. Whether the user
+// exists and may join, the service says.
+//
+// +kubebuilder:validation:MinLength=4
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:Pattern=`^(8:(acs|dod-acs|gcch-acs|spool|orgid|dod|gcch|teamsvisitor):[0-9A-Za-z_.=-]+|28:(orgid|dod|gcch):[0-9A-Za-z_.=-]+|4:\+[0-9]+(_[0-9A-Za-z_.=-]+)?)$`
+type UserID string
+
+// ShareHistory says how much of what was written before it joined a member can read.
+//
+// +kubebuilder:validation:Enum=All;SinceJoin;SinceTime
+type ShareHistory string
+
+const (
+	// ShareHistoryAll shares the whole history.
+	ShareHistoryAll ShareHistory = "All"
+	// ShareHistorySinceJoin shares what is written after the member was added.
+	ShareHistorySinceJoin ShareHistory = "SinceJoin"
+	// ShareHistorySinceTime shares what was written since shareHistoryTime.
+	ShareHistorySinceTime ShareHistory = "SinceTime"
+)
+
+// Member is what a thread and a ChatParticipant alike declare of one member.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.shareHistory) && self.shareHistory == 'SinceTime') == has(self.shareHistoryTime)",message="shareHistoryTime is required with shareHistory SinceTime and forbidden otherwise"
+type Member struct {
+	// userID is the raw id of the member at ACS.
+	// +required
+	UserID UserID `json:"userID"`
+
+	// displayName is the name under which the member stands in the thread. ACS cannot change it:
+	// a new name removes the member and adds it again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+
+	// shareHistory says how much of the earlier history the member can read.
+	// +optional
+	// +kubebuilder:default=All
+	ShareHistory ShareHistory `json:"shareHistory,omitempty"`
+
+	// shareHistoryTime is the moment from which on the member can read, with shareHistory SinceTime.
+	// ACS keeps whole seconds.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
+}
+
+// LabelSelector selects namespaces by their labels; bounded, otherwise as everywhere in Kubernetes.
+type LabelSelector struct {
+	// matchLabels holds labels that must all be there with these values.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() >= 1 && k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && self[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))",message="matchLabels must hold valid label keys and values"
+	MatchLabels map[string]LabelValue `json:"matchLabels,omitempty"`
+
+	// matchExpressions holds requirements that must all be met.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	MatchExpressions []LabelSelectorRequirement `json:"matchExpressions,omitempty"`
+}
+
+// LabelValue is the value of a label.
+//
+// +kubebuilder:validation:MaxLength=63
+type LabelValue string
+
+// LabelSelectorRequirement is one requirement on the labels of a namespace.
+//
+// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0) : (!has(self.values) || self.values.size() == 0)",message="values are required with In and NotIn, and forbidden with Exists and DoesNotExist"
+type LabelSelectorRequirement struct {
+	// key is the label.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	Key string `json:"key"`
+
+	// operator relates the label to the values.
+	// +required
+	// +kubebuilder:validation:Enum=In;NotIn;Exists;DoesNotExist
+	Operator metav1.LabelSelectorOperator `json:"operator"`
+
+	// values to compare with.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
+	Values []LabelValue `json:"values,omitempty"`
+}
