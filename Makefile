@@ -7,7 +7,7 @@ SHELL := bash
 
 # What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
 # TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector.
-IMG       ?= acs-chat-operator:latest
+IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
 DEMO      ?=
@@ -85,6 +85,8 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(golangci-lint) ## Run the linters.
 	$(golangci-lint) run ./...
+	@! git grep -nE 'strings\.[A-Za-z]+\([A-Za-z]*[eE]rr\.Error\(\)' -- '*.go' || \
+		{ echo 'Tell errors apart by errors.Is or errors.As, not by their text.'; exit 1; }
 
 .PHONY: test
 test: $(assets) binaries ## Run all tests, against a real API server, with the race detector where there is a C compiler.
