@@ -1,0 +1,210 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package emulator
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// maxClockSkew is how far x-ms-date may be off. The service's own tolerance is not
+// documented; this is what Azure App Configuration documents for the same scheme.
+const maxClockSkew = 15 * time.Minute
+
+// The scopes that allow an operation: all of chat, joining and managing members, or any.
+var (
+	fullChat = []string{"chat"}
+	joinChat = []string{"chat", "chat.join"}
+	anyChat  = []string{"chat", "chat.join", "chat.join.limited"}
+)
+
+// knownScopes are those a token can be asked for.
+var knownScopes = []string{"chat", "chat.join", "chat.join.limited", "voip", "voip.join"}
+
+// caller is who makes a call; the Identity API knows none.
+type caller struct {
+	user   string
+	scopes []string
+}
+
+func (c caller) hasScope(any []string) bool {
+	return slices.ContainsFunc(c.scopes, func(scope string) bool { return slices.Contains(any, scope) })
+}
+
+// keyring holds the access key and the key for tokens that is derived from it: a new access
+// key therefore invalidates every token, as it does at the service.
+type keyring struct {
+	current atomic.Pointer[keys]
+}
+
+type keys struct {
+	encoded string
+	access  []byte
+	token   []byte
+}
+
+func (k *keyring) set(encoded string) error {
+	access, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return errors.New("not base64")
+	}
+	k.current.Store(&keys{encoded: encoded, access: access, token: sign(access, "user access tokens")})
+	return nil
+}
+
+func sign(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+func randomAccessKey() string {
+	key := make([]byte, 64)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// AccessKey is the key that signs calls of the Identity API.
+func (s *Server) AccessKey() string { return s.keys.current.Load().encoded }
+
+// RotateAccessKey puts a new key in the place of the old one, which is refused from now on, as
+// are the tokens issued under it.
+func (s *Server) RotateAccessKey() string {
+	key := randomAccessKey()
+	_ = s.keys.set(key) // is base64
+	return key
+}
+
+// ConnectionString is what a client needs to use the server at this endpoint.
+func (s *Server) ConnectionString(endpoint string) string {
+	return "endpoint=" + strings.TrimRight(endpoint, "/") + "/;accesskey=" + s.AccessKey()
+}
+
+// denied is a 401 of the Identity API.
+func denied(message string) *apiError {
+	return &apiError{status: http.StatusUnauthorized, code: "Denied", message: message}
+}
+
+const signedHeaders = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="
+
+// acceptKeyOrEntra authenticates a call of the Identity API.
+func (s *Server) acceptKeyOrEntra(e *exchange) *apiError {
+	authorization, ok := single(e.request.Header, "Authorization")
+	if !ok {
+		return denied("Denied by the resource provider.")
+	}
+	if s.options.EntraToken != "" && hmac.Equal([]byte(authorization), []byte("Bearer "+s.options.EntraToken)) {
+		return nil
+	}
+	signature, ok := strings.CutPrefix(authorization, signedHeaders)
+	given, err := base64.StdEncoding.DecodeString(signature)
+	if !ok || err != nil {
+		return denied("Denied by the resource provider.")
+	}
+	hash := sha256.Sum256(e.body)
+	content, _ := single(e.request.Header, "X-Ms-Content-Sha256")
+	if content != base64.StdEncoding.EncodeToString(hash[:]) {
+		return denied("Request 'x-ms-content-sha256' differs from generated content hash.")
+	}
+	date, _ := single(e.request.Header, "X-Ms-Date")
+	sent, err := time.Parse(http.TimeFormat, date)
+	if err != nil || e.arrived.Sub(sent).Abs() > maxClockSkew {
+		return denied("Denied by the resource provider.")
+	}
+	if !hmac.Equal(given, sign(s.keys.current.Load().access, stringToSign(e.request, date, content))) {
+		return denied("Denied by the resource provider.")
+	}
+	return nil
+}
+
+// stringToSign has the path and query exactly as they were on the wire.
+func stringToSign(r *http.Request, date, contentHash string) string {
+	target := r.RequestURI
+	if !strings.HasPrefix(target, "/") { // absolute form, or a request made by hand
+		target = r.URL.RequestURI()
+	}
+	return r.Method + "\n" + target + "\n" + date + ";" + r.Host + ";" + contentHash
+}
+
+func single(header http.Header, name string) (string, bool) {
+	values := header[name]
+	if len(values) != 1 {
+		return "", false
+	}
+	return values[0], true
+}
+
+// claims are those of a recorded token, and an id that makes each token different.
+type claims struct {
+	SkypeID    string `json:"skypeid"`
+	Scp        int    `json:"scp,omitempty"`
+	CSI        string `json:"csi"`
+	IssuedAt   int64  `json:"iat"`
+	ExpiresAt  int64  `json:"exp"`
+	ACSScope   string `json:"acsScope"`
+	ResourceID string `json:"resourceId"`
+	Serial     uint64 `json:"jti,string"`
+}
+
+// tokenHeader is the first segment of every token: {"alg":"HS256","kid":"emulator","typ":"JWT"}.
+var tokenHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"emulator","typ":"JWT"}`))
+
+// recordedScp is the number that stands for the scope chat in recorded tokens; those of
+// other scopes are not known.
+const recordedScp = 1792
+
+// newToken issues a token for a user of the resource.
+func (s *Server) newToken(user string, scopes []string, serial uint64, now, expires time.Time) string {
+	c := claims{
+		SkypeID: strings.TrimPrefix(user, "8:"), CSI: strconv.FormatInt(now.Unix(), 10),
+		IssuedAt: now.Unix(), ExpiresAt: expires.Unix(),
+		ACSScope: strings.Join(scopes, ","), ResourceID: s.options.ResourceID, Serial: serial,
+	}
+	if slices.Equal(scopes, fullChat) {
+		c.Scp = recordedScp
+	}
+	signed := tokenHeader + "." + base64.RawURLEncoding.EncodeToString(mustJSON(c))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sign(s.keys.current.Load().token, signed))
+}
+
+// acceptUserToken authenticates a call of the Chat API. A token that is not good is answered
+// with an empty body, as users have reported.
+func (s *Server) acceptUserToken(e *exchange) *apiError {
+	refusal := &apiError{status: http.StatusUnauthorized, envelope: bare}
+	authorization, _ := single(e.request.Header, "Authorization")
+	token, ok := strings.CutPrefix(authorization, "Bearer ")
+	if !ok {
+		return refusal
+	}
+	end := strings.LastIndexByte(token, '.')
+	if end < 0 {
+		return refusal
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(token[end+1:])
+	if err != nil || !hmac.Equal(signature, sign(s.keys.current.Load().token, token[:end])) {
+		return refusal
+	}
+	var c claims
+	_, payload, _ := strings.Cut(token[:end], ".")
+	decoded, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(decoded, &c) != nil {
+		return refusal
+	}
+	user := "8:" + c.SkypeID
+	if c.ResourceID != s.options.ResourceID || e.arrived.Unix() >= c.ExpiresAt || !s.store.tokenIsGood(user, c.Serial) {
+		return refusal
+	}
+	e.caller = caller{user: user, scopes: strings.Split(c.ACSScope, ",")}
+	return nil
+}

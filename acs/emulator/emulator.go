@@ -1,0 +1,142 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package emulator is Azure Communication Services Chat and Identity as an http.Handler.
+//
+// It follows what was recorded of the service where that differs from the published
+// specification, and is strict: a request the service would refuse is refused here. It
+// shares no type with package acs, so a wrong JSON name cannot cancel itself out.
+// Where nothing is known of the service's behavior, the comment at the place says so.
+package emulator
+
+import (
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultResourceID is the resource a Server stands for unless told otherwise.
+const DefaultResourceID = "6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c"
+
+// DeletedThreads says how the service treats calls on a thread after it was deleted. No
+// recording of such a call exists, so a client must cope with each of these.
+type DeletedThreads string
+
+// The ways a deleted thread may answer.
+const (
+	DeletedNotFound  DeletedThreads = ""          // every operation: 404
+	DeletedForbidden DeletedThreads = "Forbidden" // every operation: 403
+	DeletedMarked    DeletedThreads = "Marked"    // get: 200 with deletedOn; delete: 204; others: 404
+)
+
+// Options configures a Server. The zero value behaves as the service is known to, without quotas.
+type Options struct {
+	// ResourceID is the GUID of the emulated resource. Default: DefaultResourceID.
+	ResourceID string
+	// AccessKey signs the calls of the Identity API, in base64. Default: a random one.
+	AccessKey string
+	// EntraToken, when not empty, is accepted as a bearer token by the Identity API.
+	EntraToken string
+	// Quotas enforces the service's published rate limits.
+	Quotas bool
+	// Latency is added to each answer, after the call had its effect.
+	Latency time.Duration
+	// Clock is the service's idea of the time. Default: time.Now.
+	Clock func() time.Time
+	// Logger gets one record for each request. Default: none.
+	Logger *slog.Logger
+	// TokenLifetime is how long a token is good for when the request does not say. Default: 24 h.
+	TokenLifetime time.Duration
+	// RepeatabilityWindow is how long a repeatability-request-id is remembered. 0: for ever.
+	// The service's own window is not documented.
+	RepeatabilityWindow time.Duration
+	// ListDelay hides a thread from ListThreads for so long after its creation.
+	ListDelay time.Duration
+	// DeletedThreads says how a deleted thread answers.
+	DeletedThreads DeletedThreads
+	// SpecErrors sends Chat errors in the specification's envelope {"error":{...}} and not in
+	// the recorded one {"CommunicationError":{...}}.
+	SpecErrors bool
+	// WithKind adds "kind" to identifiers in answers, as the specification has it. Recorded
+	// answers have none.
+	WithKind bool
+	// KeepRequests bounds what Requests gives back: the latest so many. 0: all, below 0: none.
+	KeepRequests int
+}
+
+// Server emulates one resource of the service. All its methods are safe for concurrent use.
+type Server struct {
+	options  Options
+	keys     keyring
+	store    *store
+	quotas   *quotas
+	faults   faults
+	requests requestLog
+	vectors  atomic.Uint64
+}
+
+var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// New makes a Server. It panics when ResourceID is not a GUID or AccessKey is not base64.
+func New(options Options) *Server {
+	if options.ResourceID == "" {
+		options.ResourceID = DefaultResourceID
+	}
+	if !guid.MatchString(options.ResourceID) {
+		panic("emulator: Options.ResourceID is not a GUID")
+	}
+	options.ResourceID = strings.ToLower(options.ResourceID)
+	if options.Clock == nil {
+		options.Clock = time.Now
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.TokenLifetime <= 0 {
+		options.TokenLifetime = maxTokenLifetime
+	}
+	if options.AccessKey == "" {
+		options.AccessKey = randomAccessKey()
+	}
+	s := &Server{options: options, store: newStore(options), quotas: newQuotas()}
+	s.requests.keep = options.KeepRequests
+	if err := s.keys.set(options.AccessKey); err != nil {
+		panic("emulator: Options.AccessKey: " + err.Error())
+	}
+	return s
+}
+
+// route is one operation of the service.
+type route struct {
+	operation Operation
+	method    string
+	pattern   string
+	plane     *plane
+	scopes    []string // a chat token needs one of these
+	media     []string // content types of the request; none: it has no body
+	handle    func(*Server, *exchange) (answer, *apiError)
+}
+
+const (
+	jsonType  = "application/json"
+	patchType = "application/merge-patch+json"
+)
+
+// routes is the index of the API. {thread} and {user} match one path segment, encoded or not.
+var routes = []route{
+	{OperationCreateUser, http.MethodPost, "/identities", identityPlane, nil, []string{jsonType}, (*Server).createUser},
+	{OperationIssueToken, http.MethodPost, "/identities/{user}/:issueAccessToken", identityPlane, nil, []string{jsonType}, (*Server).issueToken},
+
+	{OperationCreateThread, http.MethodPost, "/chat/threads", chatPlane, fullChat, []string{jsonType}, (*Server).createThread},
+	{OperationListThreads, http.MethodGet, "/chat/threads", chatPlane, anyChat, nil, (*Server).listThreads},
+	{OperationGetThread, http.MethodGet, "/chat/threads/{thread}", chatPlane, anyChat, nil, (*Server).getThread},
+	{OperationUpdateThread, http.MethodPatch, "/chat/threads/{thread}", chatPlane, fullChat, []string{patchType}, (*Server).updateThread},
+	{OperationDeleteThread, http.MethodDelete, "/chat/threads/{thread}", chatPlane, fullChat, nil, (*Server).deleteThread},
+
+	{OperationListParticipants, http.MethodGet, "/chat/threads/{thread}/participants", chatPlane, anyChat, nil, (*Server).listParticipants},
+	{OperationAddParticipants, http.MethodPost, "/chat/threads/{thread}/participants/:add", chatPlane, joinChat, []string{jsonType}, (*Server).addParticipants},
+	{OperationRemoveParticipant, http.MethodPost, "/chat/threads/{thread}/participants/:remove", chatPlane, joinChat, []string{jsonType, patchType}, (*Server).removeParticipant},
+}

@@ -1,0 +1,241 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package emulator
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is far above what 200 participants with full metadata need.
+const maxBody = 4 << 20
+
+// exchange is one request on its way through the server.
+type exchange struct {
+	request  *http.Request
+	route    *route // nil: no operation of the service
+	threadID string
+	userID   string // of the path, not of the caller
+	version  string
+	caller   caller
+	body     []byte
+	arrived  time.Time
+}
+
+// answer is what a handler wants to say; nil body: none.
+type answer struct {
+	status int
+	body   any
+	header http.Header
+}
+
+// response is an answer or a refusal as bytes.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (e *exchange) operation() Operation {
+	if e.route == nil {
+		return ""
+	}
+	return e.route.operation
+}
+
+// ServeHTTP answers one request. To close the connection it panics with http.ErrAbortHandler,
+// which a http.Server turns into just that; only an injected Fault or a client that left makes it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	e := &exchange{request: r, arrived: s.options.Clock()}
+	refusal := s.receive(w, e)
+	entry := s.requests.begin(Request{
+		Time: e.arrived, Operation: e.operation(), Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		User: e.caller.user, ThreadID: e.threadID, Header: r.Header, Body: e.body,
+	})
+	fault := s.faults.take(e.operation(), e.threadID)
+	hold(r.Context(), fault.Delay, fault.Block)
+	status := 0
+	defer func() { s.logRequest(e, status, time.Since(started)) }()
+	if fault.DropBefore {
+		panic(http.ErrAbortHandler)
+	}
+	out := s.respond(e, refusal, fault)
+	if fault.Transform != nil {
+		out.status, out.body = fault.Transform(out.status, out.header, out.body)
+	}
+	hold(r.Context(), s.options.Latency, nil)
+	if fault.DropAfter {
+		panic(http.ErrAbortHandler)
+	}
+	status = out.status
+	s.requests.finish(entry, status, e.threadID)
+	write(w, out, fault.Truncate)
+}
+
+// receive reads the request and finds out what it is and who sends it. It refuses nothing by
+// itself: a fault may still take the place of the refusal.
+func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
+	body, err := io.ReadAll(http.MaxBytesReader(w, e.request.Body, maxBody))
+	e.body = body
+	if refusal := e.find(); refusal != nil {
+		return refusal
+	}
+	if refusal := e.checkVersion(); refusal != nil {
+		return refusal
+	}
+	if err != nil {
+		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BadRequest"}
+	}
+	return e.route.plane.accept(s, e)
+}
+
+// respond performs the call, or what the fault puts in its place.
+func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
+	if fault.Status != 0 {
+		header := fault.Header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		if fault.Body != "" && header.Get("Content-Type") == "" {
+			header.Set("Content-Type", jsonType)
+		}
+		return response{status: fault.Status, header: header, body: []byte(fault.Body)}
+	}
+	var given answer
+	if refusal == nil {
+		given, refusal = s.perform(e)
+	}
+	out := response{header: s.headers(e)}
+	if refusal != nil {
+		out.status = refusal.status
+		maps.Copy(out.header, refusal.header)
+		spec := s.options.SpecErrors || e.route != nil && e.route.plane.spec
+		if out.body = refusal.body(spec); out.body != nil {
+			out.header.Set("Content-Type", jsonType)
+		}
+		return out
+	}
+	out.status = given.status
+	maps.Copy(out.header, given.header)
+	if given.body != nil {
+		out.body = mustJSON(given.body)
+		out.header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	return out
+}
+
+// perform makes the checks that every operation has in common and calls its handler. The
+// quotas come first: what they refuse, and what is refused after them, counts all the same.
+func (s *Server) perform(e *exchange) (answer, *apiError) {
+	if s.options.Quotas {
+		if wait := s.quotas.take(e.operation(), e.caller.user, e.threadID, e.arrived); wait > 0 {
+			return answer{}, tooManyRequests(wait)
+		}
+	}
+	if e.route.plane.needsUser && !e.caller.hasScope(e.route.scopes) {
+		return answer{}, &apiError{status: http.StatusForbidden, code: "Forbidden"}
+	}
+	if refusal := e.checkMedia(); refusal != nil {
+		return answer{}, refusal
+	}
+	return e.route.handle(s, e)
+}
+
+// checkMedia refuses a body of another type. No body needs no type.
+func (e *exchange) checkMedia() *apiError {
+	if e.route.media == nil || len(e.body) == 0 {
+		return nil
+	}
+	media, parameters, err := mime.ParseMediaType(e.request.Header.Get("Content-Type"))
+	charset := strings.ToLower(parameters["charset"])
+	if err != nil || !slices.Contains(e.route.media, media) || charset != "" && charset != "utf-8" {
+		return &apiError{status: http.StatusUnsupportedMediaType, code: "UnsupportedMediaType"}
+	}
+	return nil
+}
+
+// correlationVector has the form of the service's MS-CV header.
+func (s *Server) correlationVector() string {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[8:], s.vectors.Add(1))
+	return base64.RawStdEncoding.EncodeToString(id[:]) + ".0"
+}
+
+// headers are those the service sends with every answer, refusals included.
+func (s *Server) headers(e *exchange) http.Header {
+	header := http.Header{
+		"Ms-Cv":                     {s.correlationVector()},
+		"Strict-Transport-Security": {"max-age=31536000;includeSubDomains"},
+		"X-Cache":                   {"CONFIG_NOCACHE"},
+		"X-Processing-Time":         {strconv.FormatInt(max(0, s.options.Clock().Sub(e.arrived).Milliseconds()), 10) + "ms"},
+	}
+	if e.route == nil {
+		return header
+	}
+	header.Set("api-supported-versions", strings.Join(e.route.plane.versions, ", "))
+	if e.route.plane.echoRequest {
+		header.Set("Request-Context", "appId=")
+		if id := e.request.Header.Get("X-Ms-Client-Request-Id"); id != "" {
+			header.Set("x-ms-client-request-id", id)
+		}
+	} else {
+		header.Set("Access-Control-Expose-Headers", "*")
+	}
+	return header
+}
+
+// hold waits for the duration and for the channel, but not longer than the client does.
+func hold(ctx context.Context, d time.Duration, until <-chan struct{}) {
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	if until != nil {
+		select {
+		case <-until:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// write sends the response, or the first half of its body.
+func write(w http.ResponseWriter, out response, truncate bool) {
+	maps.Copy(w.Header(), out.header)
+	if out.status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
+	}
+	w.WriteHeader(out.status)
+	body := out.body
+	if truncate {
+		body = body[:len(body)/2]
+	}
+	// A client that has gone cannot be told anything.
+	_, _ = w.Write(body)
+	if truncate {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// logRequest writes one record for a request; status 0 means that it got no answer.
+func (s *Server) logRequest(e *exchange, status int, took time.Duration) {
+	s.options.Logger.LogAttrs(e.request.Context(), slog.LevelInfo, "Served request",
+		slog.String("operation", string(e.operation())), slog.Int("status", status), slog.Duration("duration", took),
+		slog.String("user", e.caller.user), slog.String("thread", e.threadID))
+}

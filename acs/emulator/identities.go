@@ -1,0 +1,111 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const (
+	minTokenLifetime = time.Hour
+	maxTokenLifetime = 24 * time.Hour
+	// expiresForm is how the service writes expiresOn.
+	expiresForm = "2006-01-02T15:04:05.0000000-07:00"
+)
+
+type identityModel struct {
+	ID string `json:"id"`
+}
+
+type tokenModel struct {
+	Token     string `json:"token"`
+	ExpiresOn string `json:"expiresOn"`
+}
+
+type createUserResult struct {
+	Identity    identityModel `json:"identity"`
+	AccessToken *tokenModel   `json:"accessToken,omitempty"`
+}
+
+// createUser makes an identity and, when scopes are asked for, a token. The body may be absent.
+func (s *Server) createUser(e *exchange) (answer, *apiError) {
+	var scopes []string
+	var minutes int32
+	if len(e.body) > 0 {
+		present, err := decodeObject(e.body, fields{"createTokenWithScopes": &scopes, "expiresInMinutes": &minutes})
+		if err != nil {
+			return answer{}, invalidValue("", err.Error())
+		}
+		if refusal := s.checkTokenRequest("CreateTokenWithScopes", scopes, present["expiresInMinutes"], minutes); refusal != nil {
+			return answer{}, refusal
+		}
+	}
+	id := s.store.createIdentity()
+	result := createUserResult{Identity: identityModel{ID: id}}
+	if len(scopes) > 0 {
+		token, refusal := s.tokenFor(e, id, scopes, minutes)
+		if refusal != nil {
+			return answer{}, refusal
+		}
+		result.AccessToken = &token
+	}
+	return answer{status: http.StatusCreated, body: result}, nil
+}
+
+// issueToken makes a token for an identity that exists.
+func (s *Server) issueToken(e *exchange) (answer, *apiError) {
+	var scopes []string
+	var minutes int32
+	present, err := decodeObject(e.body, fields{"scopes": &scopes, "expiresInMinutes": &minutes})
+	if err != nil {
+		return answer{}, invalidValue("", err.Error())
+	}
+	if len(scopes) == 0 {
+		return answer{}, invalidValue("Scopes", "Scopes field is required.")
+	}
+	if refusal := s.checkTokenRequest("Scopes", scopes, present["expiresInMinutes"], minutes); refusal != nil {
+		return answer{}, refusal
+	}
+	token, refusal := s.tokenFor(e, e.userID, scopes, minutes)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusOK, body: token}, nil
+}
+
+// checkTokenRequest refuses an unknown scope and a lifetime outside one hour to one day. Only
+// the refusal of the lifetime is recorded.
+func (s *Server) checkTokenRequest(target string, scopes []string, hasLifetime bool, minutes int32) *apiError {
+	for _, scope := range scopes {
+		if !slices.Contains(knownScopes, scope) {
+			return invalidValue(target, fmt.Sprintf("Scope %.40q is invalid.", scope))
+		}
+	}
+	lifetime := time.Duration(minutes) * time.Minute
+	if hasLifetime && (lifetime < minTokenLifetime || lifetime > maxTokenLifetime) {
+		return invalidValue("ExpiresInMinutes",
+			fmt.Sprintf("ExpiresInMinutes value %d is invalid. Value must be within the [60, 1440] interval.", minutes))
+	}
+	return nil
+}
+
+// tokenFor issues a token; an identity that does not exist is a 404, which is not recorded.
+func (s *Server) tokenFor(e *exchange, id string, scopes []string, minutes int32) (tokenModel, *apiError) {
+	user, serial, ok := s.store.nextToken(id)
+	if !ok {
+		return tokenModel{}, &apiError{status: http.StatusNotFound, code: "NotFound", message: "The identity was not found."}
+	}
+	lifetime := s.options.TokenLifetime
+	if minutes > 0 {
+		lifetime = time.Duration(minutes) * time.Minute
+	}
+	expires := e.arrived.Add(lifetime)
+	return tokenModel{
+		Token:     s.newToken(user, scopes, serial, e.arrived, expires),
+		ExpiresOn: expires.UTC().Format(expiresForm),
+	}, nil
+}

@@ -1,0 +1,158 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxParticipants is how many one call may list; beyond it the call fails as a whole.
+const maxParticipants = 200
+
+type participantModel struct {
+	Identifier       identifierModel   `json:"communicationIdentifier"`
+	DisplayName      string            `json:"displayName,omitempty"`
+	ShareHistoryTime string            `json:"shareHistoryTime"`
+	Metadata         map[string]string `json:"metadata,omitempty"`
+}
+
+type participantList struct {
+	Value    []participantModel `json:"value"`
+	NextLink string             `json:"nextLink,omitempty"`
+}
+
+type addParticipantsResult struct {
+	InvalidParticipants []invalidParticipant `json:"invalidParticipants,omitempty"`
+}
+
+// invalidParticipant tells why somebody was not added while the call succeeded.
+type invalidParticipant struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Target  string `json:"target"`
+}
+
+func (s *Server) listParticipants(e *exchange) (answer, *apiError) {
+	query := e.request.URL.Query()
+	size, refusal := pageSize(query)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	skip, refusal := queryNumber(query, "skip", 0, 0)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	page, more, refusal := s.store.listMembers(e.threadID, e.caller.user, skip, size)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	list := participantList{Value: make([]participantModel, len(page))}
+	for i, m := range page {
+		list.Value[i] = participantModel{
+			Identifier: newIdentifierModel(m.ID, s.options.WithKind), DisplayName: m.DisplayName,
+			ShareHistoryTime: m.ShareHistoryTime.Format(secondsForm), Metadata: m.Metadata,
+		}
+	}
+	if more {
+		// Recorded like this: the id is not encoded, and skip comes first.
+		list.NextLink = e.baseURL() + "/chat/threads/" + e.threadID + "/participants?skip=" + strconv.Itoa(skip+len(page)) +
+			"&maxPageSize=" + strconv.Itoa(size) + "&api-version=" + e.version
+	}
+	return answer{status: http.StatusOK, body: list}, nil
+}
+
+// addParticipants refuses an empty list; what the service does with one is not recorded.
+func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
+	var participants []json.RawMessage
+	if _, err := decodeObject(e.body, fields{"participants": &participants}); err != nil {
+		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+	}
+	if len(participants) == 0 {
+		return answer{}, badRequest("The request is invalid: participants is required.")
+	}
+	members, invalid, refusal := s.judgeParticipants(participants)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	if refusal := s.store.addMembers(e.threadID, e.caller.user, members); refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusCreated, body: addParticipantsResult{InvalidParticipants: invalid}}, nil
+}
+
+func (s *Server) removeParticipant(e *exchange) (answer, *apiError) {
+	id, err := decodeIdentifier(e.body)
+	if err != nil {
+		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+	}
+	if judge(s.options.ResourceID, id) == malformed {
+		return answer{}, malformedIdentifier(id)
+	}
+	if refusal := s.store.removeMember(e.threadID, e.caller.user, id); refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func malformedIdentifier(id string) *apiError {
+	return badRequest(fmt.Sprintf("Identifier format is invalid (%s).", id))
+}
+
+// judgeParticipants reads participants and tells those who may join from those who may not. One
+// malformed identifier fails the whole call. Somebody listed twice joins as listed first.
+func (s *Server) judgeParticipants(raw []json.RawMessage) (members []Member, invalid []invalidParticipant, refusal *apiError) {
+	if len(raw) > maxParticipants {
+		return nil, nil, badRequest("")
+	}
+	listed := make(map[string]bool, len(raw))
+	for _, one := range raw {
+		m, err := decodeParticipant(one)
+		if err != nil {
+			return nil, nil, badRequest("The request is invalid: " + err.Error() + ".")
+		}
+		key := userKey(m.ID)
+		found := judge(s.options.ResourceID, m.ID)
+		switch {
+		case found == malformed:
+			return nil, nil, malformedIdentifier(m.ID)
+		case metadataTooLarge(m.Metadata):
+			return nil, nil, badRequest("")
+		case listed[key]:
+		case found == foreign:
+			invalid = append(invalid, invalidParticipant{Code: "403", Message: "Permissions check failed", Target: m.ID})
+		default:
+			members = append(members, m)
+		}
+		listed[key] = true
+	}
+	return members, invalid, nil
+}
+
+func decodeParticipant(raw []byte) (Member, error) {
+	var identifier json.RawMessage
+	var m Member
+	var metadata stringMap
+	var since *time.Time
+	_, err := decodeObject(raw, fields{
+		"communicationIdentifier": &identifier, "displayName": &m.DisplayName, "shareHistoryTime": &since, "metadata": &metadata,
+	})
+	if err != nil {
+		return Member{}, err
+	}
+	if identifier == nil {
+		return Member{}, errNoIdentifier
+	}
+	if m.ID, err = decodeIdentifier(identifier); err != nil {
+		return Member{}, err
+	}
+	m.Metadata = metadata
+	if since != nil {
+		m.ShareHistoryTime = *since
+	}
+	return m.clone(), nil
+}

@@ -1,0 +1,267 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package emulator
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxMetadata = 1024 // bytes of all keys and values together
+	// minRetentionDays and maxRetentionDays are documented; what is refused outside them is not recorded.
+	minRetentionDays = 30
+	maxRetentionDays = 90
+	// defaultPageSize is a guess: no recorded list of threads or participants came near it.
+	// A larger maxPageSize than largestPage is brought down to it.
+	defaultPageSize = 100
+	largestPage     = 200
+	secondsForm     = "2006-01-02T15:04:05Z"
+)
+
+type retentionModel struct {
+	Kind                  string `json:"kind"`
+	DeleteThreadAfterDays int32  `json:"deleteThreadAfterDays,omitempty"`
+}
+
+type threadModel struct {
+	ID              string            `json:"id"`
+	Topic           string            `json:"topic"`
+	CreatedOn       string            `json:"createdOn"`
+	CreatedBy       identifierModel   `json:"createdByCommunicationIdentifier"`
+	DeletedOn       string            `json:"deletedOn,omitempty"`
+	Metadata        map[string]string `json:"metadata,omitempty"`
+	RetentionPolicy *retentionModel   `json:"retentionPolicy,omitempty"`
+}
+
+type createThreadResult struct {
+	ChatThread          threadModel          `json:"chatThread"`
+	InvalidParticipants []invalidParticipant `json:"invalidParticipants,omitempty"`
+}
+
+type threadItem struct {
+	ID        string `json:"id"`
+	Topic     string `json:"topic"`
+	DeletedOn string `json:"deletedOn,omitempty"`
+}
+
+type threadList struct {
+	Value    []threadItem `json:"value"`
+	NextLink string       `json:"nextLink,omitempty"`
+}
+
+func (s *Server) threadModel(p properties) threadModel {
+	model := threadModel{
+		ID: p.ID, Topic: p.Topic, CreatedOn: p.CreatedOn.UTC().Format(secondsForm),
+		CreatedBy: newIdentifierModel(p.CreatedBy, s.options.WithKind),
+		DeletedOn: formatOptional(p.DeletedOn), Metadata: p.Metadata,
+	}
+	switch {
+	case p.retention == nil:
+	case p.retention.days == 0:
+		model.RetentionPolicy = &retentionModel{Kind: "none"}
+	default:
+		model.RetentionPolicy = &retentionModel{Kind: "threadCreationDate", DeleteThreadAfterDays: p.retention.days}
+	}
+	return model
+}
+
+func formatOptional(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(secondsForm)
+}
+
+func (s *Server) createThread(e *exchange) (answer, *apiError) {
+	var topic string
+	var participants []json.RawMessage
+	var metadata stringMap
+	var policy json.RawMessage
+	present, err := decodeObject(e.body, fields{
+		"topic": &topic, "participants": &participants, "metadata": &metadata, "retentionPolicy": &policy,
+	})
+	switch {
+	case err != nil:
+		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+	case topic == "":
+		return answer{}, badRequest("The request is invalid: topic is required.")
+	case metadataTooLarge(metadata):
+		return answer{}, badRequest("")
+	}
+	var keep *retention
+	if present["retentionPolicy"] {
+		if keep, err = decodeRetention(policy); err != nil {
+			return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		}
+	}
+	members, invalid, refusal := s.judgeParticipants(participants)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	made, refusal := s.store.createThread(draft{
+		creator: e.caller.user, requestID: e.request.Header.Get("repeatability-request-id"),
+		topic: topic, metadata: metadata, retention: keep, members: members, invalid: invalid,
+	}, e.arrived)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	e.threadID = made.ID
+	// Recorded like this: the colon is encoded, the at sign is not.
+	location := e.baseURL() + "/chat/threads/" + strings.ReplaceAll(made.ID, ":", "%3A")
+	return answer{
+		status: http.StatusCreated, header: http.Header{"Location": {location}},
+		body: createThreadResult{ChatThread: s.threadModel(made.properties), InvalidParticipants: made.invalid},
+	}, nil
+}
+
+func (s *Server) getThread(e *exchange) (answer, *apiError) {
+	p, refusal := s.store.thread(e.threadID, e.caller.user)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusOK, body: s.threadModel(p)}, nil
+}
+
+func (s *Server) updateThread(e *exchange) (answer, *apiError) {
+	var topic string
+	var metadata stringMap
+	var policy json.RawMessage
+	present, err := decodeObject(e.body, fields{"topic": &topic, "metadata": &metadata, "retentionPolicy": &policy})
+	if err != nil {
+		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+	}
+	change := patch{metadata: metadata}
+	if present["topic"] {
+		if topic == "" {
+			return answer{}, badRequest("The request is invalid: topic must not be empty.")
+		}
+		change.topic = &topic
+	}
+	if present["retentionPolicy"] {
+		if change.retention, err = decodeRetention(policy); err != nil {
+			return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		}
+	}
+	if refusal := s.store.updateThread(e.threadID, e.caller.user, change); refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (s *Server) deleteThread(e *exchange) (answer, *apiError) {
+	if refusal := s.store.deleteThread(e.threadID, e.caller.user, e.arrived); refusal != nil {
+		return answer{}, refusal
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// listThreads takes startTime as a lower bound of createdOn, itself included; the
+// specification does not say which of the two.
+func (s *Server) listThreads(e *exchange) (answer, *apiError) {
+	query := e.request.URL.Query()
+	size, refusal := pageSize(query)
+	if refusal != nil {
+		return answer{}, refusal
+	}
+	var from time.Time
+	if text := query.Get("startTime"); text != "" {
+		var err error
+		if from, err = time.Parse(time.RFC3339, text); err != nil {
+			return answer{}, badRequest("The request is invalid: startTime is not a date and time.")
+		}
+	}
+	below := math.MaxInt
+	if state := query.Get("syncState"); state != "" {
+		if below, refusal = decodeContinuation(state); refusal != nil {
+			return answer{}, refusal
+		}
+	}
+	page, next, more := s.store.listThreads(e.caller.user, below, size, from, e.arrived)
+	list := threadList{Value: make([]threadItem, len(page))}
+	for i, p := range page {
+		list.Value[i] = threadItem{ID: p.ID, Topic: p.Topic, DeletedOn: formatOptional(p.DeletedOn)}
+	}
+	if more {
+		link := url.Values{"syncState": {encodeContinuation(next)}, "maxPageSize": {strconv.Itoa(size)}, "api-version": {e.version}}
+		if !from.IsZero() {
+			link.Set("startTime", query.Get("startTime"))
+		}
+		list.NextLink = e.baseURL() + "/chat/threads?" + link.Encode()
+	}
+	return answer{status: http.StatusOK, body: list}, nil
+}
+
+// The continuation of a list of threads is opaque to clients.
+const continuationPrefix = "before/"
+
+func encodeContinuation(seq int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(continuationPrefix + strconv.Itoa(seq)))
+}
+
+func decodeContinuation(state string) (int, *apiError) {
+	decoded, err := base64.RawURLEncoding.DecodeString(state)
+	text, ok := strings.CutPrefix(string(decoded), continuationPrefix)
+	seq, parseErr := strconv.Atoi(text)
+	if err != nil || !ok || parseErr != nil || seq < 0 {
+		return 0, badRequest("The request is invalid: syncState.")
+	}
+	return seq, nil
+}
+
+func pageSize(query url.Values) (int, *apiError) {
+	size, refusal := queryNumber(query, "maxPageSize", 1, defaultPageSize)
+	return min(size, largestPage), refusal
+}
+
+// queryNumber reads an int32 that is not below least.
+func queryNumber(query url.Values, name string, least, absent int) (int, *apiError) {
+	values := query[name]
+	if len(values) == 0 {
+		return absent, nil
+	}
+	number, err := strconv.ParseInt(values[0], 10, 32)
+	if err != nil || number < int64(least) || len(values) > 1 {
+		return 0, badRequest("The request is invalid: " + name + ".")
+	}
+	return int(number), nil
+}
+
+func metadataTooLarge(metadata map[string]string) bool {
+	size := 0
+	for key, value := range metadata {
+		size += len(key) + len(value)
+	}
+	return size > maxMetadata
+}
+
+// decodeRetention reads a retention policy. Nothing is ever deleted by it here: to its users a
+// thread deleted by policy looks like one deleted by a call.
+func decodeRetention(raw []byte) (*retention, error) {
+	var kind string
+	var days int32
+	present, err := decodeObject(raw, fields{"kind": &kind, "deleteThreadAfterDays": &days})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !slices.Contains([]string{"none", "threadCreationDate"}, kind):
+		return nil, errRetentionKind
+	case kind == "none" && present["deleteThreadAfterDays"]:
+		return nil, errRetentionNone
+	case kind == "none":
+		return &retention{}, nil
+	case days < minRetentionDays || days > maxRetentionDays:
+		return nil, errRetentionDays
+	default:
+		return &retention{days: days}, nil
+	}
+}
