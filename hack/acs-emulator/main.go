@@ -1,0 +1,43 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command acs-emulator serves Azure Communication Services Chat and Identity on this machine.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// run serves until the context ends and gives the exit status: 0, 1 when it could not serve, and
+// 2 for flags that make no sense.
+func run(ctx context.Context, args []string, stderr io.Writer) int {
+	config, err := parseFlags(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		_, _ = fmt.Fprintln(stderr, "acs-emulator:", err)
+		return 2
+	}
+	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	if err := serve(ctx, config, logger); err != nil {
+		logger.Error("Stopped serving", "error", err)
+		return 1
+	}
+	return 0
+}
