@@ -71,7 +71,7 @@ manifests: $(controller-gen) ## Generate the CRDs and the operator's role from t
 .PHONY: docs
 docs: $(crd-ref-docs) ## Generate docs/api-reference.md from the comments of the API.
 	@mkdir -p docs
-	$(crd-ref-docs) --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
+	$(crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
 		--max-depth=10 --output-path=docs/api-reference.md
 
 .PHONY: fmt

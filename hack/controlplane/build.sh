@@ -63,10 +63,14 @@ downloading() { say "downloading modules, $(count '^go: downloading ') so far"; 
 
 # go build -v names each package when it is compiled; packages in the build cache are not named.
 compiling() {
-	if [ "$(tail -n 1 "$work/log")" = "$main" ]; then
+	local compiled
+	compiled=$(count '^[^ ]*$')
+	if [ "$compiled" -eq 0 ]; then
+		say "reading the build cache, or linking"
+	elif [ "$(tail -n 1 "$work/log")" = "$main" ]; then
 		say "linking"
 	else
-		say "compiling, $(count '^[^ ]*$') of $total packages done"
+		say "compiling, $compiled of $total packages done"
 	fi
 }
 
