@@ -1,3 +1,6 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
 // Command controlplane is etcd, kube-apiserver, kube-controller-manager and kubectl in one binary,
 // by the name it is called. One link of the shared packages instead of four makes the first build,
 // which is what a new machine waits for, several times shorter.
