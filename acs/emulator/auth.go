@@ -108,8 +108,7 @@ func (s *Server) acceptKeyOrEntra(e *exchange) *apiError {
 		return nil
 	}
 	signature, ok := strings.CutPrefix(authorization, signedHeaders)
-	given, err := base64.StdEncoding.DecodeString(signature)
-	if !ok || err != nil {
+	if !ok {
 		return denied("Denied by the resource provider.")
 	}
 	hash := sha256.Sum256(e.body)
@@ -122,7 +121,8 @@ func (s *Server) acceptKeyOrEntra(e *exchange) *apiError {
 	if err != nil || e.arrived.Sub(sent).Abs() > maxClockSkew {
 		return denied("Denied by the resource provider.")
 	}
-	if !hmac.Equal(given, sign(s.keys.current.Load().access, stringToSign(e.request, date, content))) {
+	want := base64.StdEncoding.EncodeToString(sign(s.keys.current.Load().access, stringToSign(e.request, date, content)))
+	if !hmac.Equal([]byte(signature), []byte(want)) {
 		return denied("Denied by the resource provider.")
 	}
 	return nil
@@ -175,7 +175,11 @@ func (s *Server) newToken(user string, scopes []string, serial uint64, now, expi
 		c.Scp = recordedScp
 	}
 	signed := tokenHeader + "." + base64.RawURLEncoding.EncodeToString(mustJSON(c))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(sign(s.keys.current.Load().token, signed))
+	return signed + "." + s.tokenSignature(signed)
+}
+
+func (s *Server) tokenSignature(signed string) string {
+	return base64.RawURLEncoding.EncodeToString(sign(s.keys.current.Load().token, signed))
 }
 
 // acceptUserToken authenticates a call of the Chat API. A token that is not good is answered
@@ -191,8 +195,7 @@ func (s *Server) acceptUserToken(e *exchange) *apiError {
 	if end < 0 {
 		return refusal
 	}
-	signature, err := base64.RawURLEncoding.DecodeString(token[end+1:])
-	if err != nil || !hmac.Equal(signature, sign(s.keys.current.Load().token, token[:end])) {
+	if !hmac.Equal([]byte(token[end+1:]), []byte(s.tokenSignature(token[:end]))) {
 		return refusal
 	}
 	var c claims
