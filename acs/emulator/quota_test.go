@@ -33,6 +33,7 @@ func TestQuotas(t *testing.T) {
 		{"list participants", http.MethodGet, "/participants", "", 10, ten, 200},
 		{"add participants", http.MethodPost, "/participants/:add", participants(sampleUser), 10, ten, 201},
 		{"remove participant", http.MethodPost, "/participants/:remove", `{"rawId":"` + sampleUser + `"}`, 10, ten, 204},
+		{"delete thread", http.MethodDelete, "x", "", 10, ten, 404},
 		{"refused calls", http.MethodPatch, "", `{"topic":""}`, 5, ten, 400},
 	} {
 		f := start(t, emulator.Options{Quotas: true})
