@@ -1,0 +1,192 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/google/uuid"
+)
+
+// ChatClient calls the Chat service in the name of one user. It is safe for concurrent use.
+type ChatClient struct {
+	client *client
+}
+
+// NewChatClient makes a client for the user of the credential. The endpoint is that of the
+// resource, such as https://contoso.communication.azure.com. The error says what is wrong with the
+// arguments; no call is made. When the service answers 401, a call gets a new token from the
+// credential and is sent once more.
+func NewChatClient(endpoint string, cred *UserCredential, options *ClientOptions) (*ChatClient, error) {
+	if cred == nil {
+		return nil, errors.New("credential is nil")
+	}
+	c, err := newClient(endpoint, chatAPIVersion, &userTokenPolicy{credential: cred}, options)
+	if err != nil {
+		return nil, err
+	}
+	return &ChatClient{client: c}, nil
+}
+
+// ThreadClient returns a client for one thread. No call is made, so the thread need not exist.
+func (c *ChatClient) ThreadClient(threadID string) *ThreadClient {
+	return &ThreadClient{client: c.client, id: threadID}
+}
+
+// CreateThreadOptions are the options of [ChatClient.CreateThread].
+type CreateThreadOptions struct {
+	// Participants are the first participants: at most 200, whatever is over comes by
+	// AddParticipants. The caller is one without being listed, but has no display name then.
+	Participants []Participant
+	// Metadata is kept with the thread: at most 1 KB in all.
+	Metadata map[string]string
+	// RetentionPolicy says when the service deletes the thread. Nil: never.
+	RetentionPolicy *RetentionPolicy
+	// RepeatabilityRequestID makes the call idempotent: repeated with the same id, it returns the
+	// thread that it created first, also if other options have changed. For how long is not
+	// documented. It is best a UUID. Empty: a new random one for each call.
+	RepeatabilityRequestID string
+}
+
+// CreateThreadResponse is the result of [ChatClient.CreateThread].
+type CreateThreadResponse struct {
+	Thread ThreadProperties
+}
+
+// CreateThread creates a thread, with the caller as a participant. When the service refuses some
+// of the other participants, the response is filled in and the error is an
+// [*InvalidParticipantsError]: the thread exists. A malformed participant, or more than 200, is
+// a 400, and there is no thread. The token needs [ScopeChat]. The quota is 10 in 10 seconds per user.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat/create-chat-thread.
+func (c *ChatClient) CreateThread(ctx context.Context, topic string, options *CreateThreadOptions) (CreateThreadResponse, error) {
+	if options == nil {
+		options = &CreateThreadOptions{}
+	}
+	const name = "ChatClient.CreateThread"
+	participants, err := newWireParticipants(options.Participants)
+	if err != nil {
+		return CreateThreadResponse{}, fmt.Errorf("%s: %w", name, err)
+	}
+	requestID := options.RepeatabilityRequestID
+	if requestID == "" {
+		random, err := uuid.NewRandom()
+		if err != nil {
+			return CreateThreadResponse{}, fmt.Errorf("%s: %w", name, err)
+		}
+		requestID = random.String()
+	}
+	var created wireCreatedThread
+	err = c.client.call(ctx, operation{
+		name:   name,
+		method: http.MethodPost,
+		path:   "/chat/threads",
+		header: map[string]string{"repeatability-request-id": requestID},
+		body: wireCreateThread{
+			Topic:           topic,
+			Participants:    participants,
+			Metadata:        options.Metadata,
+			RetentionPolicy: (*wireRetentionPolicy)(options.RetentionPolicy),
+		},
+		status: http.StatusCreated,
+	}, &created)
+	if err != nil {
+		return CreateThreadResponse{}, err
+	}
+	return CreateThreadResponse{Thread: created.ChatThread.value()}, created.err()
+}
+
+// ListThreadsOptions are the options of [ChatClient.NewListThreadsPager].
+type ListThreadsOptions struct {
+	// MaxPageSize is the most threads in a page. Zero: as the service likes.
+	MaxPageSize int32
+	// StartTime leaves out threads that are older, to the millisecond. Zero: all.
+	StartTime time.Time
+}
+
+// ListThreadsResponse is one page of [ChatClient.NewListThreadsPager].
+type ListThreadsResponse struct {
+	Threads  []ThreadItem
+	NextLink string // of the next page; empty on the last
+}
+
+// ThreadItem is a thread in a list.
+type ThreadItem struct {
+	ID                    string
+	Topic                 string
+	DeletedOn             *time.Time // nil unless the thread is deleted
+	LastMessageReceivedOn *time.Time // nil if there is none, or the service does not know yet
+}
+
+// NewListThreadsPager lists the threads of the user. Those the user has left or was removed from
+// are listed too, and deleted ones may be. A thread just created may be missing for some
+// seconds. The quota is 50 in 10 seconds per user, together with
+// GetProperties. A nextLink to another host, and a list without end, is an error.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat/list-chat-threads.
+func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.Pager[ListThreadsResponse] {
+	query := url.Values{}
+	if options != nil && options.MaxPageSize != 0 {
+		query.Set("maxPageSize", strconv.Itoa(int(options.MaxPageSize)))
+	}
+	if options != nil && !options.StartTime.IsZero() {
+		query.Set("startTime", formatTime(options.StartTime))
+	}
+	return newPager(func(ctx context.Context, link string) (ListThreadsResponse, error) {
+		var page wireThreadList
+		err := c.client.call(ctx, operation{
+			name:     "ChatClient.ListThreads",
+			method:   http.MethodGet,
+			path:     "/chat/threads",
+			query:    query,
+			nextLink: link,
+			status:   http.StatusOK,
+		}, &page)
+		if err != nil {
+			return ListThreadsResponse{}, err
+		}
+		response := ListThreadsResponse{Threads: make([]ThreadItem, 0, len(page.Value)), NextLink: page.NextLink}
+		for _, item := range page.Value {
+			response.Threads = append(response.Threads, ThreadItem{
+				ID:                    item.ID,
+				Topic:                 item.Topic,
+				DeletedOn:             item.DeletedOn.pointer(),
+				LastMessageReceivedOn: item.LastMessageReceivedOn.pointer(),
+			})
+		}
+		return response, nil
+	}, func(page ListThreadsResponse) string { return page.NextLink })
+}
+
+// DeleteThreadOptions are the options of [ChatClient.DeleteThread]. There are none yet.
+type DeleteThreadOptions struct{}
+
+// DeleteThreadResponse is the result of [ChatClient.DeleteThread].
+type DeleteThreadResponse struct{}
+
+// DeleteThread deletes a thread, for everyone. Any participant may whose token has [ScopeChat];
+// others are refused with 403. A thread that does not exist is a 404. The quota is 10 in 10 seconds
+// per user.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat/delete-chat-thread.
+func (c *ChatClient) DeleteThread(ctx context.Context, threadID string, _ *DeleteThreadOptions) (DeleteThreadResponse, error) {
+	const name = "ChatClient.DeleteThread"
+	thread, err := escape("thread id", threadID)
+	if err != nil {
+		return DeleteThreadResponse{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return DeleteThreadResponse{}, c.client.call(ctx, operation{
+		name:   name,
+		method: http.MethodDelete,
+		path:   "/chat/threads/" + thread,
+		status: http.StatusNoContent,
+	}, nil)
+}

@@ -1,0 +1,158 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+const (
+	moduleName    = "github.com/acs-operator/acs-chat-operator/acs"
+	moduleVersion = "v0.1.0"
+
+	chatAPIVersion     = "2025-03-15"
+	identityAPIVersion = "2023-10-01"
+
+	byteOrderMark = "\xef\xbb\xbf"
+
+	contentTypeJSON       = "application/json"
+	contentTypeMergePatch = "application/merge-patch+json"
+)
+
+// client is what the clients of both services have in common: a place and a pipeline.
+type client struct {
+	azcore     *azcore.Client
+	endpoint   string
+	apiVersion string
+}
+
+func newClient(endpoint, apiVersion string, authenticate policy.Policy, options *ClientOptions) (*client, error) {
+	endpoint, err := ParseEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	settings := options.withDefaults()
+	if !settings.InsecureAllowCredentialWithHTTP && !strings.HasPrefix(endpoint, "https:") {
+		return nil, errors.New("endpoint is not https, and credentials are not sent over plain http")
+	}
+	base, err := azcore.NewClient(moduleName, moduleVersion, runtime.PipelineOptions{
+		AllowedHeaders:         []string{"MS-CV", "X-Processing-Time", "api-supported-versions", "repeatability-request-id"},
+		AllowedQueryParameters: []string{"maxPageSize", "skip", "startTime"},
+		APIVersion:             runtime.APIVersionOptions{Location: runtime.APIVersionLocationQueryParam, Name: "api-version"},
+		PerRetry:               []policy.Policy{authenticate},
+		Tracing:                runtime.TracingOptions{Namespace: "Microsoft.Communication"},
+	}, &settings)
+	if err != nil {
+		return nil, err
+	}
+	return &client{azcore: base, endpoint: endpoint, apiVersion: apiVersion}, nil
+}
+
+// operation is what one call differs in from the others.
+type operation struct {
+	name        string // "Client.Method"
+	method      string
+	path        string // escaped
+	query       url.Values
+	nextLink    string // instead of path and query
+	header      map[string]string
+	body        any    // nil: none
+	contentType string // of the body, if not JSON
+	status      int    // the only one that is a success
+}
+
+// answer is a body that says whether it can be one.
+type answer interface {
+	validate() error
+}
+
+// call performs an operation and decodes its answer; nil expects none.
+func (c *client) call(ctx context.Context, op operation, out answer) (err error) {
+	ctx = context.WithValue(ctx, runtime.CtxAPINameKey{}, op.name)
+	ctx, endSpan := runtime.StartSpan(ctx, op.name, c.azcore.Tracer(), nil)
+	defer func() { endSpan(err) }()
+
+	req, err := c.newRequest(ctx, op)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op.name, err)
+	}
+	resp, err := c.azcore.Pipeline().Do(req)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op.name, err)
+	}
+	if !runtime.HasStatusCode(resp, op.status) {
+		return newResponseError(resp)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := decode(resp, out); err != nil {
+		// The body is left out: it may be half of one that holds a token.
+		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, "", nil))
+	}
+	return nil
+}
+
+func decode(resp *http.Response, out answer) error {
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return errors.New("body is empty")
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), out); err != nil {
+		return err
+	}
+	return out.validate()
+}
+
+func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request, error) {
+	target := op.nextLink
+	if target == "" {
+		query := url.Values{"api-version": {c.apiVersion}}
+		for name, values := range op.query {
+			query[name] = values
+		}
+		target = c.endpoint + op.path + "?" + query.Encode()
+	} else if err := c.checkNextLink(target); err != nil {
+		return nil, err
+	}
+	req, err := runtime.NewRequest(ctx, op.method, target)
+	if err != nil {
+		return nil, err
+	}
+	req.Raw().Header.Set("Accept", contentTypeJSON)
+	for name, value := range op.header {
+		req.Raw().Header.Set(name, value)
+	}
+	if op.body == nil {
+		return req, nil
+	}
+	if op.contentType != "" {
+		req.Raw().Header.Set("Content-Type", op.contentType)
+	}
+	return req, runtime.MarshalAsJSON(req, op.body)
+}
+
+// escape makes one path segment of an id, as the official clients do: ':' and '@', which
+// [url.PathEscape] leaves, are escaped too. A segment that is empty or made of dots would name
+// another resource.
+func escape(what, id string) (string, error) {
+	if id == "" || id == "." || id == ".." {
+		return "", fmt.Errorf("%s is missing", what)
+	}
+	return strings.ReplaceAll(url.QueryEscape(id), "+", "%20"), nil
+}

@@ -1,0 +1,246 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+const (
+	// maxErrorBody bounds what an error keeps, and prints, of a body.
+	maxErrorBody = 16 << 10
+	// maxErrorText bounds each text of an ErrorDetail.
+	maxErrorText = 1 << 10
+	// maxRetryAfter bounds RetryAfter.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// ErrorCode is the service's word for why it refused a call. There are more than those below.
+type ErrorCode string
+
+// Codes of the Chat and the Identity service.
+const (
+	CodeBadRequest         ErrorCode = "BadRequest"
+	CodeUnauthorized       ErrorCode = "Unauthorized"
+	CodeForbidden          ErrorCode = "Forbidden"
+	CodeNotFound           ErrorCode = "NotFound"
+	CodeTooManyRequests    ErrorCode = "TooManyRequests"
+	CodeServiceUnavailable ErrorCode = "ServiceUnavailable"
+	CodeValidationError    ErrorCode = "ValidationError" // of the Identity service
+)
+
+// HasCode reports whether err is, or wraps, an [*azcore.ResponseError] with one of the codes. They
+// are compared without regard to case. The service leaves the code out at times, with a 401 above
+// all: where the status will do, [HasStatus] is safer.
+func HasCode(err error, codes ...ErrorCode) bool {
+	detail, ok := Detail(err)
+	return ok && slices.ContainsFunc(codes, func(code ErrorCode) bool {
+		return detail.Code != "" && strings.EqualFold(detail.Code, string(code))
+	})
+}
+
+// HasStatus reports whether err is, or wraps, an [*azcore.ResponseError] with one of the HTTP
+// status codes. An answer that could not be understood counts as well, with its 2xx.
+func HasStatus(err error, statusCodes ...int) bool {
+	var refused *azcore.ResponseError
+	return errors.As(err, &refused) && slices.Contains(statusCodes, refused.StatusCode)
+}
+
+// ErrorDetail is what the service says about an error. Each text may be empty, comes from the
+// service as it is, and is cut at 1,024 bytes.
+type ErrorDetail struct {
+	Code    string
+	Message string
+	Target  string // what the error is about, such as the name of a field
+
+	// CorrelationVector is the MS-CV header: what Microsoft's support asks for.
+	CorrelationVector string
+}
+
+// Detail returns what the service said with an [*azcore.ResponseError] in err's tree; false means
+// that there is none. It understands all envelopes the service is known to use, and none:
+// {"error": …}, {"Error": …} or {"CommunicationError": …}, with names in upper or lower case.
+// An empty body, HTML or anything else gives a detail without code and message.
+func Detail(err error) (ErrorDetail, bool) {
+	var refused *azcore.ResponseError
+	if !errors.As(err, &refused) {
+		return ErrorDetail{}, false
+	}
+	detail := ErrorDetail{}
+	if resp := refused.RawResponse; resp != nil {
+		detail = parseErrorBody(errorText(resp))
+		detail.CorrelationVector = cut(resp.Header.Get("MS-CV"), maxErrorText)
+	}
+	if detail.Code == "" {
+		detail.Code = cut(refused.ErrorCode, maxErrorText)
+	}
+	return detail, true
+}
+
+// RetryAfter returns how long the service asks to wait before the call is made again, from the
+// retry-after-ms, x-ms-retry-after-ms or Retry-After header (seconds or a date) of an
+// [*azcore.ResponseError] in err's tree. It is between 0 and 24 hours; false means that the
+// service named no time. The Chat service is not known to send any of them: without one, wait
+// at least 10 seconds after a 429.
+func RetryAfter(err error) (time.Duration, bool) {
+	var refused *azcore.ResponseError
+	if !errors.As(err, &refused) || refused.RawResponse == nil {
+		return 0, false
+	}
+	header := refused.RawResponse.Header
+	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
+		if wait, ok := parseWait(header.Get(name), time.Millisecond); ok {
+			return wait, true
+		}
+	}
+	value := header.Get("Retry-After")
+	if wait, ok := parseWait(value, time.Second); ok {
+		return wait, true
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	// Measured by the server's own clock where it tells its time, a wrong clock here does no harm.
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return min(max(0, until.Sub(now)), maxRetryAfter), true
+}
+
+func parseWait(value string, unit time.Duration) (time.Duration, bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	return time.Duration(min(n, uint64(maxRetryAfter/unit))) * unit, true
+}
+
+// newResponseError makes an error of a response that is no success.
+func newResponseError(resp *http.Response) error {
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return fmt.Errorf("read body of %s: %w", resp.Status, err)
+	}
+	code := parseErrorBody(body).Code
+	if code == "" {
+		code = cut(resp.Header.Get("x-ms-error-code"), maxErrorText)
+	}
+	return responseError(resp, code, body)
+}
+
+// responseError takes the credential out of the request that the error carries along, bounds the
+// body, and makes the error safe to be read by many: all who wait for one token share its error.
+func responseError(resp *http.Response, code string, body []byte) error {
+	kept := *resp
+	kept.Request = withoutCredential(resp.Request)
+	text := body[:min(len(body), maxErrorBody)]
+	kept.Body = io.NopCloser(bytes.NewReader(text))
+	err := runtime.NewResponseErrorWithErrorCode(&kept, code)
+	kept.Body = &errorBody{Reader: bytes.NewReader(text), text: text}
+	return err
+}
+
+func withoutCredential(req *http.Request) *http.Request {
+	if req == nil {
+		return nil
+	}
+	clean := req.WithContext(req.Context())
+	clean.Header = req.Header.Clone()
+	clean.Header.Del("Authorization")
+	return clean
+}
+
+// errorBody is the body of an error's response. Unlike with azcore's, reading its text changes
+// nothing.
+type errorBody struct {
+	*bytes.Reader
+	text []byte
+}
+
+func (*errorBody) Close() error { return nil }
+
+func errorText(resp *http.Response) []byte {
+	if body, ok := resp.Body.(*errorBody); ok {
+		return body.text
+	}
+	text, err := runtime.Payload(resp)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// parseErrorBody finds code, message and target, wherever they are. What it does not find is empty.
+func parseErrorBody(body []byte) ErrorDetail {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), &fields) != nil {
+		return ErrorDetail{}
+	}
+	for _, envelope := range []string{"error", "communicationError"} {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(field(fields, envelope), &inner) == nil && inner != nil {
+			fields = inner
+			break
+		}
+	}
+	return ErrorDetail{
+		Code:    fieldText(fields, "code"),
+		Message: fieldText(fields, "message"),
+		Target:  fieldText(fields, "target"),
+	}
+}
+
+// field returns the field of that name in any case, the exact one first.
+func field(fields map[string]json.RawMessage, name string) json.RawMessage {
+	if value, ok := fields[name]; ok {
+		return value
+	}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		if strings.EqualFold(key, name) {
+			return fields[key]
+		}
+	}
+	return nil
+}
+
+// fieldText returns a string, or a number's digits: codes have been seen in both forms.
+func fieldText(fields map[string]json.RawMessage, name string) string {
+	value := field(fields, name)
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return cut(text, maxErrorText)
+	}
+	var number json.Number
+	if json.Unmarshal(value, &number) == nil {
+		return cut(number.String(), maxErrorText)
+	}
+	return ""
+}
+
+// cut shortens a text to at most so many bytes, at the border of a character.
+func cut(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	for size > 0 && !utf8.RuneStart(text[size]) {
+		size--
+	}
+	return text[:size]
+}

@@ -1,0 +1,128 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// maxResponseBody is far above the longest page the service is known to send.
+const maxResponseBody = 8 << 20
+
+// ClientOptions are the options of all clients. The zero value is usable, and so is nil.
+//
+// The defaults are azcore's, with these exceptions: Retry.StatusCodes lacks 429, because refused
+// retries count against the service's quotas too; redirects are not followed, also not by an
+// [*http.Client] given as Transport unless it has a CheckRedirect of its own; TLS is at least 1.2.
+// Clients with the same Transport share connections; without one, each client has its own.
+//
+// Plain http is refused unless InsecureAllowCredentialWithHTTP is set. Whatever the Transport, a
+// response body of more than 8 MiB is an error.
+type ClientOptions struct {
+	azcore.ClientOptions
+}
+
+// withDefaults gives the options for azcore; the caller's stay as they are.
+func (o *ClientOptions) withDefaults() policy.ClientOptions {
+	var options policy.ClientOptions
+	if o != nil {
+		options = o.ClientOptions
+	}
+	if options.Retry.StatusCodes == nil {
+		options.Retry.StatusCodes = []int{
+			http.StatusRequestTimeout,
+			http.StatusInternalServerError,
+			http.StatusBadGateway,
+			http.StatusServiceUnavailable,
+			http.StatusGatewayTimeout,
+		}
+	}
+	options.Transport = &limitingTransporter{next: transporter(options.Transport)}
+	return options
+}
+
+// transporter makes sure that a request with a credential goes nowhere but where it was sent.
+func transporter(given policy.Transporter) policy.Transporter {
+	switch given := given.(type) {
+	case nil:
+		return &http.Client{Transport: newTransport(), CheckRedirect: refuseRedirect}
+	case *http.Client:
+		if given.CheckRedirect != nil {
+			return given
+		}
+		client := *given
+		client.CheckRedirect = refuseRedirect
+		return &client
+	default:
+		return given
+	}
+}
+
+func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func newTransport() *http.Transport {
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		transport = standard.Clone()
+	}
+	transport.MaxIdleConnsPerHost = 16
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	transport.TLSClientConfig.MinVersion = max(transport.TLSClientConfig.MinVersion, tls.VersionTLS12)
+	return transport
+}
+
+// limitingTransporter bounds what a server can make the client hold in memory.
+type limitingTransporter struct {
+	next policy.Transporter
+}
+
+func (t *limitingTransporter) Do(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.Do(req)
+	if err != nil {
+		return resp, err
+	}
+	if resp.Body != nil {
+		resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxResponseBody}
+	}
+	return resp, nil
+}
+
+// limitedBody fails where [io.LimitReader] would pretend that the body ends.
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	// One byte more than allowed tells a body of just the limit from a longer one.
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 {
+		return n, &finalError{fmt.Errorf("response body is longer than %d bytes", maxResponseBody)}
+	}
+	return n, err
+}
+
+// finalError is an error that azcore's retry policy gives up on at once.
+type finalError struct {
+	err error
+}
+
+func (e *finalError) Error() string { return e.err.Error() }
+
+func (e *finalError) Unwrap() error { return e.err }
+
+// NonRetriable marks the error for azcore.
+func (e *finalError) NonRetriable() {}

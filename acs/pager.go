@@ -1,0 +1,81 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+const (
+	maxPages    = 10_000
+	maxNextLink = 16 << 10
+)
+
+// newPager makes a pager of a function that gets one page, the first one for an empty link.
+func newPager[T any](get func(ctx context.Context, link string) (T, error), next func(T) string) *runtime.Pager[T] {
+	links := trail{}
+	return runtime.NewPager(runtime.PagingHandler[T]{
+		More: func(page T) bool { return next(page) != "" },
+		Fetcher: func(ctx context.Context, last *T) (page T, err error) {
+			if last == nil {
+				return get(ctx, "")
+			}
+			link := next(*last)
+			if err := links.follow(link); err != nil {
+				return page, err
+			}
+			return get(ctx, link)
+		},
+	})
+}
+
+// trail is the links of a list that were followed.
+type trail map[string]struct{}
+
+// follow refuses what would never come to an end.
+func (t trail) follow(link string) error {
+	if _, again := t[link]; again {
+		return errors.New("list has no end: a nextLink occurs twice")
+	}
+	if len(t) >= maxPages-1 {
+		return fmt.Errorf("list has more than %d pages", maxPages)
+	}
+	t[link] = struct{}{}
+	return nil
+}
+
+// checkNextLink refuses a link to another place: the credential would go there.
+func (c *client) checkNextLink(link string) error {
+	if len(link) > maxNextLink {
+		return fmt.Errorf("nextLink is longer than %d bytes", maxNextLink)
+	}
+	next, err := url.Parse(link)
+	if err != nil {
+		return errors.New("nextLink is not a URL")
+	}
+	own, err := url.Parse(c.endpoint)
+	if err != nil {
+		return err
+	}
+	if next.User != nil || origin(next) != origin(own) {
+		return fmt.Errorf("nextLink leads to another place than %s", c.endpoint)
+	}
+	return nil
+}
+
+// origin is scheme, host and port of a URL, in lower case and with the port spelled out.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

@@ -1,0 +1,168 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// Participant is a member of a thread.
+type Participant struct {
+	ID          Identifier
+	DisplayName string
+	// ShareHistoryTime is from when on the participant sees messages, sent to the millisecond and
+	// kept to the second. Nil, when adding, means all; when listed, that the service does not say.
+	ShareHistoryTime *time.Time
+	// Metadata is kept with the participant: at most 1 KB in all.
+	Metadata map[string]string
+}
+
+// ListParticipantsOptions are the options of [ThreadClient.NewListParticipantsPager].
+type ListParticipantsOptions struct {
+	// MaxPageSize is the most participants in a page. Zero: as the service likes.
+	MaxPageSize int32
+	// Skip leaves out so many from the beginning of the list.
+	Skip int32
+}
+
+// ListParticipantsResponse is one page of [ThreadClient.NewListParticipantsPager].
+type ListParticipantsResponse struct {
+	Participants []Participant
+	NextLink     string // of the next page; empty on the last
+}
+
+// NewListParticipantsPager lists the participants of the thread, at most 250 in all. A user who
+// is not one of them is refused with 403. The quota is 10 pages in 10 seconds per user and
+// thread. A nextLink to another host, and a list without end, is an error.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-participants.
+func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions) *runtime.Pager[ListParticipantsResponse] {
+	query := url.Values{}
+	if options != nil && options.MaxPageSize != 0 {
+		query.Set("maxPageSize", strconv.Itoa(int(options.MaxPageSize)))
+	}
+	if options != nil && options.Skip != 0 {
+		query.Set("skip", strconv.Itoa(int(options.Skip)))
+	}
+	return newPager(func(ctx context.Context, link string) (ListParticipantsResponse, error) {
+		var page wireParticipantList
+		err := c.call(ctx, operation{
+			name:     "ThreadClient.ListParticipants",
+			method:   http.MethodGet,
+			path:     "/participants",
+			query:    query,
+			nextLink: link,
+			status:   http.StatusOK,
+		}, &page)
+		if err != nil {
+			return ListParticipantsResponse{}, err
+		}
+		response := ListParticipantsResponse{Participants: make([]Participant, 0, len(page.Value)), NextLink: page.NextLink}
+		for _, p := range page.Value {
+			response.Participants = append(response.Participants, Participant{
+				ID:               p.ID.value(),
+				DisplayName:      p.DisplayName,
+				ShareHistoryTime: p.ShareHistoryTime.pointer(),
+				Metadata:         p.Metadata,
+			})
+		}
+		return response, nil
+	}, func(page ListParticipantsResponse) string { return page.NextLink })
+}
+
+// AddParticipantsOptions are the options of [ThreadClient.AddParticipants]. There are none yet.
+type AddParticipantsOptions struct{}
+
+// AddParticipantsResponse is the result of [ThreadClient.AddParticipants].
+type AddParticipantsResponse struct{}
+
+// AddParticipants adds participants to the thread: at most 200 in a call, at most 250 in a thread.
+// One who is in already stays as is, display name included. When the service refuses some, the
+// others are added and the error is an [*InvalidParticipantsError]. A malformed identifier, or
+// more than 200, is a 400, and nobody is added. The token needs [ScopeChat] or [ScopeChatJoin].
+// The quota is 10 in 10 seconds and 30 in a minute per thread, together with RemoveParticipant.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/add-chat-participants.
+func (c *ThreadClient) AddParticipants(ctx context.Context, participants []Participant, _ *AddParticipantsOptions) (AddParticipantsResponse, error) {
+	const name = "ThreadClient.AddParticipants"
+	models, err := newWireParticipants(participants)
+	if err != nil {
+		return AddParticipantsResponse{}, fmt.Errorf("%s: %w", name, err)
+	}
+	var added wireInvalidParticipants
+	err = c.call(ctx, operation{
+		name:   name,
+		method: http.MethodPost,
+		path:   "/participants/:add",
+		body:   wireAddParticipants{Participants: models},
+		status: http.StatusCreated,
+	}, &added)
+	if err != nil {
+		return AddParticipantsResponse{}, err
+	}
+	return AddParticipantsResponse{}, added.err()
+}
+
+// RemoveParticipantOptions are the options of [ThreadClient.RemoveParticipant]. There are none yet.
+type RemoveParticipantOptions struct{}
+
+// RemoveParticipantResponse is the result of [ThreadClient.RemoveParticipant].
+type RemoveParticipantResponse struct{}
+
+// RemoveParticipant removes a participant from the thread; one who is not in it is no error. A user
+// who removes itself is refused with 403 from then on, and cannot get in again without the help of
+// another. The token needs [ScopeChat] or [ScopeChatJoin]. A malformed identifier is a 400. The
+// quota is 10 in 10 seconds and 30 in a minute per thread, together with AddParticipants.
+//
+// See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/remove-chat-participant.
+func (c *ThreadClient) RemoveParticipant(ctx context.Context, participant Identifier, _ *RemoveParticipantOptions) (RemoveParticipantResponse, error) {
+	const name = "ThreadClient.RemoveParticipant"
+	id, err := newWireIdentifier(participant)
+	if err != nil {
+		return RemoveParticipantResponse{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return RemoveParticipantResponse{}, c.call(ctx, operation{
+		name:   name,
+		method: http.MethodPost,
+		path:   "/participants/:remove",
+		body:   id,
+		status: http.StatusNoContent,
+	}, nil)
+}
+
+// InvalidParticipant is a participant that the service refused.
+type InvalidParticipant struct {
+	Target  string // the raw id
+	Code    string // "403": not one this resource may add; "404": unknown
+	Message string
+}
+
+// InvalidParticipantsError says that a call succeeded, but not for these participants.
+type InvalidParticipantsError struct {
+	Participants []InvalidParticipant
+}
+
+// Error counts the participants and names the first three; texts of the service are cut.
+func (e *InvalidParticipantsError) Error() string {
+	const named, length = 3, 100
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d participants were refused", len(e.Participants))
+	separator := ": "
+	for _, p := range e.Participants[:min(len(e.Participants), named)] {
+		fmt.Fprintf(&text, "%s%s (%s: %s)", separator, cut(p.Target, length), cut(p.Code, length), cut(p.Message, length))
+		separator = ", "
+	}
+	if more := len(e.Participants) - named; more > 0 {
+		fmt.Fprintf(&text, " and %d more", more)
+	}
+	return text.String()
+}

@@ -1,0 +1,54 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// userTokenPolicy puts the user's token on each try. A token can become invalid before it
+// expires: a new access key, or a revocation. So the first 401 of a call is answered with a new
+// token. azcore's own bearer policy does that only on a challenge, and the service sends none.
+type userTokenPolicy struct {
+	credential *UserCredential
+}
+
+// tokenRenewed marks a call whose token was already renewed after a 401.
+type tokenRenewed bool
+
+func (p *userTokenPolicy) Do(req *policy.Request) (*http.Response, error) {
+	token, err := p.credential.Token(req.Raw().Context())
+	if err != nil {
+		// Whatever it took to get a token was retried by those who tried.
+		return nil, &finalError{fmt.Errorf("get user token: %w", err)}
+	}
+	authorize(req, token)
+	resp, err := req.Next()
+	var renewed tokenRenewed
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || req.OperationValue(&renewed) {
+		return resp, err
+	}
+	req.SetOperationValue(tokenRenewed(true))
+	p.credential.Invalidate(token)
+	fresh, err := p.credential.Token(req.Raw().Context())
+	if err != nil {
+		return nil, &finalError{fmt.Errorf("get another user token after a 401: %w", err)}
+	}
+	if fresh.Token == token.Token {
+		return resp, nil
+	}
+	again := req.Clone(req.Raw().Context())
+	if err := again.RewindBody(); err != nil {
+		return nil, &finalError{fmt.Errorf("rewind request body: %w", err)}
+	}
+	authorize(again, fresh)
+	return again.Next()
+}
+
+func authorize(req *policy.Request, token AccessToken) {
+	req.Raw().Header.Set("Authorization", "Bearer "+token.Token.Reveal())
+}

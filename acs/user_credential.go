@@ -1,0 +1,171 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// renewBefore is how long before its end a token is renewed, if it lives twice as long.
+	renewBefore = 10 * time.Minute
+	// renewPause keeps a failing renewal from slowing down each call while the token is valid.
+	renewPause = 30 * time.Second
+)
+
+// UserCredential holds the token with which a user calls the Chat service, and renews it in time.
+// It is safe for concurrent use, and can be shared by clients.
+type UserCredential struct {
+	refresh func(context.Context) (AccessToken, error) // nil: the token is never renewed
+
+	mu      sync.Mutex
+	token   AccessToken
+	renewAt time.Time
+	renewal *renewal // the one under way
+}
+
+// renewal is a call of refresh that any number of callers wait for. token and err may be read
+// once done is closed.
+type renewal struct {
+	cancel  context.CancelFunc
+	waiters int // guarded by the credential's mutex
+	done    chan struct{}
+	token   AccessToken
+	err     error
+}
+
+// UserCredentialOptions are the options of [NewUserCredential].
+type UserCredentialOptions struct {
+	// Token is a token to begin with, if one is at hand: such as from CreateUser.
+	Token *AccessToken
+}
+
+// NewUserCredential makes a credential that calls refresh for a new token: at the first use,
+// 10 minutes before the token expires (or at half its life, if that leaves less), and when
+// the service refuses the token. [IdentityClient.IssueToken] is what refresh usually calls.
+//
+// There is one call of refresh at a time, however many wait for it, and its context is that
+// of none of them: it is canceled when the last one leaves.
+func NewUserCredential(refresh func(context.Context) (AccessToken, error), options *UserCredentialOptions) *UserCredential {
+	c := &UserCredential{refresh: refresh}
+	if options != nil && options.Token != nil {
+		c.store(*options.Token, time.Now())
+	}
+	return c
+}
+
+// NewStaticUserCredential makes a credential of one token that is never renewed. Once it has
+// expired, calls fail with 401.
+func NewStaticUserCredential(token string) *UserCredential {
+	return &UserCredential{token: AccessToken{Token: NewSecret(token)}}
+}
+
+// Token returns a token, renewing it first if it is time to. If that fails while the old token is
+// still valid, it returns the old one, and tries again after 30 seconds at the earliest. It fails
+// with what refresh fails with, if the new token is empty or already expired, or when ctx ends.
+// The token of a static credential has no ExpiresOn.
+func (c *UserCredential) Token(ctx context.Context) (AccessToken, error) {
+	c.mu.Lock()
+	if c.refresh == nil || time.Now().Before(c.renewAt) {
+		defer c.mu.Unlock()
+		if c.token.Token == (Secret{}) {
+			return AccessToken{}, errors.New("user credential has no token and no way to get one")
+		}
+		return c.token, nil
+	}
+	r := c.join()
+	c.mu.Unlock()
+
+	select {
+	case <-r.done:
+		return r.token, r.err
+	case <-ctx.Done():
+		c.leave(r)
+		return AccessToken{}, ctx.Err()
+	}
+}
+
+// Invalidate makes the credential forget a token that the service refused. It does nothing if
+// the credential holds another one by now, or is static.
+func (c *UserCredential) Invalidate(token AccessToken) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refresh != nil && c.token.Token == token.Token {
+		c.token, c.renewAt = AccessToken{}, time.Time{}
+	}
+}
+
+func (c *UserCredential) store(token AccessToken, now time.Time) {
+	c.token = token
+	c.renewAt = token.ExpiresOn.Add(-min(renewBefore, token.ExpiresOn.Sub(now)/2))
+}
+
+// join makes the caller a waiter of the renewal under way; the first one starts it.
+func (c *UserCredential) join() *renewal {
+	if c.renewal == nil {
+		// The context has none of the waiter's values: it is not its call, and azcore keeps
+		// options of single calls there.
+		ctx, cancel := context.WithCancel(context.Background())
+		c.renewal = &renewal{cancel: cancel, done: make(chan struct{})}
+		go c.renew(ctx, c.renewal)
+	}
+	c.renewal.waiters++
+	return c.renewal
+}
+
+// leave ends the renewal that nobody waits for any more. The next caller starts another one.
+func (c *UserCredential) leave(r *renewal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.waiters--
+	if r.waiters > 0 {
+		return
+	}
+	r.cancel()
+	if c.renewal == r {
+		c.renewal = nil
+	}
+}
+
+func (c *UserCredential) renew(ctx context.Context, r *renewal) {
+	defer r.cancel()
+	token, err := c.refresh(ctx)
+	now := time.Now()
+	if err == nil {
+		err = checkToken(token, now)
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer close(r.done)
+	if c.renewal != r {
+		r.err = context.Canceled // all have left; nobody will read it
+		return
+	}
+	c.renewal = nil
+	switch {
+	case err == nil:
+		c.store(token, now)
+		r.token = token
+	case now.Before(c.token.ExpiresOn):
+		c.renewAt = now.Add(min(renewPause, c.token.ExpiresOn.Sub(now)))
+		r.token = c.token
+	default:
+		r.err = fmt.Errorf("renew user token: %w", err)
+	}
+}
+
+func checkToken(token AccessToken, now time.Time) error {
+	if token.Token == (Secret{}) {
+		return errors.New("the new token is empty")
+	}
+	if !now.Before(token.ExpiresOn) {
+		return fmt.Errorf("the new token expired on %s", token.ExpiresOn.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
