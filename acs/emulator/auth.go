@@ -38,8 +38,8 @@ type caller struct {
 	scopes []string
 }
 
-func (c caller) hasScope(any []string) bool {
-	return slices.ContainsFunc(c.scopes, func(scope string) bool { return slices.Contains(any, scope) })
+func (c caller) hasScope(wanted []string) bool {
+	return slices.ContainsFunc(c.scopes, func(scope string) bool { return slices.Contains(wanted, scope) })
 }
 
 // keyring holds the access key and the key for tokens that is derived from it: a new access
@@ -183,9 +183,12 @@ func (s *Server) tokenSignature(signed string) string {
 }
 
 // acceptUserToken authenticates a call of the Chat API. A token that is not good is answered
-// with an empty body, as users have reported.
+// with an empty body, as users have reported; the specification has its envelope there too.
 func (s *Server) acceptUserToken(e *exchange) *apiError {
-	refusal := &apiError{status: http.StatusUnauthorized, envelope: bare}
+	refusal := &apiError{status: http.StatusUnauthorized, code: "Unauthorized", envelope: bare}
+	if s.options.SpecErrors {
+		refusal.envelope = lowerCase
+	}
 	authorization, _ := single(e.request.Header, "Authorization")
 	token, ok := strings.CutPrefix(authorization, "Bearer ")
 	if !ok {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -151,8 +152,7 @@ func TestDelayAndLatency(t *testing.T) {
 
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	f := start(t, emulator.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil)), KeepRequests: 3})
+	f := start(t, emulator.Options{KeepRequests: 3})
 	id, token := f.user()
 	thread := f.thread(token, `{"topic":"t"}`)
 	f.chat(200, token, http.MethodGet, thread+"/participants?skip=0", "")
@@ -161,26 +161,38 @@ func TestRequests(t *testing.T) {
 	if len(requests) != 3 {
 		t.Fatalf("%d requests are kept, want 3", len(requests))
 	}
-	created, listed, unknown := requests[0], requests[1], requests[2]
-	if created.Seq != 2 || created.Operation != "CreateThread" || created.Status != 201 || created.User != id ||
-		created.ThreadID != unescape(thread) || string(created.Body) != `{"topic":"t"}` || !created.Operation.IsWrite() {
-		t.Errorf("create: %+v", created)
-	}
-	if listed.Path != thread+"/participants" || listed.Query != "skip=0&"+chatVersion || listed.ThreadID != unescape(thread) || listed.Operation.IsWrite() {
-		t.Errorf("list: %+v", listed)
-	}
-	if unknown.Operation != "" || unknown.Status != 404 || unknown.Path != "/nowhere" {
-		t.Errorf("unknown: %+v", unknown)
-	}
-	for _, r := range requests {
-		if r.Header.Get("Authorization") != "" || r.Header.Get("User-Agent") == "" || !r.Time.Equal(f.clock.Now()) {
-			t.Errorf("headers %v at %s", r.Header, r.Time)
+	now := f.clock.Now()
+	for i, want := range []emulator.Request{
+		{
+			Seq: 2, Operation: "CreateThread", Method: "POST", Path: "/chat/threads", Query: chatVersion,
+			User: id, ThreadID: unescape(thread), Status: 201, Body: []byte(`{"topic":"t"}`), Time: now,
+		},
+		{
+			Seq: 3, Operation: "ListParticipants", Method: "GET", Path: thread + "/participants", Query: "skip=0&" + chatVersion,
+			User: id, ThreadID: unescape(thread), Status: 200, Body: []byte{}, Time: now,
+		},
+		{Seq: 4, Method: "GET", Path: "/nowhere", Query: chatVersion, Status: 404, Body: []byte{}, Time: now},
+	} {
+		if header := requests[i].Header; header.Get("Authorization") != "" || header.Get("User-Agent") == "" {
+			t.Errorf("headers %v", header)
+		}
+		requests[i].Header = nil
+		if !reflect.DeepEqual(requests[i], want) {
+			t.Errorf("request %+v, want %+v", requests[i], want)
 		}
 	}
 	f.emu.ResetRequests()
 	if got := f.emu.Requests(); len(got) != 0 {
 		t.Errorf("after the reset: %v", got)
 	}
+}
+
+func TestRequestsAreLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := start(t, emulator.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	id, token := f.user()
+	thread := f.thread(token, `{"topic":"t"}`)
 	f.server.Close() // all records are written
 	for _, want := range []string{`"operation":"CreateThread","status":201`, `"user":"` + id, `"thread":"` + unescape(thread)} {
 		if !strings.Contains(log.String(), want) {
@@ -189,6 +201,18 @@ func TestRequests(t *testing.T) {
 	}
 	if strings.Contains(log.String(), token) || strings.Contains(log.String(), f.emu.AccessKey()) {
 		t.Error("the log has a credential")
+	}
+}
+
+func TestIsWrite(t *testing.T) {
+	t.Parallel()
+	for operation, want := range map[emulator.Operation]bool{
+		"CreateThread": true, "UpdateThread": true, "DeleteThread": true, "AddParticipants": true, "RemoveParticipant": true,
+		"CreateUser": true, "IssueToken": false, "GetThread": false, "ListThreads": false, "ListParticipants": false, "": false,
+	} {
+		if operation.IsWrite() != want {
+			t.Errorf("%q: %v", operation, !want)
+		}
 	}
 }
 

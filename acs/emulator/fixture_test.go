@@ -149,7 +149,7 @@ func sign(request *http.Request, body, accessKey string, now time.Time) {
 	date := now.UTC().Format(http.TimeFormat)
 	key, _ := base64.StdEncoding.DecodeString(accessKey)
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", request.Method, request.URL.RequestURI(), date, request.URL.Host, content)
+	mac.Write(fmt.Appendf(nil, "%s\n%s\n%s;%s;%s", request.Method, request.URL.RequestURI(), date, request.URL.Host, content))
 	request.Header.Set("x-ms-date", date)
 	request.Header.Set("x-ms-content-sha256", content)
 	request.Header.Set("Authorization", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="+
@@ -191,8 +191,8 @@ func (f *fixture) user(scopes ...string) (id, token string) {
 	if len(scopes) == 0 {
 		scopes = []string{"chat"}
 	}
-	body, _ := json.Marshal(map[string]any{"createTokenWithScopes": scopes})
-	r := f.send(call{method: http.MethodPost, path: "/identities", body: string(body), signed: true})
+	body := `{"createTokenWithScopes":["` + strings.Join(scopes, `","`) + `"]}`
+	r := f.send(call{method: http.MethodPost, path: "/identities", body: body, signed: true})
 	id, _ = r.field("identity", "id").(string)
 	token, _ = r.field("accessToken", "token").(string)
 	if r.status != http.StatusCreated || id == "" || token == "" {

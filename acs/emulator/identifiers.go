@@ -78,24 +78,23 @@ type identifierModel struct {
 }
 
 // clouds maps the part of a raw id that names a Teams cloud to the name the models use.
-var clouds = map[string]string{"orgid": "public", "dod": "dod", "gcch": "gcch"}
+var clouds = map[string]string{"orgid:": "public", "dod:": "dod", "gcch:": "gcch"}
 
 func newIdentifierModel(rawID string, withKind bool) identifierModel {
 	model := identifierModel{RawID: rawID}
 	kind := "unknown"
-	prefix, rest, _ := strings.Cut(rawID, ":")
-	realm, name, _ := strings.Cut(rest, ":")
-	switch {
-	case prefix == "4":
-		kind, model.PhoneNumber = "phoneNumber", &phoneModel{Value: rest}
-	case prefix == "8" && (realm == "acs" || realm == "spool" || realm == "dod-acs" || realm == "gcch-acs"):
+	name := rawID[strings.LastIndexByte(rawID, ':')+1:]
+	switch prefix := strings.TrimSuffix(rawID, name); prefix {
+	case "4:":
+		kind, model.PhoneNumber = "phoneNumber", &phoneModel{Value: name}
+	case "8:acs:", "8:spool:", "8:dod-acs:", "8:gcch-acs:":
 		kind, model.CommunicationUser = "communicationUser", &userModel{ID: rawID}
-	case prefix == "8" && realm == "teamsvisitor":
+	case "8:teamsvisitor:":
 		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, IsAnonymous: true, Cloud: "public"}
-	case prefix == "8" && clouds[realm] != "":
-		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, Cloud: clouds[realm]}
-	case prefix == "28" && clouds[realm] != "":
-		kind, model.MicrosoftTeamsApp = "microsoftTeamsApp", &teamsAppModel{AppID: name, Cloud: clouds[realm]}
+	case "8:orgid:", "8:dod:", "8:gcch:":
+		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, Cloud: clouds[prefix[2:]]}
+	case "28:orgid:", "28:dod:", "28:gcch:":
+		kind, model.MicrosoftTeamsApp = "microsoftTeamsApp", &teamsAppModel{AppID: name, Cloud: clouds[prefix[3:]]}
 	}
 	if withKind {
 		model.Kind = kind
@@ -117,8 +116,8 @@ func decodeIdentifier(raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	nested, found := "", ""
-	for name, form := range modelForms {
+	found := ""
+	for name := range modelForms {
 		if !present[name] {
 			continue
 		}
@@ -126,20 +125,35 @@ func decodeIdentifier(raw []byte) (string, error) {
 			return "", errors.New("an identifier has more than one model")
 		}
 		found = name
-		if nested, err = form(*models[name]); err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
-		}
 	}
-	if kind != "" && kind != "unknown" && modelForms[kind] == nil || kind != "" && found != "" && kind != found {
+	if !kindFits(kind, found) {
 		return "", fmt.Errorf("the kind %.40q does not fit the identifier", kind)
+	}
+	if found == "" {
+		return rawID, nil
+	}
+	nested, err := modelForms[found](*models[found])
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", found, err)
 	}
 	if rawID == "" {
 		return nested, nil
 	}
-	if found != "" && userKey(rawID) != userKey(nested) {
+	if userKey(rawID) != userKey(nested) {
 		return "", errors.New("rawId and the nested model name different identifiers")
 	}
 	return rawID, nil
+}
+
+// kindFits reports whether the kind goes with the model; requests need not have either.
+func kindFits(kind, model string) bool {
+	if kind == "" {
+		return true
+	}
+	if model == "" {
+		return kind == "unknown" || modelForms[kind] != nil
+	}
+	return kind == model
 }
 
 // modelForms turns each nested model into the raw id it stands for.

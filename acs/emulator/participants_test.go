@@ -6,6 +6,7 @@ package emulator_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,6 @@ import (
 func TestIdentifiers(t *testing.T) {
 	t.Parallel()
 	const guid = "00000000-0000-4000-8000-00000000000a"
-	const added, refused, failed = "added", "403", "400"
 	f := start(t, emulator.Options{})
 	known, token := f.user()
 	for _, test := range []struct{ identifier, want, id string }{
@@ -62,26 +62,32 @@ func TestIdentifiers(t *testing.T) {
 		add := f.send(call{method: http.MethodPost, path: path + ":add", body: body, token: token})
 		held, _ := f.emu.Thread(thread)
 		isMember := slices.ContainsFunc(held.Members, func(m emulator.Member) bool { return m.ID == test.id })
-		switch test.want {
-		case added:
-			if add.status != 201 || add.body != `{}` || !isMember {
-				t.Errorf("%s: %d %s, members %v", test.identifier, add.status, add.body, held.Members)
-			}
-		case refused:
-			want := fmt.Sprintf(`{"invalidParticipants":[{"code":"403","message":"Permissions check failed","target":%q}]}`, test.id)
-			if add.status != 201 || add.body != want || isMember {
-				t.Errorf("%s: %d %s, want %s", test.identifier, add.status, add.body, want)
-			}
-		case failed:
-			message, _ := add.field("CommunicationError", "Message").(string)
-			if add.status != 400 || test.id != "-" && message != "Identifier format is invalid ("+test.id+")." {
-				t.Errorf("%s: %d %s", test.identifier, add.status, add.body)
-			}
+		if got := outcome(add, test.id); got != test.want || isMember != (got == added) {
+			t.Errorf("%s: %s, want %s; %d %s, members %v", test.identifier, got, test.want, add.status, add.body, held.Members)
 		}
-		remove := f.send(call{method: http.MethodPost, path: path + ":remove", body: test.identifier, token: token})
-		if (remove.status == 400) != (test.want == failed) || remove.status != 400 && remove.status != 204 {
-			t.Errorf("remove %s: %d %s", test.identifier, remove.status, remove.body)
+		want := http.StatusNoContent
+		if test.want == failed {
+			want = http.StatusBadRequest
 		}
+		f.chat(want, token, http.MethodPost, path+":remove", test.identifier)
+	}
+}
+
+const added, refused, failed = "added", "refused", "failed"
+
+// outcome tells what became of adding somebody; the words of a refusal must name the id, where
+// there is one.
+func outcome(r reply, id string) string {
+	message, _ := r.field("CommunicationError", "Message").(string)
+	switch {
+	case r.status == 201 && r.body == `{}`:
+		return added
+	case r.body == fmt.Sprintf(`{"invalidParticipants":[{"code":"403","message":"Permissions check failed","target":%q}]}`, id):
+		return refused
+	case r.status == 400 && (id == "-" || message == "Identifier format is invalid ("+id+")."):
+		return failed
+	default:
+		return "something else"
 	}
 }
 
@@ -203,19 +209,32 @@ func TestActingBehindTheBack(t *testing.T) {
 		held.Metadata = map[string]string{"k": "v"}
 		held.Members = append(held.Members[1:], emulator.Member{ID: "4:+491"})
 	})
-	held, ok := f.emu.Thread(thread)
-	if !ok || held.Topic != "u" || held.CreatedBy != sampleUser || held.RetentionDays != 40 || held.Metadata["k"] != "v" {
-		t.Errorf("thread %+v", held)
+	epoch := time.Unix(0, 0).UTC()
+	want := emulator.Thread{
+		ID: thread, Topic: "u", CreatedOn: f.clock.Now().Truncate(time.Second), CreatedBy: sampleUser, RetentionDays: 40,
+		Metadata: map[string]string{"k": "v"},
+		Members:  []emulator.Member{{ID: sampleUser, DisplayName: "Grace", ShareHistoryTime: epoch}, {ID: "4:+491", ShareHistoryTime: epoch}},
 	}
-	if len(held.Members) != 2 || held.Members[0].DisplayName != "Grace" || held.Members[1].ID != "4:+491" {
-		t.Errorf("members %+v", held.Members)
+	held, _ := f.emu.Thread(thread)
+	if !reflect.DeepEqual(held, want) {
+		t.Errorf("thread %+v, want %+v", held, want)
 	}
 	// What is given out is a copy.
 	held.Metadata["k"], held.Members[0].DisplayName = "changed", "changed"
 	f.emu.Threads()[0].Metadata["k"] = "changed"
-	if again, _ := f.emu.Thread(thread); again.Metadata["k"] != "v" || again.Members[0].DisplayName != "Grace" {
-		t.Errorf("thread %+v", again)
+	if again, _ := f.emu.Thread(thread); !reflect.DeepEqual(again, want) {
+		t.Errorf("thread %+v, want %+v", again, want)
 	}
+	if _, ok := f.emu.Thread("unknown"); ok {
+		t.Error("an unknown thread is known")
+	}
+}
+
+func TestDeletingBehindTheBack(t *testing.T) {
+	t.Parallel()
+	f := start(t, emulator.Options{})
+	id := f.emu.CreateUser()
+	thread := f.emu.CreateThread(id, "t")
 	f.emu.DeleteThread(thread)
 	f.clock.advance(time.Hour)
 	f.emu.DeleteThread(thread)
@@ -228,8 +247,5 @@ func TestActingBehindTheBack(t *testing.T) {
 	}
 	if users := f.emu.Users(); !slices.Equal(users, []string{id}) {
 		t.Errorf("users %v", users)
-	}
-	if _, ok := f.emu.Thread("unknown"); ok {
-		t.Error("an unknown thread is known")
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 // plane is what the operations of one API have in common.
 type plane struct {
-	name        string
 	versions    []string
 	accept      func(*Server, *exchange) *apiError // authenticates the caller
 	spec        bool                               // errors come in the specification's envelope
@@ -23,7 +22,6 @@ type plane struct {
 // chatPlane knows the versions the service named in its answers in 2024 and those published since.
 // Older previews had other models and are gone from the recorded list.
 var chatPlane = &plane{
-	name: "chat",
 	versions: []string{
 		"2021-03-07", "2021-04-05-preview6", "2021-09-07", "2023-04-01-preview", "2023-07-01-preview", "2023-11-07",
 		"2023-11-15-preview", "2024-03-01-preview", "2024-03-07", "2024-03-15-preview", "2024-06-05-preview", "2025-03-15",
@@ -33,7 +31,6 @@ var chatPlane = &plane{
 }
 
 var identityPlane = &plane{
-	name: "identity",
 	versions: []string{
 		"2020-07-20-preview2", "2021-02-22-preview1", "2021-03-07", "2021-10-31-preview", "2021-11-01",
 		"2022-06-01", "2022-10-01", "2023-10-01", "2025-04-01-preview",
@@ -59,12 +56,12 @@ func splitPath(wire string) ([]string, bool) {
 
 // match reports whether the path has the pattern's form and fills the ids it holds.
 func (rt *route) match(segments []string, e *exchange) bool {
-	wanted := strings.Split(rt.pattern[1:], "/")
-	if len(wanted) != len(segments) {
+	if strings.Count(rt.pattern, "/") != len(segments) {
 		return false
 	}
 	var thread, user string
-	for i, want := range wanted {
+	i := 0
+	for want := range strings.SplitSeq(rt.pattern[1:], "/") {
 		switch {
 		case segments[i] == "":
 			return false
@@ -75,6 +72,7 @@ func (rt *route) match(segments []string, e *exchange) bool {
 		case want != segments[i]:
 			return false
 		}
+		i++
 	}
 	e.threadID, e.userID = thread, user
 	return true

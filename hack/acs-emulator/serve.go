@@ -29,14 +29,11 @@ const (
 func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	if c.connectionStringFile != "" {
 		if err := os.Remove(c.connectionStringFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove an old connection string file: %w", err)
+			return fmt.Errorf("--connection-string-file: %w", err)
 		}
 		defer func() { _ = os.Remove(c.connectionStringFile) }() // the key in it ends with the process
 	}
-	host, _, _ := net.SplitHostPort(c.listen) // checked with the flags
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
+	host := c.host()
 	scheme, tlsConfig, err := prepareTLS(c.tlsDir, host)
 	if err != nil {
 		return err
@@ -71,6 +68,15 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	case <-ctx.Done():
 		return shutDown(ctx, server)
 	}
+}
+
+// host is how clients on this machine reach the address to listen on.
+func (c config) host() string {
+	host, _, _ := net.SplitHostPort(c.listen) // checked with the flags
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "localhost"
+	}
+	return host
 }
 
 // shutDown lets the calls under way end, but not for ever.
