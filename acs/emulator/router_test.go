@@ -130,6 +130,9 @@ func TestErrorEnvelopes(t *testing.T) {
 				t.Errorf("%s: %s", test.path, r.body)
 			}
 		}
+		if r := f.chat(401, "", http.MethodGet, "/chat/threads", ""); (r.field("error", "code") == "Unauthorized") != spec || (r.body == "") == spec {
+			t.Errorf("401: %s", r.body)
+		}
 	}
 }
 
