@@ -89,6 +89,10 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 		return fmt.Errorf("%s: %w", op.name, err)
 	}
 	resp, err := c.azcore.Pipeline().Do(req)
+	if err != nil && resp != nil && ctx.Err() == nil {
+		// The connection broke in the middle of the body. The status is known all the same.
+		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, "", nil))
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
 	}

@@ -138,6 +138,9 @@ func newResponseError(resp *http.Response) error {
 	if err != nil {
 		return fmt.Errorf("read body of %s: %w", resp.Status, err)
 	}
+	if resp.StatusCode < http.StatusBadRequest {
+		body = nil // not the success that was expected, but it may still hold a token
+	}
 	code := parseErrorBody(body).Code
 	if code == "" {
 		code = cut(resp.Header.Get("x-ms-error-code"), maxErrorText)

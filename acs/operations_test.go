@@ -1,0 +1,306 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+)
+
+const (
+	createdThread = `{"chatThread":{"id":"` + threadID + `","topic":"Test","createdOn":"2026-06-17T23:16:38Z",
+		"createdByCommunicationIdentifier":{"rawId":"` + alice + `","communicationUser":{"id":"` + alice + `"}}}}`
+	notFound = `{"CommunicationError":{"Code":"NotFound","Details":[]}}`
+)
+
+// calls are all operations, each with all of its options, and what must go over the wire.
+func calls() map[string]struct {
+	call        func(context.Context, *testing.T, *service) error
+	method, uri string
+	contentType string
+	body        string
+	reply       reply
+} {
+	type test = struct {
+		call        func(context.Context, *testing.T, *service) error
+		method, uri string
+		contentType string
+		body        string
+		reply       reply
+	}
+	since := time.Date(2026, time.March, 4, 5, 6, 7, 891234567, time.FixedZone("", 60*60))
+	participants := []acs.Participant{
+		{
+			ID: acs.CommunicationUser{ID: alice}, DisplayName: "Alice <a&b>", ShareHistoryTime: &since,
+			Metadata: map[string]string{"k": "v"},
+		},
+		{ID: acs.PhoneNumber{Value: "+1"}},
+	}
+	sentParticipants := `"participants":[{"communicationIdentifier":{"rawId":"` + alice +
+		`","communicationUser":{"id":"` + alice + `"}},"displayName":"Alice \u003ca\u0026b\u003e",` +
+		`"shareHistoryTime":"2026-03-04T04:06:07.891Z","metadata":{"k":"v"}},` +
+		`{"communicationIdentifier":{"rawId":"4:+1","phoneNumber":{"value":"+1"}}}]`
+	const list = `{"value":[]}`
+	return map[string]test{
+		"ChatClient.CreateThread": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.chat(t).CreateThread(ctx, "Topic", &acs.CreateThreadOptions{
+					Participants: participants, Metadata: map[string]string{"m": ""}, RepeatabilityRequestID: "an id",
+					RetentionPolicy: &acs.RetentionPolicy{Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: 30},
+				})
+				return err
+			},
+			method: "POST", uri: "/chat/threads?api-version=2025-03-15", contentType: "application/json",
+			body: `{"topic":"Topic",` + sentParticipants +
+				`,"metadata":{"m":""},"retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":30}}`,
+			reply: reply{status: 201, body: createdThread},
+		},
+		"ChatClient.ListThreads": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.chat(t).NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 7, StartTime: since}).NextPage(ctx)
+				return err
+			},
+			method: "GET", uri: "/chat/threads?api-version=2025-03-15&maxPageSize=7&startTime=2026-03-04T04%3A06%3A07.891Z",
+			reply: reply{status: 200, body: list},
+		},
+		"ChatClient.DeleteThread": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.chat(t).DeleteThread(ctx, threadID, &acs.DeleteThreadOptions{})
+				return err
+			},
+			method: "DELETE", uri: threadPath + "?api-version=2025-03-15", reply: reply{status: 204},
+		},
+		"ThreadClient.GetProperties": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.thread(t).GetProperties(ctx, &acs.GetThreadPropertiesOptions{})
+				return err
+			},
+			method: "GET", uri: threadPath + "?api-version=2025-03-15", reply: reply{status: 200, body: `{"id":"x"}`},
+		},
+		"ThreadClient.UpdateProperties": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.thread(t).UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
+					Topic: ptr(""), Metadata: map[string]string{"m": ""},
+					RetentionPolicy: &acs.RetentionPolicy{Kind: acs.RetentionNone},
+				})
+				return err
+			},
+			method: "PATCH", uri: threadPath + "?api-version=2025-03-15", contentType: "application/merge-patch+json",
+			body:  `{"topic":"","metadata":{"m":""},"retentionPolicy":{"kind":"none"}}`,
+			reply: reply{status: 204},
+		},
+		"ThreadClient.ListParticipants": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.thread(t).NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 2, Skip: 4}).NextPage(ctx)
+				return err
+			},
+			method: "GET", uri: threadPath + "/participants?api-version=2025-03-15&maxPageSize=2&skip=4",
+			reply: reply{status: 200, body: list},
+		},
+		"ThreadClient.AddParticipants": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.thread(t).AddParticipants(ctx, participants, &acs.AddParticipantsOptions{})
+				return err
+			},
+			method: "POST", uri: threadPath + "/participants/:add?api-version=2025-03-15", contentType: "application/json",
+			body: `{` + sentParticipants + `}`, reply: reply{status: 201, body: `{}`},
+		},
+		"ThreadClient.RemoveParticipant": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.thread(t).RemoveParticipant(ctx, acs.ParseRawID(alice), &acs.RemoveParticipantOptions{})
+				return err
+			},
+			method: "POST", uri: threadPath + "/participants/:remove?api-version=2025-03-15", contentType: "application/json",
+			body:  `{"rawId":"` + alice + `","communicationUser":{"id":"` + alice + `"}}`,
+			reply: reply{status: 204},
+		},
+		"IdentityClient.CreateUser": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.identity(t).CreateUser(ctx, &acs.CreateUserOptions{
+					TokenScopes: []acs.TokenScope{acs.ScopeChat, acs.ScopeVoIPJoin}, TokenExpiresIn: time.Hour,
+				})
+				return err
+			},
+			method: "POST", uri: "/identities?api-version=2023-10-01", contentType: "application/json",
+			body:  `{"createTokenWithScopes":["chat","voip.join"],"expiresInMinutes":60}`,
+			reply: reply{status: 201, body: `{"identity":{"id":"` + alice + `"}}`},
+		},
+		"IdentityClient.IssueToken": {
+			call: func(ctx context.Context, t *testing.T, s *service) error {
+				t.Helper()
+				_, err := s.identity(t).IssueToken(ctx, alice, []acs.TokenScope{acs.ScopeChat},
+					&acs.IssueTokenOptions{ExpiresIn: 24 * time.Hour})
+				return err
+			},
+			method: "POST", uri: "/identities/" + alicePath + "/:issueAccessToken?api-version=2023-10-01",
+			contentType: "application/json", body: `{"scopes":["chat"],"expiresInMinutes":1440}`,
+			reply: reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`},
+		},
+	}
+}
+
+func TestOperationsOnTheWire(t *testing.T) {
+	t.Parallel()
+	for name, test := range calls() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := serve(t, test.reply)
+			if err := test.call(t.Context(), t, service); err != nil {
+				t.Fatal(err)
+			}
+			got := service.only(t)
+			for _, part := range [][3]string{
+				{"method", got.method, test.method},
+				{"path and query", got.uri, test.uri},
+				{"body", got.body, test.body},
+				{"Content-Type", got.header.Get("Content-Type"), test.contentType},
+				{"Accept", got.header.Get("Accept"), "application/json"},
+				{"host", got.host, strings.TrimPrefix(service.URL, "https://")},
+			} {
+				if part[1] != part[2] {
+					t.Errorf("%s is\n%s, want\n%s", part[0], part[1], part[2])
+				}
+			}
+			if agent := got.header.Get("User-Agent"); !strings.HasPrefix(agent, "azsdk-go-acs/v") {
+				t.Errorf("User-Agent is %q", agent)
+			}
+			checkAuthorization(t, name, got)
+		})
+	}
+}
+
+func checkAuthorization(t *testing.T, name string, got request) {
+	t.Helper()
+	authorization := got.header.Get("Authorization")
+	if strings.HasPrefix(name, "IdentityClient.") {
+		if want := signature(got); authorization != want {
+			t.Errorf("Authorization is %q, want %q", authorization, want)
+		}
+	} else if want := "Bearer " + userToken; authorization != want {
+		t.Errorf("Authorization is %q, want %q", authorization, want)
+	}
+	if id := got.header.Get("Repeatability-Request-Id"); (id == "an id") != (name == "ChatClient.CreateThread") {
+		t.Errorf("repeatability-request-id is %q", id)
+	}
+}
+
+// TestOperationsWithoutOptions checks that nil options are legal and send nothing.
+func TestOperationsWithoutOptions(t *testing.T) {
+	t.Parallel()
+	service := serveFunc(t, func(_ int, r *http.Request) reply {
+		switch {
+		case r.Method == http.MethodPatch, strings.HasSuffix(r.URL.Path, ":remove"), r.Method == http.MethodDelete:
+			return reply{status: 204}
+		case r.Method == http.MethodGet && r.URL.Path == "/chat/threads/"+threadID:
+			return reply{status: 200, body: `{"id":"x"}`}
+		case r.Method == http.MethodGet:
+			return reply{status: 200, body: `{"value":[]}`}
+		case r.URL.Path == "/identities":
+			return reply{status: 201, body: `{"identity":{"id":"x"}}`}
+		case strings.HasSuffix(r.URL.Path, ":issueAccessToken"):
+			return reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`}
+		default:
+			return reply{status: 201, body: createdThread}
+		}
+	})
+	ctx, chat, thread, identity := t.Context(), service.chat(t), service.thread(t), service.identity(t)
+	var errs []error
+	note := func(_ any, err error) { errs = append(errs, err) }
+	note(chat.CreateThread(ctx, "Topic", nil))
+	note(chat.NewListThreadsPager(nil).NextPage(ctx))
+	note(chat.DeleteThread(ctx, threadID, nil))
+	note(thread.GetProperties(ctx, nil))
+	note(thread.UpdateProperties(ctx, nil))
+	note(thread.NewListParticipantsPager(nil).NextPage(ctx))
+	note(thread.AddParticipants(ctx, nil, nil))
+	note(thread.RemoveParticipant(ctx, acs.Unknown{ID: "x"}, nil))
+	note(identity.CreateUser(ctx, nil))
+	note(identity.IssueToken(ctx, alice, []acs.TokenScope{acs.ScopeChat}, nil))
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	var bodies, queries []string
+	for _, got := range service.received() {
+		bodies = append(bodies, got.body)
+		_, query, _ := strings.Cut(got.uri, "?")
+		queries = append(queries, query)
+	}
+	const chatVersion, identityVersion = "api-version=2025-03-15", "api-version=2023-10-01"
+	if diff := cmp.Diff([]string{
+		chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion,
+		identityVersion, identityVersion,
+	}, queries); diff != "" {
+		t.Errorf("queries (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{
+		`{"topic":"Topic"}`, "", "", "", `{}`, "", `{"participants":[]}`, `{"rawId":"x"}`, `{}`, `{"scopes":["chat"]}`,
+	}, bodies); diff != "" {
+		t.Errorf("bodies (-want +got):\n%s", diff)
+	}
+	first := service.received()[0].header.Get("Repeatability-Request-Id")
+	if id, err := uuid.Parse(first); err != nil || id.Version() != 4 {
+		t.Errorf("repeatability-request-id is %q, want a random UUID", first)
+	}
+}
+
+func TestWrongArgumentsMakeNoCall(t *testing.T) {
+	t.Parallel()
+	service := serve(t, reply{status: 500})
+	ctx, chat, identity := t.Context(), service.chat(t), service.identity(t)
+	nobody := []acs.Participant{{ID: acs.Unknown{ID: "x"}}, {}}
+	scopes := []acs.TokenScope{acs.ScopeChat}
+	failed := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	for _, id := range []string{"", ".", ".."} {
+		thread := chat.ThreadClient(id)
+		_, err := chat.DeleteThread(ctx, id, nil)
+		failed("delete", err)
+		_, err = thread.GetProperties(ctx, nil)
+		failed("get", err)
+		_, err = thread.UpdateProperties(ctx, nil)
+		failed("update", err)
+		_, err = thread.NewListParticipantsPager(nil).NextPage(ctx)
+		failed("list", err)
+		_, err = identity.IssueToken(ctx, id, scopes, nil)
+		failed("issue token", err)
+	}
+	_, err := chat.CreateThread(ctx, "Topic", &acs.CreateThreadOptions{Participants: nobody})
+	failed("create", err)
+	_, err = chat.ThreadClient(threadID).AddParticipants(ctx, nobody, nil)
+	failed("add", err)
+	_, err = chat.ThreadClient(threadID).RemoveParticipant(ctx, nil, nil)
+	failed("remove", err)
+	_, err = chat.ThreadClient(threadID).RemoveParticipant(ctx, acs.Unknown{}, nil)
+	failed("remove nobody", err)
+	_, err = identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: scopes, TokenExpiresIn: time.Hour + time.Second})
+	failed("lifetime", err)
+	_, err = identity.IssueToken(ctx, alice, scopes, &acs.IssueTokenOptions{ExpiresIn: time.Hour + time.Second})
+	failed("lifetime", err)
+	if got := service.received(); len(got) != 0 {
+		t.Errorf("the service was asked %v", got)
+	}
+}

@@ -1,0 +1,329 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// ChatConnectionReconciler keeps the credential and the service users of ChatConnections.
+type ChatConnectionReconciler struct {
+	client.Client
+	// APIReader reads from the API server what decides whether a connection may go.
+	APIReader client.Reader
+	Recorder  events.EventRecorder
+	Sessions  *Sessions
+	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	WatchNamespaces []string
+}
+
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+
+func (r *ChatConnectionReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("chatconnection").
+		For(&chatv1alpha1.ChatConnection{}, builder.WithPredicates(predicate.Or(
+			declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt), recordDropped()))).
+		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.deletingConnection), builder.WithPredicates(threadLetGo())).
+		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(r)
+}
+
+// Reconcile makes one pass over a ChatConnection.
+func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	conn := &chatv1alpha1.ChatConnection{}
+	if err := r.Get(ctx, req.NamespacedName, conn); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := conn.DeepCopy()
+	if !conn.DeletionTimestamp.IsZero() {
+		err := r.finalize(ctx, conn)
+		if errors.Is(err, errReleased) {
+			return ctrl.Result{}, nil
+		}
+		return r.conclude(ctx, before, conn, nil, err)
+	}
+	told, err := r.keep(ctx, conn)
+	return r.conclude(ctx, before, conn, told, err)
+}
+
+// keep reads the credential, sees to the service users and their tokens.
+func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]occurrence, error) {
+	session, err := r.Sessions.reopen(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	told, err := r.ensureUsers(ctx, conn, session)
+	if err == nil {
+		err = r.ensureTokens(ctx, conn, session)
+	}
+	if isUnauthorized(err) {
+		session.refused()
+		return told, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+	}
+	if acs.HasStatus(err, http.StatusForbidden) {
+		return told, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, refusal(err)}
+	}
+	return told, err
+}
+
+// ensureUsers creates the service users that are missing and stores all in the annotation before any
+// of them is used.
+func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
+	var fromStatus []string
+	for _, id := range conn.Status.ServiceUsers {
+		fromStatus = append(fromStatus, string(id))
+	}
+	recorded := mergeUsers(recordedUsers(conn), fromStatus)
+	missing := 0
+	if len(pinnedUsers(conn)) == 0 {
+		missing = max(wantedUsers(conn)-len(recorded), 0)
+	}
+	made, createErr := r.createUsers(ctx, session, missing)
+	ids := make([]string, 0, len(made))
+	for _, user := range made {
+		ids = append(ids, user.ID)
+	}
+	all := mergeUsers(recorded, ids, pinnedUsers(conn))
+	endpoint := session.currentEndpoint()
+	err := patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
+		setAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
+		if len(all) > 0 {
+			setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(all, ","))
+		}
+	})
+	if err != nil {
+		session.keepSpares(made)
+		return nil, fmt.Errorf("store service users: %w", err)
+	}
+	conn.Status.Endpoint = endpoint
+	conn.Status.ServiceUsers = nil
+	for _, id := range all[:min(len(all), maxStatusUsers)] {
+		conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
+	}
+	session.knowUsers(knownUsers(conn))
+	var told []occurrence
+	for _, user := range made {
+		if err := r.Sessions.created(session, user.ID, user.Token); err != nil {
+			return told, err
+		}
+	}
+	if len(ids) > 0 {
+		told = append(told, occurrence{reason: chatv1alpha1.EventCreated,
+			note: fmt.Sprintf("Created %s: %s", countOf(len(ids), "service user"), someOf(ids))})
+	}
+	return told, createErr
+}
+
+// maxStatusUsers is how many service users status lists.
+const maxStatusUsers = 256
+
+// createUsers creates service users, beginning with those that an earlier pass created and could not
+// store. It returns what it made even where one of them failed.
+func (r *ChatConnectionReconciler) createUsers(ctx context.Context, session *session, count int) ([]acs.CreateUserResponse, error) {
+	made := session.takeSpares(count)
+	for len(made) < count {
+		user, err := session.identityClient().CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+		if err != nil {
+			return made, failed("create a service user", err)
+		}
+		made = append(made, user)
+	}
+	return made, nil
+}
+
+// ensureTokens sees to it that each service user of the pool has a token.
+func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) error {
+	pinned := pinnedUsers(conn)
+	for _, id := range poolUsers(conn) {
+		user, err := r.Sessions.user(session, id)
+		if err != nil {
+			return err
+		}
+		_, err = user.credential.Token(ctx)
+		if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinned, id) {
+			return &stalledError{chatv1alpha1.ReasonInvalidRequest,
+				fmt.Sprintf("spec.serviceUsers.ids: %s Name users of this ACS resource only.", refusal(failed("issue a token for "+id, err)))}
+		}
+		if err != nil {
+			return failed("issue a token for "+id, err)
+		}
+	}
+	session.accepted()
+	return nil
+}
+
+// finalize lets the connection go once no thread uses it any more.
+func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
+	if !hasFinalizer(conn) {
+		return errReleased
+	}
+	users, err := r.countThreads(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if users > 0 {
+		// The Secret may go before the threads do: from now on the credential is needed in memory. That
+		// it cannot be read shows on the threads.
+		if _, err := r.Sessions.open(ctx, conn); err != nil {
+			ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
+		}
+		return &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
+			message: fmt.Sprintf("%s still in use through this connection; it goes when they are deleted.", countOf(users, "ChatThread"))}
+	}
+	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
+		return err
+	}
+	r.Sessions.forget(keyOf(conn))
+	return errReleased
+}
+
+// countThreads counts, at the API server, the threads that may have something at ACS through the
+// connection: those that carry the finalizer.
+func (r *ChatConnectionReconciler) countThreads(ctx context.Context, conn *chatv1alpha1.ChatConnection) (int, error) {
+	namespaces := r.WatchNamespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	count := 0
+	for _, namespace := range namespaces {
+		threads := &chatv1alpha1.ChatThreadList{}
+		if err := r.APIReader.List(ctx, threads, client.InNamespace(namespace)); err != nil {
+			return 0, fmt.Errorf("list ChatThreads: %w", err)
+		}
+		for i := range threads.Items {
+			if thread := &threads.Items[i]; connectionKey(thread) == keyOf(conn) && hasFinalizer(thread) {
+				count++
+			}
+		}
+	}
+	return count, nil
+}
+
+func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []occurrence, err error) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	o := classify(err)
+	if o.ready {
+		o.message = connectionMessage(conn)
+	}
+	mark(conn, o)
+	if o.ready || o.stalled {
+		conn.Status.ObservedGeneration = conn.Generation
+	}
+	if requested := reconcileRequested(conn); requested != "" && !o.quiet {
+		conn.Status.LastHandledReconcileAt = requested
+	}
+	if patchErr := patchStatus(ctx, r.Client, before, conn); client.IgnoreNotFound(patchErr) != nil {
+		tellAll(r.Recorder, conn, told)
+		return ctrl.Result{}, errors.Join(o.err, patchErr)
+	}
+	emit(r.Recorder, before, conn, told, o)
+	switch {
+	case o.err != nil:
+		return ctrl.Result{}, o.err
+	case o.ready:
+		return ctrl.Result{RequeueAfter: readyInterval}, nil
+	case o.after > 0:
+		return ctrl.Result{RequeueAfter: min(o.after, unreadyInterval)}, nil
+	default:
+		return ctrl.Result{RequeueAfter: unreadyInterval}, nil
+	}
+}
+
+// connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
+func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
+	pool := poolUsers(conn)
+	message := countOf(len(pool), "service user") + " can create threads."
+	if len(pinnedUsers(conn)) > 0 {
+		return message
+	}
+	return message + fmt.Sprintf(" So that a rebuilt cluster finds its threads again, set spec.serviceUsers.ids to [%s].",
+		strings.Join(recordedUsers(conn), ", "))
+}
+
+// deletingConnection wakes a connection that waits for its threads to go.
+func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
+	thread, ok := obj.(*chatv1alpha1.ChatThread)
+	if !ok {
+		return nil
+	}
+	key := connectionKey(thread)
+	conn := &chatv1alpha1.ChatConnection{}
+	if err := r.Get(ctx, key, conn); err != nil || conn.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: key}}
+}
+
+// threadLetGo lets through threads that are gone or no longer held.
+func threadLetGo() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return hasFinalizer(e.ObjectOld) && !hasFinalizer(e.ObjectNew) },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// recordDropped lets through a connection whose record of service users or endpoint somebody cut.
+func recordDropped() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			for _, annotation := range []string{chatv1alpha1.AnnotationServiceUsers, chatv1alpha1.AnnotationEndpoint} {
+				if len(e.ObjectNew.GetAnnotations()[annotation]) < len(e.ObjectOld.GetAnnotations()[annotation]) {
+					return true
+				}
+			}
+			return false
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// connectionChanged lets through what threads wait for: a connection that comes, goes, is declared
+// otherwise, gets service users, or becomes or ceases to be Ready.
+func connectionChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
+			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
+			if !ok || !ok2 {
+				return false
+			}
+			beforeStatus, beforeReason := readyReason(before)
+			status, reason := readyReason(after)
+			return before.Generation != after.Generation || beforeStatus != status || beforeReason != reason ||
+				before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]
+		},
+	}
+}

@@ -1,0 +1,191 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// ChatParticipantReconciler writes ChatParticipants: their finalizer, and in their status what the
+// last pass over the thread said of them. It never calls ACS.
+type ChatParticipantReconciler struct {
+	client.Client
+	Recorder events.EventRecorder
+
+	roster *roster
+}
+
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants/status,verbs=patch
+
+func (r *ChatParticipantReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("chatparticipant").
+		For(&chatv1alpha1.ChatParticipant{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon))).
+		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.participantsOfThread), builder.WithPredicates(threadComesOrGoes())).
+		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(r)
+}
+
+// Reconcile makes one pass over a ChatParticipant.
+func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	participant := &chatv1alpha1.ChatParticipant{}
+	if err := r.Get(ctx, req.NamespacedName, participant); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before := participant.DeepCopy()
+	thread, err := r.thread(ctx, participant)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	entry, judged := rosterEntry{}, false
+	if thread != nil {
+		entry, judged = r.roster.entry(thread.UID, participant.UID)
+		judged = judged && entry.generation == participant.Generation
+	}
+	if !participant.DeletionTimestamp.IsZero() {
+		err = r.finalize(ctx, participant, thread, entry, judged)
+	} else {
+		err = r.keep(ctx, participant, thread, entry, judged)
+	}
+	before.ObjectMeta = *participant.ObjectMeta.DeepCopy()
+	return r.conclude(ctx, before, participant, err)
+}
+
+// thread returns the ChatThread that the participant names; nil where there is none.
+func (r *ChatParticipantReconciler) thread(ctx context.Context, p *chatv1alpha1.ChatParticipant) (*chatv1alpha1.ChatThread, error) {
+	thread := &chatv1alpha1.ChatThread{}
+	err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name}, thread)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // a participant without a thread is an ordinary state
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get ChatThread: %w", err)
+	}
+	return thread, nil
+}
+
+// errUnjudged ends a pass that learnt nothing new: the status stays.
+var errUnjudged = errors.New("unjudged")
+
+// keep stores the finalizer, upon which the thread counts the participant, and takes over what the
+// last pass over the thread says.
+func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry, judged bool) error {
+	if thread == nil {
+		p.Status.ThreadID = ""
+		return &waitError{reason: chatv1alpha1.ReasonThreadNotFound,
+			message: fmt.Sprintf("ChatThread %s does not exist in namespace %s.", p.Spec.ThreadRef.Name, p.Namespace)}
+	}
+	if !thread.DeletionTimestamp.IsZero() {
+		p.Status.ThreadID = thread.Status.ThreadID
+		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady,
+			message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
+	}
+	takesMembers := !thread.Observes() && !(judged && (entry.state == rosterShut || entry.state == rosterClosed))
+	if takesMembers {
+		err := patchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
+		if err != nil {
+			return fmt.Errorf("add finalizer: %w", err)
+		}
+	}
+	if !judged {
+		return errUnjudged
+	}
+	p.Status.ThreadID = entry.threadID
+	switch entry.state {
+	case rosterJoined:
+		return nil
+	case rosterRefused:
+		return &stalledError{entry.reason, entry.message}
+	default:
+		return &waitError{reason: entry.reason, message: entry.message}
+	}
+}
+
+// finalize lets the participant go once a pass that no longer counted it has finished, or where no
+// thread waits for that.
+func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry, judged bool) error {
+	if !hasFinalizer(p) {
+		return errReleased
+	}
+	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || isAbandoned(p)
+	if free || judged && (entry.state == rosterReleased || entry.state == rosterClosed) {
+		if err := removeFinalizer(ctx, r.Client, p); err != nil {
+			return err
+		}
+		return errReleased
+	}
+	if judged && entry.state == rosterShut {
+		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady, message: entry.message + " " + abandonHint}
+	}
+	return errUnjudged
+}
+
+func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {
+	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
+		return ctrl.Result{}, nil
+	}
+	o := classify(err)
+	if o.ready {
+		o.message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
+	}
+	mark(p, o)
+	if o.ready || o.stalled {
+		p.Status.ObservedGeneration = p.Generation
+	}
+	if patchErr := patchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
+		return ctrl.Result{}, errors.Join(o.err, patchErr)
+	}
+	emit(r.Recorder, before, p, nil, o)
+	// Nothing is polled: the thread, the roster or an edit wakes the participant.
+	return ctrl.Result{RequeueAfter: o.after}, o.err
+}
+
+// participantsOfThread wakes the ChatParticipants that name a thread.
+func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, thread client.Object) []reconcile.Request {
+	list := &chatv1alpha1.ChatParticipantList{}
+	err := r.List(ctx, list, client.InNamespace(thread.GetNamespace()), client.MatchingFields{indexThread: thread.GetName()}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the ChatParticipants of a thread")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: keyOf(&list.Items[i])})
+	}
+	return requests
+}
+
+// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare the
+// roster tells.
+func threadComesOrGoes() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
+			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
+			return ok && ok2 && (before.Observes() != after.Observes() ||
+				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
+		},
+	}
+}

@@ -1,0 +1,347 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
+// alone calls ACS for a thread.
+type ChatThreadReconciler struct {
+	client.Client
+	// APIReader reads from the API server where a stale answer could make a second thread.
+	APIReader client.Reader
+	Recorder  events.EventRecorder
+	Sessions  *Sessions
+	// Pacing keeps changes of members within the quota of ACS.
+	Pacing bool
+	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	WatchNamespaces []string
+
+	timing         timing
+	started        time.Time
+	memories       *memories
+	roster         *roster
+	wakeConnection func(types.NamespacedName)
+}
+
+// timing holds the waits that make a search and a loss certain.
+type timing struct {
+	// listAfter is how long after the start of the process, or a lost answer, a list of threads shows
+	// what was created before.
+	listAfter time.Duration
+	// listFresh is how old such a list may be when a thread is created.
+	listFresh time.Duration
+	// goneConfirm is how far apart two answers that there is no such thread must be.
+	goneConfirm time.Duration
+	// goneAge is how old a thread must be for such an answer to count.
+	goneAge time.Duration
+}
+
+var defaultTiming = timing{
+	listAfter:   10 * time.Second,
+	listFresh:   60 * time.Second,
+	goneConfirm: 10 * time.Second,
+	goneAge:     30 * time.Second,
+}
+
+// threadScope carries one pass over a ChatThread.
+type threadScope struct {
+	// thread is changed in memory as the pass goes; before is what the API server holds.
+	thread, before *chatv1alpha1.ChatThread
+	memory         *threadMemory
+	// retry says that what ACS refused before is tried again.
+	retry bool
+	// participants are the ChatParticipants that count; leaving are those that are being deleted.
+	participants, leaving []chatv1alpha1.ChatParticipant
+
+	conn    *chatv1alpha1.ChatConnection
+	session *session
+	// known are the service users that may act; none of them is ever removed.
+	known []string
+	// leave ends the probe of a connection that did not answer.
+	leave func()
+
+	// threadID is the thread at ACS; empty while there is none.
+	threadID string
+	// taking says that the thread is not this resource's yet: it was found, or is to be adopted.
+	taking bool
+	// tookOver says that the thread was an earlier resource's of this name.
+	tookOver bool
+	// user acts for the thread.
+	user *serviceUser
+	// firstTry says that no create can have been sent before this pass.
+	firstTry bool
+	// remote is what ACS holds; nil until it was read or created.
+	remote *remoteThread
+	// propertiesSent says that the thread was created in this pass as it is declared.
+	propertiesSent bool
+	// refusedChange is the answer to topic, metadata or retention that ACS does not take.
+	refusedChange error
+
+	// membersDone says that the members were brought in line as far as ACS let them.
+	membersDone bool
+	results     memberResults
+	events      []occurrence
+}
+
+// remoteThread is a thread as ACS holds it.
+type remoteThread struct {
+	properties acs.ThreadProperties
+	members    []observedMember
+}
+
+func (s *threadScope) tell(reason, format string, args ...any) {
+	s.events = append(s.events, occurrence{reason: reason, note: fmt.Sprintf(format, args...)})
+}
+
+func (s *threadScope) warn(reason, format string, args ...any) {
+	s.events = append(s.events, occurrence{warning: true, reason: reason, note: fmt.Sprintf(format, args...)})
+}
+
+// owner is the stamp that says whose a thread is.
+func (s *threadScope) owner() string { return s.thread.Namespace + "/" + s.thread.Name }
+
+// client is the acting user's client of the thread.
+func (s *threadScope) client() *acs.ThreadClient { return s.user.chat.ThreadClient(s.threadID) }
+
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatthreads,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatthreads/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent, changes *debouncer) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("chatthread").
+		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt))).
+		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
+		Watches(&chatv1alpha1.ChatConnection{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfConnection), builder.WithPredicates(connectionChanged())).
+		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(r)
+}
+
+// Reconcile makes one pass over a ChatThread.
+func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	thread := &chatv1alpha1.ChatThread{}
+	if err := r.Get(ctx, req.NamespacedName, thread); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &threadScope{
+		thread: thread,
+		before: thread.DeepCopy(),
+		memory: r.memories.of(thread),
+		leave:  func() {},
+	}
+	s.retry = s.memory.begin(thread, time.Now())
+
+	pass := r.keep
+	if !thread.DeletionTimestamp.IsZero() {
+		pass = r.finalize
+	}
+	err := pass(ctx, s)
+	s.leave()
+	if errors.Is(err, errReleased) {
+		tellAll(r.Recorder, s.thread, s.events)
+		return ctrl.Result{}, nil
+	}
+	return r.conclude(ctx, s, err)
+}
+
+// keep brings the thread in line with what is declared.
+func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
+	for _, step := range []func(context.Context, *threadScope) error{
+		r.gather,         // which ChatParticipants count?
+		r.connect,        // connection -> session and service users
+		r.search,         // is there a thread of ours already?
+		r.observe,        // what does ACS hold?
+		r.plan,           // Observe ends here
+		r.hold,           // from here on a create may have been sent
+		r.create,         // the only call that cannot be repeated at will
+		r.keepProperties, // topic, metadata, retention
+		r.keepMembers,
+	} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	if s.refusedChange != nil {
+		return s.refusedChange
+	}
+	return s.results.verdict()
+}
+
+var (
+	// errObserved ends the pass over a thread that is only observed and in sync.
+	errObserved = errors.New("observed")
+	// errReleased ends the pass that took the finalizer off.
+	errReleased = errors.New("released")
+)
+
+// concludeTimeout is how long telling the end of a pass may take.
+const concludeTimeout = 10 * time.Second
+
+// conclude tells the end of a pass: conditions, events, ChatParticipants, and when to look again.
+func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err error) (ctrl.Result, error) {
+	// What was done must be told even where the pass ran out of time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	if errors.Is(err, errObserved) {
+		err = nil
+	}
+	if isUnauthorized(err) && s.session != nil {
+		err = r.unauthorized(s)
+	}
+	o := classify(err)
+	if o.ready {
+		o.message = s.readyMessage()
+	}
+	if requested := reconcileRequested(s.thread); requested != "" && !o.quiet {
+		s.thread.Status.LastHandledReconcileAt = requested
+	}
+	if patchErr := r.store(ctx, s, o); patchErr != nil {
+		tellAll(r.Recorder, s.thread, s.events)
+		return ctrl.Result{}, errors.Join(o.err, patchErr)
+	}
+	r.publish(s, o)
+	if o.err != nil {
+		return ctrl.Result{}, o.err
+	}
+	if o.after > 0 {
+		return ctrl.Result{RequeueAfter: o.after}, nil
+	}
+	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+}
+
+// unauthorized has the connection look at its Secret at once: the key may have been rotated.
+func (r *ChatThreadReconciler) unauthorized(s *threadScope) error {
+	s.session.refused()
+	r.wakeConnection(keyOf(s.conn))
+	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second,
+		message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn))}
+}
+
+// store writes conditions and allocated values, with the events that tell of the pass so far.
+func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome) error {
+	mark(s.thread, o)
+	if !o.quiet && (o.ready || o.stalled) {
+		s.thread.Status.ObservedGeneration = s.thread.Generation
+	}
+	err := patchStatus(ctx, r.Client, s.before, s.thread)
+	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
+		err = errors.Join(err, r.discard(ctx, s))
+	}
+	if err != nil {
+		if !s.thread.DeletionTimestamp.IsZero() {
+			return client.IgnoreNotFound(err)
+		}
+		return err
+	}
+	emit(r.Recorder, s.before, s.thread, s.events, o)
+	s.events = nil
+	s.before = s.thread.DeepCopy()
+	return nil
+}
+
+// readyMessage says what is true of a thread that is as declared.
+func (s *threadScope) readyMessage() string {
+	message := fmt.Sprintf("The thread is as declared; %s participants are in it.", s.thread.Status.Joined)
+	if len(s.memory.sent) > 0 {
+		message += " ACS holds a different form of what was sent for " + joinKeys(s.memory.sent) + "."
+	}
+	return message
+}
+
+// forget drops all that is remembered of a ChatThread that is no more.
+func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
+	if uid := r.memories.forget(key); uid != "" {
+		r.roster.forget(uid)
+	}
+}
+
+// participantHandler wakes the thread of a ChatParticipant, gathering changes. What is there when the
+// process starts needs no wake: each thread has a pass then.
+func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.EventHandler {
+	touch := func(obj client.Object) {
+		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
+			changes.touch(types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name})
+		}
+	}
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
+			if !e.IsInInitialList && hasFinalizer(e.Object) {
+				touch(e.Object)
+			}
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
+			if hasFinalizer(e.ObjectOld) != hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+				touch(e.ObjectNew)
+			}
+		},
+		// The finalizer was taken off by hand, and no pass has seen the deletion.
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+			if hasFinalizer(e.Object) {
+				touch(e.Object)
+			}
+		},
+	}
+}
+
+// threadsOfConnection wakes the threads that name a connection.
+func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object) []reconcile.Request {
+	threads := &chatv1alpha1.ChatThreadList{}
+	key := client.ObjectKeyFromObject(conn).String()
+	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(threads.Items))
+	for i := range threads.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&threads.Items[i])})
+	}
+	return requests
+}
+
+// declarationChanged lets through what a user changes: the spec, a deletion, and the annotations that
+// are asked for. What the operator itself writes wakes nobody.
+func declarationChanged(annotations ...string) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			return true
+		}
+		for _, annotation := range annotations {
+			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
+				return true
+			}
+		}
+		return false
+	}}
+}

@@ -1,0 +1,226 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// abandonHint is the way out of a deletion that cannot finish.
+const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`
+
+// finalize deletes the thread, or lets it go, and then the resource. It returns errReleased once the
+// finalizer is off.
+func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) error {
+	if !hasFinalizer(s.thread) {
+		return errReleased
+	}
+	if isAbandoned(s.thread) || s.thread.Observes() {
+		if s.thread.Status.ThreadID != "" {
+			s.tell(chatv1alpha1.EventReleased, "Let thread %s go without a call; it stays at ACS", s.thread.Status.ThreadID)
+		}
+		return r.release(ctx, s)
+	}
+	if s.memory.settled && s.thread.Status.ThreadID == "" && !s.thread.Adopts() {
+		return r.release(ctx, s)
+	}
+	if err := r.connectToDelete(ctx, s); err != nil {
+		return err
+	}
+	ids, err := r.threadsToDelete(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		s.threadID = id
+		if err := r.letGo(ctx, s); err != nil {
+			return err
+		}
+		s.session.index.drop(id)
+	}
+	return r.release(ctx, s)
+}
+
+// release takes the finalizer off.
+func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
+	if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+		return err
+	}
+	if s.session != nil {
+		s.session.assign(s.thread.UID, "")
+	}
+	return errReleased
+}
+
+// connectToDelete opens the session for a deletion. For that alone the credentials outlive their
+// Secret, and a namespace that may no longer use the connection still may delete what it made.
+func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadScope) error {
+	key := connectionKey(s.thread)
+	s.conn = &chatv1alpha1.ChatConnection{}
+	err := r.getConnection(ctx, key, s.conn)
+	switch {
+	case err == nil:
+		s.session, err = r.Sessions.open(ctx, s.conn)
+		s.known = knownUsers(s.conn)
+	case apierrors.IsNotFound(err):
+		err = &waitError{reason: chatv1alpha1.ReasonConnectionNotFound, after: unreadyInterval,
+			message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
+		s.conn = &chatv1alpha1.ChatConnection{}
+		s.conn.Namespace, s.conn.Name = key.Namespace, key.Name
+	default:
+		return fmt.Errorf("get ChatConnection: %w", err)
+	}
+	if err != nil {
+		if err := r.useRetained(ctx, s, key, err); err != nil {
+			return err
+		}
+	}
+	leave, err := s.session.gate.enter()
+	if err != nil {
+		return err
+	}
+	s.leave = leave
+	return nil
+}
+
+// useRetained goes on with the credentials that are still in memory; why says what is wrong with the
+// connection.
+func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, key types.NamespacedName, why error) error {
+	o := classify(why)
+	if o.quiet {
+		return why
+	}
+	if retained, usable := r.Sessions.retained(key); usable && o.reason != chatv1alpha1.ReasonAuthenticationFailed {
+		s.session = retained
+		s.known = mergeUsers(s.known, retained.usersKnown())
+		return nil
+	}
+	terminating, err := r.isTerminating(ctx, key.Namespace)
+	if err != nil {
+		return err
+	}
+	if terminating && (o.reason == chatv1alpha1.ReasonSecretNotFound || o.reason == chatv1alpha1.ReasonConnectionNotFound) {
+		return &stalledError{chatv1alpha1.ReasonCredentialsLost,
+			fmt.Sprintf("The credentials went with namespace %s before thread %s was deleted. %s", key.Namespace, s.shownID(), abandonHint)}
+	}
+	if o.reason == chatv1alpha1.ReasonConnectionNotFound {
+		return why
+	}
+	r.wakeConnection(key)
+	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
+		message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.reason, abandonHint)}
+}
+
+// shownID is the thread's id for a message, where it is known.
+func (s *threadScope) shownID() string {
+	if s.thread.Status.ThreadID != "" {
+		return s.thread.Status.ThreadID
+	}
+	return "(id unknown, stamped " + s.owner() + ")"
+}
+
+// threadsToDelete are the threads that this resource made or adopted. Where no id was stored, a create
+// may have been sent all the same: what carries our uid is looked for.
+func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadScope) ([]string, error) {
+	switch {
+	case s.thread.Status.ThreadID != "":
+		return []string{s.thread.Status.ThreadID}, nil
+	case s.thread.Adopts():
+		s.taking = true
+		return []string{s.thread.Spec.ThreadID}, nil
+	}
+	s.taking = true
+	since, err := r.listNeededSince(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.readIndex(ctx, s, since); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, found := range s.session.index.find(s.owner(), s.known) {
+		if found.uid == string(s.thread.UID) {
+			ids = append(ids, found.id)
+		}
+	}
+	return ids, nil
+}
+
+// letGo deletes or releases one thread. What is another's is left alone.
+func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error {
+	properties, err := r.readThread(ctx, s)
+	switch {
+	case acs.HasStatus(err, http.StatusNotFound):
+		return nil
+	case acs.HasStatus(err, http.StatusForbidden):
+		if s.taking {
+			return nil
+		}
+		return &stalledError{chatv1alpha1.ReasonAccessLost,
+			fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
+	case err != nil:
+		return failed("read the thread", err)
+	case properties.DeletedOn != nil:
+		return nil
+	}
+	mine, err := r.mayDelete(ctx, s, properties)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		// An adoption that did not happen leaves nothing to tell of.
+		if !s.taking {
+			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
+		}
+		return nil
+	}
+	if s.thread.Deletion() == chatv1alpha1.DeletionRetain {
+		return r.retain(ctx, s)
+	}
+	_, err = s.user.chat.DeleteThread(ctx, s.threadID, nil)
+	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+		return failed("delete the thread", err)
+	}
+	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
+	return nil
+}
+
+// mayDelete says whether the thread is this resource's. Its stamp decides; one that was emptied counts
+// as ours only where the resource is known to have had the thread and may still use the connection.
+func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, properties acs.ThreadProperties) (bool, error) {
+	switch properties.Metadata[uidStampKey] {
+	case string(s.thread.UID):
+		return true, nil
+	case "":
+		if s.taking {
+			return false, nil
+		}
+		return r.isAllowed(ctx, s.thread.Namespace, s.conn)
+	default:
+		return false, nil
+	}
+}
+
+// retain empties the stamp, so that another resource can adopt the thread, and says who let it go.
+func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error {
+	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: map[string]string{
+		ownerStampKey: "", uidStampKey: "", releasedStampKey: s.owner(),
+	}})
+	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+		return failed("release the thread", err)
+	}
+	s.tell(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
+	return nil
+}
+
+func keyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }

@@ -1,0 +1,64 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// DefaultEndpointSuffixes are the domains of ACS in the public and the sovereign clouds.
+var DefaultEndpointSuffixes = []string{
+	".communication.azure.com",
+	".communication.azure.us",
+	".communication.azure.cn",
+}
+
+// EndpointRules says to which hosts the operator may talk. An entry that starts with a dot is a
+// suffix of hosts at port 443; any other is a whole host, with its port where that is not 443.
+type EndpointRules []string
+
+// ParseEndpointRules reads the value of the flag --allowed-endpoint-suffixes.
+func ParseEndpointRules(value string) (EndpointRules, error) {
+	var rules EndpointRules
+	for entry := range strings.SplitSeq(value, ",") {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		if entry == "" {
+			continue
+		}
+		u, err := url.Parse("https://" + strings.TrimPrefix(entry, "."))
+		if err != nil || u.Host != strings.TrimPrefix(entry, ".") || u.Hostname() == "" {
+			return nil, fmt.Errorf("%q is neither a suffix such as .communication.azure.com nor a host such as 127.0.0.1:8443", entry)
+		}
+		if strings.HasPrefix(entry, ".") && u.Port() != "" {
+			return nil, fmt.Errorf("%q: a suffix has no port; name the whole host", entry)
+		}
+		rules = append(rules, strings.TrimSuffix(entry, ":443"))
+	}
+	return rules, nil
+}
+
+// check returns a stalledError unless the operator may send credentials to the endpoint.
+func (rules EndpointRules) check(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, "The endpoint is not a URL such as https://contoso.communication.azure.com."}
+	}
+	if u.Scheme != "https" {
+		return &stalledError{chatv1alpha1.ReasonEndpointNotAllowed,
+			fmt.Sprintf("The endpoint %s is not https; tokens are sent over https only.", cut(endpoint, maxMessage))}
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
+	for _, rule := range rules {
+		// A host that still has a port here has none that a suffix could end in.
+		if host == rule || strings.HasPrefix(rule, ".") && strings.HasSuffix(host, rule) && len(host) > len(rule) {
+			return nil
+		}
+	}
+	return &stalledError{chatv1alpha1.ReasonEndpointNotAllowed,
+		fmt.Sprintf("The operator may not talk to %s; its flag --allowed-endpoint-suffixes allows %s.", cut(host, maxMessage), strings.Join(rules, ", "))}
+}

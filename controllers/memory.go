@@ -1,0 +1,156 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	defaultResync = 10 * time.Minute
+	// maxResync keeps a very long interval, with its jitter, a duration.
+	maxResync = 365 * 24 * time.Hour
+)
+
+// threadMemory is what the process remembers of one ChatThread between passes. Nothing depends on it
+// for correctness: without it the operator reads more, waits longer, or tries something once more.
+type threadMemory struct {
+	// generation of the last pass that tried everything again.
+	generation int64
+	// nextResync is when the next such pass is due.
+	nextResync time.Time
+
+	// settled says that this process stored the finalizer, and that ACS refused for certain every
+	// create since: there is no thread to search for.
+	settled bool
+	// lostAnswer is when a create was last sent without an answer coming back.
+	lostAnswer time.Time
+	// formerIDs are the threads of earlier incarnations.
+	formerIDs map[string]bool
+	// missingSince is when ACS first answered that it knows no such thread.
+	missingSince time.Time
+	// recreationHeld says that the thread is not created anew before a person asks for it.
+	recreationHeld bool
+	// warnedOfOthers says that other threads with the same stamp were told of.
+	warnedOfOthers bool
+
+	// refusals holds the users that ACS refused, by key.
+	refusals map[string]refusedMember
+	// malformed holds ids that made a whole call fail, with the answer; they are sent apart from others.
+	malformed map[string]refusedMember
+	// renewed holds for which declaration and stamp a member was added again.
+	renewed map[string]string
+	// sent holds the values that were sent and what the service then held, by field.
+	sent map[string]sentValue
+}
+
+// refusedMember is a user that ACS refused, as it was declared.
+type refusedMember struct {
+	participant   types.UID
+	generation    int64
+	code, message string
+}
+
+// sentValue is a value that the service changed into another one.
+type sentValue struct {
+	want, got string
+}
+
+// settledFor says that want was sent before and that the service still holds what it made of it.
+func (m *threadMemory) settledFor(field, want, got string) bool {
+	return m.sent[field] == sentValue{want: want, got: got}
+}
+
+// remember notes what the service made of a value; nothing needs to be noted where it took it.
+func (m *threadMemory) remember(field, want, got string) {
+	if want == got {
+		delete(m.sent, field)
+		return
+	}
+	m.sent[field] = sentValue{want: want, got: got}
+}
+
+// refused says that ACS refused this very declaration and that it need not be tried again yet.
+func (m *threadMemory) refused(member declaredMember) (refusedMember, bool) {
+	refusal, ok := m.refusals[member.key()]
+	if !ok || refusal.participant != member.participant || refusal.generation != member.generation {
+		return refusedMember{}, false
+	}
+	return refusal, true
+}
+
+// begin starts a pass and says whether it tries everything again: at each resync, when the spec
+// changed, and when it was asked for.
+func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) bool {
+	requested := reconcileRequested(thread) != thread.Status.LastHandledReconcileAt
+	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
+		return false
+	}
+	m.generation = thread.Generation
+	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
+	m.refusals = map[string]refusedMember{}
+	return true
+}
+
+// memories holds what is remembered of each ChatThread.
+type memories struct {
+	mu    sync.Mutex
+	byKey map[types.NamespacedName]*keyedMemory
+}
+
+type keyedMemory struct {
+	uid types.UID
+	*threadMemory
+}
+
+func newMemories() *memories { return &memories{byKey: map[types.NamespacedName]*keyedMemory{}} }
+
+// of returns the memory of a thread. A namesake of a deleted one starts afresh.
+func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := types.NamespacedName{Namespace: thread.Namespace, Name: thread.Name}
+	found, ok := m.byKey[key]
+	if !ok || found.uid != thread.UID {
+		found = &keyedMemory{uid: thread.UID, threadMemory: &threadMemory{
+			formerIDs: map[string]bool{},
+			refusals:  map[string]refusedMember{},
+			malformed: map[string]refusedMember{},
+			renewed:   map[string]string{},
+			sent:      map[string]sentValue{},
+		}}
+		m.byKey[key] = found
+	}
+	return found.threadMemory
+}
+
+// forget drops the memory of a thread that is no more and returns its uid.
+func (m *memories) forget(key types.NamespacedName) types.UID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found, ok := m.byKey[key]
+	if !ok {
+		return ""
+	}
+	delete(m.byKey, key)
+	return found.uid
+}
+
+func resyncInterval(thread *chatv1alpha1.ChatThread) time.Duration {
+	if thread.Spec.ResyncInterval == nil {
+		return defaultResync
+	}
+	return min(max(thread.Spec.ResyncInterval.Duration, time.Minute), maxResync)
+}
+
+// withJitter spreads the passes of resources that were created together.
+func withJitter(interval time.Duration) time.Duration {
+	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64()))
+}

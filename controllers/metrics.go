@@ -1,0 +1,103 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// No metric carries the name of a resource, a user or a thread.
+var (
+	acsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "acs_chat_operator_acs_requests_total",
+		Help: "Calls to ACS by operation and status code; code is 0 where no answer came.",
+	}, []string{"operation", "code"})
+
+	acsRequestSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "acs_chat_operator_acs_request_duration_seconds",
+		Help:    "How long calls to ACS took, by operation.",
+		Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
+	}, []string{"operation"})
+
+	acsThrottled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "acs_chat_operator_acs_throttled_total",
+		Help: "Calls that ACS answered with 429, by operation.",
+	}, []string{"operation"})
+
+	quotaWaits = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "acs_chat_operator_quota_waits_total",
+		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
+	}, []string{"operation"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits)
+}
+
+// callMetrics counts and times each try of each call.
+type callMetrics struct{}
+
+func (callMetrics) Do(req *policy.Request) (*http.Response, error) {
+	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
+	start := time.Now()
+	resp, err := req.Next()
+	acsRequestSeconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
+	code := 0
+	if resp != nil {
+		code = resp.StatusCode
+	}
+	if code == http.StatusTooManyRequests {
+		acsThrottled.WithLabelValues(operation).Inc()
+	}
+	acsRequests.WithLabelValues(operation, strconv.Itoa(code)).Inc()
+	return resp, err
+}
+
+// threadsByReason counts ChatThreads by the reason of their Ready condition, from the cache, when
+// metrics are asked for.
+type threadsByReason struct {
+	reader client.Reader
+	desc   *prometheus.Desc
+}
+
+func newThreadsByReason(reader client.Reader) *threadsByReason {
+	return &threadsByReason{reader: reader, desc: prometheus.NewDesc("acs_chat_operator_threads",
+		"ChatThreads by the reason of their Ready condition; empty before the first pass.", []string{"reason"}, nil)}
+}
+
+func (c *threadsByReason) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
+
+func (c *threadsByReason) Collect(samples chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
+		samples <- prometheus.NewInvalidMetric(c.desc, err)
+		return
+	}
+	counts := map[string]float64{}
+	for i := range threads.Items {
+		reason := ""
+		if ready := apimeta.FindStatusCondition(threads.Items[i].Status.Conditions, chatv1alpha1.ConditionReady); ready != nil {
+			reason = ready.Reason
+		}
+		counts[reason]++
+	}
+	for reason, count := range counts {
+		samples <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, count, reason)
+	}
+}

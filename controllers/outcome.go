@@ -1,0 +1,198 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// throttleWait is how long a 429 without Retry-After is waited for: the shortest window of ACS.
+	throttleWait = 10 * time.Second
+	// maxMessage is how much of what a server says goes into a message.
+	maxMessage = 256
+)
+
+// waitError is work that goes on by itself, with no error to back off from.
+type waitError struct {
+	reason  string
+	message string
+	// after is when to look again; zero where something else wakes the object.
+	after time.Duration
+	// quiet changes no status: the pass saw nothing that is worth telling.
+	quiet bool
+}
+
+func (e *waitError) Error() string { return e.reason + ": " + e.message }
+
+// stalledError is work that goes on only after a person acted.
+type stalledError struct {
+	reason  string
+	message string
+}
+
+func (e *stalledError) Error() string { return e.reason + ": " + e.message }
+
+// callError is a call to ACS that failed.
+type callError struct {
+	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
+	attempt string
+	err     error
+}
+
+func (e *callError) Error() string { return e.attempt + ": " + cut(e.err.Error(), maxMessage*2) }
+func (e *callError) Unwrap() error { return e.err }
+
+// failed names the call that err comes from.
+func failed(attempt string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &callError{attempt: attempt, err: err}
+}
+
+// outcome is what the end of a pass means for conditions, events and the next pass.
+type outcome struct {
+	reason  string
+	message string
+	ready   bool
+	stalled bool
+	// quiet leaves the conditions as they are.
+	quiet bool
+	// after is when to look again; zero leaves it to the resync.
+	after time.Duration
+	// err is given back to the work queue, which backs off.
+	err error
+}
+
+// classify is the only place that turns an error into what users see and when it is tried again.
+func classify(err error) outcome {
+	var wait *waitError
+	var stalled *stalledError
+	var status apierrors.APIStatus
+	var response *azcore.ResponseError
+	switch {
+	case err == nil:
+		return outcome{reason: chatv1alpha1.ReasonSucceeded, ready: true}
+	case errors.As(err, &wait):
+		return outcome{reason: wait.reason, message: wait.message, after: wait.after, quiet: wait.quiet}
+	case errors.As(err, &stalled):
+		return outcome{reason: stalled.reason, message: stalled.message, stalled: true}
+	case errors.As(err, &status):
+		// The API server will not take a status either. A conflict is a cache that lags.
+		if apierrors.IsConflict(err) {
+			return outcome{quiet: true, after: 100 * time.Millisecond}
+		}
+		return outcome{quiet: true, err: err}
+	case errors.As(err, &response):
+		return classifyResponse(response, err)
+	default:
+		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: unreachable(err), err: err}
+	}
+}
+
+func classifyResponse(response *azcore.ResponseError, err error) outcome {
+	message := refusal(err)
+	switch status := response.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		after, ok := acs.RetryAfter(err)
+		if !ok || after <= 0 {
+			after = throttleWait
+		}
+		return outcome{reason: chatv1alpha1.ReasonThrottled, after: after,
+			message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
+	case status == http.StatusUnauthorized:
+		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, message: message, stalled: true}
+	case status == http.StatusForbidden:
+		return outcome{reason: chatv1alpha1.ReasonAccessLost, message: message, stalled: true}
+	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusPreconditionFailed,
+		status == http.StatusNotFound, status >= 500, status < 400:
+		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, err: err}
+	default:
+		return outcome{reason: chatv1alpha1.ReasonInvalidRequest, message: message, stalled: true}
+	}
+}
+
+// isRefused says whether ACS answered for certain that it did nothing.
+func isRefused(err error) bool {
+	return acs.HasStatus(err, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+		http.StatusTooManyRequests)
+}
+
+// attempted says what was being tried when err happened.
+func attempted(err error) string {
+	var call *callError
+	if errors.As(err, &call) {
+		return call.attempt
+	}
+	return "answer"
+}
+
+// refusal is a sentence on an answer of ACS that is no success. It does not change from pass to pass.
+func refusal(err error) string {
+	var response *azcore.ResponseError
+	if !errors.As(err, &response) {
+		return unreachable(err)
+	}
+	said := ""
+	if detail, ok := acs.Detail(err); ok {
+		said = strings.TrimSuffix(cut(strings.TrimSpace(detail.Code+" "+detail.Message), maxMessage), ".")
+	}
+	if said != "" {
+		said = ": " + said
+	}
+	return fmt.Sprintf("ACS refused to %s (%d%s).", attempted(err), response.StatusCode, said)
+}
+
+// unreachable is a sentence on a call without an answer. It names no address or port, which would
+// change from pass to pass.
+func unreachable(err error) string {
+	var dns *net.DNSError
+	var netErr net.Error
+	why := "could not be reached"
+	switch {
+	case errors.As(err, &dns):
+		why = "could not be found: check the host of the endpoint"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		why = "did not answer in time"
+	case isCertificateError(err):
+		why = "showed a certificate that is not trusted (flag --acs-ca-file)"
+	}
+	return fmt.Sprintf("ACS %s when asked to %s; the operator tries again.", why, attempted(err))
+}
+
+// cut makes what a server said fit for status, events and logs: one line, printable, of limited length.
+func cut(text string, limit int) string {
+	var b strings.Builder
+	space := false
+	for _, r := range text {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || !unicode.IsPrint(r) {
+			space = b.Len() > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		if b.Len()+len(string(r)) > limit-len("…") {
+			return b.String() + "…"
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

@@ -1,0 +1,304 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// gather lists the ChatParticipants of the thread. One counts once its finalizer is stored and until
+// it is being deleted; where the operator only observes, the finalizer is not waited for.
+func (r *ChatThreadReconciler) gather(ctx context.Context, s *threadScope) error {
+	list := &chatv1alpha1.ChatParticipantList{}
+	err := r.List(ctx, list, client.InNamespace(s.thread.Namespace), client.MatchingFields{indexThread: s.thread.Name})
+	if err != nil {
+		return fmt.Errorf("list ChatParticipants: %w", err)
+	}
+	for _, p := range list.Items {
+		switch {
+		case !p.DeletionTimestamp.IsZero():
+			s.leaving = append(s.leaving, p)
+		case hasFinalizer(&p) || s.thread.Observes():
+			s.participants = append(s.participants, p)
+		}
+	}
+	return nil
+}
+
+// connect resolves the connection and opens its session.
+func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) error {
+	key := connectionKey(s.thread)
+	s.conn = &chatv1alpha1.ChatConnection{}
+	if err := r.getConnection(ctx, key, s.conn); err != nil {
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("get ChatConnection: %w", err)
+		}
+		return &waitError{reason: chatv1alpha1.ReasonConnectionNotFound,
+			message: fmt.Sprintf("ChatConnection %s does not exist.", key)}
+	}
+	if err := r.checkNamespace(ctx, s); err != nil {
+		return err
+	}
+	session, err := r.Sessions.open(ctx, s.conn)
+	if err != nil {
+		return r.connectionNotReady(key, err)
+	}
+	s.session, s.known = session, knownUsers(s.conn)
+	if len(s.known) == 0 {
+		return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
+			message: fmt.Sprintf("ChatConnection %s has no service user yet.", key)}
+	}
+	session.knowUsers(s.known)
+	leave, err := session.gate.enter()
+	if err != nil {
+		return err
+	}
+	s.leave = leave
+	return nil
+}
+
+// getConnection reads a connection. One in a namespace that is not watched does not exist here.
+func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
+	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
+		return apierrors.NewNotFound(chatv1alpha1.GroupVersion.WithResource("chatconnections").GroupResource(), key.String())
+	}
+	return r.Get(ctx, key, conn)
+}
+
+// connectionNotReady waits for a connection that shows in its own status what is wrong with it.
+func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err error) error {
+	o := classify(err)
+	if o.quiet {
+		return err
+	}
+	r.wakeConnection(key)
+	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
+		message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.reason)}
+}
+
+// checkNamespace says whether the thread may use the connection, as the connection stands now.
+func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s *threadScope) error {
+	allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
+	if err != nil || allowed {
+		return err
+	}
+	return &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
+		fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
+}
+
+func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, conn *chatv1alpha1.ChatConnection) (bool, error) {
+	if namespace == conn.Namespace {
+		return true, nil
+	}
+	allowed := conn.Spec.AllowedNamespaces
+	switch {
+	case allowed == nil:
+		return false, nil
+	case allowed.From == chatv1alpha1.NamespacesFromAll:
+		return true, nil
+	case allowed.From != chatv1alpha1.NamespacesFromSelector || allowed.Selector == nil:
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
+	if err != nil {
+		// The connection shows that its selector is not valid; nobody is let in by it.
+		return false, nil
+	}
+	ns := &corev1.Namespace{}
+	if err := r.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+		return false, fmt.Errorf("get Namespace: %w", err)
+	}
+	return selector.Matches(labels.Set(ns.Labels)), nil
+}
+
+// isShared says whether other namespaces than the connection's own may use it.
+func isShared(conn *chatv1alpha1.ChatConnection) bool {
+	allowed := conn.Spec.AllowedNamespaces
+	return allowed != nil && allowed.From != "" && allowed.From != chatv1alpha1.NamespacesFromSame
+}
+
+// search looks for the thread of a resource that knows none: a crash, a lost answer or a rebuilt
+// cluster must not make a second one.
+func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error {
+	switch {
+	case s.thread.Status.ThreadID != "":
+		s.threadID = s.thread.Status.ThreadID
+		return nil
+	case s.thread.Adopts():
+		s.threadID, s.taking = s.thread.Spec.ThreadID, true
+		return nil
+	}
+	// What carries our own uid is ours, however old the list.
+	for _, candidate := range r.candidates(ctx, s) {
+		if candidate.uid == string(s.thread.UID) {
+			s.threadID, s.taking = candidate.id, true
+			return nil
+		}
+	}
+	since, err := r.listNeededSince(s)
+	if err != nil {
+		return err
+	}
+	if err := r.readIndex(ctx, s, since); err != nil {
+		return err
+	}
+	candidates := r.candidates(ctx, s)
+	if len(candidates) == 0 {
+		return nil
+	}
+	s.threadID, s.taking = candidates[0].id, true
+	if others := candidates[1:]; len(others) > 0 && !s.memory.warnedOfOthers {
+		ids := make([]string, 0, len(others))
+		for _, other := range others {
+			ids = append(ids, other.id)
+		}
+		s.memory.warnedOfOthers = true
+		s.warn(chatv1alpha1.EventFound, "More than one thread carries the stamp of this resource. The oldest, %s, is taken; left alone are %s",
+			s.threadID, strings.Join(ids, ", "))
+	}
+	return nil
+}
+
+// listNeededSince is from when on a list of threads is believed. Without a finalizer nothing was ever
+// sent, and any list will do. With one, a create may have been sent by an earlier process or without
+// an answer: only a list that was read some time after that shows its thread.
+func (r *ChatThreadReconciler) listNeededSince(s *threadScope) (time.Time, error) {
+	if !hasFinalizer(s.thread) || s.memory.settled {
+		return time.Time{}, nil
+	}
+	certain := r.started
+	if s.memory.lostAnswer.After(certain) {
+		certain = s.memory.lostAnswer
+	}
+	certain = certain.Add(r.timing.listAfter)
+	now := time.Now()
+	if now.Before(certain) {
+		return time.Time{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: certain.Sub(now), message: searchingMessage}
+	}
+	if fresh := now.Add(-r.timing.listFresh); fresh.After(certain) {
+		return fresh, nil
+	}
+	return certain, nil
+}
+
+// readIndex brings the index of the connection up to date for the users that may have made the thread.
+func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, since time.Time) error {
+	claims, err := r.claims(ctx)
+	if err != nil {
+		return err
+	}
+	var users []*serviceUser
+	for _, id := range s.makers() {
+		user, err := r.Sessions.user(s.session, id)
+		if err != nil {
+			return err
+		}
+		users = append(users, user)
+	}
+	return s.session.index.ensure(ctx, users, since, func(id string) bool { return claims[id] != "" })
+}
+
+// makers are the service users that may have made the thread: the one that was stored before the
+// first create, or any where none was.
+func (s *threadScope) makers() []string {
+	if user, ok := s.assignedUser(); ok && hasFinalizer(s.thread) {
+		return []string{user}
+	}
+	return s.known
+}
+
+// assignedUser is the service user that acts for the thread, if it is one of the connection's.
+func (s *threadScope) assignedUser() (string, bool) {
+	for _, id := range []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser} {
+		if id != "" && s.isServiceUser(id) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+func (s *threadScope) isServiceUser(id string) bool {
+	for _, known := range s.known {
+		if userKey(known) == userKey(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// candidates are the threads that carry the stamp of the resource and that nobody else claims.
+func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) []indexedThread {
+	var candidates []indexedThread
+	for _, candidate := range s.session.index.find(s.owner(), s.known) {
+		if s.memory.formerIDs[candidate.id] || r.isClaimed(ctx, s, candidate.id) {
+			continue
+		}
+		candidates = append(candidates, candidate)
+	}
+	return candidates
+}
+
+// isClaimed says whether another resource has the thread in its status.
+func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id string) bool {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
+		return true
+	}
+	for i := range threads.Items {
+		if threads.Items[i].UID != s.thread.UID {
+			return true
+		}
+	}
+	return false
+}
+
+// claims maps the threads that resources have in their status to these resources.
+func (r *ChatThreadReconciler) claims(ctx context.Context) (map[string]types.UID, error) {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ChatThreads: %w", err)
+	}
+	claims := make(map[string]types.UID, len(threads.Items))
+	for i := range threads.Items {
+		if id := threads.Items[i].Status.ThreadID; id != "" {
+			claims[id] = threads.Items[i].UID
+		}
+	}
+	return claims, nil
+}
+
+func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
+	return types.NamespacedName{Namespace: thread.ConnectionNamespace(), Name: thread.Spec.ConnectionRef.Name}
+}
+
+// namespaceSelector is the selector in the form that Kubernetes' libraries take.
+func namespaceSelector(selector *chatv1alpha1.LabelSelector) *metav1.LabelSelector {
+	converted := &metav1.LabelSelector{MatchLabels: make(map[string]string, len(selector.MatchLabels))}
+	for key, value := range selector.MatchLabels {
+		converted.MatchLabels[key] = string(value)
+	}
+	for _, expression := range selector.MatchExpressions {
+		values := make([]string, 0, len(expression.Values))
+		for _, value := range expression.Values {
+			values = append(values, string(value))
+		}
+		converted.MatchExpressions = append(converted.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: expression.Key, Operator: expression.Operator, Values: values,
+		})
+	}
+	return converted
+}

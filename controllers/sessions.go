@@ -1,0 +1,495 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// readyInterval is how often a connection that is Ready is looked at, its Secret included.
+	readyInterval = 5 * time.Minute
+	// unreadyInterval is how often one that is not Ready is looked at.
+	unreadyInterval = 30 * time.Second
+	// refusedInterval is the least time between two tries of a credential that ACS refused.
+	refusedInterval = time.Minute
+	// maxConnectionString bounds what is read of a Secret.
+	maxConnectionString = 4096
+)
+
+// Sessions turns ChatConnections into clients of ACS. What it keeps lives in memory only: the
+// credential, the tokens of the service users, and what is known of their threads.
+type Sessions struct {
+	// Reader reads from the API server: Secrets are never cached.
+	Reader client.Reader
+	// AllowedEndpoints says to which hosts credentials may be sent.
+	AllowedEndpoints EndpointRules
+	// EntraNamespaces are the namespaces that may use the operator's own identity.
+	EntraNamespaces []string
+	// Transport sends all calls to ACS.
+	Transport *http.Client
+	// Timeout of one try of a call.
+	Timeout time.Duration
+
+	mu       sync.Mutex
+	sessions map[types.NamespacedName]*session
+}
+
+// session is one connection as the operator uses it.
+type session struct {
+	gate  *breaker
+	index *threadIndex
+
+	mu       sync.Mutex
+	uid      types.UID
+	endpoint string
+	// credential identifies the credential that the clients were made with.
+	credential string
+	identity   *acs.IdentityClient
+	users      map[string]*serviceUser
+	// source is the part of the spec that the credential came from.
+	source string
+	// stale asks for the Secret to be read before the next use.
+	stale bool
+	// refusedAt is when ACS last refused the credential; zero while it does not.
+	refusedAt time.Time
+	// problem is why the last reading of the credential failed. The clients before it stay: they
+	// finish deletions.
+	problem error
+	// spares are service users that were created and could not be stored yet.
+	spares []acs.CreateUserResponse
+	// known are the service users that may act, as they were last seen.
+	known []string
+	// threads counts the threads of each service user, by the uid of the ChatThread.
+	threads map[types.UID]string
+	// recreations holds when threads of this connection were created anew.
+	recreations []time.Time
+}
+
+// serviceUser is one acting user with its tokens.
+type serviceUser struct {
+	id         string
+	credential *acs.UserCredential
+	chat       *acs.ChatClient
+}
+
+// get returns the session of a connection, made if it is not there.
+func (s *Sessions) get(key types.NamespacedName) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions == nil {
+		s.sessions = map[types.NamespacedName]*session{}
+	}
+	if found, ok := s.sessions[key]; ok {
+		return found
+	}
+	made := &session{gate: &breaker{}, index: newThreadIndex(), users: map[string]*serviceUser{}, threads: map[types.UID]string{}}
+	s.sessions[key] = made
+	return made
+}
+
+// forget drops the session of a connection that no thread uses any more.
+func (s *Sessions) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, key)
+}
+
+// retained returns the session of a connection that may be gone, if it can still make calls.
+func (s *Sessions) retained(key types.NamespacedName) (*session, bool) {
+	s.mu.Lock()
+	found, ok := s.sessions[key]
+	s.mu.Unlock()
+	if !ok {
+		return nil, false
+	}
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found, found.identity != nil
+}
+
+// open returns the session of a connection with a credential that ACS has not refused. The Secret is
+// read only where it was not before or the session is stale.
+func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
+	found := s.get(client.ObjectKeyFromObject(conn))
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	if found.uid != conn.UID || found.source != credentialSource(conn) || found.stale || found.identity == nil && found.problem == nil {
+		s.refresh(ctx, conn, found)
+	}
+	if found.problem != nil {
+		return found, found.problem
+	}
+	if !found.refusedAt.IsZero() {
+		return found, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+	}
+	return found, nil
+}
+
+const authenticationFailedMessage = "ACS refuses the credential (401). Put the current connection string of the ACS resource into the Secret."
+
+// reopen reads the credential anew. A credential that was refused is tried again after a while.
+func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
+	found := s.get(client.ObjectKeyFromObject(conn))
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	s.refresh(ctx, conn, found)
+	if found.problem != nil {
+		return found, found.problem
+	}
+	if !found.refusedAt.IsZero() && time.Since(found.refusedAt) < refusedInterval {
+		return found, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+	}
+	return found, nil
+}
+
+// refresh reads the credential and makes new clients where it differs. The caller holds the lock.
+func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *session) {
+	found.problem = s.load(ctx, conn, found)
+	// A read that failed for want of the API server says nothing: the next use reads again.
+	found.stale = found.problem != nil && classify(found.problem).quiet
+	if !found.stale {
+		found.uid, found.source = conn.UID, credentialSource(conn)
+	}
+}
+
+func (s *Sessions) load(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *session) error {
+	if conn.Spec.Entra != nil {
+		return s.loadEntra(conn, found)
+	}
+	secret, err := s.readSecret(ctx, conn)
+	if err != nil {
+		return err
+	}
+	parsed, err := acs.ParseConnectionString(secret.Reveal())
+	if err != nil {
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
+			fmt.Sprintf("Secret %s, key %s: %s.", conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn), cut(err.Error(), maxMessage))}
+	}
+	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
+		return err
+	}
+	return found.use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
+		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, clientOptions(s.Transport, s.Timeout, found.gate))
+	}, s)
+}
+
+// loadEntra uses the operator's own identity, which only some namespaces may.
+func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) error {
+	if !slices.Contains(s.EntraNamespaces, conn.Namespace) {
+		return &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
+			fmt.Sprintf("Namespace %s may not use the operator's own identity; its flag --entra-namespaces names those that may.", conn.Namespace)}
+	}
+	entra := conn.Spec.Entra
+	endpoint, err := acs.ParseEndpoint(entra.Endpoint)
+	if err != nil {
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, fmt.Sprintf("spec.entra.endpoint: %s.", cut(err.Error(), maxMessage))}
+	}
+	if err := s.checkEndpoint(conn, endpoint); err != nil {
+		return err
+	}
+	return found.use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
+		credential, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+			ClientOptions: azcore.ClientOptions{Transport: s.Transport},
+			ClientID:      entra.ClientID,
+			TenantID:      entra.TenantID,
+		})
+		if err != nil {
+			return nil, &stalledError{chatv1alpha1.ReasonAuthenticationFailed,
+				"The operator has no workload identity: " + cut(err.Error(), maxMessage)}
+		}
+		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate))
+	}, s)
+}
+
+// use makes new clients where endpoint or credential differ from those in use. Tokens that an old
+// credential issued go with it.
+func (found *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error), s *Sessions) error {
+	sum := sha256.Sum256([]byte(endpoint + "\n" + secret))
+	credential := hex.EncodeToString(sum[:])
+	if found.identity != nil && found.credential == credential {
+		return nil
+	}
+	client, err := identity()
+	if err != nil {
+		var stalled *stalledError
+		if errors.As(err, &stalled) {
+			return stalled
+		}
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, cut(err.Error(), maxMessage)}
+	}
+	found.endpoint, found.credential, found.identity = endpoint, credential, client
+	found.users = map[string]*serviceUser{}
+	found.refusedAt = time.Time{}
+	return nil
+}
+
+func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnection) (acs.Secret, error) {
+	name, key := conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn)
+	secret := &corev1.Secret{}
+	err := s.Reader.Get(ctx, types.NamespacedName{Namespace: conn.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return acs.Secret{}, &waitError{reason: chatv1alpha1.ReasonSecretNotFound, after: unreadyInterval,
+			message: fmt.Sprintf("Secret %s does not exist in namespace %s.", name, conn.Namespace)}
+	}
+	if err != nil {
+		return acs.Secret{}, fmt.Errorf("get Secret %s: %w", name, err)
+	}
+	value, ok := secret.Data[key]
+	if !ok {
+		return acs.Secret{}, &waitError{reason: chatv1alpha1.ReasonSecretNotFound, after: unreadyInterval,
+			message: fmt.Sprintf("Secret %s has no key %s.", name, key)}
+	}
+	if len(value) > maxConnectionString {
+		return acs.Secret{}, &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
+			fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, maxConnectionString)}
+	}
+	return acs.NewSecret(string(value)), nil
+}
+
+// checkEndpoint refuses hosts that are not allowed, and an endpoint that is not the one that the
+// service users of the connection belong to.
+func (s *Sessions) checkEndpoint(conn *chatv1alpha1.ChatConnection, endpoint string) error {
+	if err := s.AllowedEndpoints.check(endpoint); err != nil {
+		return err
+	}
+	if before := recordedEndpoint(conn); before != "" && before != endpoint {
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
+			fmt.Sprintf("The endpoint changed from %s to %s. The threads of this connection live at the former: restore it, or create another ChatConnection.",
+				cut(before, maxMessage), cut(endpoint, maxMessage))}
+	}
+	return nil
+}
+
+// user returns a service user with its chat client.
+func (s *Sessions) user(found *session, id string) (*serviceUser, error) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	key := userKey(id)
+	if user, ok := found.users[key]; ok {
+		return user, nil
+	}
+	return s.addUser(found, id, nil)
+}
+
+// addUser makes the chat client of a service user; first is a token that came with its creation. The
+// caller holds the lock.
+func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*serviceUser, error) {
+	identity := found.identity
+	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+		issued, err := identity.IssueToken(ctx, id, []acs.TokenScope{acs.ScopeChat}, nil)
+		return issued.AccessToken, err
+	}, &acs.UserCredentialOptions{Token: first})
+	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate))
+	if err != nil {
+		return nil, fmt.Errorf("make chat client: %w", err)
+	}
+	user := &serviceUser{id: id, credential: credential, chat: chat}
+	found.users[userKey(id)] = user
+	return user, nil
+}
+
+// created notes a service user that this process made: it has no threads, so none need be listed.
+func (s *Sessions) created(found *session, id string, token *acs.AccessToken) error {
+	found.index.markListed(id, time.Now())
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	_, err := s.addUser(found, id, token)
+	return err
+}
+
+// refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
+// while has gone by, and the Secret is read at once.
+func (found *session) refused() {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.refusedAt = time.Now()
+	found.stale = true
+}
+
+// accepted notes that ACS took the credential.
+func (found *session) accepted() {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.refusedAt = time.Time{}
+}
+
+// knowUsers notes which service users may act; deletions need them when the connection is gone.
+func (found *session) knowUsers(ids []string) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.known = ids
+}
+
+func (found *session) usersKnown() []string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.known
+}
+
+// assign notes which service user a thread has; an empty one takes the note back.
+func (found *session) assign(thread types.UID, user string) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	if user == "" {
+		delete(found.threads, thread)
+		return
+	}
+	found.threads[thread] = userKey(user)
+}
+
+// leastLoaded returns the user of the pool with the fewest threads, and assigns the thread to it.
+func (found *session) leastLoaded(thread types.UID, pool []string) string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	counts := make(map[string]int, len(pool))
+	for _, user := range found.threads {
+		counts[user]++
+	}
+	least := slices.MinFunc(pool, func(a, b string) int { return counts[userKey(a)] - counts[userKey(b)] })
+	found.threads[thread] = userKey(least)
+	return least
+}
+
+// mayRecreate says whether another thread of the connection may be created anew, and counts it.
+func (found *session) mayRecreate(now time.Time) bool {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.recreations = slices.DeleteFunc(found.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
+	if len(found.recreations) >= maxRecreations {
+		return false
+	}
+	found.recreations = append(found.recreations, now)
+	return true
+}
+
+// keepSpares keeps service users that were created and could not be stored.
+func (found *session) keepSpares(made []acs.CreateUserResponse) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.spares = append(found.spares, made...)
+}
+
+func (found *session) takeSpares(count int) []acs.CreateUserResponse {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	count = min(count, len(found.spares))
+	taken := found.spares[:count:count]
+	found.spares = found.spares[count:]
+	return taken
+}
+
+func (found *session) currentEndpoint() string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.endpoint
+}
+
+func (found *session) identityClient() *acs.IdentityClient {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.identity
+}
+
+func secretKey(conn *chatv1alpha1.ChatConnection) string {
+	if key := conn.Spec.ConnectionStringSecretRef.Key; key != "" {
+		return key
+	}
+	return "connectionString"
+}
+
+// credentialSource identifies where a connection has its credential from.
+func credentialSource(conn *chatv1alpha1.ChatConnection) string {
+	if entra := conn.Spec.Entra; entra != nil {
+		return fmt.Sprintf("entra %+v", *entra)
+	}
+	return fmt.Sprintf("secret %+v", *conn.Spec.ConnectionStringSecretRef)
+}
+
+// recordedEndpoint is the endpoint that the service users of a connection belong to.
+func recordedEndpoint(conn *chatv1alpha1.ChatConnection) string {
+	if endpoint := conn.Annotations[chatv1alpha1.AnnotationEndpoint]; endpoint != "" {
+		return endpoint
+	}
+	return conn.Status.Endpoint
+}
+
+// pinnedUsers are the service users that the spec names.
+func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
+	if conn.Spec.ServiceUsers == nil {
+		return nil
+	}
+	ids := make([]string, 0, len(conn.Spec.ServiceUsers.IDs))
+	for _, id := range conn.Spec.ServiceUsers.IDs {
+		ids = append(ids, string(id))
+	}
+	return ids
+}
+
+// recordedUsers are the service users in the annotation.
+func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
+	var ids []string
+	for id := range strings.SplitSeq(conn.Annotations[chatv1alpha1.AnnotationServiceUsers], ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// knownUsers are all service users that may act for threads of the connection.
+func knownUsers(conn *chatv1alpha1.ChatConnection) []string {
+	return mergeUsers(recordedUsers(conn), pinnedUsers(conn))
+}
+
+// poolUsers are the service users that new threads are given to.
+func poolUsers(conn *chatv1alpha1.ChatConnection) []string {
+	if pinned := pinnedUsers(conn); len(pinned) > 0 {
+		return pinned
+	}
+	recorded := recordedUsers(conn)
+	return recorded[:min(len(recorded), wantedUsers(conn))]
+}
+
+// wantedUsers is how many service users the connection asks for, where none are pinned.
+func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
+	if conn.Spec.ServiceUsers == nil || conn.Spec.ServiceUsers.Count == nil {
+		return 1
+	}
+	return int(*conn.Spec.ServiceUsers.Count)
+}
+
+// mergeUsers joins lists of ids, each user once, in the order of first mention.
+func mergeUsers(lists ...[]string) []string {
+	var merged []string
+	seen := map[string]bool{}
+	for _, list := range lists {
+		for _, id := range list {
+			if !seen[userKey(id)] {
+				seen[userKey(id)] = true
+				merged = append(merged, id)
+			}
+		}
+	}
+	return merged
+}

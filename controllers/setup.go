@@ -1,0 +1,195 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers keeps chat threads at Azure Communication Services as ChatThreads and
+// ChatParticipants declare them, through the credentials of ChatConnections.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// reconcileTimeout bounds a pass.
+	reconcileTimeout = 60 * time.Second
+	// firstBackoff and lastBackoff bound the wait after a failed pass over an object.
+	firstBackoff = time.Second
+	lastBackoff  = 30 * time.Second
+	// quietTime after the last change of a ChatParticipant its thread is woken, and at the latest
+	// latestTime after the first.
+	quietTime  = 500 * time.Millisecond
+	latestTime = 5 * time.Second
+	// wakeBuffer is how many wakes wait for a controller that has not started yet.
+	wakeBuffer = 1024
+)
+
+// Indexes of the cache.
+const (
+	indexConnection = "connection"
+	indexThreadID   = "threadID"
+	indexThread     = "thread"
+)
+
+// Options are the settings of the controllers.
+type Options struct {
+	// AllowedEndpoints says to which hosts credentials may be sent.
+	AllowedEndpoints EndpointRules
+	// EntraNamespaces are the namespaces that may use the operator's own identity.
+	EntraNamespaces []string
+	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	WatchNamespaces []string
+	// HTTPClient sends all calls to ACS.
+	HTTPClient *http.Client
+	// ACSTimeout bounds one try of a call to ACS.
+	ACSTimeout time.Duration
+	// Pacing keeps calls within the quotas of ACS.
+	Pacing bool
+	// MaxConcurrentReconciles is how many objects of a kind are worked on at once.
+	MaxConcurrentReconciles int
+}
+
+// Setup adds the controllers to a manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	return setup(ctx, mgr, options, defaultTiming)
+}
+
+func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	sessions := &Sessions{
+		Reader:           mgr.GetAPIReader(),
+		AllowedEndpoints: options.AllowedEndpoints,
+		EntraNamespaces:  options.EntraNamespaces,
+		Transport:        options.HTTPClient,
+		Timeout:          options.ACSTimeout,
+	}
+	connectionWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatConnection{} })
+	threadWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatThread{} })
+	participantWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatParticipant{} })
+	changes := newDebouncer(quietTime, latestTime, threadWakes.wake)
+	roster := newRoster(participantWakes.wake)
+	for _, stop := range []func(){changes.stop, connectionWakes.stop, threadWakes.stop, participantWakes.stop} {
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			<-ctx.Done()
+			stop()
+			return nil
+		})); err != nil {
+			return fmt.Errorf("add runnable: %w", err)
+		}
+	}
+
+	connections := &ChatConnectionReconciler{
+		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
+	}
+	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.events); err != nil {
+		return fmt.Errorf("set up ChatConnection controller: %w", err)
+	}
+	threads := &ChatThreadReconciler{
+		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
+		Sessions: sessions, Pacing: options.Pacing, WatchNamespaces: options.WatchNamespaces,
+		timing: timing, started: time.Now(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+	}
+	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
+		return fmt.Errorf("set up ChatThread controller: %w", err)
+	}
+	participants := &ChatParticipantReconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster,
+	}
+	if err := participants.setup(mgr, controllerOptions(options), participantWakes.events); err != nil {
+		return fmt.Errorf("set up ChatParticipant controller: %w", err)
+	}
+	return registerThreadMetrics(mgr)
+}
+
+// registerThreadMetrics counts threads from the cache of this manager. A test process has several.
+func registerThreadMetrics(mgr ctrl.Manager) error {
+	collector := newThreadsByReason(mgr.GetClient())
+	metrics.Registry.Unregister(collector)
+	if err := metrics.Registry.Register(collector); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	return nil
+}
+
+func controllerOptions(options Options) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+		ReconciliationTimeout:   reconcileTimeout,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, lastBackoff),
+	}
+}
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range []struct {
+		obj   client.Object
+		name  string
+		value func(client.Object) []string
+	}{
+		{&chatv1alpha1.ChatThread{}, indexConnection, func(obj client.Object) []string {
+			thread, ok := obj.(*chatv1alpha1.ChatThread)
+			if !ok {
+				return nil
+			}
+			return []string{connectionKey(thread).String()}
+		}},
+		{&chatv1alpha1.ChatThread{}, indexThreadID, func(obj client.Object) []string {
+			thread, ok := obj.(*chatv1alpha1.ChatThread)
+			if !ok || thread.Status.ThreadID == "" {
+				return nil
+			}
+			return []string{thread.Status.ThreadID}
+		}},
+		{&chatv1alpha1.ChatParticipant{}, indexThread, func(obj client.Object) []string {
+			participant, ok := obj.(*chatv1alpha1.ChatParticipant)
+			if !ok {
+				return nil
+			}
+			return []string{participant.Spec.ThreadRef.Name}
+		}},
+	} {
+		if err := indexer.IndexField(ctx, index.obj, index.name, index.value); err != nil {
+			return fmt.Errorf("index %T by %s: %w", index.obj, index.name, err)
+		}
+	}
+	return nil
+}
+
+// waker wakes objects of one controller from another one.
+type waker struct {
+	events chan event.GenericEvent
+	done   chan struct{}
+	object func() client.Object
+}
+
+func newWaker(object func() client.Object) *waker {
+	return &waker{events: make(chan event.GenericEvent, wakeBuffer), done: make(chan struct{}), object: object}
+}
+
+func (w *waker) wake(key types.NamespacedName) {
+	obj := w.object()
+	obj.SetNamespace(key.Namespace)
+	obj.SetName(key.Name)
+	select {
+	case w.events <- event.GenericEvent{Object: obj}:
+	case <-w.done:
+	}
+}
+
+func (w *waker) stop() { close(w.done) }

@@ -1,0 +1,187 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// maxEventNote is what the API server takes as the note of an event.
+const maxEventNote = 1000
+
+// conditioned is an object of one of our kinds.
+type conditioned interface {
+	client.Object
+	GetConditions() []metav1.Condition
+	SetConditions([]metav1.Condition)
+}
+
+// mark sets the conditions as an outcome says, after kstatus: Ready always, and of Reconciling and
+// Stalled the one that is true.
+func mark(obj conditioned, o outcome) {
+	if o.quiet {
+		return
+	}
+	conditions := slices.Clone(obj.GetConditions())
+	set := func(conditionType string, status metav1.ConditionStatus) {
+		apimeta.SetStatusCondition(&conditions, metav1.Condition{Type: conditionType, Status: status,
+			Reason: o.reason, Message: o.message, ObservedGeneration: obj.GetGeneration()})
+	}
+	if o.ready {
+		set(chatv1alpha1.ConditionReady, metav1.ConditionTrue)
+	} else {
+		set(chatv1alpha1.ConditionReady, metav1.ConditionFalse)
+	}
+	for conditionType, holds := range map[string]bool{
+		chatv1alpha1.ConditionReconciling: !o.ready && !o.stalled,
+		chatv1alpha1.ConditionStalled:     o.stalled,
+	} {
+		if holds {
+			set(conditionType, metav1.ConditionTrue)
+		} else {
+			apimeta.RemoveStatusCondition(&conditions, conditionType)
+		}
+	}
+	obj.SetConditions(conditions)
+}
+
+// readyReason is the status and reason of the Ready condition.
+func readyReason(obj conditioned) (metav1.ConditionStatus, string) {
+	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
+	if ready == nil {
+		return "", ""
+	}
+	return ready.Status, ready.Reason
+}
+
+// patchStatus writes what differs between the statuses of before and after, and nothing where they
+// are equal. It names the uid, so that a namesake that was created meanwhile is left alone, and no
+// resource version, so that an edit of the spec cannot lose what was allocated.
+func patchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
+	data, err := client.MergeFrom(before).Data(after)
+	if err != nil {
+		return fmt.Errorf("compare status: %w", err)
+	}
+	var diff struct {
+		Status map[string]any `json:"status"`
+	}
+	if err := json.Unmarshal(data, &diff); err != nil {
+		return fmt.Errorf("compare status: %w", err)
+	}
+	if len(diff.Status) == 0 {
+		return nil
+	}
+	body, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": after.GetUID()},
+		"status":   diff.Status,
+	})
+	if err != nil {
+		return fmt.Errorf("compare status: %w", err)
+	}
+	// The answer would overwrite what is still to be told of the object.
+	target := after.DeepCopyObject().(client.Object)
+	if err := c.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, body)); err != nil {
+		return fmt.Errorf("patch status: %w", err)
+	}
+	after.SetResourceVersion(target.GetResourceVersion())
+	return nil
+}
+
+// patchMetadata writes what change does to finalizers and annotations, if the object is still the
+// version that was read, and takes over what the API server stored.
+func patchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
+	before := obj.DeepCopyObject().(client.Object)
+	after := obj.DeepCopyObject().(client.Object)
+	change(after)
+	if reflect.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) && reflect.DeepEqual(before.GetFinalizers(), after.GetFinalizers()) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, after, patch); err != nil {
+		return err
+	}
+	obj.SetResourceVersion(after.GetResourceVersion())
+	obj.SetAnnotations(after.GetAnnotations())
+	obj.SetFinalizers(after.GetFinalizers())
+	return nil
+}
+
+// removeFinalizer lets an object go. An object that is gone already is fine.
+func removeFinalizer(ctx context.Context, c client.Client, obj client.Object) error {
+	err := patchMetadata(ctx, c, obj, func(o client.Object) { controllerutil.RemoveFinalizer(o, chatv1alpha1.Finalizer) })
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer: %w", err)
+	}
+	return nil
+}
+
+func setAnnotation(obj client.Object, key, value string) {
+	annotations := obj.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	obj.SetAnnotations(annotations)
+}
+
+// occurrence is something that users should see in kubectl describe.
+type occurrence struct {
+	warning bool
+	reason  string
+	note    string
+}
+
+// emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
+// more carries its reason.
+func emit(recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome) {
+	beforeStatus, beforeReason := readyReason(before)
+	status, reason := readyReason(after)
+	changed := !o.quiet && (status != beforeStatus || reason != beforeReason)
+	if changed && !(o.ready && len(told) > 0) {
+		told = append(told, occurrence{warning: o.stalled || o.err != nil, reason: reason, note: o.message})
+	}
+	tellAll(recorder, after, told)
+}
+
+// tellAll writes events.
+func tellAll(recorder events.EventRecorder, obj client.Object, told []occurrence) {
+	for _, e := range told {
+		kind := corev1.EventTypeNormal
+		if e.warning {
+			kind = corev1.EventTypeWarning
+		}
+		recorder.Eventf(obj, nil, kind, e.reason, "Reconcile", "%s", cut(e.note, maxEventNote))
+	}
+}
+
+// reconcileRequested returns the value that asks for a pass at once, as it is answered.
+func reconcileRequested(obj client.Object) string {
+	value := obj.GetAnnotations()[chatv1alpha1.AnnotationReconcileRequestedAt]
+	if len(value) > chatv1alpha1.MaxReconcileRequest {
+		return cut(value, chatv1alpha1.MaxReconcileRequest)
+	}
+	return value
+}
+
+func hasFinalizer(obj client.Object) bool {
+	return controllerutil.ContainsFinalizer(obj, chatv1alpha1.Finalizer)
+}
+
+func isAbandoned(obj client.Object) bool {
+	return obj.GetAnnotations()[chatv1alpha1.AnnotationAbandon] == "true"
+}

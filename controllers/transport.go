@@ -1,0 +1,138 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// probeInterval is how long the threads of a connection that does not answer wait for its probe.
+const probeInterval = 5 * time.Second
+
+// NewHTTPClient returns the client for all calls to ACS. It follows no redirect: credentials go to
+// the endpoint that was checked and nowhere else. caFile adds PEM roots to those of the system.
+func NewHTTPClient(caFile string) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 32
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("read CA file: %w", err)
+		}
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("CA file %s holds no PEM certificate", caFile)
+		}
+		transport.TLSClientConfig.RootCAs = roots
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// clientOptions are those of every client of a session. A call tries twice at most: what takes longer
+// belongs to the work queue, which holds no worker while it waits.
+func clientOptions(transport *http.Client, timeout time.Duration, gate *breaker) *acs.ClientOptions {
+	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
+		Transport: transport,
+		Retry: policy.RetryOptions{
+			MaxRetries:    1,
+			TryTimeout:    timeout,
+			RetryDelay:    500 * time.Millisecond,
+			MaxRetryDelay: time.Second,
+			StatusCodes: []int{
+				http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
+				http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+			},
+		},
+		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
+		PerRetryPolicies: []policy.Policy{callMetrics{}, tryCounter{}, gate},
+	}}
+}
+
+// breaker keeps the threads of a connection that does not answer from filling all workers: only one
+// pass at a time finds out whether it is back.
+type breaker struct {
+	mu      sync.Mutex
+	down    bool
+	probing bool
+}
+
+// Do notes whether the service can be reached at all; any answer means that it can.
+func (b *breaker) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := req.Next()
+	// A pass that was called off says nothing about the service.
+	if err != nil && errors.Is(err, context.Canceled) {
+		return resp, err
+	}
+	b.mu.Lock()
+	b.down = err != nil
+	b.mu.Unlock()
+	return resp, err
+}
+
+// enter lets a pass through, or says that another one already probes. leave must follow a success.
+func (b *breaker) enter() (leave func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.down {
+		return func() {}, nil
+	}
+	if b.probing {
+		return nil, &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: probeInterval,
+			message: "ACS does not answer; the operator tries again."}
+	}
+	b.probing = true
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.probing = false
+	}, nil
+}
+
+type triesKey struct{}
+
+// countTries counts how often the calls made with the context are sent.
+func countTries(ctx context.Context) (context.Context, *atomic.Int32) {
+	tries := new(atomic.Int32)
+	return context.WithValue(ctx, triesKey{}, tries), tries
+}
+
+// tryCounter is the policy behind countTries.
+type tryCounter struct{}
+
+func (tryCounter) Do(req *policy.Request) (*http.Response, error) {
+	if tries, ok := req.Raw().Context().Value(triesKey{}).(*atomic.Int32); ok {
+		tries.Add(1)
+	}
+	return req.Next()
+}
+
+func isCertificateError(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var host x509.HostnameError
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host) || errors.As(err, &verify)
+}

@@ -1,0 +1,176 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command manager is the operator for chat threads at Azure Communication Services.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers"
+)
+
+// namespaceFile is where a pod finds the name of its namespace.
+const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+type settings struct {
+	metricsAddress, probeAddress string
+	secureMetrics                bool
+	leaderElect                  bool
+	leaderElectionNamespace      string
+	watchNamespaces              string
+	endpointSuffixes             string
+	entraNamespaces              string
+	caFile                       string
+	timeout                      time.Duration
+	pacing                       bool
+	concurrency                  int
+}
+
+func main() {
+	s := &settings{}
+	logging := zap.Options{}
+	s.bind(flag.CommandLine)
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	if err := run(s); err != nil {
+		ctrl.Log.Error(err, "Manager failed")
+		os.Exit(1)
+	}
+}
+
+func (s *settings) bind(flags *flag.FlagSet) {
+	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
+	flags.BoolVar(&s.secureMetrics, "metrics-secure", true, "Serve metrics by https, to those whom the API server lets get /metrics; false: plain http, to all.")
+	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns it off.")
+	flags.BoolVar(&s.leaderElect, "leader-elect", false, "Let only one of several replicas work.")
+	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the pod's own where it is left out.")
+	flags.StringVar(&s.watchNamespaces, "watch-namespaces", "", "Namespaces to work in, comma-separated; all where it is left out.")
+	flags.StringVar(&s.endpointSuffixes, "allowed-endpoint-suffixes", strings.Join(controllers.DefaultEndpointSuffixes, ","),
+		"Hosts of ACS that credentials may be sent to, comma-separated: suffixes that start with a dot, or whole hosts, with a port where it is not 443.")
+	flags.StringVar(&s.entraNamespaces, "entra-namespaces", "", "Namespaces whose ChatConnections may use the operator's own identity, comma-separated; the pod's own where it is left out.")
+	flags.StringVar(&s.caFile, "acs-ca-file", "", "PEM file of certificate authorities to trust for ACS, besides those of the system.")
+	flags.DurationVar(&s.timeout, "acs-timeout", 10*time.Second, "How long one try of a call to ACS may take.")
+	flags.BoolVar(&s.pacing, "acs-pacing", true, "Keep calls within the quotas of ACS; false sends them as they come.")
+	flags.IntVar(&s.concurrency, "max-concurrent-reconciles", 16, "How many objects of a kind are worked on at once.")
+}
+
+func run(s *settings) error {
+	options, err := s.controllerOptions()
+	if err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, chatv1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return fmt.Errorf("build scheme: %w", err)
+		}
+	}
+	metrics := metricsserver.Options{BindAddress: s.metricsAddress}
+	if s.secureMetrics {
+		metrics.SecureServing = true
+		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find a cluster: %w", err)
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(options.WatchNamespaces),
+		Metrics:                       metrics,
+		HealthProbeBindAddress:        s.probeAddress,
+		LeaderElection:                s.leaderElect,
+		LeaderElectionID:              "acs-chat-operator.chat.acs-operator.io",
+		LeaderElectionNamespace:       s.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("build manager: %w", err)
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.Setup(ctx, mgr, options); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add ready check: %w", err)
+	}
+	return mgr.Start(ctx)
+}
+
+func (s *settings) controllerOptions() (controllers.Options, error) {
+	rules, err := controllers.ParseEndpointRules(s.endpointSuffixes)
+	if err != nil {
+		return controllers.Options{}, fmt.Errorf("flag --allowed-endpoint-suffixes: %w", err)
+	}
+	httpClient, err := controllers.NewHTTPClient(s.caFile)
+	if err != nil {
+		return controllers.Options{}, fmt.Errorf("flag --acs-ca-file: %w", err)
+	}
+	if s.timeout <= 0 {
+		return controllers.Options{}, fmt.Errorf("flag --acs-timeout: %s is not more than zero", s.timeout)
+	}
+	if s.concurrency < 1 {
+		return controllers.Options{}, fmt.Errorf("flag --max-concurrent-reconciles: %d is not more than zero", s.concurrency)
+	}
+	entra := splitList(s.entraNamespaces)
+	if len(entra) == 0 {
+		entra = splitList(ownNamespace())
+	}
+	return controllers.Options{
+		AllowedEndpoints: rules, EntraNamespaces: entra, WatchNamespaces: splitList(s.watchNamespaces),
+		HTTPClient: httpClient, ACSTimeout: s.timeout, Pacing: s.pacing, MaxConcurrentReconciles: s.concurrency,
+	}, nil
+}
+
+// cacheOptions keeps the cache small, and turns a read that would start another watch, such as one on
+// all Secrets, into an error.
+func cacheOptions(namespaces []string) cache.Options {
+	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+	for _, namespace := range namespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+func ownNamespace() string {
+	if namespace := os.Getenv("POD_NAMESPACE"); namespace != "" {
+		return namespace
+	}
+	namespace, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(namespace))
+}
+
+func splitList(value string) []string {
+	var entries []string
+	for entry := range strings.SplitSeq(value, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
