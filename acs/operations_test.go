@@ -22,21 +22,17 @@ const (
 	notFound = `{"CommunicationError":{"Code":"NotFound","Details":[]}}`
 )
 
-// calls are all operations, each with all of its options, and what must go over the wire.
-func calls() map[string]struct {
+// wireTest is a call and what must go over the wire for it.
+type wireTest struct {
 	call        func(context.Context, *testing.T, *service) error
 	method, uri string
 	contentType string
 	body        string
 	reply       reply
-} {
-	type test = struct {
-		call        func(context.Context, *testing.T, *service) error
-		method, uri string
-		contentType string
-		body        string
-		reply       reply
-	}
+}
+
+// calls are all operations, each with all of its options.
+func calls() map[string]wireTest {
 	since := time.Date(2026, time.March, 4, 5, 6, 7, 891234567, time.FixedZone("", 60*60))
 	participants := []acs.Participant{
 		{
@@ -50,7 +46,7 @@ func calls() map[string]struct {
 		`"shareHistoryTime":"2026-03-04T04:06:07.891Z","metadata":{"k":"v"}},` +
 		`{"communicationIdentifier":{"rawId":"4:+1","phoneNumber":{"value":"+1"}}}]`
 	const list = `{"value":[]}`
-	return map[string]test{
+	return map[string]wireTest{
 		"ChatClient.CreateThread": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
