@@ -51,6 +51,7 @@ type request struct {
 // service is an https server that answers as told and remembers what it was asked.
 type service struct {
 	*httptest.Server
+	perCall, perRetry []policy.Policy // of the clients
 
 	mu       sync.Mutex
 	requests []request
@@ -112,8 +113,9 @@ func (s *service) only(t *testing.T) request {
 
 func (s *service) options() *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: s.Client(),
-		Retry:     policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond},
+		Transport:       s.Client(),
+		PerCallPolicies: s.perCall, PerRetryPolicies: s.perRetry,
+		Retry: policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond},
 	}}
 }
 
