@@ -1,0 +1,174 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package acs_test //nolint:forbidigo // Examples print, and there is no t to take the context of.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+)
+
+// Example goes from a connection string to a thread and back. The emulator stands in for the
+// service; with the real one, the connection string is in the portal and the options may be nil.
+func Example() {
+	emu := emulator.New(emulator.Options{})
+	server := httptest.NewTLSServer(emu)
+	defer server.Close()
+	connectionString := emu.ConnectionString(server.URL)
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: server.Client()}}
+
+	if err := tour(context.Background(), connectionString, options); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// Created "Weekly"
+	// 2 participants
+	// Deleted
+}
+
+func tour(ctx context.Context, connectionString string, options *acs.ClientOptions) error {
+	resource, err := acs.ParseConnectionString(connectionString)
+	if err != nil {
+		return err
+	}
+	identity, err := acs.NewIdentityClientWithAccessKey(resource.Endpoint, resource.AccessKey, options)
+	if err != nil {
+		return err
+	}
+	host, err := identity.CreateUser(ctx, nil)
+	if err != nil {
+		return err
+	}
+	guest, err := identity.CreateUser(ctx, nil)
+	if err != nil {
+		return err
+	}
+
+	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+		issued, err := identity.IssueToken(ctx, host.ID, []acs.TokenScope{acs.ScopeChat}, nil)
+		return issued.AccessToken, err
+	}, nil)
+	chat, err := acs.NewChatClient(resource.Endpoint, credential, options)
+	if err != nil {
+		return err
+	}
+
+	created, err := chat.CreateThread(ctx, "Weekly", nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Created %q\n", created.Thread.Topic)
+
+	thread := chat.ThreadClient(created.Thread.ID)
+	_, err = thread.AddParticipants(ctx, []acs.Participant{{ID: acs.ParseRawID(guest.ID), DisplayName: "Guest"}}, nil)
+	if err != nil {
+		return err
+	}
+	count := 0
+	for pager := thread.NewListParticipantsPager(nil); pager.More(); {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		count += len(page.Participants)
+	}
+	fmt.Println(count, "participants")
+
+	if _, err := chat.DeleteThread(ctx, thread.ID(), nil); err != nil {
+		return err
+	}
+	fmt.Println("Deleted")
+	return nil
+}
+
+// exampleChat is a client of a new user of a new emulator.
+func exampleChat(ctx context.Context) (chat *acs.ChatClient, stop func(), err error) {
+	emu := emulator.New(emulator.Options{})
+	server := httptest.NewTLSServer(emu)
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: server.Client()}}
+	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), options)
+	if err != nil {
+		return nil, server.Close, err
+	}
+	user, err := identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+	if err != nil {
+		return nil, server.Close, err
+	}
+	chat, err = acs.NewChatClient(server.URL, acs.NewStaticUserCredential(user.Token.Token.Reveal()), options)
+	return chat, server.Close, err
+}
+
+// The service can refuse some participants and take the others.
+func ExampleInvalidParticipantsError() {
+	ctx := context.Background()
+	chat, stop, err := exampleChat(ctx)
+	defer stop()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	created, err := chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
+		{ID: acs.MicrosoftTeamsUser{UserID: "00000000-1111-2222-3333-444444444444"}},
+	}})
+	var refused *acs.InvalidParticipantsError
+	if errors.As(err, &refused) {
+		for _, p := range refused.Participants {
+			fmt.Println(p.Target, p.Code)
+		}
+	}
+	fmt.Println(created.Thread.Topic, "was created")
+	// Output:
+	// 8:orgid:00000000-1111-2222-3333-444444444444 403
+	// Weekly was created
+}
+
+// A 404 has the service's own code and message.
+func ExampleDetail() {
+	ctx := context.Background()
+	chat, stop, err := exampleChat(ctx)
+	defer stop()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = chat.DeleteThread(ctx, "19:gone@thread.v2", nil)
+	if acs.HasStatus(err, http.StatusNotFound) {
+		detail, _ := acs.Detail(err)
+		fmt.Println(detail.Code)
+	}
+	if wait, ok := acs.RetryAfter(err); ok {
+		fmt.Println("wait", wait.Round(time.Second))
+	}
+	// Output: NotFound
+}
+
+// Raw ids say what kind of identifier they are.
+func ExampleParseRawID() {
+	for _, raw := range []string{"8:orgid:00000000-1111-2222-3333-444444444444", "4:+15555550100"} {
+		switch id := acs.ParseRawID(raw).(type) {
+		case acs.MicrosoftTeamsUser:
+			fmt.Println("Teams user", id.UserID)
+		case acs.PhoneNumber:
+			fmt.Println("telephone", id.Value)
+		}
+	}
+	// Output:
+	// Teams user 00000000-1111-2222-3333-444444444444
+	// telephone +15555550100
+}
+
+// A secret does not print.
+func ExampleSecret() {
+	secret := acs.NewSecret("the key")
+	fmt.Printf("%v %q\n", secret, secret.Reveal())
+	// Output: [redacted] "the key"
+}
