@@ -39,8 +39,8 @@ func TestCreateThreadWithRefusedParticipants(t *testing.T) {
 	if got.Thread.ID != threadID {
 		t.Errorf("thread is %q, want it in spite of the error", got.Thread.ID)
 	}
-	var refused *acs.InvalidParticipantsError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*acs.InvalidParticipantsError](err)
+	if !ok {
 		t.Fatalf("error is %v, want refused participants", err)
 	}
 	want := []acs.InvalidParticipant{{Target: bob, Code: "403", Message: "Permissions check failed"}}
@@ -55,8 +55,8 @@ func TestAddParticipantsInPart(t *testing.T) {
 		{"code":"403","message":"Permissions check failed","target":"8:acs:1_1"},
 		{"code":"404","message":"Not found","target":"8:acs:2_2","details":[]}]}`})
 	_, err := service.thread(t).AddParticipants(t.Context(), []acs.Participant{{ID: acs.ParseRawID(bob)}}, nil)
-	var refused *acs.InvalidParticipantsError
-	if !errors.As(err, &refused) || len(refused.Participants) != 2 {
+	refused, ok := errors.AsType[*acs.InvalidParticipantsError](err)
+	if !ok || len(refused.Participants) != 2 {
 		t.Fatalf("error is %v, want two refused participants", err)
 	}
 	want := "2 participants were refused: 8:acs:1_1 (403: Permissions check failed), 8:acs:2_2 (404: Not found)"
@@ -98,7 +98,7 @@ func TestGetPropertiesAnswer(t *testing.T) {
 		ID: threadID, Topic: "Weekly",
 		CreatedOn: time.Date(2026, time.June, 17, 21, 16, 38, 632599900, time.UTC),
 		CreatedBy: acs.CommunicationUser{ID: alice},
-		DeletedOn: ptr(time.Date(2026, time.June, 18, 0, 0, 0, 500_000_000, time.UTC)),
+		DeletedOn: new(time.Date(2026, time.June, 18, 0, 0, 0, 500_000_000, time.UTC)),
 		Metadata:  map[string]string{"a": "b", "c": ""},
 		RetentionPolicy: &acs.RetentionPolicy{
 			Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: 90,
@@ -132,8 +132,8 @@ func TestListThreadsAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := acs.ListThreadsResponse{Threads: []acs.ThreadItem{
-		{ID: "a", Topic: "A", LastMessageReceivedOn: ptr(at(t, "2026-06-15T23:04:17Z"))},
-		{ID: "b", Topic: "B", DeletedOn: ptr(at(t, "2026-06-15T23:04:18.123456789Z"))},
+		{ID: "a", Topic: "A", LastMessageReceivedOn: new(at(t, "2026-06-15T23:04:17Z"))},
+		{ID: "b", Topic: "B", DeletedOn: new(at(t, "2026-06-15T23:04:18.123456789Z"))},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("page (-want +got):\n%s", diff)
@@ -155,7 +155,7 @@ func TestListParticipantsAnswer(t *testing.T) {
 	}
 	want := []acs.Participant{
 		{
-			ID: acs.CommunicationUser{ID: alice}, DisplayName: "Alice", ShareHistoryTime: ptr(time.Unix(0, 0).UTC()),
+			ID: acs.CommunicationUser{ID: alice}, DisplayName: "Alice", ShareHistoryTime: new(time.Unix(0, 0).UTC()),
 			Metadata: map[string]string{"a": "b"},
 		},
 		{ID: acs.CommunicationUser{ID: bob}},

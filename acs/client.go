@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,7 +89,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
 	}
-	resp, err := c.azcore.Pipeline().Do(req)
+	resp, err := c.azcore.Pipeline().Do(req) //nolint:bodyclose // azcore has read and closed it.
 	if err != nil && resp != nil && ctx.Err() == nil {
 		// The connection broke in the middle of the body. The status is known all the same.
 		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, "", nil))
@@ -127,9 +128,7 @@ func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request,
 	target := op.nextLink
 	if target == "" {
 		query := url.Values{"api-version": {c.apiVersion}}
-		for name, values := range op.query {
-			query[name] = values
-		}
+		maps.Copy(query, op.query)
 		target = c.endpoint + op.path + "?" + query.Encode()
 	} else if err := c.checkNextLink(target); err != nil {
 		return nil, err

@@ -112,7 +112,7 @@ func updateAndRead(t *testing.T, e *emulated, created acs.ThreadProperties) {
 	t.Helper()
 	thread := e.chat.ThreadClient(created.ID)
 	_, err := thread.UpdateProperties(t.Context(), &acs.UpdateThreadPropertiesOptions{
-		Topic: ptr("Monthly"), Metadata: map[string]string{"change": ""},
+		Topic: new("Monthly"), Metadata: map[string]string{"change": ""},
 		RetentionPolicy: &acs.RetentionPolicy{Kind: acs.RetentionNone},
 	})
 	if err != nil {
@@ -188,8 +188,8 @@ func TestEveryKindOfParticipant(t *testing.T) {
 		participants = append(participants, acs.Participant{ID: acs.ParseRawID(raw)})
 	}
 	created, err := e.chat.CreateThread(t.Context(), "Topic", &acs.CreateThreadOptions{Participants: participants})
-	var refused *acs.InvalidParticipantsError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*acs.InvalidParticipantsError](err)
+	if !ok {
 		t.Fatalf("error is %v, want refused participants", err)
 	}
 	var got []string

@@ -57,8 +57,8 @@ func HasCode(err error, codes ...ErrorCode) bool {
 // HasStatus reports whether err is, or wraps, an [*azcore.ResponseError] with one of the HTTP
 // status codes. An answer that could not be understood counts as well, with its 2xx.
 func HasStatus(err error, statusCodes ...int) bool {
-	var refused *azcore.ResponseError
-	return errors.As(err, &refused) && slices.Contains(statusCodes, refused.StatusCode)
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	return ok && slices.Contains(statusCodes, refused.StatusCode)
 }
 
 // ErrorDetail is what the service says about an error. Each text may be empty, comes from the
@@ -77,8 +77,8 @@ type ErrorDetail struct {
 // {"error": …}, {"Error": …} or {"CommunicationError": …}, with names in upper or lower case.
 // An empty body, HTML or anything else gives a detail without code and message.
 func Detail(err error) (ErrorDetail, bool) {
-	var refused *azcore.ResponseError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok {
 		return ErrorDetail{}, false
 	}
 	detail := ErrorDetail{}
@@ -98,8 +98,8 @@ func Detail(err error) (ErrorDetail, bool) {
 // service named no time. The Chat service is not known to send any of them: without one, wait
 // at least 10 seconds after a 429.
 func RetryAfter(err error) (time.Duration, bool) {
-	var refused *azcore.ResponseError
-	if !errors.As(err, &refused) || refused.RawResponse == nil {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok || refused.RawResponse == nil {
 		return 0, false
 	}
 	header := refused.RawResponse.Header
@@ -125,11 +125,11 @@ func RetryAfter(err error) (time.Duration, bool) {
 }
 
 func parseWait(value string, unit time.Duration) (time.Duration, bool) {
-	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
+	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
 		return 0, false
 	}
-	return time.Duration(min(n, uint64(maxRetryAfter/unit))) * unit, true
+	return time.Duration(min(n, int64(maxRetryAfter/unit))) * unit, true
 }
 
 // newResponseError makes an error of a response that is no success.

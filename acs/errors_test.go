@@ -61,8 +61,8 @@ func TestErrorBodies(t *testing.T) {
 			t.Parallel()
 			service := serve(t, reply{status: 403, body: test.body, header: map[string]string{"MS-CV": "vector.0"}})
 			_, err := service.thread(t).GetProperties(t.Context(), nil)
-			var refused *azcore.ResponseError
-			if !errors.As(err, &refused) || refused.StatusCode != 403 || refused.ErrorCode != test.want.Code {
+			refused, ok := errors.AsType[*azcore.ResponseError](err)
+			if !ok || refused.StatusCode != http.StatusForbidden || refused.ErrorCode != test.want.Code {
 				t.Fatalf("error is %v, want a 403 with code %q", err, test.want.Code)
 			}
 			test.want.CorrelationVector = "vector.0"
@@ -200,7 +200,7 @@ func TestErrorIsReadByMany(t *testing.T) {
 
 func refusal(header http.Header, body string) error {
 	return runtime.NewResponseErrorWithErrorCode(&http.Response{
-		StatusCode: 429, Status: "429 Too Many Requests", Header: header, Body: io.NopCloser(strings.NewReader(body)),
+		StatusCode: http.StatusTooManyRequests, Status: "429 Too Many Requests", Header: header, Body: io.NopCloser(strings.NewReader(body)),
 	}, "")
 }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package acs_test //nolint:forbidigo // Examples print, and there is no t to take the context of.
+package acs_test
 
 import (
 	"context"
@@ -35,6 +35,9 @@ func Example() {
 	// Deleted
 }
 
+// tour is the example proper, apart for the sake of its errors.
+//
+//nolint:forbidigo // Examples print.
 func tour(ctx context.Context, connectionString string, options *acs.ClientOptions) error {
 	resource, err := acs.ParseConnectionString(connectionString)
 	if err != nil {
@@ -119,8 +122,7 @@ func ExampleInvalidParticipantsError() {
 	created, err := chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
 		{ID: acs.MicrosoftTeamsUser{UserID: "00000000-1111-2222-3333-444444444444"}},
 	}})
-	var refused *acs.InvalidParticipantsError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
 		for _, p := range refused.Participants {
 			fmt.Println(p.Target, p.Code)
 		}

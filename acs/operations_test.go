@@ -90,7 +90,7 @@ func calls() map[string]wireTest {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
 				_, err := s.thread(t).UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
-					Topic: ptr(""), Metadata: map[string]string{"m": ""},
+					Topic: new(""), Metadata: map[string]string{"m": ""},
 					RetentionPolicy: &acs.RetentionPolicy{Kind: acs.RetentionNone},
 				})
 				return err
@@ -198,25 +198,28 @@ func checkAuthorization(t *testing.T, name string, got request) {
 	}
 }
 
+// succeed answers any operation with the least that is a success.
+func succeed(_ int, r *http.Request) reply {
+	switch {
+	case r.Method == http.MethodPatch, strings.HasSuffix(r.URL.Path, ":remove"), r.Method == http.MethodDelete:
+		return reply{status: 204}
+	case r.Method == http.MethodGet && r.URL.Path == "/chat/threads/"+threadID:
+		return reply{status: 200, body: `{"id":"x"}`}
+	case r.Method == http.MethodGet:
+		return reply{status: 200, body: `{"value":[]}`}
+	case r.URL.Path == "/identities":
+		return reply{status: 201, body: `{"identity":{"id":"x"}}`}
+	case strings.HasSuffix(r.URL.Path, ":issueAccessToken"):
+		return reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`}
+	default:
+		return reply{status: 201, body: createdThread}
+	}
+}
+
 // TestOperationsWithoutOptions checks that nil options are legal and send nothing.
 func TestOperationsWithoutOptions(t *testing.T) {
 	t.Parallel()
-	service := serveFunc(t, func(_ int, r *http.Request) reply {
-		switch {
-		case r.Method == http.MethodPatch, strings.HasSuffix(r.URL.Path, ":remove"), r.Method == http.MethodDelete:
-			return reply{status: 204}
-		case r.Method == http.MethodGet && r.URL.Path == "/chat/threads/"+threadID:
-			return reply{status: 200, body: `{"id":"x"}`}
-		case r.Method == http.MethodGet:
-			return reply{status: 200, body: `{"value":[]}`}
-		case r.URL.Path == "/identities":
-			return reply{status: 201, body: `{"identity":{"id":"x"}}`}
-		case strings.HasSuffix(r.URL.Path, ":issueAccessToken"):
-			return reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`}
-		default:
-			return reply{status: 201, body: createdThread}
-		}
-	})
+	service := serveFunc(t, succeed)
 	ctx, chat, thread, identity := t.Context(), service.chat(t), service.thread(t), service.identity(t)
 	var errs []error
 	note := func(_ any, err error) { errs = append(errs, err) }

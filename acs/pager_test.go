@@ -106,7 +106,7 @@ func TestListsWithoutEnd(t *testing.T) {
 			transport := transportFunc(func(req *http.Request) (*http.Response, error) {
 				pages++
 				body := `{"value":[],"nextLink":"` + endpoint + ":443" + test.next(pages) + `"}`
-				return &http.Response{StatusCode: 200, Header: http.Header{}, Request: req, Body: io.NopCloser(strings.NewReader(body))}, nil
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: req, Body: io.NopCloser(strings.NewReader(body))}, nil
 			})
 			chat, err := acs.NewChatClient(endpoint, acs.NewStaticUserCredential(userToken),
 				&acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: transport}})

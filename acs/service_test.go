@@ -156,15 +156,13 @@ func at(t *testing.T, text string) time.Time {
 	return parsed.UTC()
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // signature is what the Authorization header of a request to the Identity service must be.
 func signature(r request) string {
 	key, _ := base64.StdEncoding.DecodeString(exampleKey)
 	hash := sha256.Sum256([]byte(r.body))
 	content := base64.StdEncoding.EncodeToString(hash[:])
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", r.method, r.uri, r.header.Get("X-Ms-Date"), r.host, content)
+	_, _ = fmt.Fprintf(mac, "%s\n%s\n%s;%s;%s", r.method, r.uri, r.header.Get("X-Ms-Date"), r.host, content)
 	return "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=" +
 		base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -173,8 +171,7 @@ func signature(r request) string {
 func checkNoCredential(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	text := fmt.Sprintf("%v %+v %#v %q", err, err, err, err)
-	var refused *azcore.ResponseError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		body, _ := io.ReadAll(refused.RawResponse.Body)
 		text += fmt.Sprintf("%v %#v %s", refused.RawResponse.Header, refused, body)
 		if refused.RawResponse.Request != nil {

@@ -281,7 +281,7 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 			service := serveFunc(t, accept(test.good))
 			tokens := &issuer{life: time.Hour}
 			chat := service.chatOf(t, acs.NewUserCredential(tokens.refresh, nil))
-			_, err := chat.ThreadClient(threadID).UpdateProperties(t.Context(), &acs.UpdateThreadPropertiesOptions{Topic: ptr("x")})
+			_, err := chat.ThreadClient(threadID).UpdateProperties(t.Context(), &acs.UpdateThreadPropertiesOptions{Topic: new("x")})
 			if (err == nil) != test.ok || err != nil && !acs.HasStatus(err, 401) {
 				t.Errorf("error is %v", err)
 			}
