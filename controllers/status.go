@@ -7,12 +7,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,15 +73,15 @@ func readyReason(obj conditioned) (metav1.ConditionStatus, string) {
 }
 
 // patchStatus writes what differs between the statuses of before and after, and nothing where they
-// are equal. It names the uid, so that a namesake that was created meanwhile is left alone, and no
-// resource version, so that an edit of the spec cannot lose what was allocated.
+// are equal. The patch tests the uid, so that a namesake that was created meanwhile is left alone, and
+// no resource version, so that an edit of the spec cannot lose what was allocated.
 func patchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
 	data, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
 	var diff struct {
-		Status map[string]any `json:"status"`
+		Status map[string]json.RawMessage `json:"status"`
 	}
 	if err := json.Unmarshal(data, &diff); err != nil {
 		return fmt.Errorf("compare status: %w", err)
@@ -86,20 +89,43 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	if len(diff.Status) == 0 {
 		return nil
 	}
-	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": after.GetUID()},
-		"status":   diff.Status,
-	})
+	whole, err := statusFields(after)
+	if err != nil {
+		return fmt.Errorf("compare status: %w", err)
+	}
+	operations := []jsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
+	for _, field := range slices.Sorted(maps.Keys(diff.Status)) {
+		// To the API server null is no value: unlike a removal it needs nothing to be there.
+		operations = append(operations, jsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
+	}
+	body, err := json.Marshal(operations)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
 	// The answer would overwrite what is still to be told of the object.
 	target := after.DeepCopyObject().(client.Object)
-	if err := c.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, body)); err != nil {
+	if err := c.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, body)); err != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}
 	after.SetResourceVersion(target.GetResourceVersion())
 	return nil
+}
+
+// jsonOperation is an operation of a JSON patch (RFC 6902).
+type jsonOperation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// statusFields are the fields of the status of an object.
+func statusFields(obj client.Object) (map[string]any, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, err
+	}
+	fields, _, err := unstructured.NestedMap(content, "status")
+	return fields, err
 }
 
 // patchMetadata writes what change does to finalizers and annotations, if the object is still the

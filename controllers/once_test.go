@@ -1,0 +1,280 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// One ChatThread has one thread, whatever becomes of the answer to its create.
+func TestOneThreadWhateverTheAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options emulator.Options
+		fault   emulator.Fault
+	}{
+		"answer lost":                       {fault: emulator.Fault{DropAfter: true, Times: 1}},
+		"answer lost at every try":          {fault: emulator.Fault{DropAfter: true, Times: 2}},
+		"answer lost and forgotten":         {options: emulator.Options{RepeatabilityWindow: time.Nanosecond}, fault: emulator.Fault{DropAfter: true, Times: 2}},
+		"answer lost, forgotten, late list": {options: emulator.Options{RepeatabilityWindow: time.Nanosecond, ListDelay: 200 * time.Millisecond}, fault: emulator.Fault{DropAfter: true, Times: 2}},
+		"never sent":                        {fault: emulator.Fault{DropBefore: true, Times: 2}},
+		"half an answer":                    {fault: emulator.Fault{Truncate: true, Times: 1}},
+		"server error":                      {fault: emulator.Fault{Status: http.StatusInternalServerError, Times: 2}},
+		"done, then a server error":         {fault: emulator.Fault{Times: 2, Transform: func(int, http.Header, []byte) (int, []byte) { return http.StatusBadGateway, nil }}},
+		"done, then junk":                   {fault: emulator.Fault{Times: 2, Transform: func(int, http.Header, []byte) (int, []byte) { return http.StatusCreated, []byte("<html>") }}},
+		"throttled":                         {fault: emulator.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Times: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.options)
+			w.ready()
+			user := w.users(1)[0]
+			c.fault.Operation = emulator.OperationCreateThread
+			w.emulator.Inject(c.fault)
+			thread := w.newThread("once", user)
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			if c.options.RepeatabilityWindow == 0 {
+				w.Expect(w.emulator.Threads()).To(HaveLen(1))
+			} else {
+				w.Expect(w.calls()[emulator.OperationCreateThread]).To(Equal(2), "only the tries within the one call")
+			}
+			w.Expect(w.remote(thread).Topic).To(Equal(thread.Spec.Topic))
+			w.Expect(w.memberIDs(thread)).To(ConsistOf(user))
+			w.Expect(thread.Status.Joined).To(Equal("1/1"))
+		})
+	}
+}
+
+// An operator that is stopped while its create is under way leaves no second thread behind.
+func TestRestartDuringCreate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
+	conn := w.connect()
+	stop := w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, DropAfter: true})
+	thread := w.newThread("restart", w.users(2)...)
+	w.create(thread)
+	w.Eventually(func() int { return len(w.emulator.Threads()) }).ShouldNot(BeZero())
+	stop()
+	made := len(w.emulator.Threads())
+	w.get(thread)
+	w.Expect(thread.Status.ThreadID).To(BeEmpty())
+	w.Expect(hasFinalizer(thread)).To(BeTrue())
+
+	w.emulator.ResetRequests()
+	w.start()
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
+	w.Expect(w.emulator.Threads()).To(HaveLen(made))
+	w.Expect(w.eventReasons(thread)).To(ContainElement(chatv1alpha1.EventFound))
+}
+
+// A cluster that is rebuilt from Git finds its threads: the stamp names the owner, and the new uid is
+// put in.
+func TestRebuildFindsThreads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	users := w.users(3)
+	pinned := w.emulator.CreateUser()
+	pin := func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
+	}
+	conn := w.connect(pin)
+	stop := w.start()
+	thread := w.newThread("rebuilt", users...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	before := w.remote(thread)
+	stop()
+
+	for _, obj := range []client.Object{thread, conn} {
+		edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
+		w.delete(obj)
+		w.awaitGone(obj)
+	}
+	again := newConnection(w.namespace, "default")
+	pin(again)
+	thread = w.newThread("rebuilt", users...)
+	w.emulator.ResetRequests()
+	w.start()
+	w.create(again, thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(before.ID))
+	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
+	w.Expect(w.remote(thread).Metadata[uidStampKey]).To(Equal(string(thread.UID)))
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(Equal([]string{chatv1alpha1.EventFound}))
+}
+
+// The stamp of somebody who is no service user is a forgery.
+func TestForgedStampIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	pinned := w.emulator.CreateUser()
+	forger := w.emulator.CreateUser()
+	forged := w.emulator.CreateThread(forger, "mine", emulator.Member{ID: pinned})
+	w.emulator.UpdateThread(forged, func(th *emulator.Thread) {
+		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/forged", uidStampKey: "1"}
+	})
+	w.ready(func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
+	})
+	thread := w.newThread("forged")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).NotTo(Equal(forged))
+}
+
+// Of several threads with the stamp the oldest is taken; the others are told of and left alone.
+func TestOldestOfSeveralIsTaken(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Add(-5 * time.Minute)
+	w := newWorld(t, emulator.Options{Clock: func() time.Time { return now }})
+	pinned := w.emulator.CreateUser()
+	stamp := func(th *emulator.Thread) {
+		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/several", uidStampKey: "former"}
+	}
+	oldest := w.emulator.CreateThread(pinned, "first")
+	w.emulator.UpdateThread(oldest, stamp)
+	now = now.Add(time.Minute)
+	younger := w.emulator.CreateThread(pinned, "second")
+	w.emulator.UpdateThread(younger, stamp)
+	w.ready(func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
+	})
+	thread := w.newThread("several")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(oldest))
+	left, _ := w.emulator.Thread(younger)
+	w.Expect(left.DeletedOn).To(BeNil())
+	w.Expect(left.Topic).To(Equal("second"))
+}
+
+// A thread that was deleted behind our back is created anew, under another request id.
+func TestRecreation(t *testing.T) {
+	t.Parallel()
+	for name, deleted := range map[string]emulator.DeletedThreads{"404": emulator.DeletedNotFound, "deletedOn": emulator.DeletedMarked} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{DeletedThreads: deleted})
+			w.ready()
+			thread := w.newThread("anew", w.users(2)...)
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			first := thread.Status.ThreadID
+			w.emulator.DeleteThread(first)
+			w.request(thread)
+			w.Eventually(func() string { w.get(thread); return thread.Status.ThreadID }).ShouldNot(Or(BeEmpty(), Equal(first)))
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.Expect(thread.Status.Incarnation).To(Equal(int64(1)))
+			w.Expect(w.memberIDs(thread)).To(HaveLen(2))
+			w.Expect(w.remote(thread).RepeatabilityID).To(Equal(incarnationID(thread.UID, 1)))
+			w.Expect(w.threads()).To(HaveLen(1))
+		})
+	}
+}
+
+// Where it may not be created anew, the status says so, and nothing is made.
+func TestThreadGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("gone")
+	thread.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30}
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.remote(thread).RetentionDays).To(Equal(int32(30)))
+	w.emulator.DeleteThread(thread.Status.ThreadID)
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonThreadGone)
+	w.Expect(w.threads()).To(BeEmpty())
+	w.delete(thread)
+	w.awaitGone(thread)
+}
+
+// A service that calls every thread unknown must not double every room.
+func TestRecreationsAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	const count = 5
+	threads := make([]*chatv1alpha1.ChatThread, count)
+	for i := range threads {
+		threads[i] = w.newThread("many-" + string(rune('a'+i)))
+		w.create(threads[i])
+	}
+	for _, thread := range threads {
+		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+		w.emulator.DeleteThread(thread.Status.ThreadID)
+	}
+	for _, thread := range threads {
+		w.request(thread)
+	}
+	held := func() (held []*chatv1alpha1.ChatThread) {
+		for _, thread := range threads {
+			w.get(thread)
+			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonThreadGone {
+				held = append(held, thread)
+			}
+		}
+		return held
+	}
+	w.Eventually(func() int { return len(held()) }).Should(Equal(count - maxRecreations))
+	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(maxRecreations))
+	last := held()[0]
+	w.request(last)
+	w.awaitReason(last, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.threads()).To(HaveLen(maxRecreations + 1))
+}
+
+// An old thread in answer to a new request is no success.
+func TestCreateAnsweredWithDeletedThread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1,
+		Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+			deleted := w.emulator.Threads()[0].ID
+			w.emulator.DeleteThread(deleted)
+			return status, []byte(`{"chatThread":{"id":"` + deleted + `","topic":"x","createdOn":"2026-01-01T00:00:00Z","deletedOn":"2026-01-02T00:00:00Z",` +
+				`"createdByCommunicationIdentifier":{"rawId":"8:acs:x"}}}`)
+		}})
+	thread := w.newThread("old-answer")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.Incarnation).To(Equal(int64(1)))
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// A namesake that replaced the resource meanwhile is not given the thread of the former.
+func TestStatusPatchNamesTheUID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	thread := w.newThread("namesake")
+	w.create(thread)
+	changed := thread.DeepCopy()
+	changed.UID = types.UID("00000000-0000-4000-8000-000000000000")
+	changed.Status.ThreadID = "19:x@thread.v2"
+	w.Expect(patchStatus(t.Context(), admin, thread, changed)).NotTo(Succeed())
+	w.get(thread)
+	w.Expect(thread.Status.ThreadID).To(BeEmpty())
+	stale := thread.DeepCopy()
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "edited" })
+	changed = stale.DeepCopy()
+	changed.Status.ThreadID = "19:x@thread.v2"
+	changed.Status.CreatedOn = &metav1.Time{Time: time.Unix(1700000000, 0)}
+	w.Expect(patchStatus(t.Context(), admin, stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
+}
