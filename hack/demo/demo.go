@@ -1,0 +1,137 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// stepTimeout is generous: a busy machine is no failure.
+const stepTimeout = 2 * time.Minute
+
+// demo is one run.
+type demo struct {
+	once    bool
+	state   *state
+	started *components
+	kubectl kubectl
+
+	etcd, server string   // URLs, once they run
+	service      *service // once the emulator runs
+	metrics      string   // address of the operator's metrics
+	application  string   // the user that made the thread to adopt
+	threadID     string   // of that thread
+}
+
+// step is one thing that the demo does before it stays up.
+type step struct {
+	title string
+	blame string // the component whose log tells why it failed
+	do    func(context.Context) error
+}
+
+// newDemo makes a demo that calls cancel when one of its components ends by itself.
+func newDemo(once bool, cancel context.CancelCauseFunc) *demo {
+	s := &state{dir: stateDir}
+	return &demo{
+		once:    once,
+		state:   s,
+		started: &components{state: s, ended: cancel},
+		kubectl: newKubectl(s.path(kubeconfigFile), s.dir),
+	}
+}
+
+func (d *demo) steps() []step {
+	return []step{
+		{"Start etcd", etcd, d.startEtcd},
+		{"Start kube-apiserver", apiServer, d.startAPIServer},
+		{"Start kube-controller-manager", controllerManager, d.startControllerManager},
+		{"Install the CRDs and the operator's permissions", apiServer, d.install},
+		{"Start the emulator of the service", acsEmulator, d.startEmulator},
+		{"Start the operator", operator, d.startOperator},
+		{"Create the Secret acs, wait for the ChatConnection", operator, d.connect},
+		{"Make a thread as an application would", acsEmulator, d.makeThread},
+		{"Apply config/samples", apiServer, d.applySamples},
+		{"Wait until everything is Ready", operator, d.waitReady},
+	}
+}
+
+// run gives the exit status.
+func (d *demo) run(ctx context.Context) int {
+	if err := d.state.open(); err != nil {
+		fmt.Println("demo:", err)
+		return statusFailed
+	}
+	blame, err := d.show(ctx)
+	if err == nil && !d.once {
+		<-ctx.Done()
+		err = context.Cause(ctx)
+		fmt.Println()
+	}
+	interrupted := errors.Is(err, errInterrupted)
+	if err != nil && !interrupted {
+		fmt.Print(d.failure(err, blame))
+	}
+	begun := begin("   ", "Stop everything, the latest first")
+	d.started.stop()
+	err = errors.Join(err, d.state.close(err != nil && !interrupted))
+	finish(begun, true)
+	switch {
+	case blame != "" && interrupted:
+		return statusInterrupted
+	case err != nil && !interrupted:
+		return statusFailed
+	}
+	return 0
+}
+
+// show takes all the steps and prints what came of them. When something fails, it names the
+// component to blame.
+func (d *demo) show(ctx context.Context) (blame string, err error) {
+	fmt.Print(welcome)
+	for i, s := range d.steps() {
+		begun := begin(fmt.Sprintf("%2d.", i+1), s.title)
+		err := d.take(ctx, s)
+		finish(begun, err == nil)
+		if err != nil {
+			return s.blame, err
+		}
+	}
+	if err := d.printResult(ctx); err != nil {
+		return operator, orCause(ctx, err)
+	}
+	if d.once {
+		fmt.Print(onceText)
+	} else {
+		fmt.Print(d.tryText())
+	}
+	return "", nil
+}
+
+func (d *demo) take(ctx context.Context, s step) error {
+	limited, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("not done after %s", stepTimeout))
+	defer cancel()
+	return orCause(ctx, s.do(limited))
+}
+
+// orCause gives what ended the context in place of the errors that come of it.
+func orCause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// failure says what went wrong and where to look.
+func (d *demo) failure(err error, blame string) string {
+	var ended *endedError
+	if errors.As(err, &ended) {
+		blame = ended.name
+	}
+	return fmt.Sprintf("\nFailed: %v\n\nThe end of %s:\n%s\nThe logs stay in %s.\n\n",
+		err, d.state.logFile(blame), d.state.tail(blame), d.state.path(logsDir))
+}

@@ -1,0 +1,162 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+const (
+	samplesDir       = "config/samples"
+	connectionSample = samplesDir + "/connection.yaml"
+
+	// The sample that adopts a thread has a placeholder for its id, and stands under that name.
+	placeholderID   = "19:existing-thread@thread.v2"
+	placeholderName = "name: existing-thread"
+	adoptedName     = "name: order-4711"
+
+	// samples is everything that kubectl wait waits for.
+	samples = "chatconnections,chatthreads,chatparticipants"
+)
+
+func (d *demo) startEmulator(ctx context.Context) error {
+	err := d.started.start(ctx, acsEmulator, "bin/acs-emulator",
+		"--listen=127.0.0.1:0",
+		"--tls-dir="+d.state.path("acs"),
+		"--connection-string-file="+d.state.path(connectionStringFile),
+		"--quotas=on",
+	)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, func(context.Context) error {
+		d.service, err = openService(d.state)
+		return err
+	})
+}
+
+func (d *demo) startOperator(ctx context.Context) error {
+	probes, err := freeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	if d.metrics, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	err = d.started.start(ctx, operator, "bin/manager",
+		"--kubeconfig="+d.state.path(operatorFile),
+		"--acs-ca-file="+d.state.path(authorityFile),
+		"--allowed-endpoint-suffixes="+strings.TrimPrefix(d.service.endpoint, "https://"),
+		"--metrics-bind-address="+d.metrics,
+		"--metrics-secure=false",
+		"--health-probe-bind-address="+probes,
+	)
+	if err != nil {
+		return err
+	}
+	return poll(ctx, func(ctx context.Context) error {
+		return probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
+	})
+}
+
+// connect makes the Secret from a file, as arguments can be seen by all users of the machine.
+func (d *demo) connect(ctx context.Context) error {
+	_, err := d.kubectl.run(ctx, "", "create", "secret", "generic", "acs",
+		"--from-file=connectionString="+d.state.path(connectionStringFile))
+	if err != nil {
+		return err
+	}
+	if _, err := d.kubectl.run(ctx, "", "apply", "-f", connectionSample); err != nil {
+		return err
+	}
+	return d.wait(ctx, "chatconnection/default")
+}
+
+// makeThread makes what the last sample adopts. The application lets the operator in.
+func (d *demo) makeThread(ctx context.Context) error {
+	users, err := d.kubectl.serviceUsers(ctx)
+	if err != nil {
+		return err
+	}
+	if d.application, d.threadID, err = d.service.makeThread(ctx, users); err != nil {
+		return err
+	}
+	return d.state.write(applicationFile, d.application)
+}
+
+func (d *demo) applySamples(ctx context.Context) error {
+	manifests, err := d.kubectl.run(ctx, "", "kustomize", samplesDir)
+	if err != nil {
+		return err
+	}
+	if manifests, err = fillIn(manifests, d.threadID); err != nil {
+		return err
+	}
+	_, err = d.kubectl.run(ctx, manifests, "apply", "--warnings-as-errors", "-f", "-")
+	return err
+}
+
+// fillIn makes the sample that adopts a thread one that adopts this thread. It gets another name as
+// well, so that the samples as they are can still be applied beside it.
+func fillIn(manifests, threadID string) (string, error) {
+	for _, placeholder := range []string{placeholderID, placeholderName} {
+		if n := strings.Count(manifests, placeholder+"\n"); n != 1 {
+			return "", fmt.Errorf("%s: found %q %d times, not once", samplesDir, placeholder, n)
+		}
+	}
+	return strings.NewReplacer(placeholderID+"\n", threadID+"\n", placeholderName+"\n", adoptedName+"\n").Replace(manifests), nil
+}
+
+func (d *demo) waitReady(ctx context.Context) error { return d.wait(ctx, samples, "--all") }
+
+// wait waits until all is Ready, and otherwise shows what is not.
+func (d *demo) wait(ctx context.Context, what ...string) error {
+	args := append([]string{"wait", "--for=condition=Ready", "--timeout=90s"}, what...)
+	_, err := d.kubectl.run(ctx, "", args...)
+	if err == nil {
+		return nil
+	}
+	if table, getErr := d.kubectl.run(ctx, "", "get", samples, "-o", "wide"); getErr == nil {
+		return fmt.Errorf("%w\n%s", err, table)
+	}
+	return err
+}
+
+// serviceUsers are the users in whose names the operator acts.
+func (k kubectl) serviceUsers(ctx context.Context) ([]string, error) {
+	users, err := k.run(ctx, "", "get", "chatconnections", "-A", "-o", "jsonpath={.items[*].status.serviceUsers[*]}")
+	return strings.Fields(users), err
+}
+
+// printResult shows what a user would look at.
+func (d *demo) printResult(ctx context.Context) error {
+	heading("What Kubernetes shows")
+	for _, args := range [][]string{
+		{"get", "acs-chat", "-A"},
+		{"get", "chatthreads", "-o", "custom-columns=NAME:.metadata.name,JOINED:.status.joined,THREAD-ID:.status.threadID"},
+		{"events"},
+	} {
+		output, err := d.kubectl.run(ctx, "", args...)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n$ kubectl %s\n%s\n", strings.Join(args, " "), trimLines(output))
+	}
+	heading("What the service holds")
+	text, err := holdings(ctx, d.service, d.kubectl, d.application)
+	fmt.Print(text)
+	return err
+}
+
+// trimLines removes the blanks that kubectl's tables end with.
+func trimLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,178 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+)
+
+// customer is in the thread that the application makes, and stays in it when it is adopted.
+const customer = "8:acs:" + emulator.DefaultResourceID + "_00000000-0000-4000-8000-00000000000e"
+
+// errNotRunning is the answer to who asks for the state of a demo that is not there.
+var errNotRunning = errors.New("no demo is running here, or it is not ready yet; start one by `make demo`")
+
+// service is the service as an application sees it, with a key of the resource.
+type service struct {
+	endpoint string
+	identity *acs.IdentityClient
+	options  *acs.ClientOptions
+}
+
+// openService reads what the emulator writes once it is ready.
+func openService(s *state) (*service, error) {
+	connectionString, err := os.ReadFile(s.path(connectionStringFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, errNotRunning
+	}
+	if err != nil {
+		return nil, err
+	}
+	authority, err := os.ReadFile(s.path(authorityFile))
+	if err != nil {
+		return nil, err
+	}
+	client, err := clientTrusting(authority)
+	if err != nil {
+		return nil, err
+	}
+	options := &acs.ClientOptions{}
+	options.Transport = client
+	parsed, err := acs.ParseConnectionString(string(connectionString))
+	if err != nil {
+		return nil, err
+	}
+	identity, err := acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, options)
+	if err != nil {
+		return nil, err
+	}
+	return &service{endpoint: parsed.Endpoint, identity: identity, options: options}, nil
+}
+
+// chat gives the client of one user.
+func (s *service) chat(userID string) (*acs.ChatClient, error) {
+	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+		issued, err := s.identity.IssueToken(ctx, userID, []acs.TokenScope{acs.ScopeChat}, nil)
+		return issued.AccessToken, err
+	}, nil)
+	return acs.NewChatClient(s.endpoint, credential, s.options)
+}
+
+// makeThread makes a thread as an application would that knows nothing of the operator, and then adds
+// the operator's users, so that the thread can be adopted.
+func (s *service) makeThread(ctx context.Context, serviceUsers []string) (application, threadID string, err error) {
+	user, err := s.identity.CreateUser(ctx, nil)
+	if err != nil {
+		return "", "", err
+	}
+	chat, err := s.chat(user.ID)
+	if err != nil {
+		return "", "", err
+	}
+	created, err := chat.CreateThread(ctx, "4711", &acs.CreateThreadOptions{
+		Participants: []acs.Participant{{ID: acs.ParseRawID(customer), DisplayName: "Customer"}},
+	})
+	if err != nil {
+		return "", "", err
+	}
+	var guests []acs.Participant
+	for _, id := range serviceUsers {
+		guests = append(guests, acs.Participant{ID: acs.ParseRawID(id), DisplayName: "Chat operator"})
+	}
+	_, err = chat.ThreadClient(created.Thread.ID).AddParticipants(ctx, guests, nil)
+	return user.ID, created.Thread.ID, err
+}
+
+// room is a thread with its members.
+type room struct {
+	acs.ThreadProperties
+	members []acs.Participant
+}
+
+// rooms gives the threads that any of the users is a member of: the service has no list of all.
+func (s *service) rooms(ctx context.Context, users []string) ([]room, error) {
+	var rooms []room
+	seen := map[string]bool{}
+	for _, user := range users {
+		chat, err := s.chat(user)
+		if err != nil {
+			return nil, err
+		}
+		for pager := chat.NewListThreadsPager(nil); pager.More(); {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, item := range page.Threads {
+				if seen[item.ID] || item.DeletedOn != nil {
+					continue
+				}
+				r, err := readRoom(ctx, chat.ThreadClient(item.ID))
+				if acs.HasStatus(err, http.StatusForbidden, http.StatusNotFound) {
+					continue // a former member's list names it still
+				}
+				if err != nil {
+					return nil, err
+				}
+				seen[item.ID] = true
+				rooms = append(rooms, r)
+			}
+		}
+	}
+	return rooms, nil
+}
+
+func readRoom(ctx context.Context, thread *acs.ThreadClient) (room, error) {
+	properties, err := thread.GetProperties(ctx, nil)
+	if err != nil {
+		return room{}, err
+	}
+	r := room{ThreadProperties: properties.ThreadProperties}
+	for pager := thread.NewListParticipantsPager(nil); pager.More(); {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return room{}, err
+		}
+		r.members = append(r.members, page.Participants...)
+	}
+	return r, nil
+}
+
+// drift renames a thread and takes a member out, as anyone with a token can.
+func drift(ctx context.Context) error {
+	s := &state{dir: stateDir}
+	service, err := openService(s)
+	if err != nil {
+		return err
+	}
+	k := newKubectl(s.path(kubeconfigFile), s.dir)
+	ids, err := k.run(ctx, "", "get", "chatthread", "quickstart", "-o", "jsonpath={.status.serviceUser} {.status.threadID} {.spec.participants[0].userID}")
+	if err != nil {
+		return err
+	}
+	var user, threadID, member string
+	if _, err := fmt.Sscan(ids, &user, &threadID, &member); err != nil {
+		return errors.New("the ChatThread quickstart has no thread, or declares no participants")
+	}
+	chat, err := service.chat(user)
+	if err != nil {
+		return err
+	}
+	thread, topic := chat.ThreadClient(threadID), "renamed behind the operator's back"
+	if _, err := thread.UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Topic: &topic}); err != nil {
+		return err
+	}
+	if _, err := thread.RemoveParticipant(ctx, acs.ParseRawID(member), nil); err != nil {
+		return err
+	}
+	fmt.Printf("Renamed the thread of quickstart to %q, and took out %s.\n", topic, member)
+	return nil
+}

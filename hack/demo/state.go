@@ -1,0 +1,136 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// The state of a running demo, which lies below the current directory so that what is printed can
+// be typed.
+const (
+	stateDir = "bin/demo-state"
+
+	lockFile             = "lock"
+	logsDir              = "logs"
+	kubeconfigFile       = "kubeconfig"
+	operatorFile         = "operator.kubeconfig"
+	authorityFile        = "acs/ca.pem"
+	connectionStringFile = "acs/connection-string"
+	applicationFile      = "application"
+	looksFile            = "looks"
+)
+
+const (
+	tailLines = 15
+	tailBytes = 16 << 10
+	lineBytes = 400
+)
+
+// errRunning says that there can be one demo at a time.
+var errRunning = errors.New("a demo is running here already; use it, or end it with Ctrl-C where it was started")
+
+// state is the directory with all that a demo keeps.
+type state struct {
+	dir  string
+	lock *os.File
+}
+
+func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *state) logFile(component string) string {
+	return s.path(filepath.Join(logsDir, component+".log"))
+}
+
+// open takes the directory, and clears away what a demo left that was killed.
+func (s *state) open() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(s.path(lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	// The system lets go of it when the demo ends, however it does.
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(errRunning, lock.Close())
+	}
+	s.lock = lock
+	if err := s.clear(lockFile); err != nil {
+		return err
+	}
+	for _, name := range []string{logsDir, filepath.Dir(authorityFile)} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close leaves nothing, or the logs only.
+func (s *state) close(keepLogs bool) error {
+	defer func() { _ = s.lock.Close() }()
+	if keepLogs {
+		return s.clear(logsDir)
+	}
+	return os.RemoveAll(s.dir)
+}
+
+// clear removes all but one entry.
+func (s *state) clear(except string) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Name() != except {
+			err = errors.Join(err, os.RemoveAll(s.path(entry.Name())))
+		}
+	}
+	return err
+}
+
+// write writes a file that only the user may read.
+func (s *state) write(name, content string) error {
+	return os.WriteFile(s.path(name), []byte(content), 0o600)
+}
+
+// tail gives the last lines of a component's log, indented.
+func (s *state) tail(component string) string {
+	log, err := os.Open(s.logFile(component))
+	if err != nil {
+		return "  (there is none)\n"
+	}
+	defer func() { _ = log.Close() }()
+	if info, err := log.Stat(); err == nil && info.Size() > tailBytes {
+		_, _ = log.Seek(-tailBytes, io.SeekEnd)
+	}
+	content, err := io.ReadAll(log)
+	if err != nil {
+		return fmt.Sprintf("  (cannot be read: %v)\n", err)
+	}
+	return lastLines(string(content))
+}
+
+func lastLines(content string) string {
+	content = strings.TrimSpace(content)
+	if content == "" {
+		return "  (it is empty)\n"
+	}
+	lines := strings.Split(content, "\n")
+	var text strings.Builder
+	for _, line := range lines[max(len(lines)-tailLines, 0):] {
+		if len(line) > lineBytes {
+			line = strings.ToValidUTF8(line[:lineBytes], "") + "…"
+		}
+		fmt.Fprintf(&text, "  %s\n", line)
+	}
+	return text.String()
+}
