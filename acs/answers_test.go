@@ -107,6 +107,9 @@ func TestGetPropertiesAnswer(t *testing.T) {
 	if diff := cmp.Diff(want, got.ThreadProperties); diff != "" {
 		t.Errorf("thread (-want +got):\n%s", diff)
 	}
+	if got.CreatedOn.Location() != time.UTC {
+		t.Errorf("created on %s, want it in UTC", got.CreatedOn)
+	}
 }
 
 func TestGetPropertiesOfLittle(t *testing.T) {

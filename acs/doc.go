@@ -46,8 +46,9 @@ A refusal is an [*azcore.ResponseError]. The Chat service wraps its errors other
 documentation says; ErrorCode is filled in from all forms it is known to use. [HasStatus] and
 [HasCode] ask what it was, [Detail] has what the service says about it, [RetryAfter] when to come
 again. A 429 is never retried inside a call, because retries that are refused count against the
-quota too. Adding participants can succeed in part: the error is then an
-[*InvalidParticipantsError], and the others are in.
+quota too. When there is no token to make a call with, the error is a [*TokenError]. Adding
+participants can succeed in part: the error is then an [*InvalidParticipantsError], and the others
+are in.
 
 No error, and nothing this package prints, holds a credential; see [Secret].
 

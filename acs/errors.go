@@ -46,8 +46,11 @@ const (
 
 // HasCode reports whether err is, or wraps, an [*azcore.ResponseError] with one of the codes. They
 // are compared without regard to case. The service leaves the code out at times, with a 401 above
-// all: where the status will do, [HasStatus] is safer.
+// all: where the status will do, [HasStatus] is safer. A [*TokenError] counts as it does there.
 func HasCode(err error, codes ...ErrorCode) bool {
+	if _, ok := refusal(err); !ok {
+		return false
+	}
 	detail, ok := Detail(err)
 	return ok && slices.ContainsFunc(codes, func(code ErrorCode) bool {
 		return detail.Code != "" && strings.EqualFold(detail.Code, string(code))
@@ -56,9 +59,22 @@ func HasCode(err error, codes ...ErrorCode) bool {
 
 // HasStatus reports whether err is, or wraps, an [*azcore.ResponseError] with one of the HTTP
 // status codes. An answer that could not be understood counts as well, with its 2xx.
+//
+// What the Identity service answered when it was asked for a token, which a [*TokenError] wraps,
+// does not count: a 404 says nothing of the thread then. Only its 401 does, because the same
+// must be done about it as about that of the call itself.
 func HasStatus(err error, statusCodes ...int) bool {
-	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	refused, ok := refusal(err)
 	return ok && slices.Contains(statusCodes, refused.StatusCode)
+}
+
+// refusal finds the answer to the call that err comes from.
+func refusal(err error) (*azcore.ResponseError, bool) {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if _, noToken := errors.AsType[*TokenError](err); noToken && ok && refused.StatusCode != http.StatusUnauthorized {
+		return nil, false
+	}
+	return refused, ok
 }
 
 // ErrorDetail is what the service says about an error. Each text may be empty, comes from the

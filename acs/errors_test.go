@@ -198,7 +198,7 @@ func TestErrorIsReadByMany(t *testing.T) {
 	group.Wait()
 }
 
-func refusal(header http.Header, body string) error {
+func refusalWith(header http.Header, body string) error {
 	return runtime.NewResponseErrorWithErrorCode(&http.Response{
 		StatusCode: http.StatusTooManyRequests, Status: "429 Too Many Requests", Header: header, Body: io.NopCloser(strings.NewReader(body)),
 	}, "")
@@ -239,7 +239,7 @@ func TestRetryAfter(t *testing.T) {
 			for key, value := range test.header {
 				header.Set(key, value)
 			}
-			got, ok := acs.RetryAfter(fmt.Errorf("wrapped: %w", refusal(header, "")))
+			got, ok := acs.RetryAfter(fmt.Errorf("wrapped: %w", refusalWith(header, "")))
 			if got != test.want || ok == test.none {
 				t.Errorf("got %s, %t, want %s", got, ok, test.want)
 			}

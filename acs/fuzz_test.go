@@ -40,7 +40,7 @@ func FuzzParseConnectionString(f *testing.F) {
 
 func FuzzErrorBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
-		err := refusal(http.Header{"Ms-Cv": {"vector.0"}}, body)
+		err := refusalWith(http.Header{"Ms-Cv": {"vector.0"}}, body)
 		detail, ok := acs.Detail(err)
 		if !ok || detail.CorrelationVector != "vector.0" {
 			t.Fatalf("detail is %+v, %t", detail, ok)
@@ -73,7 +73,7 @@ func FuzzParseRawID(f *testing.F) {
 
 func FuzzRetryAfter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, milliseconds, seconds, date string) {
-		err := refusal(http.Header{"Retry-After-Ms": {milliseconds}, "Retry-After": {seconds}, "Date": {date}}, "")
+		err := refusalWith(http.Header{"Retry-After-Ms": {milliseconds}, "Retry-After": {seconds}, "Date": {date}}, "")
 		if wait, _ := acs.RetryAfter(err); wait < 0 || wait > 24*time.Hour {
 			t.Errorf("wait is %s", wait)
 		}

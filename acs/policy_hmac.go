@@ -44,12 +44,8 @@ func (p *hmacPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("hash request body: %w", err)
 	}
 	raw := req.Raw()
-	host := raw.Host
-	if host == "" {
-		host = raw.URL.Host
-	}
 	date := p.now().UTC().Format(http.TimeFormat)
-	signature := p.sign(raw.Method + "\n" + raw.URL.RequestURI() + "\n" + date + ";" + host + ";" + hash)
+	signature := p.sign(raw.Method + "\n" + raw.URL.RequestURI() + "\n" + date + ";" + raw.Host + ";" + hash)
 	raw.Header.Set("x-ms-date", date)
 	raw.Header.Set("x-ms-content-sha256", hash)
 	raw.Header.Set("Authorization", "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="+signature)

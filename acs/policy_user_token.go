@@ -24,7 +24,7 @@ func (p *userTokenPolicy) Do(req *policy.Request) (*http.Response, error) {
 	token, err := p.credential.Token(req.Raw().Context())
 	if err != nil {
 		// Whatever it took to get a token was retried by those who tried.
-		return nil, &finalError{fmt.Errorf("get user token: %w", err)}
+		return nil, &finalError{&TokenError{Err: err}}
 	}
 	authorize(req, token)
 	resp, err := req.Next()
@@ -36,14 +36,14 @@ func (p *userTokenPolicy) Do(req *policy.Request) (*http.Response, error) {
 	p.credential.Invalidate(token)
 	fresh, err := p.credential.Token(req.Raw().Context())
 	if err != nil {
-		return nil, &finalError{fmt.Errorf("get another user token after a 401: %w", err)}
+		return nil, &finalError{&TokenError{Err: err}}
 	}
 	if fresh.Token == token.Token {
 		return resp, nil
 	}
 	again := req.Clone(req.Raw().Context())
 	if err := again.RewindBody(); err != nil {
-		return nil, &finalError{fmt.Errorf("rewind request body: %w", err)}
+		return nil, fmt.Errorf("rewind request body: %w", err)
 	}
 	authorize(again, fresh)
 	return again.Next()

@@ -11,6 +11,20 @@ import (
 	"time"
 )
 
+// TokenError says that a call to the Chat service was not made, or not repeated after a 401,
+// because its [UserCredential] had no token for it. It wraps the reason: often an
+// [*azcore.ResponseError] of the Identity service, which is no answer to the call itself. See
+// [HasStatus].
+type TokenError struct {
+	Err error
+}
+
+// Error says why there is no token.
+func (e *TokenError) Error() string { return "get user token: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *TokenError) Unwrap() error { return e.Err }
+
 const (
 	// renewBefore is how long before its end a token is renewed, if it lives twice as long.
 	renewBefore = 10 * time.Minute

@@ -353,6 +353,38 @@ func TestNoOtherTokenAfterARefusal(t *testing.T) {
 	service.only(t)
 }
 
+// TestRefusedRenewalIsNoAnswer: a 404 of the Identity service must not look like that of a thread.
+func TestRefusedRenewalIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 401, 403, 404, 429} {
+		identity := serve(t, reply{status: status, body: `{"error":{"code":"Why"}}`, header: map[string]string{"Retry-After": "7"}})
+		issuer := identity.identity(t)
+		service := serve(t, reply{status: 204})
+		chat := service.chatOf(t, acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+			issued, err := issuer.IssueToken(ctx, alice, []acs.TokenScope{acs.ScopeChat}, nil)
+			return issued.AccessToken, err
+		}, nil))
+		_, err := chat.DeleteThread(t.Context(), threadID, nil)
+		if _, ok := errors.AsType[*acs.TokenError](err); !ok {
+			t.Errorf("error for %d is %v, want one about the token", status, err)
+		}
+		counts := status == http.StatusUnauthorized
+		if acs.HasStatus(err, status) != counts || acs.HasCode(err, "Why") != counts {
+			t.Errorf("a %d counts as the answer to the call: %t, want %t", status, !counts, counts)
+		}
+		if detail, ok := acs.Detail(err); !ok || detail.Code != "Why" {
+			t.Errorf("detail is %+v, %t", detail, ok)
+		}
+		if wait, ok := acs.RetryAfter(err); !ok || wait != 7*time.Second {
+			t.Errorf("time to retry is %s, %t", wait, ok)
+		}
+		checkNoCredential(t, err)
+		if got := service.received(); len(got) != 0 {
+			t.Errorf("the service received %+v", got)
+		}
+	}
+}
+
 func TestManyCallsShareOneRenewal(t *testing.T) {
 	t.Parallel()
 	service := serveFunc(t, accept("t2"))
