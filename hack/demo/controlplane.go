@@ -33,7 +33,7 @@ const (
 	// certificateFile is what the API server makes for itself, with its authority.
 	certificateFile = certificatesDir + "/apiserver.crt"
 	accountKeyFile  = "service-account.key"
-	tokensFile      = "tokens.csv" //nolint:gosec // the name of a file, not a credential
+	tokensFile      = "tokens.csv"
 
 	probeTimeout = 5 * time.Second
 )

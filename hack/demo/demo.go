@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -63,35 +64,38 @@ func (d *demo) steps() []step {
 // run gives the exit status.
 func (d *demo) run(ctx context.Context) int {
 	if err := d.state.open(); err != nil {
-		fmt.Println("demo:", err)
+		fmt.Fprintln(os.Stderr, "demo:", err)
 		return statusFailed
 	}
-	blame, err := d.show(ctx)
+	blame, err := d.present(ctx)
+	status := statusInterrupted
+	if err == nil {
+		status = 0
+	}
 	if err == nil && !d.once {
 		<-ctx.Done()
-		err = context.Cause(ctx)
 		fmt.Println()
+		err = context.Cause(ctx)
 	}
-	interrupted := errors.Is(err, errInterrupted)
-	if err != nil && !interrupted {
+	failed := err != nil && !errors.Is(err, errInterrupted)
+	if failed {
 		fmt.Print(d.failure(err, blame))
+		status = statusFailed
 	}
 	begun := begin("   ", "Stop everything, the latest first")
 	d.started.stop()
-	err = errors.Join(err, d.state.close(err != nil && !interrupted))
-	finish(begun, true)
-	switch {
-	case blame != "" && interrupted:
-		return statusInterrupted
-	case err != nil && !interrupted:
+	err = d.state.close(failed)
+	finish(begun, err == nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
 		return statusFailed
 	}
-	return 0
+	return status
 }
 
-// show takes all the steps and prints what came of them. When something fails, it names the
+// present takes all the steps and prints what came of them. When something fails, it names the
 // component to blame.
-func (d *demo) show(ctx context.Context) (blame string, err error) {
+func (d *demo) present(ctx context.Context) (blame string, err error) {
 	fmt.Print(welcome)
 	for i, s := range d.steps() {
 		begun := begin(fmt.Sprintf("%2d.", i+1), s.title)
@@ -128,8 +132,7 @@ func orCause(ctx context.Context, err error) error {
 
 // failure says what went wrong and where to look.
 func (d *demo) failure(err error, blame string) string {
-	var ended *endedError
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[*endedError](err); ok {
 		blame = ended.name
 	}
 	return fmt.Sprintf("\nFailed: %v\n\nThe end of %s:\n%s\nThe logs stay in %s.\n\n",
