@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -92,7 +91,7 @@ func run(s *settings) error {
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(options.WatchNamespaces),
+		Cache:                         controllers.CacheOptions(options.WatchNamespaces),
 		Metrics:                       metrics,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
@@ -139,19 +138,6 @@ func (s *settings) controllerOptions() (controllers.Options, error) {
 		AllowedEndpoints: rules, EntraNamespaces: entra, WatchNamespaces: splitList(s.watchNamespaces),
 		HTTPClient: httpClient, ACSTimeout: s.timeout, Pacing: s.pacing, MaxConcurrentReconciles: s.concurrency,
 	}, nil
-}
-
-// cacheOptions keeps the cache small, and turns a read that would start another watch, such as one on
-// all Secrets, into an error.
-func cacheOptions(namespaces []string) cache.Options {
-	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
-	for _, namespace := range namespaces {
-		if options.DefaultNamespaces == nil {
-			options.DefaultNamespaces = map[string]cache.Config{}
-		}
-		options.DefaultNamespaces[namespace] = cache.Config{}
-	}
-	return options
 }
 
 func ownNamespace() string {

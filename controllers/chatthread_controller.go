@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,7 +42,8 @@ type ChatThreadReconciler struct {
 	WatchNamespaces []string
 
 	timing         timing
-	started        time.Time
+	started        sync.Once
+	startedAt      time.Time
 	memories       *memories
 	roster         *roster
 	wakeConnection func(types.NamespacedName)
@@ -146,6 +148,8 @@ func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Option
 
 // Reconcile makes one pass over a ChatThread.
 func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	// A replica that waited to lead starts with its first pass: until then another one was at work.
+	r.started.Do(func() { r.startedAt = time.Now() })
 	thread := &chatv1alpha1.ChatThread{}
 	if err := r.Get(ctx, req.NamespacedName, thread); err != nil {
 		if apierrors.IsNotFound(err) {

@@ -136,7 +136,12 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 	case s.thread.Status.ThreadID != "":
 		return []string{s.thread.Status.ThreadID}, nil
 	case s.thread.Adopts():
+		// A namespace that may not use the connection cannot have adopted anything through it.
 		s.taking = true
+		allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
+		if err != nil || !allowed {
+			return nil, err
+		}
 		return []string{s.thread.Spec.ThreadID}, nil
 	}
 	s.taking = true
@@ -163,7 +168,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 	case acs.HasStatus(err, http.StatusNotFound):
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
-		if s.taking {
+		if s.taking && s.thread.Adopts() {
 			return nil
 		}
 		return &stalledError{chatv1alpha1.ReasonAccessLost,

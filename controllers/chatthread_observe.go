@@ -108,13 +108,10 @@ func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participa
 // decides: a resource that was created anew from Git has another uid and takes its thread back. A
 // thread that was this resource's and carries another uid was taken by a second cluster.
 func checkOwner(s *threadScope, properties acs.ThreadProperties) error {
-	if s.thread.Observes() {
-		return nil
-	}
 	owner, uid := properties.Metadata[ownerStampKey], properties.Metadata[uidStampKey]
 	own := string(s.thread.UID)
 	switch {
-	case uid == own:
+	case uid == own || s.thread.Observes() && owner == s.owner():
 		return nil
 	case s.isManaged() && uid != "":
 		return &stalledError{chatv1alpha1.ReasonOwnedByAnother,

@@ -84,6 +84,7 @@ func classify(err error) outcome {
 	var wait *waitError
 	var stalled *stalledError
 	var status apierrors.APIStatus
+	var token *acs.TokenError
 	var response *azcore.ResponseError
 	switch {
 	case err == nil:
@@ -98,6 +99,8 @@ func classify(err error) outcome {
 			return outcome{quiet: true, after: 100 * time.Millisecond}
 		}
 		return outcome{quiet: true, err: err}
+	case errors.As(err, &token) && errors.As(err, &response):
+		return classifyTokenRefusal(response, err)
 	case errors.As(err, &response):
 		return classifyResponse(response, err)
 	default:
@@ -125,6 +128,16 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 	default:
 		return outcome{reason: chatv1alpha1.ReasonInvalidRequest, message: message, stalled: true}
 	}
+}
+
+// classifyTokenRefusal deals with a service user for whom ACS issues no token: what it says of the user
+// says nothing of the thread.
+func classifyTokenRefusal(response *azcore.ResponseError, err error) outcome {
+	o := classifyResponse(response, failed("issue a token for the service user", err))
+	if o.stalled {
+		o.reason = chatv1alpha1.ReasonAuthenticationFailed
+	}
+	return o
 }
 
 // isRefused says whether ACS answered for certain that it did nothing.

@@ -175,6 +175,7 @@ func TestAccessLost(t *testing.T) {
 	participant := w.newParticipant("inside", "shut-out", w.users(1)[0])
 	w.create(participant)
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	user := recordedUsers(conn)[0]
 	w.emulator.RemoveMember(thread.Status.ThreadID, user)
 	w.request(thread)

@@ -180,7 +180,7 @@ func (r *ChatThreadReconciler) listNeededSince(s *threadScope) (time.Time, error
 	if !hasFinalizer(s.thread) || s.memory.settled {
 		return time.Time{}, nil
 	}
-	certain := r.started
+	certain := r.startedAt
 	if s.memory.lostAnswer.After(certain) {
 		certain = s.memory.lostAnswer
 	}

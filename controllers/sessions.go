@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,44 +52,6 @@ type Sessions struct {
 
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]*session
-}
-
-// session is one connection as the operator uses it.
-type session struct {
-	gate  *breaker
-	index *threadIndex
-
-	mu       sync.Mutex
-	uid      types.UID
-	endpoint string
-	// credential identifies the credential that the clients were made with.
-	credential string
-	identity   *acs.IdentityClient
-	users      map[string]*serviceUser
-	// source is the part of the spec that the credential came from.
-	source string
-	// stale asks for the Secret to be read before the next use.
-	stale bool
-	// refusedAt is when ACS last refused the credential; zero while it does not.
-	refusedAt time.Time
-	// problem is why the last reading of the credential failed. The clients before it stay: they
-	// finish deletions.
-	problem error
-	// spares are service users that were created and could not be stored yet.
-	spares []acs.CreateUserResponse
-	// known are the service users that may act, as they were last seen.
-	known []string
-	// threads counts the threads of each service user, by the uid of the ChatThread.
-	threads map[types.UID]string
-	// recreations holds when threads of this connection were created anew.
-	recreations []time.Time
-}
-
-// serviceUser is one acting user with its tokens.
-type serviceUser struct {
-	id         string
-	credential *acs.UserCredential
-	chat       *acs.ChatClient
 }
 
 // get returns the session of a connection, made if it is not there.
@@ -318,99 +279,6 @@ func (s *Sessions) created(found *session, id string, token *acs.AccessToken) er
 	return err
 }
 
-// refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
-// while has gone by, and the Secret is read at once.
-func (found *session) refused() {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.refusedAt = time.Now()
-	found.stale = true
-}
-
-// accepted notes that ACS took the credential.
-func (found *session) accepted() {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.refusedAt = time.Time{}
-}
-
-// knowUsers notes which service users may act; deletions need them when the connection is gone.
-func (found *session) knowUsers(ids []string) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.known = ids
-}
-
-func (found *session) usersKnown() []string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.known
-}
-
-// assign notes which service user a thread has; an empty one takes the note back.
-func (found *session) assign(thread types.UID, user string) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	if user == "" {
-		delete(found.threads, thread)
-		return
-	}
-	found.threads[thread] = userKey(user)
-}
-
-// leastLoaded returns the user of the pool with the fewest threads, and assigns the thread to it.
-func (found *session) leastLoaded(thread types.UID, pool []string) string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	counts := make(map[string]int, len(pool))
-	for _, user := range found.threads {
-		counts[user]++
-	}
-	least := slices.MinFunc(pool, func(a, b string) int { return counts[userKey(a)] - counts[userKey(b)] })
-	found.threads[thread] = userKey(least)
-	return least
-}
-
-// mayRecreate says whether another thread of the connection may be created anew, and counts it.
-func (found *session) mayRecreate(now time.Time) bool {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.recreations = slices.DeleteFunc(found.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
-	if len(found.recreations) >= maxRecreations {
-		return false
-	}
-	found.recreations = append(found.recreations, now)
-	return true
-}
-
-// keepSpares keeps service users that were created and could not be stored.
-func (found *session) keepSpares(made []acs.CreateUserResponse) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.spares = append(found.spares, made...)
-}
-
-func (found *session) takeSpares(count int) []acs.CreateUserResponse {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	count = min(count, len(found.spares))
-	taken := found.spares[:count:count]
-	found.spares = found.spares[count:]
-	return taken
-}
-
-func (found *session) currentEndpoint() string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.endpoint
-}
-
-func (found *session) identityClient() *acs.IdentityClient {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.identity
-}
-
 func secretKey(conn *chatv1alpha1.ChatConnection) string {
 	if key := conn.Spec.ConnectionStringSecretRef.Key; key != "" {
 		return key
@@ -432,64 +300,4 @@ func recordedEndpoint(conn *chatv1alpha1.ChatConnection) string {
 		return endpoint
 	}
 	return conn.Status.Endpoint
-}
-
-// pinnedUsers are the service users that the spec names.
-func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
-	if conn.Spec.ServiceUsers == nil {
-		return nil
-	}
-	ids := make([]string, 0, len(conn.Spec.ServiceUsers.IDs))
-	for _, id := range conn.Spec.ServiceUsers.IDs {
-		ids = append(ids, string(id))
-	}
-	return ids
-}
-
-// recordedUsers are the service users in the annotation.
-func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
-	var ids []string
-	for id := range strings.SplitSeq(conn.Annotations[chatv1alpha1.AnnotationServiceUsers], ",") {
-		if id = strings.TrimSpace(id); id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// knownUsers are all service users that may act for threads of the connection.
-func knownUsers(conn *chatv1alpha1.ChatConnection) []string {
-	return mergeUsers(recordedUsers(conn), pinnedUsers(conn))
-}
-
-// poolUsers are the service users that new threads are given to.
-func poolUsers(conn *chatv1alpha1.ChatConnection) []string {
-	if pinned := pinnedUsers(conn); len(pinned) > 0 {
-		return pinned
-	}
-	recorded := recordedUsers(conn)
-	return recorded[:min(len(recorded), wantedUsers(conn))]
-}
-
-// wantedUsers is how many service users the connection asks for, where none are pinned.
-func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
-	if conn.Spec.ServiceUsers == nil || conn.Spec.ServiceUsers.Count == nil {
-		return 1
-	}
-	return int(*conn.Spec.ServiceUsers.Count)
-}
-
-// mergeUsers joins lists of ids, each user once, in the order of first mention.
-func mergeUsers(lists ...[]string) []string {
-	var merged []string
-	seen := map[string]bool{}
-	for _, list := range lists {
-		for _, id := range list {
-			if !seen[userKey(id)] {
-				seen[userKey(id)] = true
-				merged = append(merged, id)
-			}
-		}
-	}
-	return merged
 }

@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -72,6 +74,10 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	// The cache reads only what is watched. Nothing else watches namespaces.
+	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Namespace{}); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),
 		AllowedEndpoints: options.AllowedEndpoints,
@@ -104,7 +110,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
 		Sessions: sessions, Pacing: options.Pacing, WatchNamespaces: options.WatchNamespaces,
-		timing: timing, started: time.Now(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		timing: timing, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)
@@ -126,6 +132,19 @@ func registerThreadMetrics(mgr ctrl.Manager) error {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	return nil
+}
+
+// CacheOptions are those of the manager's cache: small, and a read that would start another watch,
+// such as one on all Secrets, is an error.
+func CacheOptions(watchNamespaces []string) cache.Options {
+	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ReaderFailOnMissingInformer: true}
+	for _, namespace := range watchNamespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
 }
 
 func controllerOptions(options Options) controller.Options {

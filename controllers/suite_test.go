@@ -35,7 +35,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -203,15 +202,11 @@ func (w *world) newNamespace() string {
 // start runs an operator until the test ends or the returned function is called.
 func (w *world) start() (stop func()) {
 	w.t.Helper()
-	namespaces := map[string]cache.Config{}
-	for _, namespace := range w.options.WatchNamespaces {
-		namespaces[namespace] = cache.Config{}
-	}
 	skipNames := true
 	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{DefaultNamespaces: namespaces, DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:      CacheOptions(w.options.WatchNamespaces),
 		Controller: config.Controller{SkipNameValidation: &skipNames},
 	})
 	w.Expect(err).NotTo(HaveOccurred())

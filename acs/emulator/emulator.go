@@ -36,6 +36,8 @@ const (
 type Options struct {
 	// ResourceID is the GUID of the emulated resource. Default: DefaultResourceID.
 	ResourceID string
+	// Seed makes the ids of threads and users. Default: none, so that every run gives the same ids.
+	Seed string
 	// AccessKey signs the calls of the Identity API, in base64. Default: a random one.
 	AccessKey string
 	// EntraToken, when not empty, is accepted as a bearer token by the Identity API.

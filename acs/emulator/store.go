@@ -27,6 +27,7 @@ type store struct {
 	deleted    DeletedThreads
 
 	mu         sync.Mutex
+	seed       string // of ids
 	counter    uint64 // of ids
 	identities map[string]*identity
 	users      []string // identities in order of creation
@@ -63,17 +64,17 @@ type replay struct {
 
 func newStore(options Options) *store {
 	return &store{
-		resourceID: options.ResourceID, window: options.RepeatabilityWindow,
+		resourceID: options.ResourceID, seed: options.Seed, window: options.RepeatabilityWindow,
 		listDelay: options.ListDelay, deleted: options.DeletedThreads,
 		identities: map[string]*identity{}, threads: map[string]*thread{},
 		byUser: map[string][]*thread{}, replays: map[replayKey]replay{},
 	}
 }
 
-// digest makes the next id: the same in every run with the same resource.
+// digest makes the next id: the same in every run with the same resource and seed.
 func (st *store) digest(kind string) [sha256.Size]byte {
 	st.counter++
-	return sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", st.resourceID, kind, st.counter))
+	return sha256.Sum256(fmt.Appendf(nil, "%s%s/%s/%d", st.seed, st.resourceID, kind, st.counter))
 }
 
 func (st *store) createIdentity() string {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 		listener = tls.NewListener(listener, tlsConfig)
 	}
 	emu := emulator.New(emulator.Options{
-		ResourceID: c.resourceID, Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
+		// A thread of an earlier run is unknown to this one, and must not be taken for another.
+		ResourceID: c.resourceID, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
 	})
 	server := &http.Server{
 		Handler: emu, TLSConfig: tlsConfig, ReadHeaderTimeout: readHeaderTimeout,

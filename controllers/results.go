@@ -1,0 +1,156 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"strings"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// memberResults is how each declared member of a thread fared.
+type memberResults struct {
+	declared, duplicates []declaredMember
+	joined               map[string]bool
+	refused              map[string]refusedMember
+}
+
+func newMemberResults(declared, duplicates []declaredMember) memberResults {
+	return memberResults{declared: declared, duplicates: duplicates, joined: map[string]bool{}, refused: map[string]refusedMember{}}
+}
+
+// record takes over what needs no call.
+func (r *memberResults) record(plan membersPlan) {
+	for _, m := range plan.joined {
+		r.joined[m.key()] = true
+	}
+	for _, renewal := range plan.renew {
+		r.joined[renewal.declared.key()] = true
+	}
+	for _, m := range plan.surplus {
+		r.refused[m.key()] = refusedMember{code: chatv1alpha1.ReasonTooManyParticipants,
+			message: fmt.Sprintf("the thread is full: ACS allows %d members, the service user included", chatv1alpha1.MaxMembers)}
+	}
+}
+
+// count writes the counts, and the inline participants that were refused, to status.
+func (r *memberResults) count(thread *chatv1alpha1.ChatThread) {
+	counts := &chatv1alpha1.ParticipantCounts{
+		Desired:  int32(len(r.declared)), //nolint:gosec // bounded by the API server's object size
+		Joined:   int32(len(r.joined)),   //nolint:gosec // as above
+		Rejected: int32(len(r.refused)),  //nolint:gosec // as above
+	}
+	thread.Status.Participants = counts
+	thread.Status.Joined = fmt.Sprintf("%d/%d", counts.Joined, counts.Desired)
+	thread.Status.Rejected = nil
+	for _, rejected := range r.rejectedInline() {
+		if len(thread.Status.Rejected) == chatv1alpha1.MaxRejectedShown {
+			break
+		}
+		thread.Status.Rejected = append(thread.Status.Rejected, rejected)
+	}
+}
+
+// rejectedInline are the inline participants that are not in the thread, in the order of the spec.
+func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
+	var rejected []chatv1alpha1.RejectedParticipant
+	for _, m := range r.declared {
+		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
+			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
+				Code: cut(refusal.code, 60), Message: cut(refusal.message, maxMessage)})
+		}
+	}
+	for _, m := range r.duplicates {
+		if m.isInline() {
+			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
+				Code: chatv1alpha1.ReasonDuplicate, Message: "spec.participants names this user twice; ids are compared without regard to case"})
+		}
+	}
+	return rejected
+}
+
+// verdict is the end of a pass that did all it could: ParticipantRejected where inline participants
+// are not in the thread. ChatParticipants answer for themselves.
+func (r *memberResults) verdict() error {
+	rejected := r.rejectedInline()
+	if len(rejected) == 0 {
+		return nil
+	}
+	const shown = 3
+	names := make([]string, 0, shown+1)
+	for _, p := range rejected[:min(shown, len(rejected))] {
+		names = append(names, fmt.Sprintf("%s (%s %s)", p.UserID, p.Code, p.Message))
+	}
+	if more := len(rejected) - shown; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return &stalledError{chatv1alpha1.ReasonParticipantRejected,
+		fmt.Sprintf("Not in the thread, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
+}
+
+// publish tells the ChatParticipants how they fared.
+func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
+	if o.quiet || !s.thread.DeletionTimestamp.IsZero() {
+		return
+	}
+	unknown := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,
+		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.reason)}
+	switch o.reason {
+	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost:
+		unknown.state = rosterShut
+	case chatv1alpha1.ReasonThreadGone, chatv1alpha1.ReasonOwnedByAnother:
+		unknown.state = rosterClosed
+	}
+	if s.thread.Observes() {
+		unknown.state = rosterClosed
+		unknown.message = fmt.Sprintf("ChatThread %s only observes (managementPolicy Observe) and adds nobody.", s.thread.Name)
+	}
+	lines := make([]rosterLine, 0, len(s.participants)+len(s.leaving))
+	add := func(p *chatv1alpha1.ChatParticipant, entry rosterEntry) {
+		entry.generation = p.Generation
+		lines = append(lines, rosterLine{key: keyOf(p), uid: p.UID, rosterEntry: entry})
+	}
+	duplicates := map[string]bool{}
+	for _, m := range s.results.duplicates {
+		duplicates[string(m.participant)] = true
+	}
+	for i := range s.participants {
+		p := &s.participants[i]
+		add(p, s.results.entry(p, duplicates[string(p.UID)], unknown))
+	}
+	for i := range s.leaving {
+		entry := unknown
+		if s.membersDone && !s.thread.Observes() {
+			entry.state = rosterReleased
+		}
+		add(&s.leaving[i], entry)
+	}
+	r.roster.publish(s.thread.UID, lines)
+}
+
+// entry is what the results say of one ChatParticipant; unknown where they say nothing.
+func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, unknown rosterEntry) rosterEntry {
+	refused := rosterEntry{state: rosterRefused, threadID: unknown.threadID}
+	key := userKey(string(p.Spec.UserID))
+	refusal, isRefused := r.refused[key]
+	switch {
+	case duplicate:
+		refused.reason = chatv1alpha1.ReasonDuplicate
+		refused.message = "The same user is declared elsewhere for this thread: inline, or by an older ChatParticipant."
+		return refused
+	case r.joined[key]:
+		return rosterEntry{state: rosterJoined, threadID: unknown.threadID}
+	case isRefused && refusal.code == chatv1alpha1.ReasonTooManyParticipants:
+		refused.reason = chatv1alpha1.ReasonTooManyParticipants
+		refused.message = strings.ToUpper(refusal.message[:1]) + refusal.message[1:] + "."
+		return refused
+	case isRefused:
+		refused.reason = chatv1alpha1.ReasonRejected
+		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSpace(cut(refusal.code, 60)+" "+cut(refusal.message, maxMessage)))
+		return refused
+	default:
+		return unknown
+	}
+}

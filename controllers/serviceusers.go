@@ -1,0 +1,70 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"strings"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// pinnedUsers are the service users that the spec names.
+func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
+	if conn.Spec.ServiceUsers == nil {
+		return nil
+	}
+	ids := make([]string, 0, len(conn.Spec.ServiceUsers.IDs))
+	for _, id := range conn.Spec.ServiceUsers.IDs {
+		ids = append(ids, string(id))
+	}
+	return ids
+}
+
+// recordedUsers are the service users in the annotation.
+func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
+	var ids []string
+	for id := range strings.SplitSeq(conn.Annotations[chatv1alpha1.AnnotationServiceUsers], ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// knownUsers are all service users that may act for threads of the connection.
+func knownUsers(conn *chatv1alpha1.ChatConnection) []string {
+	return mergeUsers(recordedUsers(conn), pinnedUsers(conn))
+}
+
+// poolUsers are the service users that new threads are given to.
+func poolUsers(conn *chatv1alpha1.ChatConnection) []string {
+	if pinned := pinnedUsers(conn); len(pinned) > 0 {
+		return pinned
+	}
+	recorded := recordedUsers(conn)
+	return recorded[:min(len(recorded), wantedUsers(conn))]
+}
+
+// wantedUsers is how many service users the connection asks for, where none are pinned.
+func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
+	if conn.Spec.ServiceUsers == nil || conn.Spec.ServiceUsers.Count == nil {
+		return 1
+	}
+	return int(*conn.Spec.ServiceUsers.Count)
+}
+
+// mergeUsers joins lists of ids, each user once, in the order of first mention.
+func mergeUsers(lists ...[]string) []string {
+	var merged []string
+	seen := map[string]bool{}
+	for _, list := range lists {
+		for _, id := range list {
+			if !seen[userKey(id)] {
+				seen[userKey(id)] = true
+				merged = append(merged, id)
+			}
+		}
+	}
+	return merged
+}

@@ -1,0 +1,145 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+)
+
+// session is one connection as the operator uses it.
+type session struct {
+	gate  *breaker
+	index *threadIndex
+
+	mu       sync.Mutex
+	uid      types.UID
+	endpoint string
+	// credential identifies the credential that the clients were made with.
+	credential string
+	identity   *acs.IdentityClient
+	users      map[string]*serviceUser
+	// source is the part of the spec that the credential came from.
+	source string
+	// stale asks for the Secret to be read before the next use.
+	stale bool
+	// refusedAt is when ACS last refused the credential; zero while it does not.
+	refusedAt time.Time
+	// problem is why the last reading of the credential failed. The clients before it stay: they
+	// finish deletions.
+	problem error
+	// spares are service users that were created and could not be stored yet.
+	spares []acs.CreateUserResponse
+	// known are the service users that may act, as they were last seen.
+	known []string
+	// threads counts the threads of each service user, by the uid of the ChatThread.
+	threads map[types.UID]string
+	// recreations holds when threads of this connection were created anew.
+	recreations []time.Time
+}
+
+// serviceUser is one acting user with its tokens.
+type serviceUser struct {
+	id         string
+	credential *acs.UserCredential
+	chat       *acs.ChatClient
+}
+
+// refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
+// while has gone by, and the Secret is read at once.
+func (found *session) refused() {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.refusedAt = time.Now()
+	found.stale = true
+}
+
+// accepted notes that ACS took the credential.
+func (found *session) accepted() {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.refusedAt = time.Time{}
+}
+
+// knowUsers notes which service users may act; deletions need them when the connection is gone.
+func (found *session) knowUsers(ids []string) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.known = ids
+}
+
+func (found *session) usersKnown() []string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.known
+}
+
+// assign notes which service user a thread has; an empty one takes the note back.
+func (found *session) assign(thread types.UID, user string) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	if user == "" {
+		delete(found.threads, thread)
+		return
+	}
+	found.threads[thread] = userKey(user)
+}
+
+// leastLoaded returns the user of the pool with the fewest threads, and assigns the thread to it.
+func (found *session) leastLoaded(thread types.UID, pool []string) string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	counts := make(map[string]int, len(pool))
+	for _, user := range found.threads {
+		counts[user]++
+	}
+	least := slices.MinFunc(pool, func(a, b string) int { return counts[userKey(a)] - counts[userKey(b)] })
+	found.threads[thread] = userKey(least)
+	return least
+}
+
+// mayRecreate says whether another thread of the connection may be created anew, and counts it.
+func (found *session) mayRecreate(now time.Time) bool {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.recreations = slices.DeleteFunc(found.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
+	if len(found.recreations) >= maxRecreations {
+		return false
+	}
+	found.recreations = append(found.recreations, now)
+	return true
+}
+
+// keepSpares keeps service users that were created and could not be stored.
+func (found *session) keepSpares(made []acs.CreateUserResponse) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.spares = append(found.spares, made...)
+}
+
+func (found *session) takeSpares(count int) []acs.CreateUserResponse {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	count = min(count, len(found.spares))
+	taken := found.spares[:count:count]
+	found.spares = found.spares[count:]
+	return taken
+}
+
+func (found *session) currentEndpoint() string {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.endpoint
+}
+
+func (found *session) identityClient() *acs.IdentityClient {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.identity
+}
