@@ -119,7 +119,10 @@ func (d *demo) present(ctx context.Context) (blame string, err error) {
 func (d *demo) take(ctx context.Context, s step) error {
 	limited, cancel := context.WithTimeoutCause(ctx, stepTimeout, fmt.Errorf("not done after %s", stepTimeout))
 	defer cancel()
-	return orCause(ctx, s.do(limited))
+	if err := orCause(ctx, s.do(limited)); err != nil {
+		return fmt.Errorf("%s: %w", s.title, err)
+	}
+	return nil
 }
 
 // orCause gives what ended the context in place of the errors that come of it.

@@ -17,9 +17,6 @@ import (
 // customer is in the thread that the application makes, and stays in it when it is adopted.
 const customer = "8:acs:" + emulator.DefaultResourceID + "_00000000-0000-4000-8000-00000000000e"
 
-// errNotRunning is the answer to who asks for the state of a demo that is not there.
-var errNotRunning = errors.New("no demo is running here, or it is not ready yet; start one by `make demo`")
-
 // service is the service as an application sees it, with a key of the resource.
 type service struct {
 	endpoint string
@@ -148,7 +145,10 @@ func readRoom(ctx context.Context, thread *acs.ThreadClient) (room, error) {
 
 // drift renames a thread and takes a member out, as anyone with a token can.
 func drift(ctx context.Context) error {
-	s := &state{dir: stateDir}
+	s, err := attach()
+	if err != nil {
+		return err
+	}
 	service, err := openService(s)
 	if err != nil {
 		return err

@@ -28,7 +28,10 @@ const (
 
 // show prints what the service of the running demo holds.
 func show(ctx context.Context) error {
-	s := &state{dir: stateDir}
+	s, err := attach()
+	if err != nil {
+		return err
+	}
 	service, err := openService(s)
 	if err != nil {
 		return err

@@ -34,8 +34,12 @@ const (
 	lineBytes = 400
 )
 
-// errRunning says that there can be one demo at a time.
-var errRunning = errors.New("a demo is running here already; use it, or end it with Ctrl-C where it was started")
+var (
+	// errRunning says that there can be one demo at a time.
+	errRunning = errors.New("a demo is running here already; use it, or end it with Ctrl-C where it was started")
+	// errNotRunning is the answer to who asks for the state of a demo that is not there.
+	errNotRunning = errors.New("no demo is running here, or it is not ready yet; start one by `make demo`")
+)
 
 // state is the directory with all that a demo keeps.
 type state struct {
@@ -72,6 +76,20 @@ func (s *state) open() error {
 		}
 	}
 	return nil
+}
+
+// attach gives the state of the demo that runs, unless none does: one that was killed leaves files.
+func attach() (*state, error) {
+	s := &state{dir: stateDir}
+	lock, err := os.Open(s.path(lockFile))
+	if err != nil {
+		return nil, errNotRunning
+	}
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
+		return nil, errNotRunning
+	}
+	return s, nil
 }
 
 // close leaves nothing, or the logs only.
