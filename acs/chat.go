@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -133,13 +131,10 @@ type ThreadItem struct {
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/list-chat-threads.
 func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.Pager[ListThreadsResponse] {
-	query := url.Values{}
-	if options != nil && options.MaxPageSize != 0 {
-		query.Set("maxPageSize", strconv.Itoa(int(options.MaxPageSize)))
+	if options == nil {
+		options = &ListThreadsOptions{}
 	}
-	if options != nil && !options.StartTime.IsZero() {
-		query.Set("startTime", formatTime(options.StartTime))
-	}
+	query := pageQuery(options.MaxPageSize, 0, options.StartTime)
 	return newPager(func(ctx context.Context, link string) (ListThreadsResponse, error) {
 		var page wireThreadList
 		err := c.client.call(ctx, operation{

@@ -176,6 +176,7 @@ func responseError(resp *http.Response, code string, body []byte) error {
 	return err
 }
 
+// withoutCredential also takes the body away: a token to be exchanged is in there.
 func withoutCredential(req *http.Request) *http.Request {
 	if req == nil {
 		return nil
@@ -183,6 +184,7 @@ func withoutCredential(req *http.Request) *http.Request {
 	clean := req.WithContext(req.Context())
 	clean.Header = req.Header.Clone()
 	clean.Header.Del("Authorization")
+	clean.Body, clean.GetBody = http.NoBody, nil
 	return clean
 }
 

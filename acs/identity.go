@@ -18,8 +18,8 @@ import (
 // entraScope has two slashes: the first belongs to the name of the resource.
 const entraScope = "https://communication.azure.com//.default"
 
-// IdentityClient creates users of a Communication Services resource and issues their tokens. It
-// is safe for concurrent use.
+// IdentityClient creates and deletes users of a Communication Services resource, and issues and
+// revokes their tokens. It is safe for concurrent use.
 type IdentityClient struct {
 	client *client
 }
@@ -154,19 +154,15 @@ func (c *IdentityClient) IssueToken(ctx context.Context, userID string, scopes [
 		options = &IssueTokenOptions{}
 	}
 	const name = "IdentityClient.IssueToken"
-	user, err := escape("user id", userID)
-	if err != nil {
-		return IssueTokenResponse{}, fmt.Errorf("%s: %w", name, err)
-	}
 	minutes, err := wholeMinutes(options.ExpiresIn)
 	if err != nil {
 		return IssueTokenResponse{}, fmt.Errorf("%s: %w", name, err)
 	}
 	var issued wireToken
-	err = c.client.call(ctx, operation{
+	err = c.callUser(ctx, userID, operation{
 		name:   name,
 		method: http.MethodPost,
-		path:   "/identities/" + user + "/:issueAccessToken",
+		path:   "/:issueAccessToken",
 		body:   wireIssueToken{Scopes: scopes, ExpiresInMinutes: minutes},
 		status: http.StatusOK,
 	}, &issued)
@@ -174,6 +170,84 @@ func (c *IdentityClient) IssueToken(ctx context.Context, userID string, scopes [
 		return IssueTokenResponse{}, err
 	}
 	return IssueTokenResponse{AccessToken: issued.value()}, nil
+}
+
+// ExchangeTeamsUserTokenOptions are the options of [IdentityClient.ExchangeTeamsUserToken]. There are
+// none yet.
+type ExchangeTeamsUserTokenOptions struct{}
+
+// ExchangeTeamsUserTokenResponse is the result of [IdentityClient.ExchangeTeamsUserToken].
+type ExchangeTeamsUserTokenResponse struct {
+	AccessToken
+}
+
+// ExchangeTeamsUserToken makes a token for the Communication Services of the Entra token of a Teams
+// user, which the application appID got for the user with the Entra object id userID. An Entra
+// token that is not good for it is a 400 or 401; so is one of another application or user. The quota
+// is 500 in 30 seconds.
+//
+// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/exchange-teams-user-access-token.
+func (c *IdentityClient) ExchangeTeamsUserToken(ctx context.Context, entraToken Secret, appID, userID string, _ *ExchangeTeamsUserTokenOptions) (ExchangeTeamsUserTokenResponse, error) {
+	var exchanged wireToken
+	err := c.client.call(ctx, operation{
+		name:   "IdentityClient.ExchangeTeamsUserToken",
+		method: http.MethodPost,
+		path:   "/teamsUser/:exchangeAccessToken",
+		body:   wireExchangeToken{Token: entraToken.Reveal(), AppID: appID, UserID: userID},
+		status: http.StatusOK,
+	}, &exchanged)
+	if err != nil {
+		return ExchangeTeamsUserTokenResponse{}, err
+	}
+	return ExchangeTeamsUserTokenResponse{AccessToken: exchanged.value()}, nil
+}
+
+// RevokeTokensOptions are the options of [IdentityClient.RevokeTokens]. There are none yet.
+type RevokeTokensOptions struct{}
+
+// RevokeTokensResponse is the result of [IdentityClient.RevokeTokens].
+type RevokeTokensResponse struct{}
+
+// RevokeTokens ends all tokens that a user has by now, which can take 15 minutes; new ones can be
+// issued at once. A user that does not exist is a 404. The quota is 500 in 30 seconds.
+//
+// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/revoke-access-tokens.
+func (c *IdentityClient) RevokeTokens(ctx context.Context, userID string, _ *RevokeTokensOptions) (RevokeTokensResponse, error) {
+	return RevokeTokensResponse{}, c.callUser(ctx, userID, operation{
+		name:   "IdentityClient.RevokeTokens",
+		method: http.MethodPost,
+		path:   "/:revokeAccessTokens",
+		status: http.StatusNoContent,
+	}, nil)
+}
+
+// DeleteUserOptions are the options of [IdentityClient.DeleteUser]. There are none yet.
+type DeleteUserOptions struct{}
+
+// DeleteUserResponse is the result of [IdentityClient.DeleteUser].
+type DeleteUserResponse struct{}
+
+// DeleteUser deletes a user, ends its tokens and deletes the data that belong to it alone. The
+// service may take many seconds to answer. A user that does not exist is a 404. The quota is 500
+// in 30 seconds.
+//
+// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/delete.
+func (c *IdentityClient) DeleteUser(ctx context.Context, userID string, _ *DeleteUserOptions) (DeleteUserResponse, error) {
+	return DeleteUserResponse{}, c.callUser(ctx, userID, operation{
+		name:   "IdentityClient.DeleteUser",
+		method: http.MethodDelete,
+		status: http.StatusNoContent,
+	}, nil)
+}
+
+// callUser performs an operation whose path begins below the user.
+func (c *IdentityClient) callUser(ctx context.Context, userID string, op operation, out answer) error {
+	user, err := escape("user id", userID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op.name, err)
+	}
+	op.path = "/identities/" + user + op.path
+	return c.client.call(ctx, op, out)
 }
 
 // wholeMinutes refuses what the service's unit cannot say; the bounds are the service's business.

@@ -141,6 +141,15 @@ type wireListedParticipant struct {
 	Metadata         map[string]string `json:"metadata"`
 }
 
+func (w wireListedParticipant) value() Participant {
+	return Participant{
+		ID:               w.ID.value(),
+		DisplayName:      w.DisplayName,
+		ShareHistoryTime: w.ShareHistoryTime.pointer(),
+		Metadata:         w.Metadata,
+	}
+}
+
 type wireParticipantList struct {
 	Value    []wireListedParticipant `json:"value"`
 	NextLink string                  `json:"nextLink"`
@@ -289,6 +298,12 @@ func (w *wireCreatedUser) validate() error {
 type wireIssueToken struct {
 	Scopes           []TokenScope `json:"scopes"`
 	ExpiresInMinutes int64        `json:"expiresInMinutes,omitempty"`
+}
+
+type wireExchangeToken struct {
+	Token  string `json:"token"`
+	AppID  string `json:"appId"`
+	UserID string `json:"userId"`
 }
 
 type wireToken struct {

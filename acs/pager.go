@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
@@ -35,6 +37,22 @@ func newPager[T any](get func(ctx context.Context, link string) (T, error), next
 			return get(ctx, link)
 		},
 	})
+}
+
+// pageQuery is the query of a list's first page; the links have it for the others. What is zero is
+// left to the service.
+func pageQuery(maxPageSize, skip int32, startTime time.Time) url.Values {
+	query := url.Values{}
+	if maxPageSize != 0 {
+		query.Set("maxPageSize", strconv.Itoa(int(maxPageSize)))
+	}
+	if skip != 0 {
+		query.Set("skip", strconv.Itoa(int(skip)))
+	}
+	if !startTime.IsZero() {
+		query.Set("startTime", formatTime(startTime))
+	}
+	return query
 }
 
 // trail is the links of a list that were followed.

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -46,13 +44,10 @@ type ListParticipantsResponse struct {
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-participants.
 func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions) *runtime.Pager[ListParticipantsResponse] {
-	query := url.Values{}
-	if options != nil && options.MaxPageSize != 0 {
-		query.Set("maxPageSize", strconv.Itoa(int(options.MaxPageSize)))
+	if options == nil {
+		options = &ListParticipantsOptions{}
 	}
-	if options != nil && options.Skip != 0 {
-		query.Set("skip", strconv.Itoa(int(options.Skip)))
-	}
+	query := pageQuery(options.MaxPageSize, options.Skip, time.Time{})
 	return newPager(func(ctx context.Context, link string) (ListParticipantsResponse, error) {
 		var page wireParticipantList
 		err := c.call(ctx, operation{
@@ -68,12 +63,7 @@ func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions
 		}
 		response := ListParticipantsResponse{Participants: make([]Participant, 0, len(page.Value)), NextLink: page.NextLink}
 		for _, p := range page.Value {
-			response.Participants = append(response.Participants, Participant{
-				ID:               p.ID.value(),
-				DisplayName:      p.DisplayName,
-				ShareHistoryTime: p.ShareHistoryTime.pointer(),
-				Metadata:         p.Metadata,
-			})
+			response.Participants = append(response.Participants, p.value())
 		}
 		return response, nil
 	}, func(page ListParticipantsResponse) string { return page.NextLink })
