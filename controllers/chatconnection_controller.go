@@ -242,10 +242,10 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		conn.Status.LastHandledReconcileAt = requested
 	}
 	if patchErr := patchStatus(ctx, r.Client, before, conn); client.IgnoreNotFound(patchErr) != nil {
-		tellAll(r.Recorder, conn, told)
+		tellAll(ctx, r.Recorder, conn, told)
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}
-	emit(r.Recorder, before, conn, told, o)
+	emit(ctx, r.Recorder, before, conn, told, o)
 	switch {
 	case o.err != nil:
 		return ctrl.Result{}, o.err

@@ -101,8 +101,8 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady,
 			message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
 	}
-	takesMembers := !thread.Observes() && !(judged && (entry.state == rosterShut || entry.state == rosterClosed))
-	if takesMembers {
+	takesNobody := thread.Observes() || judged && (entry.state == rosterShut || entry.state == rosterClosed)
+	if !takesNobody {
 		err := patchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
@@ -156,7 +156,7 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *cha
 	if patchErr := patchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}
-	emit(r.Recorder, before, p, nil, o)
+	emit(ctx, r.Recorder, before, p, nil, o)
 	// Nothing is polled: the thread, the roster or an edit wakes the participant.
 	return ctrl.Result{RequeueAfter: o.after}, o.err
 }

@@ -90,8 +90,8 @@ type threadScope struct {
 	threadID string
 	// taking says that the thread is not this resource's yet: it was found, or is to be adopted.
 	taking bool
-	// tookOver says that the thread was an earlier resource's of this name.
-	tookOver bool
+	// formerUID is that of the earlier resource of this name whose thread is taken over.
+	formerUID string
 	// user acts for the thread.
 	user *serviceUser
 	// firstTry says that no create can have been sent before this pass.
@@ -172,7 +172,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	err := pass(ctx, s)
 	s.leave()
 	if errors.Is(err, errReleased) {
-		tellAll(r.Recorder, s.thread, s.events)
+		tellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, nil
 	}
 	return r.conclude(ctx, s, err)
@@ -230,7 +230,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
 	if patchErr := r.store(ctx, s, o); patchErr != nil {
-		tellAll(r.Recorder, s.thread, s.events)
+		tellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}
 	r.publish(s, o)
@@ -267,7 +267,7 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outc
 		}
 		return err
 	}
-	emit(r.Recorder, s.before, s.thread, s.events, o)
+	emit(ctx, r.Recorder, s.before, s.thread, s.events, o)
 	s.events = nil
 	s.before = s.thread.DeepCopy()
 	return nil

@@ -168,32 +168,44 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 	case acs.HasStatus(err, http.StatusNotFound):
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
-		if s.taking && s.thread.Adopts() {
-			return nil
-		}
-		return &stalledError{chatv1alpha1.ReasonAccessLost,
-			fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
+		return shutOut(s)
 	case err != nil:
 		return failed("read the thread", err)
 	case properties.DeletedOn != nil:
 		return nil
 	}
 	mine, err := r.mayDelete(ctx, s, properties)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case mine && s.thread.Deletion() == chatv1alpha1.DeletionRetain:
+		return r.retain(ctx, s)
+	case mine:
+		return r.remove(ctx, s)
+	case !s.taking:
+		// Of an adoption that did not happen there is nothing to tell.
+		s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 	}
-	if !mine {
-		// An adoption that did not happen leaves nothing to tell of.
-		if !s.taking {
-			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
-		}
+	return nil
+}
+
+// shutOut is the end of a deletion by a user that may not see the thread. One that was to be adopted
+// was never this resource's.
+func shutOut(s *threadScope) error {
+	if s.taking && s.thread.Adopts() {
 		return nil
 	}
-	if s.thread.Deletion() == chatv1alpha1.DeletionRetain {
-		return r.retain(ctx, s)
-	}
-	_, err = s.user.chat.DeleteThread(ctx, s.threadID, nil)
-	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+	return &stalledError{chatv1alpha1.ReasonAccessLost,
+		fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
+}
+
+// remove deletes the thread at ACS.
+func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error {
+	_, err := s.user.chat.DeleteThread(ctx, s.threadID, nil)
+	switch {
+	case acs.HasStatus(err, http.StatusForbidden):
+		return shutOut(s)
+	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
 		return failed("delete the thread", err)
 	}
 	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)

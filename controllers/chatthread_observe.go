@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -109,43 +110,47 @@ func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participa
 // thread that was this resource's and carries another uid was taken by a second cluster.
 func checkOwner(s *threadScope, properties acs.ThreadProperties) error {
 	owner, uid := properties.Metadata[ownerStampKey], properties.Metadata[uidStampKey]
-	own := string(s.thread.UID)
 	switch {
-	case uid == own || s.thread.Observes() && owner == s.owner():
+	case uid == string(s.thread.UID), owner == s.owner() && s.thread.Observes():
 		return nil
-	case s.isManaged() && uid != "":
-		return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-			fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
-				s.threadID, cut(owner, maxMessage), cut(uid, 64))}
 	case s.isManaged():
+		return checkNotTaken(s, owner, uid)
+	case owner == s.owner():
+		if uid != "" || !s.thread.Adopts() {
+			s.formerUID = cut(cmp.Or(uid, "unknown"), 64)
+		}
 		return nil
-	case owner == s.owner() && (uid != "" || !s.thread.Adopts()):
-		s.tookOver = true
-		s.warn(takenReason(s), "Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, cut(uid, 64))
-		return nil
-	case owner != "" && owner != s.owner() || uid != "":
+	case owner != "" || uid != "":
 		return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
 			fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. Delete that one with deletionPolicy Retain first.", s.threadID, cut(owner, maxMessage))}
+	default:
+		return checkReleased(s, properties.Metadata[releasedStampKey])
 	}
-	released := properties.Metadata[releasedStampKey]
+}
+
+// checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back.
+func checkNotTaken(s *threadScope, owner, uid string) error {
+	if uid == "" {
+		return nil
+	}
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
+		fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
+			s.threadID, cut(owner, maxMessage), cut(uid, 64))}
+}
+
+// checkReleased keeps what one namespace released from the others that share a connection.
+func checkReleased(s *threadScope, released string) error {
 	namespace, _, _ := strings.Cut(released, "/")
-	if released != "" && namespace != s.thread.Namespace && isShared(s.conn) {
-		return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-			fmt.Sprintf("spec.threadID: thread %s was released by another namespace, and others may not adopt it through a shared connection.", s.threadID)}
+	if released == "" || namespace == s.thread.Namespace || !isShared(s.conn) {
+		return nil
 	}
-	return nil
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
+		fmt.Sprintf("spec.threadID: thread %s was released by another namespace, and others may not adopt it through a shared connection.", s.threadID)}
 }
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
 // so far carries no stamp of it.
 func (s *threadScope) isManaged() bool { return !s.taking && hasFinalizer(s.thread) }
-
-func takenReason(s *threadScope) string {
-	if s.thread.Adopts() {
-		return chatv1alpha1.EventAdopted
-	}
-	return chatv1alpha1.EventFound
-}
 
 // accessLost is the end of a pass over a thread that the service user may not see.
 func accessLost(s *threadScope) error {

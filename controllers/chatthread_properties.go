@@ -73,24 +73,24 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 		}
 	}
 	for key, value := range observed {
-		_, isWanted := wanted[key]
-		_, isDeclared := s.thread.Spec.Metadata[key]
-		switch {
-		case isWanted || value == "":
-		case key == releasedStampKey:
-			changes[key] = ""
-		case strings.HasPrefix(key, stampPrefix):
-		// What others keep in an adopted thread is theirs, unless it is declared to be empty.
-		case !s.thread.Adopts() || isDeclared:
+		if _, isWanted := wanted[key]; !isWanted && value != "" && s.isToBeEmptied(key) {
 			changes[key] = ""
 		}
 	}
-	for key, value := range changes {
-		if !stamped && strings.HasPrefix(key, stampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key]) {
-			delete(changes, key)
-		}
-	}
+	maps.DeleteFunc(changes, func(key, value string) bool {
+		return !stamped && strings.HasPrefix(key, stampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
+	})
 	return changes
+}
+
+// isToBeEmptied says whether a key that is not wanted is the operator's to empty. In an adopted thread
+// what others keep is theirs, unless it is declared to be empty.
+func (s *threadScope) isToBeEmptied(key string) bool {
+	if strings.HasPrefix(key, stampPrefix) {
+		return key == releasedStampKey
+	}
+	_, isDeclared := s.thread.Spec.Metadata[key]
+	return isDeclared || !s.thread.Adopts()
 }
 
 // wantedRetention is the retention policy to have; nil where it is none of the operator's business.
@@ -171,8 +171,13 @@ func (r *ChatThreadReconciler) readBack(ctx context.Context, s *threadScope, cha
 }
 
 func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
+	reason := chatv1alpha1.EventFound
+	if s.thread.Adopts() {
+		reason = chatv1alpha1.EventAdopted
+	}
 	switch {
-	case s.tookOver:
+	case took && s.formerUID != "":
+		s.warn(reason, "Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.formerUID)
 	case took && s.thread.Adopts():
 		s.tell(chatv1alpha1.EventAdopted, "Adopted thread %s", s.threadID)
 	case took:

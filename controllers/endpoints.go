@@ -55,7 +55,8 @@ func (rules EndpointRules) check(endpoint string) error {
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	for _, rule := range rules {
 		// A host that still has a port here has none that a suffix could end in.
-		if host == rule || strings.HasPrefix(rule, ".") && strings.HasSuffix(host, rule) && len(host) > len(rule) {
+		isSuffix := strings.HasPrefix(rule, ".")
+		if !isSuffix && host == rule || isSuffix && strings.HasSuffix(host, rule) && !strings.HasPrefix(host, ".") {
 			return nil
 		}
 	}

@@ -114,7 +114,7 @@ func declareMembers(thread *chatv1alpha1.ChatThread, participants []chatv1alpha1
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.UID, b.UID))
 	})
 	for _, p := range sorted {
-		all = append(all, declaredMember{Member: p.Spec.Member, participant: p.UID, generation: p.Generation})
+		all = append(all, declaredMember{Member: p.Spec.Member(), participant: p.UID, generation: p.Generation})
 	}
 
 	seen := make(map[string]bool, len(all))
@@ -163,42 +163,23 @@ func (p membersPlan) isEmpty() bool { return len(p.add)+len(p.renew)+len(p.remov
 // planMembers compares declared and observed members. It is pure.
 func planMembers(in membersInput) membersPlan {
 	var plan membersPlan
-	declared := make(map[string]bool, len(in.declared))
-	for _, m := range in.declared {
-		declared[m.key()] = true
-	}
 	observed := make(map[string]observedMember, len(in.observed))
-	serviceUsers, others := 0, 0
 	for _, m := range in.observed {
 		observed[m.key()] = m
-		switch {
-		case in.serviceUsers[m.key()]:
-			serviceUsers++
-		case declared[m.key()]:
-		case in.policy == chatv1alpha1.MembershipExclusive || m.stamp != "":
-			plan.remove = append(plan.remove, m)
-		default:
-			others++
-		}
 	}
-
-	// The service user that acts is a member even where the list is late.
-	places := chatv1alpha1.MaxMembers - max(serviceUsers, 1) - others
+	places := in.planOthers(&plan)
 	for _, m := range in.declared {
 		current, isMember := observed[m.key()]
-		if in.serviceUsers[m.key()] {
+		switch {
+		case in.serviceUsers[m.key()]:
 			plan.joined = append(plan.joined, m)
 			continue
-		}
-		if places <= 0 {
+		case places <= 0:
 			plan.surplus = append(plan.surplus, m)
-			if isMember && (in.policy == chatv1alpha1.MembershipExclusive || current.stamp != "") {
+			if isMember && in.mayRemove(current) {
 				plan.remove = append(plan.remove, current)
 			}
 			continue
-		}
-		places--
-		switch {
 		case isMember && needsRenewal(m, current, in.renew):
 			plan.renew = append(plan.renew, renewal{declared: m, observed: current})
 		case isMember:
@@ -208,8 +189,36 @@ func planMembers(in membersInput) membersPlan {
 		default:
 			plan.add = append(plan.add, m)
 		}
+		places--
 	}
 	return plan
+}
+
+// planOthers plans for the members that nobody declares and returns how many places are left.
+func (in membersInput) planOthers(plan *membersPlan) (places int) {
+	declared := make(map[string]bool, len(in.declared))
+	for _, m := range in.declared {
+		declared[m.key()] = true
+	}
+	serviceUsers, kept := 0, 0
+	for _, m := range in.observed {
+		switch {
+		case in.serviceUsers[m.key()]:
+			serviceUsers++
+		case declared[m.key()]:
+		case in.mayRemove(m):
+			plan.remove = append(plan.remove, m)
+		default:
+			kept++
+		}
+	}
+	// The service user that acts is a member even where the list is late.
+	return chatv1alpha1.MaxMembers - max(serviceUsers, 1) - kept
+}
+
+// mayRemove says whether a member that is not to be in the thread is the operator's to remove.
+func (in membersInput) mayRemove(m observedMember) bool {
+	return in.policy == chatv1alpha1.MembershipExclusive || m.stamp != ""
 }
 
 // needsRenewal says whether a member must be removed and added again to be as declared.

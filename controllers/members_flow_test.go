@@ -42,7 +42,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 	})
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.memberIDs(thread)).To(Equal(sorted(users[1], users[2])))
-	w.Expect(w.eventReasons(thread)).To(ContainElements(chatv1alpha1.EventMembersAdded, chatv1alpha1.EventMembersRemoved))
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElements(chatv1alpha1.EventMembersAdded, chatv1alpha1.EventMembersRemoved))
 
 	w.emulator.RemoveMember(thread.Status.ThreadID, users[1])
 	w.emulator.AddMember(thread.Status.ThreadID, emulator.Member{ID: users[3]})
@@ -210,6 +210,7 @@ func TestRewritingServiceDoesNotLoop(t *testing.T) {
 	thread := w.newThread("rewritten", user)
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
 	rewrite := func(th *emulator.Thread) {
 		th.Topic = "rewritten by the service"
 		for i := range th.Members {
@@ -219,11 +220,11 @@ func TestRewritingServiceDoesNotLoop(t *testing.T) {
 		}
 	}
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		w.emulator.UpdateThread(thread.Status.ThreadID, rewrite)
+		w.emulator.UpdateThread(id, rewrite)
 		return status, body
 	}})
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		w.emulator.UpdateThread(thread.Status.ThreadID, rewrite)
+		w.emulator.UpdateThread(id, rewrite)
 		return status, body
 	}})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "declared" })

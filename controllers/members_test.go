@@ -40,7 +40,7 @@ func TestDeclareMembers(t *testing.T) {
 	participant := func(uid string, age time.Duration, user string) chatv1alpha1.ChatParticipant {
 		return chatv1alpha1.ChatParticipant{
 			ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), Generation: 7, CreationTimestamp: metav1.NewTime(created.Add(-age))},
-			Spec:       chatv1alpha1.ChatParticipantSpec{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(user)}},
+			Spec:       chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(user)},
 		}
 	}
 	for name, c := range map[string]struct {

@@ -152,5 +152,5 @@ func resyncInterval(thread *chatv1alpha1.ChatThread) time.Duration {
 
 // withJitter spreads the passes of resources that were created together.
 func withJitter(interval time.Duration) time.Duration {
-	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64()))
+	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // no secret depends on it
 }

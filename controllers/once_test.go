@@ -79,7 +79,7 @@ func TestRestartDuringCreate(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
 	w.Expect(w.emulator.Threads()).To(HaveLen(made))
-	w.Expect(w.eventReasons(thread)).To(ContainElement(chatv1alpha1.EventFound))
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventFound))
 }
 
 // A cluster that is rebuilt from Git finds its threads: the stamp names the owner, and the new uid is

@@ -149,8 +149,7 @@ func isRefused(err error) bool {
 
 // attempted says what was being tried when err happened.
 func attempted(err error) string {
-	var call *callError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*callError](err); ok {
 		return call.attempt
 	}
 	return "answer"

@@ -249,7 +249,7 @@ func TestDelete(t *testing.T) {
 	}
 	w.Expect(w.threads()).To(HaveLen(1))
 	w.Expect(w.threads()[0].ID).To(Equal(abandoned.Status.ThreadID))
-	w.Expect(w.eventReasons(there)).To(ContainElement(chatv1alpha1.EventDeleted))
+	w.Eventually(func() []string { return w.eventReasons(there) }).Should(ContainElement(chatv1alpha1.EventDeleted))
 
 	waiting := w.newThread("waiting")
 	waiting.Spec.ConnectionRef.Name = "missing"

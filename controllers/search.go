@@ -115,8 +115,8 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	}
 	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
 	if err != nil {
-		// The connection shows that its selector is not valid; nobody is let in by it.
-		return false, nil
+		return false, &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
+			fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), cut(err.Error(), maxMessage))}
 	}
 	ns := &corev1.Namespace{}
 	if err := r.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {

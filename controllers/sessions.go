@@ -152,7 +152,7 @@ func (s *Sessions) load(ctx context.Context, conn *chatv1alpha1.ChatConnection, 
 	}
 	return found.use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
 		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, clientOptions(s.Transport, s.Timeout, found.gate))
-	}, s)
+	})
 }
 
 // loadEntra uses the operator's own identity, which only some namespaces may.
@@ -180,12 +180,12 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 				"The operator has no workload identity: " + cut(err.Error(), maxMessage)}
 		}
 		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate))
-	}, s)
+	})
 }
 
 // use makes new clients where endpoint or credential differ from those in use. Tokens that an old
 // credential issued go with it.
-func (found *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error), s *Sessions) error {
+func (found *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
 	sum := sha256.Sum256([]byte(endpoint + "\n" + secret))
 	credential := hex.EncodeToString(sum[:])
 	if found.identity != nil && found.credential == credential {
@@ -193,8 +193,7 @@ func (found *session) use(endpoint, secret string, identity func() (*acs.Identit
 	}
 	client, err := identity()
 	if err != nil {
-		var stalled *stalledError
-		if errors.As(err, &stalled) {
+		if stalled, ok := errors.AsType[*stalledError](err); ok {
 			return stalled
 		}
 		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, cut(err.Error(), maxMessage)}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -103,7 +104,7 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 		return fmt.Errorf("compare status: %w", err)
 	}
 	// The answer would overwrite what is still to be told of the object.
-	target := after.DeepCopyObject().(client.Object)
+	target := copyOf(after)
 	if err := c.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, body)); err != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}
@@ -131,8 +132,8 @@ func statusFields(obj client.Object) (map[string]any, error) {
 // patchMetadata writes what change does to finalizers and annotations, if the object is still the
 // version that was read, and takes over what the API server stored.
 func patchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
-	before := obj.DeepCopyObject().(client.Object)
-	after := obj.DeepCopyObject().(client.Object)
+	before := copyOf(obj)
+	after := copyOf(obj)
 	change(after)
 	if reflect.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) && reflect.DeepEqual(before.GetFinalizers(), after.GetFinalizers()) {
 		return nil
@@ -145,6 +146,10 @@ func patchMetadata(ctx context.Context, c client.Client, obj client.Object, chan
 	obj.SetAnnotations(after.GetAnnotations())
 	obj.SetFinalizers(after.GetFinalizers())
 	return nil
+}
+
+func copyOf(obj client.Object) client.Object {
+	return obj.DeepCopyObject().(client.Object) //nolint:errcheck // a copy has the type of what it copies
 }
 
 // removeFinalizer lets an object go. An object that is gone already is fine.
@@ -174,23 +179,24 @@ type occurrence struct {
 
 // emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
 // more carries its reason.
-func emit(recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome) {
+func emit(ctx context.Context, recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome) {
 	beforeStatus, beforeReason := readyReason(before)
 	status, reason := readyReason(after)
 	changed := !o.quiet && (status != beforeStatus || reason != beforeReason)
-	if changed && !(o.ready && len(told) > 0) {
+	if changed && (!o.ready || len(told) == 0) {
 		told = append(told, occurrence{warning: o.stalled || o.err != nil, reason: reason, note: o.message})
 	}
-	tellAll(recorder, after, told)
+	tellAll(ctx, recorder, after, told)
 }
 
-// tellAll writes events.
-func tellAll(recorder events.EventRecorder, obj client.Object, told []occurrence) {
+// tellAll writes events, and the same to the log.
+func tellAll(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []occurrence) {
 	for _, e := range told {
 		kind := corev1.EventTypeNormal
 		if e.warning {
 			kind = corev1.EventTypeWarning
 		}
+		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.reason, "note", cut(e.note, maxEventNote))
 		recorder.Eventf(obj, nil, kind, e.reason, "Reconcile", "%s", cut(e.note, maxEventNote))
 	}
 }

@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -92,7 +91,6 @@ func runSuite(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "stop control plane:", err)
 		return 1
 	}
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if code == 0 {
 		// Clients of the API server keep their connections, which end with it.
 		if err := goleak.Find(goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
@@ -111,7 +109,7 @@ func logFile() *os.File {
 	if name == "" {
 		name = os.DevNull
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // whoever runs the tests names it
 	if err != nil {
 		return os.Stderr
 	}
@@ -286,7 +284,7 @@ func (w *world) newParticipant(name, thread, user string) *chatv1alpha1.ChatPart
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
 		Spec: chatv1alpha1.ChatParticipantSpec{
 			ThreadRef: chatv1alpha1.ThreadReference{Name: thread},
-			Member:    chatv1alpha1.Member{UserID: chatv1alpha1.UserID(user)},
+			UserID:    chatv1alpha1.UserID(user),
 		},
 	}
 }
@@ -313,7 +311,7 @@ func edit[T client.Object](w *world, obj T, change func(T)) {
 		if err := admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			return err
 		}
-		before := obj.DeepCopyObject().(client.Object)
+		before := copyOf(obj)
 		change(obj)
 		return admin.Patch(w.t.Context(), obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	}).Should(Succeed())
@@ -489,6 +487,7 @@ func record(t *testing.T, namespace string) *recorder {
 }
 
 func (r *recorder) note(t *testing.T, obj conditioned) {
+	t.Helper()
 	r.mu.Lock()
 	r.versions[obj.GetUID()]++
 	same := equality.Semantic.DeepEqual(r.judged[obj.GetUID()], obj.GetConditions())
@@ -564,9 +563,4 @@ func observedGeneration(obj conditioned) int64 {
 
 func kindOf(obj client.Object) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", obj), "*v1alpha1.")
-}
-
-// keysOf is for messages of failed tests.
-func keysOf[V any](m map[string]V) string {
-	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 }

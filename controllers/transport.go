@@ -28,11 +28,18 @@ const probeInterval = 5 * time.Second
 // NewHTTPClient returns the client for all calls to ACS. It follows no redirect: credentials go to
 // the endpoint that was checked and nowhere else. caFile adds PEM roots to those of the system.
 func NewHTTPClient(caFile string) (*http.Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          128,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
 	transport.MaxIdleConnsPerHost = 32
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
+		pem, err := os.ReadFile(caFile) //nolint:gosec // whoever starts the operator names the file
 		if err != nil {
 			return nil, fmt.Errorf("read CA file: %w", err)
 		}

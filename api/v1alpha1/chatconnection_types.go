@@ -89,7 +89,6 @@ type ServiceUsers struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:items:MaxLength=256
 	IDs []ServiceUserID `json:"ids,omitempty"`
 
 	// displayName is the name under which the service users stand in the threads they make; none
@@ -174,6 +173,7 @@ type Quota struct {
 type ChatConnectionStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
 	// +optional
+	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// endpoint of the ACS resource.
@@ -198,6 +198,7 @@ type ChatConnectionStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:XValidation:rule="self.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z')",fieldPath=".lastTransitionTime",message="lastTransitionTime must be an RFC 3339 time"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 

@@ -7,6 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ChatParticipantSpec declares one member of a thread.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.shareHistory) && self.shareHistory == 'SinceTime') == has(self.shareHistoryTime)",message="shareHistoryTime is required with shareHistory SinceTime and forbidden otherwise"
 // +kubebuilder:validation:XValidation:rule="self.userID == oldSelf.userID",fieldPath=".userID",message="userID is immutable: delete the ChatParticipant and create another"
 type ChatParticipantSpec struct {
 	// threadRef names the ChatThread, in the same namespace.
@@ -14,7 +15,35 @@ type ChatParticipantSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="threadRef is immutable: delete the ChatParticipant and create another"
 	ThreadRef ThreadReference `json:"threadRef"`
 
-	Member `json:",inline"`
+	// userID is the raw id of the member at ACS.
+	// +required
+	UserID UserID `json:"userID"`
+
+	// displayName is the name under which the member stands in the thread. ACS cannot change it:
+	// a new name removes the member and adds it again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+
+	// shareHistory says how much of the earlier history the member can read.
+	// +optional
+	// +kubebuilder:default=All
+	ShareHistory ShareHistory `json:"shareHistory,omitempty"`
+
+	// shareHistoryTime is the moment from which on the member can read, with shareHistory SinceTime.
+	// ACS keeps whole seconds.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="shareHistoryTime must be an RFC 3339 time"
+	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
+}
+
+// Member is what the ChatParticipant declares, in the form of an inline member.
+func (s *ChatParticipantSpec) Member() Member {
+	return Member{UserID: s.UserID, DisplayName: s.DisplayName, ShareHistory: s.ShareHistory, ShareHistoryTime: s.ShareHistoryTime}
 }
 
 // ThreadReference names a ChatThread in the same namespace.
@@ -31,6 +60,7 @@ type ThreadReference struct {
 type ChatParticipantStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
 	// +optional
+	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// threadID is the id at ACS of the thread that the conditions speak of.
@@ -43,6 +73,7 @@ type ChatParticipantStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:XValidation:rule="self.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z')",fieldPath=".lastTransitionTime",message="lastTransitionTime must be an RFC 3339 time"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 

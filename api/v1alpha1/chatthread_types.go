@@ -169,10 +169,12 @@ const (
 type ChatThreadStatus struct {
 	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
 	// +optional
+	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// threadID is the id of the thread at ACS.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	ThreadID string `json:"threadID,omitempty"`
 
@@ -182,6 +184,7 @@ type ChatThreadStatus struct {
 	// +kubebuilder:validation:Format=date-time
 	// +kubebuilder:validation:MaxLength=35
 	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="createdOn must be an RFC 3339 time"
 	CreatedOn *metav1.Time `json:"createdOn,omitempty"`
 
 	// serviceUser is the service user that acts for the thread.
@@ -222,6 +225,7 @@ type ChatThreadStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:XValidation:rule="self.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z')",fieldPath=".lastTransitionTime",message="lastTransitionTime must be an RFC 3339 time"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 

@@ -29,7 +29,8 @@ const (
 	ShareHistorySinceTime ShareHistory = "SinceTime"
 )
 
-// Member is what a thread and a ChatParticipant alike declare of one member.
+// Member is an inline member of a thread. It has no defaults: an API server that adds fields to the
+// items of a list makes tools that compare lists as a whole see a difference for ever.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.shareHistory) && self.shareHistory == 'SinceTime') == has(self.shareHistoryTime)",message="shareHistoryTime is required with shareHistory SinceTime and forbidden otherwise"
 type Member struct {
@@ -43,10 +44,12 @@ type Member struct {
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
 
-	// shareHistory says how much of the earlier history the member can read.
+	// shareHistory says how much of the earlier history the member can read; All where it is left out.
 	// +optional
-	// +kubebuilder:default=All
 	ShareHistory ShareHistory `json:"shareHistory,omitempty"`
+
+	// Where a field is a time, a rule compares it, so that the API server parses it: format date-time
+	// alone lets lists pass, and lower-case t and z, which decode as no metav1.Time.
 
 	// shareHistoryTime is the moment from which on the member can read, with shareHistory SinceTime.
 	// ACS keeps whole seconds.
@@ -55,6 +58,7 @@ type Member struct {
 	// +kubebuilder:validation:Format=date-time
 	// +kubebuilder:validation:MaxLength=35
 	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="shareHistoryTime must be an RFC 3339 time"
 	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
 }
 
