@@ -205,7 +205,18 @@ func TestJunkInsteadOfAnAnswer(t *testing.T) {
 		"ThreadClient.GetProperties":    {``, `{}`, `"x"`, `{"id":7}`, `{"id":"x","createdOn":"2026-06-17T23:16:38"}`},
 		"ThreadClient.ListParticipants": {``, `{}`, `{"value":[{}]}`, `{"value":[{"communicationIdentifier":{"communicationUser":{}}}]}`},
 		"ThreadClient.AddParticipants":  {``, `[]`, `{"invalidParticipants":7}`},
-		"IdentityClient.CreateUser":     {``, `{}`, `{"identity":{}}`, `{"identity":{"id":"x"},"accessToken":{"token":"` + leaked + `"}}`},
+		"ThreadClient.SendMessage":      {``, `{}`, `{"id":7}`, `<html>`},
+		"ThreadClient.GetMessage": {
+			``, `{}`, `[]`, `{"id":"x","createdOn":"2026-06-17"}`, `{"id":"x","type":7}`, `{"id":"x","type":"text","content":"Hi"}`,
+			`{"id":"x","metadata":{"k":7}}`, `{"id":"x","type":"html","content":{"attachments":{}}}`, `{"id":"x"`,
+		},
+		"ThreadClient.ListMessages": {
+			``, `{}`, `{"value":null}`, `{"value":[{}]}`, `{"value":[null]}`, `{"value":[{"id":"x","version":8}]}`,
+			`{"value":[{"id":"x","type":"participantAdded","content":{"participants":7}}]}`,
+		},
+		"ThreadClient.ListReadReceipts":         {``, `{}`, `{"value":[{}]}`, `{"value":[{"chatMessageId":"x","readOn":"soon"}]}`, `{"value":7}`},
+		"IdentityClient.CreateUser":             {``, `{}`, `{"identity":{}}`, `{"identity":{"id":"x"},"accessToken":{"token":"` + leaked + `"}}`},
+		"IdentityClient.ExchangeTeamsUserToken": {``, `{}`, `{"token":"` + leaked + `"}`, `{"token":"` + leaked + `"`},
 		"IdentityClient.IssueToken": {
 			``, `{}`, `{"expiresOn":"2099-01-01T00:00:00Z"}`, `{"token":"` + leaked + `","expiresOn":"later"}`, `{"token":"` + leaked + `"`,
 		},

@@ -181,10 +181,9 @@ type ExchangeTeamsUserTokenResponse struct {
 	AccessToken
 }
 
-// ExchangeTeamsUserToken makes a token for the Communication Services of the Entra token of a Teams
-// user, which the application appID got for the user with the Entra object id userID. An Entra
-// token that is not good for it is a 400 or 401; so is one of another application or user. The quota
-// is 500 in 30 seconds.
+// ExchangeTeamsUserToken makes a token for Communication Services of the Entra token of a Teams
+// user; it ends when that does. The Entra token must be one that the application appID got for the
+// user whose Entra object id is userID; another is refused. The quota is 500 in 30 seconds.
 //
 // See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/exchange-teams-user-access-token.
 func (c *IdentityClient) ExchangeTeamsUserToken(ctx context.Context, entraToken Secret, appID, userID string, _ *ExchangeTeamsUserTokenOptions) (ExchangeTeamsUserTokenResponse, error) {

@@ -5,7 +5,9 @@ package acs_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,9 @@ import (
 const (
 	createdThread = `{"chatThread":{"id":"` + threadID + `","topic":"Test","createdOn":"2026-06-17T23:16:38Z",
 		"createdByCommunicationIdentifier":{"rawId":"` + alice + `","communicationUser":{"id":"` + alice + `"}}}}`
-	notFound = `{"CommunicationError":{"Code":"NotFound","Details":[]}}`
+	notFound    = `{"CommunicationError":{"Code":"NotFound","Details":[]}}`
+	list        = `{"value":[]}`
+	issuedToken = `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`
 )
 
 // wireTest is a call and what must go over the wire for it.
@@ -45,8 +49,7 @@ func calls() map[string]wireTest {
 		`","communicationUser":{"id":"` + alice + `"}},"displayName":"Alice \u003ca\u0026b\u003e",` +
 		`"shareHistoryTime":"2026-03-04T04:06:07.891Z","metadata":{"k":"v"}},` +
 		`{"communicationIdentifier":{"rawId":"4:+1","phoneNumber":{"value":"+1"}}}]`
-	const list = `{"value":[]}`
-	return map[string]wireTest{
+	operations := map[string]wireTest{
 		"ChatClient.CreateThread": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
@@ -148,9 +151,12 @@ func calls() map[string]wireTest {
 			},
 			method: "POST", uri: "/identities/" + alicePath + "/:issueAccessToken?api-version=2023-10-01",
 			contentType: "application/json", body: `{"scopes":["chat"],"expiresInMinutes":1440}`,
-			reply: reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`},
+			reply: reply{status: 200, body: issuedToken},
 		},
 	}
+	maps.Copy(operations, messageCalls(since))
+	maps.Copy(operations, identityCalls())
+	return operations
 }
 
 func TestOperationsOnTheWire(t *testing.T) {
@@ -201,16 +207,21 @@ func checkAuthorization(t *testing.T, name string, got request) {
 // succeed answers any operation with the least that is a success.
 func succeed(_ int, r *http.Request) reply {
 	switch {
-	case r.Method == http.MethodPatch, strings.HasSuffix(r.URL.Path, ":remove"), r.Method == http.MethodDelete:
+	case r.Method == http.MethodPatch, r.Method == http.MethodDelete,
+		strings.HasSuffix(r.URL.Path, ":remove"), strings.HasSuffix(r.URL.Path, ":revokeAccessTokens"):
 		return reply{status: 204}
-	case r.Method == http.MethodGet && r.URL.Path == "/chat/threads/"+threadID:
+	case r.Method == http.MethodGet && r.URL.Path == "/chat/threads/"+threadID, strings.Contains(r.URL.Path, "/messages/"):
 		return reply{status: 200, body: `{"id":"x"}`}
 	case r.Method == http.MethodGet:
-		return reply{status: 200, body: `{"value":[]}`}
+		return reply{status: 200, body: list}
+	case strings.HasSuffix(r.URL.Path, "/readReceipts"), strings.HasSuffix(r.URL.Path, "/typing"):
+		return reply{status: 200}
+	case strings.HasSuffix(r.URL.Path, "/messages"):
+		return reply{status: 201, body: `{"id":"x"}`}
 	case r.URL.Path == "/identities":
 		return reply{status: 201, body: `{"identity":{"id":"x"}}`}
-	case strings.HasSuffix(r.URL.Path, ":issueAccessToken"):
-		return reply{status: 200, body: `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`}
+	case strings.HasSuffix(r.URL.Path, "AccessToken"):
+		return reply{status: 200, body: issuedToken}
 	default:
 		return reply{status: 201, body: createdThread}
 	}
@@ -231,8 +242,19 @@ func TestOperationsWithoutOptions(t *testing.T) {
 	note(thread.NewListParticipantsPager(nil).NextPage(ctx))
 	note(thread.AddParticipants(ctx, nil, nil))
 	note(thread.RemoveParticipant(ctx, acs.Unknown{ID: "x"}, nil))
+	note(thread.SendMessage(ctx, "", nil))
+	note(thread.GetMessage(ctx, messageID, nil))
+	note(thread.NewListMessagesPager(nil).NextPage(ctx))
+	note(thread.UpdateMessage(ctx, messageID, nil))
+	note(thread.DeleteMessage(ctx, messageID, nil))
+	note(thread.SendReadReceipt(ctx, messageID, nil))
+	note(thread.NewListReadReceiptsPager(nil).NextPage(ctx))
+	note(thread.SendTypingNotification(ctx, nil))
 	note(identity.CreateUser(ctx, nil))
 	note(identity.IssueToken(ctx, alice, []acs.TokenScope{acs.ScopeChat}, nil))
+	note(identity.RevokeTokens(ctx, alice, nil))
+	note(identity.DeleteUser(ctx, alice, nil))
+	note(identity.ExchangeTeamsUserToken(ctx, acs.NewSecret("t"), "a", "u", nil))
 	for i, err := range errs {
 		if err != nil {
 			t.Errorf("call %d: %v", i, err)
@@ -245,14 +267,14 @@ func TestOperationsWithoutOptions(t *testing.T) {
 		queries = append(queries, query)
 	}
 	const chatVersion, identityVersion = "api-version=2025-03-15", "api-version=2023-10-01"
-	if diff := cmp.Diff([]string{
-		chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion, chatVersion,
-		identityVersion, identityVersion,
-	}, queries); diff != "" {
+	want := slices.Concat(slices.Repeat([]string{chatVersion}, 16), slices.Repeat([]string{identityVersion}, 5))
+	if diff := cmp.Diff(want, queries); diff != "" {
 		t.Errorf("queries (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{
-		`{"topic":"Topic"}`, "", "", "", `{}`, "", `{"participants":[]}`, `{"rawId":"x"}`, `{}`, `{"scopes":["chat"]}`,
+		`{"topic":"Topic"}`, "", "", "", `{}`, "", `{"participants":[]}`, `{"rawId":"x"}`,
+		`{"content":""}`, "", "", `{}`, "", `{"chatMessageId":"` + messageID + `"}`, "", `{}`,
+		`{}`, `{"scopes":["chat"]}`, "", "", `{"token":"t","appId":"a","userId":"u"}`,
 	}, bodies); diff != "" {
 		t.Errorf("bodies (-want +got):\n%s", diff)
 	}
@@ -284,10 +306,24 @@ func TestWrongArgumentsMakeNoCall(t *testing.T) {
 		failed("update", err)
 		_, err = thread.NewListParticipantsPager(nil).NextPage(ctx)
 		failed("list", err)
+		_, err = thread.NewListMessagesPager(nil).NextPage(ctx)
+		failed("list messages", err)
 		_, err = identity.IssueToken(ctx, id, scopes, nil)
 		failed("issue token", err)
+		_, err = identity.RevokeTokens(ctx, id, nil)
+		failed("revoke tokens", err)
+		_, err = identity.DeleteUser(ctx, id, nil)
+		failed("delete user", err)
+		_, err = chat.ThreadClient(threadID).GetMessage(ctx, id, nil)
+		failed("get message", err)
+		_, err = chat.ThreadClient(threadID).UpdateMessage(ctx, id, nil)
+		failed("update message", err)
+		_, err = chat.ThreadClient(threadID).DeleteMessage(ctx, id, nil)
+		failed("delete message", err)
 	}
-	_, err := chat.CreateThread(ctx, "Topic", &acs.CreateThreadOptions{Participants: nobody})
+	_, err := chat.ThreadClient(threadID).SendReadReceipt(ctx, "", nil)
+	failed("read nothing", err)
+	_, err = chat.CreateThread(ctx, "Topic", &acs.CreateThreadOptions{Participants: nobody})
 	failed("create", err)
 	_, err = chat.ThreadClient(threadID).AddParticipants(ctx, nobody, nil)
 	failed("add", err)

@@ -27,6 +27,7 @@ const (
 	// exampleKey is base64 of "secret-key-secret-key".
 	exampleKey = "c2VjcmV0LWtleS1zZWNyZXQta2V5"
 	userToken  = "user.token.signature"
+	entraToken = "entra.token.signature"
 
 	threadID   = "19:Zm9vYmFy_-1@thread.v2"
 	threadPath = "/chat/threads/19%3AZm9vYmFy_-1%40thread.v2"
@@ -176,9 +177,11 @@ func checkNoCredential(t *testing.T, err error, secrets ...string) {
 		text += fmt.Sprintf("%v %#v %s", refused.RawResponse.Header, refused, body)
 		if refused.RawResponse.Request != nil {
 			text += fmt.Sprint(refused.RawResponse.Request.Header)
+			sent, _ := io.ReadAll(refused.RawResponse.Request.Body)
+			text += string(sent)
 		}
 	}
-	for _, secret := range append(secrets, userToken, exampleKey, "Signature=", "Bearer") {
+	for _, secret := range append(secrets, userToken, entraToken, exampleKey, "Signature=", "Bearer") {
 		if strings.Contains(text, secret) {
 			t.Errorf("the error holds %q:\n%s", secret, text)
 		}
