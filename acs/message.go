@@ -113,7 +113,7 @@ func (c *ThreadClient) SendMessage(ctx context.Context, content string, options 
 	if err != nil {
 		return SendMessageResponse{}, err
 	}
-	return SendMessageResponse{ID: sent.ID}, nil
+	return SendMessageResponse(sent), nil
 }
 
 // GetMessageOptions are the options of [ThreadClient.GetMessage]. There are none yet.

@@ -34,20 +34,19 @@ type wireUpdateMessage struct {
 }
 
 type wireMessage struct {
-	ID                string            `json:"id"`
-	Type              MessageType       `json:"type"`
-	SequenceID        string            `json:"sequenceId"`
-	Version           string            `json:"version"`
-	Content           json.RawMessage   `json:"content"`
-	SenderDisplayName string            `json:"senderDisplayName"`
-	Sender            wireIdentifier    `json:"senderCommunicationIdentifier"`
-	CreatedOn         wireTime          `json:"createdOn"`
-	EditedOn          wireTime          `json:"editedOn"`
-	DeletedOn         wireTime          `json:"deletedOn"`
-	Metadata          map[string]string `json:"metadata"`
+	ID                string             `json:"id"`
+	Type              MessageType        `json:"type"`
+	SequenceID        string             `json:"sequenceId"`
+	Version           string             `json:"version"`
+	Content           wireMessageContent `json:"content"`
+	SenderDisplayName string             `json:"senderDisplayName"`
+	Sender            wireIdentifier     `json:"senderCommunicationIdentifier"`
+	CreatedOn         wireTime           `json:"createdOn"`
+	EditedOn          wireTime           `json:"editedOn"`
+	DeletedOn         wireTime           `json:"deletedOn"`
+	Metadata          map[string]string  `json:"metadata"`
 
-	content wireMessageContent // the same as Content
-	raw     json.RawMessage    // all of it
+	raw json.RawMessage // all of it
 }
 
 type wireMessageContent struct {
@@ -66,26 +65,27 @@ type wireAttachment struct {
 	PreviewURL string         `json:"previewUrl"`
 }
 
-// UnmarshalJSON lets one message of a type that is not known be what it likes inside, for the sake
+// UnmarshalJSON lets a message of a type that is not known have a content of any form, for the sake
 // of all the others in the list.
 func (w *wireMessage) UnmarshalJSON(data []byte) error {
 	type fields wireMessage // without this method
-	if err := json.Unmarshal(data, (*fields)(w)); err != nil {
-		return err
-	}
 	w.raw = bytes.Clone(data)
-	if len(w.Content) == 0 {
-		return nil
-	}
-	err := json.Unmarshal(w.Content, &w.content)
+	err := json.Unmarshal(data, (*fields)(w))
 	if err == nil {
 		return nil
+	}
+	but := struct {
+		*fields
+		Content json.RawMessage `json:"content"` // instead of the fields' own
+	}{fields: (*fields)(w)}
+	if json.Unmarshal(data, &but) != nil {
+		return err
 	}
 	switch w.Type {
 	case MessageText, MessageHTML, MessageTopicUpdated, MessageParticipantAdded, MessageParticipantRemoved:
 		return err
 	default:
-		w.content = wireMessageContent{}
+		w.Content = wireMessageContent{}
 		return nil
 	}
 }
@@ -103,7 +103,7 @@ func (w *wireMessage) value() Message {
 		Type:              w.Type,
 		SequenceID:        w.SequenceID,
 		Version:           w.Version,
-		Content:           w.content.value(),
+		Content:           w.Content.value(),
 		SenderDisplayName: w.SenderDisplayName,
 		Sender:            w.Sender.value(),
 		CreatedOn:         w.CreatedOn.Time,

@@ -42,6 +42,7 @@ type reply struct {
 	header   map[string]string
 	body     string
 	truncate bool // announce more than there is, and close the connection
+	stall    bool // announce more than there is, and wait for the client to hang up
 }
 
 type request struct {
@@ -53,6 +54,7 @@ type request struct {
 type service struct {
 	*httptest.Server
 	perCall, perRetry []policy.Policy // of the clients
+	onBody            func()          // called when a client begins to read a body
 
 	mu       sync.Mutex
 	requests []request
@@ -76,11 +78,15 @@ func serveFunc(t *testing.T, answer func(n int, r *http.Request) reply) *service
 		for name, value := range given.header {
 			w.Header().Set(name, value)
 		}
-		if given.truncate {
+		if given.truncate || given.stall {
 			w.Header().Set("Content-Length", "100000")
 		}
 		w.WriteHeader(given.status)
 		_, _ = io.WriteString(w, given.body)
+		if given.stall {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
 	}))
 	t.Cleanup(s.Close)
 	return s
@@ -114,10 +120,33 @@ func (s *service) only(t *testing.T) request {
 
 func (s *service) options() *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport:       s.Client(),
+		Transport:       s.transport(),
 		PerCallPolicies: s.perCall, PerRetryPolicies: s.perRetry,
 		Retry: policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond},
 	}}
+}
+
+func (s *service) transport() policy.Transporter {
+	if s.onBody == nil {
+		return s.Client()
+	}
+	return transportFunc(func(req *http.Request) (*http.Response, error) {
+		resp, err := s.Client().Do(req) //nolint:gosec // The server is the test's own.
+		if err == nil {
+			resp.Body = &observedBody{ReadCloser: resp.Body, begin: s.onBody}
+		}
+		return resp, err
+	})
+}
+
+type observedBody struct {
+	io.ReadCloser
+	begin func()
+}
+
+func (b *observedBody) Read(p []byte) (int, error) {
+	b.begin()
+	return b.ReadCloser.Read(p)
 }
 
 func (s *service) chat(t *testing.T) *acs.ChatClient {
