@@ -74,8 +74,6 @@ type threadScope struct {
 	// thread is changed in memory as the pass goes; before is what the API server holds.
 	thread, before *chatv1alpha1.ChatThread
 	memory         *threadMemory
-	// retry says that what ACS refused before is tried again.
-	retry bool
 	// participants are the ChatParticipants that count; leaving are those that are being deleted.
 	participants, leaving []chatv1alpha1.ChatParticipant
 
@@ -163,7 +161,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		memory: r.memories.of(thread),
 		leave:  func() {},
 	}
-	s.retry = s.memory.begin(thread, time.Now())
+	s.memory.begin(thread, time.Now())
 
 	pass := r.keep
 	if !thread.DeletionTimestamp.IsZero() {

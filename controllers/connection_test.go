@@ -34,7 +34,7 @@ func withPinned(ids ...string) func(*chatv1alpha1.ChatConnection) {
 }
 
 // Service users are created once, recorded before they are used, and their record only grows.
-func TestServiceUsers(t *testing.T) {
+func TestServiceUsersAreRecorded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready(withCount(2))

@@ -134,8 +134,8 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 // says nothing of the thread.
 func classifyTokenRefusal(response *azcore.ResponseError, err error) outcome {
 	o := classifyResponse(response, failed("issue a token for the service user", err))
-	if o.stalled {
-		o.reason = chatv1alpha1.ReasonAuthenticationFailed
+	if o.stalled || response.StatusCode == http.StatusNotFound {
+		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, message: o.message, stalled: true}
 	}
 	return o
 }
@@ -160,6 +160,9 @@ func refusal(err error) string {
 	var response *azcore.ResponseError
 	if !errors.As(err, &response) {
 		return unreachable(err)
+	}
+	if response.StatusCode < http.StatusBadRequest {
+		return fmt.Sprintf("ACS gave an answer (%d) that is not understood when asked to %s; the operator tries again.", response.StatusCode, attempted(err))
 	}
 	said := ""
 	if detail, ok := acs.Detail(err); ok {
