@@ -9,8 +9,8 @@ the Azure SDK for Go. All clients are safe for concurrent use.
 
 # Two services, two kinds of credential
 
-The Identity service creates users and issues their tokens. It is asked with the resource's access
-key, found in its connection string, or with a Microsoft Entra credential:
+The Identity service creates and deletes users, and issues and revokes their tokens. It is asked
+with the resource's access key, found in its connection string, or with a Microsoft Entra credential:
 
 	identity, err := acs.NewIdentityClientFromConnectionString(connectionString, nil)
 	user, err := identity.CreateUser(ctx, nil)
@@ -40,9 +40,29 @@ Lists come in pages:
 		...
 	}
 
+# Messages
+
+Whoever takes part in a thread sends and reads its messages, and tells the others what it has read
+and that it is writing. Only the sender may edit or delete a message:
+
+	sent, err := thread.SendMessage(ctx, "Hello", &acs.SendMessageOptions{SenderDisplayName: "Ada"})
+	_, err = thread.UpdateMessage(ctx, sent.ID, &acs.UpdateMessageOptions{Content: new("Hello all")})
+	_, err = thread.SendReadReceipt(ctx, sent.ID, nil)
+
+The service writes messages of its own when a thread changes: see [MessageType]. Realtime
+notifications are no part of the REST API, and so not of this package.
+
+# What is new
+
+Types, kinds and fields that the service may add later are no error. An identifier of a kind this
+package does not know is an [Unknown] with its raw id as it came; [MessageType], [AttachmentType]
+and [ErrorCode] may have other values than the constants; [Message] has its JSON in Raw. The whole
+answer to any call is there with azcore's policy.WithCaptureResponse and runtime.Payload.
+
 # Errors
 
-A refusal is an [*azcore.ResponseError]. The Chat service wraps its errors otherwise than its
+A refusal is an [*azcore.ResponseError]. So is, besides what else it is, an answer that is cut off,
+too long, too late or not to be understood: its status is known. The Chat service wraps its errors otherwise than its
 documentation says; ErrorCode is filled in from all forms it is known to use. [HasStatus] and
 [HasCode] ask what it was, [Detail] has what the service says about it, [RetryAfter] when to come
 again. A 429 is never retried inside a call, because retries that are refused count against the

@@ -93,33 +93,61 @@ func tour(ctx context.Context, connectionString string, options *acs.ClientOptio
 	return nil
 }
 
-// exampleChat is a client of a new user of a new emulator.
-func exampleChat(ctx context.Context) (chat *acs.ChatClient, stop func(), err error) {
+// fixture is a resource with two users, made for one example: clients as [Example] shows them.
+type fixture struct {
+	server        *httptest.Server
+	identity      *acs.IdentityClient
+	userID, guest string
+	chat          *acs.ChatClient // of userID
+	guestChat     *acs.ChatClient
+}
+
+func newFixture(ctx context.Context) *fixture {
 	emu := emulator.New(emulator.Options{})
-	server := httptest.NewTLSServer(emu)
-	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: server.Client()}}
-	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), options)
+	f := &fixture{server: httptest.NewTLSServer(emu)}
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: f.server.Client()}}
+	var err error
+	f.identity, err = acs.NewIdentityClientFromConnectionString(emu.ConnectionString(f.server.URL), options)
 	if err != nil {
-		return nil, server.Close, err
+		panic(err)
 	}
-	user, err := identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+	newUser := func() (string, *acs.ChatClient) {
+		user, err := f.identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+		if err != nil {
+			panic(err)
+		}
+		chat, err := acs.NewChatClient(f.server.URL, acs.NewStaticUserCredential(user.Token.Token.Reveal()), options)
+		if err != nil {
+			panic(err)
+		}
+		return user.ID, chat
+	}
+	f.userID, f.chat = newUser()
+	f.guest, f.guestChat = newUser()
+	return f
+}
+
+func (f *fixture) close() { f.server.Close() }
+
+// thread is one that both users take part in.
+func (f *fixture) thread(ctx context.Context) *acs.ThreadClient {
+	created, err := f.chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
+		{ID: acs.CommunicationUser{ID: f.userID}, DisplayName: "Ada"},
+		{ID: acs.CommunicationUser{ID: f.guest}, DisplayName: "Grace"},
+	}})
 	if err != nil {
-		return nil, server.Close, err
+		panic(err)
 	}
-	chat, err = acs.NewChatClient(server.URL, acs.NewStaticUserCredential(user.Token.Token.Reveal()), options)
-	return chat, server.Close, err
+	return f.chat.ThreadClient(created.Thread.ID)
 }
 
 // The service can refuse some participants and take the others.
 func ExampleInvalidParticipantsError() {
 	ctx := context.Background()
-	chat, stop, err := exampleChat(ctx)
-	defer stop()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	created, err := chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
+	f := newFixture(ctx)
+	defer f.close()
+
+	created, err := f.chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
 		{ID: acs.MicrosoftTeamsUser{UserID: "00000000-1111-2222-3333-444444444444"}},
 	}})
 	if refused, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
@@ -136,13 +164,10 @@ func ExampleInvalidParticipantsError() {
 // A 404 has the service's own code and message.
 func ExampleDetail() {
 	ctx := context.Background()
-	chat, stop, err := exampleChat(ctx)
-	defer stop()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	_, err = chat.DeleteThread(ctx, "19:gone@thread.v2", nil)
+	f := newFixture(ctx)
+	defer f.close()
+
+	_, err := f.chat.DeleteThread(ctx, "19:gone@thread.v2", nil)
 	if acs.HasStatus(err, http.StatusNotFound) {
 		detail, _ := acs.Detail(err)
 		fmt.Println(detail.Code)
