@@ -5,6 +5,7 @@ package v1alpha1_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -62,9 +63,7 @@ func TestEntra(t *testing.T) {
 	)
 	for i := range cases {
 		set := fields{"spec.connectionStringSecretRef": absent{}, "spec.entra": map[string]any{"endpoint": host}}
-		for path, value := range cases[i].set {
-			set[path] = value
-		}
+		maps.Copy(set, cases[i].set)
 		cases[i].set = set
 	}
 	testAdmission(t, connection, cases)
@@ -109,18 +108,18 @@ func TestAllowedNamespaces(t *testing.T) {
 		selector = path + ".selector"
 		both     = "selector is required with from Selector and forbidden otherwise"
 	)
-	any1 := map[string]any{}
+	everything := map[string]any{}
 	testAdmission(t, connection, []admission{
 		{"empty", fields{path: map[string]any{}}, verdict{}},
 		{"null", fields{path: nil}, verdict{}},
 		{"same", fields{from: "Same"}, verdict{}},
 		{"all", fields{from: "All"}, verdict{}},
-		{"selector of all", fields{from: "Selector", selector: any1}, verdict{}},
+		{"selector of all", fields{from: "Selector", selector: everything}, verdict{}},
 		{"selector missing", fields{from: "Selector"}, verdict{path, both}},
 		{"selector null", fields{from: "Selector", selector: nil}, verdict{path, both}},
-		{"selector with All", fields{from: "All", selector: any1}, verdict{path, both}},
-		{"selector with Same", fields{from: "Same", selector: any1}, verdict{path, both}},
-		{"selector with the default", fields{selector: any1}, verdict{path, both}},
+		{"selector with All", fields{from: "All", selector: everything}, verdict{path, both}},
+		{"selector with Same", fields{from: "Same", selector: everything}, verdict{path, both}},
+		{"selector with the default", fields{selector: everything}, verdict{path, both}},
 		{"unknown", fields{from: "None"}, verdict{from, "Unsupported value"}},
 		{"from empty", fields{from: ""}, verdict{from, "Unsupported value"}},
 	})

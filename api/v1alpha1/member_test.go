@@ -7,6 +7,11 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // memberCase is what a thread and a ChatParticipant alike declare of one member, and the field that is refused.
@@ -53,6 +58,27 @@ func withUser(member map[string]any) map[string]any {
 	full := map[string]any{"userID": "8:acs:anna"}
 	maps.Copy(full, member)
 	return full
+}
+
+// TestMemberIsTheSameInBoth holds the fields of an inline member against those of a ChatParticipant, where
+// descriptions and defaults may differ.
+func TestMemberIsTheSameInBoth(t *testing.T) {
+	t.Parallel()
+	inline := section(t, thread, "spec").Properties["participants"].Items.Schema
+	apart := section(t, participant, "spec")
+	for name, want := range inline.Properties {
+		got := apart.Properties[name]
+		got.Description, got.Default = want.Description, want.Default
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-inline +ChatParticipant):\n%s", name, diff)
+		}
+	}
+	moment := metav1.Now()
+	want := chatv1alpha1.Member{UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment}
+	spec := chatv1alpha1.ChatParticipantSpec{UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment}
+	if diff := cmp.Diff(want, spec.Member()); diff != "" {
+		t.Errorf("Member (-want +got):\n%s", diff)
+	}
 }
 
 func memberCases() []memberCase {
@@ -141,6 +167,7 @@ func timeCases() []memberCase {
 		"2026-05-01T12:00:00 Z", "2026-05-01 12:00:00Z", " 2026-05-01T12:00:00Z", "2026-05-01T12:00:00Z\n", "2026-5-1T12:00:00Z",
 		"1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "-2026-05-01T12:00:00Z")
 	add("must be of type date-time", 1777636800, true, map[string]any{})
+	add("must be an RFC 3339 time", []any{}, []any{"2026-05-01T12:00:00Z"})
 	add("may not be more than 35", "2026-05-01T12:00:00."+strings.Repeat("0", 40)+"Z")
 	return cases
 }

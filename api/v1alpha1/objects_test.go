@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -74,6 +77,38 @@ func plain(t *testing.T, value any) any {
 		t.Fatal(err)
 	}
 	return decoded
+}
+
+// full is an object with every field, from testdata.
+func full(t *testing.T, name string) *unstructured.Unstructured {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", strings.ToLower(name)+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(data, &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	object.Object, _ = plain(t, object.Object).(map[string]any)
+	object.SetGenerateName("full-")
+	return object
+}
+
+// fullNames are the objects in testdata.
+var fullNames = []string{connection, connection + "-entra", thread, participant}
+
+// eachFull runs a test for each full object, which is yet to be created.
+func eachFull(t *testing.T, test func(t *testing.T, object *unstructured.Unstructured)) {
+	t.Helper()
+	for _, name := range fullNames {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			object := full(t, name)
+			object.SetNamespace(newNamespace(t))
+			test(t, object)
+		})
+	}
 }
 
 func newNamespace(t *testing.T) string {

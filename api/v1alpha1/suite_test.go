@@ -36,7 +36,7 @@ var (
 	// api has no cache.
 	api client.Client
 	// server answers raw requests.
-	server discovery.DiscoveryInterface
+	server *discovery.DiscoveryClient
 	// definitions are the installed CRDs by kind.
 	definitions = map[string]*apiextensionsv1.CustomResourceDefinition{}
 )
@@ -61,7 +61,7 @@ func (s suite) Run() int {
 	if err != nil {
 		return failed(fmt.Errorf("start control plane: %w", err), control.Stop())
 	}
-	config.QPS = -1
+	config.QPS, config.WarningHandler = -1, rest.NoWarnings{}
 	httpClient, err := connect(config)
 	if err != nil {
 		return failed(fmt.Errorf("connect: %w", err), control.Stop())
