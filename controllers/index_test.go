@@ -1,0 +1,327 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+func idsOf(threads []indexedThread) []string {
+	var ids []string
+	for _, thread := range threads {
+		ids = append(ids, thread.id)
+	}
+	return ids
+}
+
+func TestIndexFind(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
+	x := newThreadIndex()
+	for _, thread := range []indexedThread{
+		{id: "young", owner: "ns/a", createdBy: "8:acs:U1", createdOn: at(9)},
+		{id: "old", owner: "ns/a", createdBy: "8:acs:u2", createdOn: at(1)},
+		{id: "same-b", owner: "ns/a", createdBy: "8:acs:u1", createdOn: at(5)},
+		{id: "same-a", owner: "ns/a", createdBy: "8:acs:u2", createdOn: at(5)},
+		{id: "forged", owner: "ns/a", createdBy: "8:acs:stranger", createdOn: at(0)},
+		{id: "by nobody", owner: "ns/a", createdOn: at(0)},
+		{id: "another's", owner: "ns/b", createdBy: "8:acs:u1", createdOn: at(0)},
+		{id: "unstamped", createdBy: "8:acs:u1", createdOn: at(0)},
+	} {
+		x.put(thread)
+	}
+	find := func(owner string, users []string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, idsOf(x.find(owner, users))); diff != "" {
+			t.Errorf("threads of %s made by %v (-want +got):\n%s", owner, users, diff)
+		}
+	}
+	both := []string{"8:acs:u1", "8:ACS:U2"}
+	find("ns/a", both, "old", "same-a", "same-b", "young")
+	find("ns/a", []string{"8:acs:u1"}, "same-b", "young")
+	find("ns/a", nil)
+	find("ns/A", both)
+	find("ns/b", both, "another's")
+
+	x.drop("old")
+	x.drop("unknown")
+	x.put(indexedThread{id: "same-a", owner: "ns/b", createdBy: "8:acs:u2", createdOn: at(5)})
+	find("ns/a", both, "same-b", "young")
+	find("ns/b", both, "another's", "same-a")
+}
+
+func TestIndexOutdated(t *testing.T) {
+	t.Parallel()
+	x := newThreadIndex()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	x.markListed("8:acs:U1", at)
+	x.markListed("8:acs:u2", at.Add(time.Minute))
+	users := []string{"8:acs:u1", "8:acs:u2", "8:acs:u3"}
+	for name, c := range map[string]struct {
+		since time.Time
+		want  []string
+	}{
+		"at any time":    {time.Time{}, users[2:]},
+		"since then":     {at, users[2:]},
+		"a moment later": {at.Add(1), []string{"8:acs:u1", "8:acs:u3"}},
+		"not yet":        {at.Add(time.Hour), users},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, x.outdated(users, c.since)); diff != "" {
+				t.Errorf("outdated (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStampedThread(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	got := stampedThread(acs.ThreadProperties{ID: "19:a", CreatedOn: at, CreatedBy: acs.CommunicationUser{ID: "8:acs:U1"},
+		Metadata: map[string]string{"acsOperatorOwner": "ns/a", "acsOperatorUid": "u", "other": "x"}})
+	want := indexedThread{id: "19:a", owner: "ns/a", uid: "u", createdBy: "8:acs:U1", createdOn: at}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := stampedThread(acs.ThreadProperties{ID: "19:a"}); got != (indexedThread{id: "19:a"}) {
+		t.Errorf("of a thread that says nothing: %+v", got)
+	}
+}
+
+// listing is a service with users whose threads are to be found.
+type listing struct {
+	emulator *emulator.Server
+	users    []*serviceUser
+	index    *threadIndex
+}
+
+func newListing(t *testing.T, options emulator.Options, users int) *listing {
+	t.Helper()
+	emu := emulator.New(options)
+	server := httptest.NewTLSServer(emu)
+	t.Cleanup(server.Close)
+	all := &Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
+	found := all.get(types.NamespacedName{Namespace: "ns", Name: "default"})
+	mustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
+		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found.gate))
+	}))
+	l := &listing{emulator: emu, index: newThreadIndex()}
+	for range users {
+		user, err := all.user(found, emu.CreateUser())
+		mustSucceed(t, err)
+		l.users = append(l.users, user)
+	}
+	return l
+}
+
+// thread makes a thread, with the stamp of an owner where there is one.
+func (l *listing) thread(by int, owner string, members ...string) string {
+	with := make([]emulator.Member, 0, len(members))
+	for _, id := range members {
+		with = append(with, emulator.Member{ID: id})
+	}
+	id := l.emulator.CreateThread(l.users[by].id, "topic", with...)
+	if owner != "" {
+		l.emulator.UpdateThread(id, func(thread *emulator.Thread) {
+			thread.Metadata = map[string]string{ownerStampKey: owner, uidStampKey: "uid of " + owner}
+		})
+	}
+	return id
+}
+
+// ensure brings the index up to date and returns what was called for it.
+func (l *listing) ensure(ctx context.Context, since time.Time, claimed ...string) (lists int, reads []string, err error) {
+	l.emulator.ResetRequests()
+	err = l.index.ensure(ctx, l.users, since, func(id string) bool { return slices.Contains(claimed, id) })
+	for _, request := range l.emulator.Requests() {
+		switch request.Operation {
+		case emulator.OperationListThreads:
+			lists++
+		case emulator.OperationGetThread:
+			reads = append(reads, request.ThreadID)
+		default:
+		}
+	}
+	return lists, reads, err
+}
+
+// calledFor fails the test unless a pass succeeded and called just this.
+func calledFor(t *testing.T, wantLists int, wantReads []string) func(lists int, reads []string, err error) {
+	t.Helper()
+	return func(lists int, reads []string, err error) {
+		t.Helper()
+		if err != nil || lists != wantLists {
+			t.Errorf("%d lists, want %d; error %v", lists, wantLists, err)
+		}
+		slices.Sort(reads)
+		if diff := cmp.Diff(sorted(wantReads...), reads); diff != "" {
+			t.Errorf("threads read (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestIndexReadsEachThreadOnce(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 2)
+	stamped := l.thread(0, "ns/a", l.users[1].id)
+	plain := l.thread(0, "")
+	claimed := l.thread(0, "ns/c")
+	others := l.thread(1, "ns/a", l.users[0].id)
+	ctx := t.Context()
+	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, time.Time{}, claimed))
+	calledFor(t, 0, nil)(l.ensure(ctx, time.Time{}, claimed))
+
+	users := []string{l.users[0].id, l.users[1].id}
+	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.find("ns/a", users))...)); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	if got := l.index.find("ns/a", users[:1]); len(got) != 1 || got[0].uid != "uid of ns/a" || got[0].createdBy != users[0] || got[0].createdOn.IsZero() {
+		t.Errorf("found %+v", got)
+	}
+	if got := l.index.find("ns/c", users); got != nil {
+		t.Errorf("a thread that a resource has was read: %+v", got)
+	}
+
+	// A later list reads only what is new, and what nobody claims any more.
+	fresh := l.thread(1, "ns/d")
+	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, time.Now()))
+	if got := l.index.find("ns/c", users); len(got) != 1 {
+		t.Errorf("a thread that nobody claims any more is not found: %+v", got)
+	}
+	calledFor(t, 0, nil)(l.ensure(ctx, time.Time{}))
+}
+
+// Users that this process made have no threads, so none need be listed.
+func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 3)
+	l.index.markListed(l.users[1].id, time.Now())
+	calledFor(t, 2, nil)(l.ensure(t.Context(), time.Time{}))
+	for _, request := range l.emulator.Requests() {
+		if request.User == l.users[1].id {
+			t.Errorf("%s was called for a user that was listed", request.Operation)
+		}
+	}
+}
+
+func TestIndexPages(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	var claimed []string
+	for range listPageSize + 1 {
+		claimed = append(claimed, l.thread(0, ""))
+	}
+	last := l.thread(0, "ns/a")
+	calledFor(t, 2, []string{last})(l.ensure(t.Context(), time.Time{}, claimed...))
+}
+
+// Lists show threads that are deleted, and such that the user may not see.
+func TestIndexPassesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, deleted := range []emulator.DeletedThreads{emulator.DeletedNotFound, emulator.DeletedForbidden, emulator.DeletedMarked} {
+		t.Run("deleted "+string(deleted), func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{DeletedThreads: deleted}, 1)
+			gone, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
+			l.emulator.DeleteThread(gone)
+			if _, _, err := l.ensure(t.Context(), time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
+				t.Errorf("found (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{}, 1)
+			shut, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
+			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: shut, Status: status})
+			calledFor(t, 1, []string{shut, there})(l.ensure(t.Context(), time.Time{}))
+			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
+				t.Errorf("found (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What was read stays when a later call fails, and the next pass goes on from there.
+func TestIndexGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 2)
+	for range 3 {
+		l.thread(0, "ns/a")
+	}
+	other := l.thread(1, "ns/a")
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 1, Status: http.StatusTooManyRequests})
+	_, read, err := l.ensure(t.Context(), time.Time{})
+	if got := classify(err); got.reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
+		t.Fatalf("read %v, error %v", read, err)
+	}
+	users := []string{l.users[0].id, l.users[1].id}
+	if got := idsOf(l.index.find("ns/a", users)); !cmp.Equal(got, read[:1]) {
+		t.Errorf("found %v after reading %v", got, read[0])
+	}
+	if outdated := l.index.outdated(users, time.Time{}); !cmp.Equal(outdated, users) {
+		t.Errorf("half a list counts: outdated are %v", outdated)
+	}
+	lists, reads, err := l.ensure(t.Context(), time.Time{})
+	if err != nil || lists != 2 || len(reads) != 3 || !slices.Contains(reads, other) || slices.Contains(reads, read[0]) {
+		t.Errorf("%d lists, read %v after %v, error %v", lists, reads, read, err)
+	}
+	if got := l.index.find("ns/a", users); len(got) != 4 {
+		t.Errorf("found %v", idsOf(got))
+	}
+}
+
+func TestIndexIsReadByOneAtATime(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	l := newListing(t, emulator.Options{}, 1)
+	id := l.thread(0, "ns/a")
+	released := make(chan struct{})
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Times: 1, Block: released})
+	nobody := func(string) bool { return false }
+	ctx := t.Context()
+	done := make(chan error, 1)
+	go func() { done <- l.index.ensure(ctx, l.users, time.Time{}, nobody) }()
+	isListing := func() bool {
+		return slices.ContainsFunc(l.emulator.Requests(), func(r emulator.Request) bool { return r.Operation == emulator.OperationListThreads })
+	}
+	g.Eventually(isListing).WithTimeout(soon).WithPolling(poll).Should(BeTrue())
+
+	got := classify(l.index.ensure(ctx, l.users, time.Time{}, nobody))
+	if got.reason != chatv1alpha1.ReasonSearching || got.after <= 0 || got.err != nil || got.stalled {
+		t.Errorf("outcome %+v", got)
+	}
+	during := time.Now()
+	close(released)
+	g.Eventually(done).WithTimeout(soon).Should(Receive(BeNil()))
+	users := []string{l.users[0].id}
+	if diff := cmp.Diff([]string{id}, idsOf(l.index.find("ns/a", users))); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	// A list shows nothing that was made after it began.
+	if outdated := l.index.outdated(users, during); !cmp.Equal(outdated, users) {
+		t.Error("the list counts as of its end")
+	}
+	if err := l.index.ensure(ctx, l.users, during, nobody); err != nil {
+		t.Errorf("nobody can read any more: %v", err)
+	}
+}
