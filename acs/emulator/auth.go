@@ -29,6 +29,9 @@ var (
 	anyChat  = []string{"chat", "chat.join", "chat.join.limited"}
 )
 
+// teamsScopes are those of a token that stands for a Teams user.
+var teamsScopes = []string{"Teams.ManageCalls", "Teams.ManageChats"}
+
 // knownScopes are those a token can be asked for.
 var knownScopes = []string{"chat", "chat.join", "chat.join.limited", "voip", "voip.join"}
 
@@ -118,7 +121,7 @@ func (s *Server) acceptKeyOrEntra(e *exchange) *apiError {
 	}
 	date, _ := single(e.request.Header, "X-Ms-Date")
 	sent, err := time.Parse(http.TimeFormat, date)
-	if err != nil || e.arrived.Sub(sent).Abs() > maxClockSkew {
+	if err != nil || s.options.Clock().Sub(sent).Abs() > maxClockSkew {
 		return denied("Denied by the resource provider.")
 	}
 	want := base64.StdEncoding.EncodeToString(sign(s.keys.current.Load().access, stringToSign(e.request, date, content)))

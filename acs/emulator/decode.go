@@ -17,6 +17,9 @@ import (
 // to case, and takes the last of several equal ones.
 type fields map[string]any
 
+// metadataField is the name that most objects share.
+const metadataField = "metadata"
+
 // decodeObject reads one JSON object and nothing else. A null counts as an absent value; it
 // reports which names had a value.
 func decodeObject(raw []byte, known fields) (map[string]bool, error) {

@@ -55,8 +55,11 @@ type Options struct {
 	// RepeatabilityWindow is how long a repeatability-request-id is remembered. 0: for ever.
 	// The service's own window is not documented.
 	RepeatabilityWindow time.Duration
-	// ListDelay hides a thread from ListThreads for so long after its creation.
+	// ListDelay hides a thread, message or receipt from lists for so long after its creation.
 	ListDelay time.Duration
+	// RevocationDelay is how long tokens still count after they were revoked or their identity was
+	// deleted. At the service that may take up to 15 minutes.
+	RevocationDelay time.Duration
 	// DeletedThreads says how a deleted thread answers.
 	DeletedThreads DeletedThreads
 	// SpecErrors sends Chat errors in the specification's envelope {"error":{...}} and not in
@@ -78,6 +81,7 @@ type Server struct {
 	faults   faults
 	requests requestLog
 	vectors  atomic.Uint64
+	moved    atomic.Int64 // nanoseconds by which the clock was moved
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -103,12 +107,28 @@ func New(options Options) *Server {
 	if options.AccessKey == "" {
 		options.AccessKey = randomAccessKey()
 	}
-	s := &Server{options: options, store: newStore(options), quotas: newQuotas()}
+	s := &Server{options: options, quotas: newQuotas()}
+	s.store = newStore(options, s.now)
 	s.requests.keep = options.KeepRequests
 	if err := s.keys.set(options.AccessKey); err != nil {
 		panic("emulator: Options.AccessKey: " + err.Error())
 	}
 	return s
+}
+
+// now is the service's time.
+func (s *Server) now() time.Time {
+	return s.options.Clock().Add(time.Duration(s.moved.Load()))
+}
+
+// AdvanceClock moves the service's time forward: tokens and quotas run out, and retention policies
+// end threads. Signatures are still judged by Options.Clock, as clients date them by their own.
+// It panics when d is negative.
+func (s *Server) AdvanceClock(d time.Duration) {
+	if d < 0 {
+		panic("emulator: AdvanceClock: time does not go back")
+	}
+	s.moved.Add(int64(d))
 }
 
 // route is one operation of the service.
@@ -127,10 +147,13 @@ const (
 	patchType = "application/merge-patch+json"
 )
 
-// routes is the index of the API. {thread} and {user} match one path segment, encoded or not.
+// routes is the index of the API. {thread}, {user} and {message} match one path segment, encoded or not.
 var routes = []route{
 	{OperationCreateUser, http.MethodPost, "/identities", identityPlane, nil, []string{jsonType}, (*Server).createUser},
 	{OperationIssueToken, http.MethodPost, "/identities/{user}/:issueAccessToken", identityPlane, nil, []string{jsonType}, (*Server).issueToken},
+	{OperationRevokeTokens, http.MethodPost, "/identities/{user}/:revokeAccessTokens", identityPlane, nil, nil, (*Server).revokeTokens},
+	{OperationDeleteUser, http.MethodDelete, "/identities/{user}", identityPlane, nil, nil, (*Server).deleteUser},
+	{OperationExchangeTeamsToken, http.MethodPost, "/teamsUser/:exchangeAccessToken", identityPlane, nil, []string{jsonType}, (*Server).exchangeTeamsToken},
 
 	{OperationCreateThread, http.MethodPost, "/chat/threads", chatPlane, fullChat, []string{jsonType}, (*Server).createThread},
 	{OperationListThreads, http.MethodGet, "/chat/threads", chatPlane, anyChat, nil, (*Server).listThreads},
@@ -141,4 +164,14 @@ var routes = []route{
 	{OperationListParticipants, http.MethodGet, "/chat/threads/{thread}/participants", chatPlane, anyChat, nil, (*Server).listParticipants},
 	{OperationAddParticipants, http.MethodPost, "/chat/threads/{thread}/participants/:add", chatPlane, joinChat, []string{jsonType}, (*Server).addParticipants},
 	{OperationRemoveParticipant, http.MethodPost, "/chat/threads/{thread}/participants/:remove", chatPlane, joinChat, []string{jsonType, patchType}, (*Server).removeParticipant},
+
+	{OperationSendMessage, http.MethodPost, "/chat/threads/{thread}/messages", chatPlane, anyChat, []string{jsonType}, (*Server).sendMessage},
+	{OperationListMessages, http.MethodGet, "/chat/threads/{thread}/messages", chatPlane, anyChat, nil, (*Server).listMessages},
+	{OperationGetMessage, http.MethodGet, "/chat/threads/{thread}/messages/{message}", chatPlane, anyChat, nil, (*Server).getMessage},
+	{OperationUpdateMessage, http.MethodPatch, "/chat/threads/{thread}/messages/{message}", chatPlane, anyChat, []string{patchType}, (*Server).updateMessage},
+	{OperationDeleteMessage, http.MethodDelete, "/chat/threads/{thread}/messages/{message}", chatPlane, anyChat, nil, (*Server).deleteMessage},
+
+	{OperationSendReadReceipt, http.MethodPost, "/chat/threads/{thread}/readReceipts", chatPlane, anyChat, []string{jsonType}, (*Server).sendReceipt},
+	{OperationListReadReceipts, http.MethodGet, "/chat/threads/{thread}/readReceipts", chatPlane, anyChat, nil, (*Server).listReceipts},
+	{OperationSendTypingNotification, http.MethodPost, "/chat/threads/{thread}/typing", chatPlane, anyChat, []string{jsonType}, (*Server).sendTyping},
 }

@@ -4,6 +4,7 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -40,6 +41,11 @@ var (
 
 func badRequest(message string) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "BadRequest", message: message}
+}
+
+// invalidRequest tells what is wrong with a body. The words are the emulator's own.
+func invalidRequest(err error) *apiError {
+	return badRequest("The request is invalid: " + err.Error() + ".")
 }
 
 // forbidden is what the service answers to somebody who is not in the thread.
@@ -109,11 +115,14 @@ func (a *apiError) body(spec bool) []byte {
 	return mustJSON(out)
 }
 
-// mustJSON encodes the package's own structs, which cannot fail.
+// mustJSON encodes the package's own structs, which cannot fail. It leaves the ampersands of links
+// and the brackets of HTML as they are.
 func mustJSON(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
 		panic("emulator: " + err.Error())
 	}
-	return body
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,10 +28,13 @@ type exchange struct {
 	route    *route // nil: no operation of the service
 	threadID string
 	userID   string // of the path, not of the caller
+	itemID   string // of a message
 	version  string
 	caller   caller
 	body     []byte
 	arrived  time.Time
+
+	parameters url.Values // see query
 }
 
 // answer is what a handler wants to say; nil body: none.
@@ -58,7 +62,7 @@ func (e *exchange) operation() Operation {
 // which a http.Server turns into just that; only an injected Fault or a client that left makes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	e := &exchange{request: r, arrived: s.options.Clock()}
+	e := &exchange{request: r, arrived: s.now()}
 	refusal := s.receive(w, e)
 	entry := s.requests.begin(Request{
 		Time: e.arrived, Operation: e.operation(), Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
@@ -72,6 +76,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	out := s.respond(e, refusal, fault)
+	if fault.Garble {
+		out.body = garble(out.body)
+	}
 	if fault.Transform != nil {
 		out.status, out.body = fault.Transform(out.status, out.header, out.body)
 	}
@@ -81,7 +88,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	status = out.status
 	s.requests.finish(entry, status, e.threadID)
-	write(w, out, fault.Truncate)
+	write(r.Context(), w, out, fault)
 }
 
 // receive reads the request and finds out what it is and who sends it. It refuses nothing by
@@ -140,7 +147,7 @@ func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 // quotas come first: what they refuse, and what is refused after them, counts all the same.
 func (s *Server) perform(e *exchange) (answer, *apiError) {
 	if s.options.Quotas {
-		if wait := s.quotas.take(e.operation(), e.caller.user, e.threadID, e.arrived); wait > 0 {
+		if wait := s.quotas.take(e.quotaOperation(), e.caller.user, e.threadID, e.arrived); wait > 0 {
 			return answer{}, tooManyRequests(wait)
 		}
 	}
@@ -179,7 +186,7 @@ func (s *Server) headers(e *exchange) http.Header {
 		"Ms-Cv":                     {s.correlationVector()},
 		"Strict-Transport-Security": {"max-age=31536000;includeSubDomains"},
 		"X-Cache":                   {"CONFIG_NOCACHE"},
-		"X-Processing-Time":         {strconv.FormatInt(max(0, s.options.Clock().Sub(e.arrived).Milliseconds()), 10) + "ms"},
+		"X-Processing-Time":         {strconv.FormatInt(max(0, s.now().Sub(e.arrived).Milliseconds()), 10) + "ms"},
 	}
 	if e.route == nil {
 		return header
@@ -214,20 +221,24 @@ func hold(ctx context.Context, d time.Duration, until <-chan struct{}) {
 	}
 }
 
-// write sends the response, or the first half of its body.
-func write(w http.ResponseWriter, out response, truncate bool) {
+// write sends the response, or what a fault leaves of it.
+func write(ctx context.Context, w http.ResponseWriter, out response, fault Fault) {
 	maps.Copy(w.Header(), out.header)
 	if out.status != http.StatusNoContent {
 		w.Header().Set("Content-Length", strconv.Itoa(len(out.body)))
 	}
 	w.WriteHeader(out.status)
 	body := out.body
-	if truncate {
+	if fault.Truncate {
 		body = body[:len(body)/2]
 	}
-	// A client that has gone cannot be told anything.
-	_, _ = w.Write(body)
-	if truncate {
+	if fault.Drip > 0 {
+		drip(ctx, w, body, fault)
+	} else {
+		// A client that has gone cannot be told anything.
+		_, _ = w.Write(body)
+	}
+	if fault.Truncate {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}

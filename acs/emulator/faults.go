@@ -4,6 +4,8 @@
 package emulator
 
 import (
+	"context"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -21,6 +23,7 @@ type Fault struct {
 	ThreadID  string    // "": any
 	Skip      int       // let so many matching calls through first
 	Times     int       // how many calls it hits; 0: all
+	Share     float64   // hit this share of the calls left, evenly: 0.25 is every fourth; 0: all
 
 	Delay time.Duration   // wait before the effect
 	Block <-chan struct{} // wait for it, or for the client to leave, before the effect
@@ -32,6 +35,10 @@ type Fault struct {
 	DropBefore bool // close the connection; nothing happens
 	DropAfter  bool // do it, then close the connection without an answer
 	Truncate   bool // do it, send the headers and half of the body, and close the connection
+	Garble     bool // do it, and answer with a body of which some bytes are others
+	// Drip sends the body in pieces of DripBytes (0: 1), and waits so long before each.
+	Drip      time.Duration
+	DripBytes int
 	// Transform changes the answer after the effect. It may change header in place.
 	Transform func(status int, header http.Header, body []byte) (int, []byte)
 }
@@ -39,26 +46,43 @@ type Fault struct {
 type faults struct {
 	mu     sync.Mutex
 	active []*activeFault
+	last   int // id given
 }
 
 type activeFault struct {
 	Fault
-	skipped, hit int
+	id                    int
+	skipped, counted, hit int
 }
 
 // Inject makes a fault happen from now on. Calling remove ends it, however often it has hit.
 func (s *Server) Inject(f Fault) (remove func()) {
-	active := &activeFault{Fault: f}
-	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
-	s.faults.active = append(s.faults.active, active)
-	return func() { s.faults.remove(active) }
+	id := s.faults.add(f)
+	return func() { s.faults.remove(id) }
 }
 
-func (f *faults) remove(fault *activeFault) {
+func (f *faults) add(fault Fault) (id int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.active = slices.DeleteFunc(f.active, func(other *activeFault) bool { return other == fault })
+	f.last++
+	f.active = append(f.active, &activeFault{Fault: fault, id: f.last})
+	return f.last
+}
+
+// remove reports whether there was such a fault.
+func (f *faults) remove(id int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.active)
+	f.active = slices.DeleteFunc(f.active, func(fault *activeFault) bool { return fault.id == id })
+	return len(f.active) < before
+}
+
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.active = nil
 }
 
 // take gives the fault that hits this call; the zero Fault changes nothing.
@@ -73,6 +97,9 @@ func (f *faults) take(operation Operation, threadID string) Fault {
 			fault.skipped++
 			continue
 		}
+		if fault.counted++; !fault.due() {
+			continue
+		}
 		fault.hit++
 		if fault.Times > 0 && fault.hit >= fault.Times {
 			f.active = slices.Delete(f.active, i, i+1)
@@ -80,4 +107,37 @@ func (f *faults) take(operation Operation, threadID string) Fault {
 		return fault.Fault
 	}
 	return Fault{}
+}
+
+// due reports whether the call counted last is one of the share.
+func (f *activeFault) due() bool {
+	if f.Share <= 0 || f.Share >= 1 {
+		return true
+	}
+	// The small term keeps a share like 0.1, which is no binary fraction, from being late by one.
+	const rounding = 1e-9
+	return math.Floor(float64(f.counted)*f.Share+rounding) > math.Floor(float64(f.counted-1)*f.Share+rounding)
+}
+
+// garble gives a body of the same length that is no JSON.
+func garble(body []byte) []byte {
+	const every = 7
+	out := slices.Clone(body)
+	for i := 0; i < len(out); i += every {
+		out[i] ^= 0x15
+	}
+	return out
+}
+
+// drip writes the body in pieces for as long as the client waits.
+func drip(ctx context.Context, w http.ResponseWriter, body []byte, fault Fault) {
+	control := http.NewResponseController(w)
+	for piece := range slices.Chunk(body, max(1, fault.DripBytes)) {
+		hold(ctx, fault.Drip, nil)
+		if ctx.Err() != nil {
+			return
+		}
+		_, _ = w.Write(piece)
+		_ = control.Flush()
+	}
 }

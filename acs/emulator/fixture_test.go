@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,24 @@ func (r reply) field(path ...any) any {
 		}
 	}
 	return value
+}
+
+// wants compares fields of a body, each named by its keys and indices with dots between them.
+func (f *fixture) wants(r reply, fields map[string]any) {
+	f.Helper()
+	for path, want := range fields {
+		var steps []any
+		for step := range strings.SplitSeq(path, ".") {
+			if i, err := strconv.Atoi(step); err == nil {
+				steps = append(steps, i)
+			} else {
+				steps = append(steps, step)
+			}
+		}
+		if got := r.field(steps...); got != want {
+			f.Errorf("%s is %v, want %v; %s", path, got, want, r.body)
+		}
+	}
 }
 
 func (f *fixture) request(c call) *http.Request {

@@ -93,11 +93,51 @@ func (s *Server) checkTokenRequest(target string, scopes []string, hasLifetime b
 	return nil
 }
 
-// tokenFor issues a token; an identity that does not exist is a 404, which is not recorded.
+func (s *Server) revokeTokens(e *exchange) (answer, *apiError) {
+	if !s.store.revokeTokens(e.userID) {
+		return answer{}, identityNotFound()
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (s *Server) deleteUser(e *exchange) (answer, *apiError) {
+	if !s.store.deleteIdentity(e.userID) {
+		return answer{}, identityNotFound()
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// exchangeTeamsToken takes any token of Entra, which it has no means to judge. What it gives is
+// no good for Chat: the scopes of such tokens are of Teams.
+func (s *Server) exchangeTeamsToken(e *exchange) (answer, *apiError) {
+	var token, app, user string
+	if _, err := decodeObject(e.body, fields{"token": &token, "appId": &app, "userId": &user}); err != nil {
+		return answer{}, invalidValue("", err.Error())
+	}
+	for _, field := range []struct{ name, value string }{{"Token", token}, {"AppId", app}, {"UserId", user}} {
+		if field.value == "" {
+			return answer{}, invalidValue(field.name, field.name+" field is required.")
+		}
+	}
+	visitor := "8:orgid:" + user
+	if judge(s.options.ResourceID, visitor) == malformed {
+		return answer{}, invalidValue("UserId", "UserId is not a GUID.")
+	}
+	s.store.visitor(visitor)
+	issued, refusal := s.tokenFor(e, visitor, teamsScopes, 0)
+	return answer{status: http.StatusOK, body: issued}, refusal
+}
+
+// identityNotFound is not recorded.
+func identityNotFound() *apiError {
+	return &apiError{status: http.StatusNotFound, code: "NotFound", message: "The identity was not found."}
+}
+
+// tokenFor issues a token.
 func (s *Server) tokenFor(e *exchange, id string, scopes []string, minutes int32) (tokenModel, *apiError) {
 	user, serial, ok := s.store.nextToken(id)
 	if !ok {
-		return tokenModel{}, &apiError{status: http.StatusNotFound, code: "NotFound", message: "The identity was not found."}
+		return tokenModel{}, identityNotFound()
 	}
 	lifetime := s.options.TokenLifetime
 	if minutes > 0 {

@@ -38,7 +38,7 @@ type invalidParticipant struct {
 }
 
 func (s *Server) listParticipants(e *exchange) (answer, *apiError) {
-	query := e.request.URL.Query()
+	query := e.query()
 	size, refusal := pageSize(query)
 	if refusal != nil {
 		return answer{}, refusal
@@ -53,24 +53,32 @@ func (s *Server) listParticipants(e *exchange) (answer, *apiError) {
 	}
 	list := participantList{Value: make([]participantModel, len(page))}
 	for i, m := range page {
-		list.Value[i] = participantModel{
-			Identifier: newIdentifierModel(m.ID, s.options.WithKind), DisplayName: m.DisplayName,
-			ShareHistoryTime: m.ShareHistoryTime.Format(secondsForm), Metadata: m.Metadata,
-		}
+		list.Value[i] = s.participantModel(m)
 	}
 	if more {
-		// Recorded like this: the id is not encoded, and skip comes first.
-		list.NextLink = e.baseURL() + "/chat/threads/" + e.threadID + "/participants?skip=" + strconv.Itoa(skip+len(page)) +
-			"&maxPageSize=" + strconv.Itoa(size) + "&api-version=" + e.version
+		list.NextLink = e.skipLink("participants", skip+len(page), size)
 	}
 	return answer{status: http.StatusOK, body: list}, nil
+}
+
+func (s *Server) participantModel(m Member) participantModel {
+	return participantModel{
+		Identifier: newIdentifierModel(m.ID, s.options.WithKind), DisplayName: m.DisplayName,
+		ShareHistoryTime: m.ShareHistoryTime.Format(secondsForm), Metadata: m.Metadata,
+	}
+}
+
+// skipLink leads to the next page. Recorded like this: the id is not encoded, and skip comes first.
+func (e *exchange) skipLink(list string, skip, size int) string {
+	return e.baseURL() + "/chat/threads/" + e.threadID + "/" + list + "?skip=" + strconv.Itoa(skip) +
+		"&maxPageSize=" + strconv.Itoa(size) + "&api-version=" + e.version
 }
 
 // addParticipants refuses an empty list; what the service does with one is not recorded.
 func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
 	var participants []json.RawMessage
 	if _, err := decodeObject(e.body, fields{"participants": &participants}); err != nil {
-		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		return answer{}, invalidRequest(err)
 	}
 	if len(participants) == 0 {
 		return answer{}, badRequest("The request is invalid: participants is required.")
@@ -88,7 +96,7 @@ func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
 func (s *Server) removeParticipant(e *exchange) (answer, *apiError) {
 	id, err := decodeIdentifier(e.body)
 	if err != nil {
-		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		return answer{}, invalidRequest(err)
 	}
 	if judge(s.options.ResourceID, id) == malformed {
 		return answer{}, malformedIdentifier(id)
@@ -113,7 +121,7 @@ func (s *Server) judgeParticipants(raw []json.RawMessage) (members []Member, inv
 	for _, one := range raw {
 		m, err := decodeParticipant(one)
 		if err != nil {
-			return nil, nil, badRequest("The request is invalid: " + err.Error() + ".")
+			return nil, nil, invalidRequest(err)
 		}
 		key := userKey(m.ID)
 		found := judge(s.options.ResourceID, m.ID)
@@ -125,6 +133,8 @@ func (s *Server) judgeParticipants(raw []json.RawMessage) (members []Member, inv
 		case listed[key]:
 		case found == foreign:
 			invalid = append(invalid, invalidParticipant{Code: "403", Message: "Permissions check failed", Target: m.ID})
+		case s.store.isDeleted(m.ID): // as in an example of the specification; not recorded
+			invalid = append(invalid, invalidParticipant{Code: "404", Message: "Not found", Target: m.ID})
 		default:
 			members = append(members, m)
 		}
@@ -139,7 +149,7 @@ func decodeParticipant(raw []byte) (Member, error) {
 	var metadata stringMap
 	var since *time.Time
 	_, err := decodeObject(raw, fields{
-		"communicationIdentifier": &identifier, "displayName": &m.DisplayName, "shareHistoryTime": &since, "metadata": &metadata,
+		"communicationIdentifier": &identifier, "displayName": &m.DisplayName, "shareHistoryTime": &since, metadataField: &metadata,
 	})
 	if err != nil {
 		return Member{}, err

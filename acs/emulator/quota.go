@@ -4,6 +4,9 @@
 package emulator
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,8 +29,13 @@ type limit struct {
 	window     time.Duration
 }
 
-// limits are the published ones of the operations there are. Creating an identity with a token
-// has a limit of its own at the service; here it counts as creating one.
+// createUserAndToken is the creation of an identity with a token: it has a limit of its own.
+const createUserAndToken Operation = "CreateUserAndToken"
+
+var writeMessage = []Operation{OperationSendMessage, OperationUpdateMessage, OperationDeleteMessage}
+
+// limits are the published ones. There is one more, of members added per resource, whose number
+// is not known.
 var limits = []limit{
 	{[]Operation{OperationCreateThread}, perUser, 10, 10 * time.Second},
 	{[]Operation{OperationCreateThread}, perResource, 3000, time.Minute},
@@ -38,8 +46,28 @@ var limits = []limit{
 	{[]Operation{OperationAddParticipants, OperationRemoveParticipant}, perThread, 30, time.Minute},
 	{[]Operation{OperationListParticipants}, perUserAndThread, 10, 10 * time.Second},
 	{[]Operation{OperationListParticipants}, perThread, 250, 10 * time.Second},
+	{[]Operation{OperationGetMessage}, perUserAndThread, 50, 10 * time.Second},
+	{[]Operation{OperationGetMessage}, perThread, 250, 10 * time.Second},
+	{[]Operation{OperationListMessages}, perUserAndThread, 50, 10 * time.Second},
+	{[]Operation{OperationListMessages}, perUserAndThread, 200, time.Minute},
+	{[]Operation{OperationListMessages}, perThread, 250, 10 * time.Second},
+	{[]Operation{OperationListMessages}, perThread, 400, time.Minute},
+	{writeMessage, perThread, 10, 10 * time.Second},
+	{writeMessage, perThread, 30, time.Minute},
+	{[]Operation{OperationSendReadReceipt}, perUserAndThread, 10, 10 * time.Second},
+	{[]Operation{OperationSendReadReceipt}, perUserAndThread, 30, time.Minute},
+	{[]Operation{OperationListReadReceipts}, perUserAndThread, 5, 10 * time.Second},
+	{[]Operation{OperationListReadReceipts}, perThread, 100, 10 * time.Second},
+	{[]Operation{OperationSendTypingNotification}, perUserAndThread, 5, 10 * time.Second},
+	{[]Operation{OperationSendTypingNotification}, perUserAndThread, 15, time.Minute},
+	{[]Operation{OperationSendTypingNotification}, perThread, 10, 10 * time.Second},
+	{[]Operation{OperationSendTypingNotification}, perThread, 30, time.Minute},
 	{[]Operation{OperationCreateUser}, perResource, 1000, 30 * time.Second},
+	{[]Operation{createUserAndToken}, perResource, 1000, 30 * time.Second},
 	{[]Operation{OperationIssueToken}, perResource, 1000, 30 * time.Second},
+	{[]Operation{OperationRevokeTokens}, perResource, 500, 30 * time.Second},
+	{[]Operation{OperationDeleteUser}, perResource, 500, 30 * time.Second},
+	{[]Operation{OperationExchangeTeamsToken}, perResource, 500, 30 * time.Second},
 }
 
 // quotas counts calls against the limits.
@@ -66,6 +94,14 @@ func newQuotas() *quotas {
 		}
 	}
 	return q
+}
+
+// quotaOperation is the operation whose limits the call counts against.
+func (e *exchange) quotaOperation() Operation {
+	if e.operation() == OperationCreateUser && bytes.Contains(e.body, []byte("createTokenWithScopes")) {
+		return createUserAndToken
+	}
+	return e.operation()
 }
 
 // take counts a call and gives how long the caller ought to wait when it is one too many,
@@ -133,4 +169,50 @@ func (w *window) newest() time.Time {
 		return time.Time{}
 	}
 	return w.calls[(w.next+len(w.calls)-1)%len(w.calls)]
+}
+
+// inside tells how many of the calls lie within the limit's window.
+func (w *window) inside(l limit, now time.Time) int {
+	count := 0
+	for _, call := range w.calls {
+		if now.Sub(call) < l.window {
+			count++
+		}
+	}
+	return count
+}
+
+// QuotaUse is how much of a limit is in use.
+type QuotaUse struct {
+	Operations []Operation   // that share the limit
+	User       string        // whose limit it is, in the share of a user
+	ThreadID   string        // of which thread, in the share of a thread
+	Window     time.Duration // in which Calls are allowed
+	Calls      int
+	Used       int // of those; never more, however many calls were refused
+}
+
+// QuotaUse gives the limits of which something is in use, in the order of the published table.
+func (s *Server) QuotaUse() []QuotaUse {
+	now := s.now()
+	q := s.quotas
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	keys := make([]windowKey, 0, len(q.windows))
+	for key := range q.windows {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b windowKey) int {
+		return cmp.Or(cmp.Compare(a.limit, b.limit), cmp.Compare(a.thread, b.thread), cmp.Compare(a.user, b.user))
+	})
+	var out []QuotaUse
+	for _, key := range keys {
+		l := limits[key.limit]
+		if used := q.windows[key].inside(l, now); used > 0 {
+			out = append(out, QuotaUse{
+				Operations: slices.Clone(l.operations), User: key.user, ThreadID: key.thread, Window: l.window, Calls: l.calls, Used: used,
+			})
+		}
+	}
+	return out
 }

@@ -82,7 +82,7 @@ func TestRecordedAnswers(t *testing.T) {
 		{name: "update the topic", call: call{method: http.MethodPatch, path: thread, body: `{"topic":"u"}`}, status: 204},
 		{
 			name: "list threads", call: call{path: "/chat/threads"},
-			status: 200, keys: "value", within: "value", inner: "id topic",
+			status: 200, keys: "value", within: "value", inner: "id lastMessageReceivedOn topic",
 		},
 		{name: "list threads of a fresh user", call: call{path: "/chat/threads", token: fresh}, status: 200, keys: "value"},
 		{name: "remove a member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},

@@ -15,23 +15,37 @@ type Operation string
 
 // The operations the emulator knows.
 const (
-	OperationCreateUser        Operation = "CreateUser"
-	OperationIssueToken        Operation = "IssueToken"
-	OperationCreateThread      Operation = "CreateThread"
-	OperationListThreads       Operation = "ListThreads"
-	OperationGetThread         Operation = "GetThread"
-	OperationUpdateThread      Operation = "UpdateThread"
-	OperationDeleteThread      Operation = "DeleteThread"
-	OperationListParticipants  Operation = "ListParticipants"
-	OperationAddParticipants   Operation = "AddParticipants"
-	OperationRemoveParticipant Operation = "RemoveParticipant"
+	OperationCreateUser             Operation = "CreateUser"
+	OperationIssueToken             Operation = "IssueToken"
+	OperationRevokeTokens           Operation = "RevokeTokens"
+	OperationDeleteUser             Operation = "DeleteUser"
+	OperationExchangeTeamsToken     Operation = "ExchangeTeamsToken"
+	OperationCreateThread           Operation = "CreateThread"
+	OperationListThreads            Operation = "ListThreads"
+	OperationGetThread              Operation = "GetThread"
+	OperationUpdateThread           Operation = "UpdateThread"
+	OperationDeleteThread           Operation = "DeleteThread"
+	OperationListParticipants       Operation = "ListParticipants"
+	OperationAddParticipants        Operation = "AddParticipants"
+	OperationRemoveParticipant      Operation = "RemoveParticipant"
+	OperationSendMessage            Operation = "SendMessage"
+	OperationListMessages           Operation = "ListMessages"
+	OperationGetMessage             Operation = "GetMessage"
+	OperationUpdateMessage          Operation = "UpdateMessage"
+	OperationDeleteMessage          Operation = "DeleteMessage"
+	OperationSendReadReceipt        Operation = "SendReadReceipt"
+	OperationListReadReceipts       Operation = "ListReadReceipts"
+	OperationSendTypingNotification Operation = "SendTypingNotification"
 )
 
-// IsWrite reports whether the operation changes what the service holds. Issuing a token does not.
+// IsWrite reports whether the operation changes what the service holds. Issuing a token does not,
+// nor does a typing notification.
 func (o Operation) IsWrite() bool {
 	switch o {
-	case OperationCreateUser, OperationCreateThread, OperationUpdateThread, OperationDeleteThread,
-		OperationAddParticipants, OperationRemoveParticipant:
+	case OperationCreateUser, OperationRevokeTokens, OperationDeleteUser,
+		OperationCreateThread, OperationUpdateThread, OperationDeleteThread,
+		OperationAddParticipants, OperationRemoveParticipant,
+		OperationSendMessage, OperationUpdateMessage, OperationDeleteMessage, OperationSendReadReceipt:
 		return true
 	default:
 		return false

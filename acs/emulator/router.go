@@ -59,7 +59,7 @@ func (rt *route) match(segments []string, e *exchange) bool {
 	if strings.Count(rt.pattern, "/") != len(segments) {
 		return false
 	}
-	var thread, user string
+	var thread, user, item string
 	i := 0
 	for want := range strings.SplitSeq(rt.pattern[1:], "/") {
 		switch {
@@ -69,12 +69,14 @@ func (rt *route) match(segments []string, e *exchange) bool {
 			thread = segments[i]
 		case want == "{user}":
 			user = segments[i]
+		case want == "{message}":
+			item = segments[i]
 		case want != segments[i]:
 			return false
 		}
 		i++
 	}
-	e.threadID, e.userID = thread, user
+	e.threadID, e.userID, e.itemID = thread, user, item
 	return true
 }
 
@@ -109,7 +111,7 @@ func (e *exchange) find() *apiError {
 // checkVersion refuses a call without an api-version of its API. The words are those of the
 // versioning library whose api-supported-versions header the service sends.
 func (e *exchange) checkVersion() *apiError {
-	versions := e.request.URL.Query()["api-version"]
+	versions := e.query()["api-version"]
 	refusal := &apiError{status: http.StatusBadRequest, envelope: lowerCase}
 	switch {
 	case len(versions) == 0 || versions[0] == "":
@@ -125,6 +127,14 @@ func (e *exchange) checkVersion() *apiError {
 		return nil
 	}
 	return refusal
+}
+
+// query gives the parameters, read once.
+func (e *exchange) query() url.Values {
+	if e.parameters == nil {
+		e.parameters = e.request.URL.Query()
+	}
+	return e.parameters
 }
 
 // baseURL is the scheme and host the client used to get here: links must lead back the same way.

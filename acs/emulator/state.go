@@ -14,23 +14,23 @@ var epoch = time.Unix(0, 0).UTC()
 
 // Thread is a copy of a thread.
 type Thread struct {
-	ID              string
-	Topic           string
-	CreatedOn       time.Time
-	CreatedBy       string
-	DeletedOn       *time.Time // nil: not deleted
-	Metadata        map[string]string
-	RetentionDays   int32 // 0: none
-	Members         []Member
-	RepeatabilityID string // of the request that created it
+	ID              string            `json:"id"`
+	Topic           string            `json:"topic"`
+	CreatedOn       time.Time         `json:"createdOn"`
+	CreatedBy       string            `json:"createdBy"`
+	DeletedOn       *time.Time        `json:"deletedOn,omitempty"` // nil: not deleted
+	Metadata        map[string]string `json:"metadata,omitempty"`
+	RetentionDays   int32             `json:"retentionDays,omitempty"` // 0: none
+	Members         []Member          `json:"members"`
+	RepeatabilityID string            `json:"repeatabilityId,omitempty"` // of the request that created it
 }
 
 // Member is a copy of a participant of a thread.
 type Member struct {
-	ID               string
-	DisplayName      string
-	ShareHistoryTime time.Time // zero, when given: all of the history
-	Metadata         map[string]string
+	ID               string            `json:"id"`
+	DisplayName      string            `json:"displayName,omitempty"`
+	ShareHistoryTime time.Time         `json:"shareHistoryTime"` // zero, when given: all of the history
+	Metadata         map[string]string `json:"metadata,omitempty"`
 }
 
 func (m Member) clone() Member {
@@ -66,7 +66,7 @@ func (t *thread) snapshot() Thread {
 
 // Threads gives all threads in order of creation, deleted ones included.
 func (s *Server) Threads() []Thread {
-	s.store.mu.Lock()
+	s.store.lock()
 	defer s.store.mu.Unlock()
 	out := make([]Thread, len(s.store.order))
 	for i, t := range s.store.order {
@@ -77,7 +77,7 @@ func (s *Server) Threads() []Thread {
 
 // Thread gives one thread, deleted or not.
 func (s *Server) Thread(id string) (Thread, bool) {
-	s.store.mu.Lock()
+	s.store.lock()
 	defer s.store.mu.Unlock()
 	t, ok := s.store.threads[id]
 	if !ok {
@@ -86,9 +86,45 @@ func (s *Server) Thread(id string) (Thread, bool) {
 	return t.snapshot(), true
 }
 
-// Users gives the identities that were created, in order.
+// Messages gives the messages of a thread in order of creation; none if there is no such thread.
+func (s *Server) Messages(threadID string) []Message {
+	s.store.lock()
+	defer s.store.mu.Unlock()
+	t, ok := s.store.threads[threadID]
+	if !ok {
+		return nil
+	}
+	out := make([]Message, len(t.messages))
+	for i, m := range t.messages {
+		out[i] = m.clone()
+	}
+	return out
+}
+
+// Receipts gives the read receipts of a thread, one of each user who sent any.
+func (s *Server) Receipts(threadID string) []Receipt {
+	s.store.lock()
+	defer s.store.mu.Unlock()
+	if t, ok := s.store.threads[threadID]; ok {
+		return slices.Clone(t.receipts)
+	}
+	return nil
+}
+
+// AddMessage puts a message into a thread without a request, of any type and content, and gives
+// its id. ID, Sequence, Changed and Version are given to it. It panics when there is no such thread.
+func (s *Server) AddMessage(threadID string, m Message) int64 {
+	now := s.store.lock()
+	defer s.store.mu.Unlock()
+	t := s.store.mustFind(threadID)
+	written := t.write(m.clone(), now)
+	s.store.touch(t, now)
+	return written.ID
+}
+
+// Users gives the identities that were created and not deleted, in order.
 func (s *Server) Users() []string {
-	s.store.mu.Lock()
+	s.store.lock()
 	defer s.store.mu.Unlock()
 	return slices.Clone(s.store.users)
 }
@@ -99,7 +135,7 @@ func (s *Server) CreateUser() string { return s.store.createIdentity() }
 // CreateThread creates a thread without a request and gives its id. The creator is a member.
 // It panics when there would be too many members.
 func (s *Server) CreateThread(createdBy, topic string, members ...Member) string {
-	made, refusal := s.store.createThread(draft{creator: createdBy, topic: topic, members: members}, s.options.Clock())
+	made, refusal := s.store.createThread(draft{creator: createdBy, topic: topic, members: members})
 	if refusal != nil {
 		panic("emulator: CreateThread: too many members")
 	}
@@ -108,18 +144,18 @@ func (s *Server) CreateThread(createdBy, topic string, members ...Member) string
 
 // DeleteThread deletes a thread without a request. One that is deleted or unknown is left alone.
 func (s *Server) DeleteThread(id string) {
-	s.store.mu.Lock()
+	now := s.store.lock()
 	defer s.store.mu.Unlock()
 	if t, ok := s.store.threads[id]; ok {
-		t.delete(s.options.Clock())
+		t.delete(now)
 	}
 }
 
-// UpdateThread changes a thread without a request, and without any check. Changes of ID,
-// CreatedOn and RepeatabilityID are ignored. It panics when there is no such thread; change
+// UpdateThread changes a thread without a request, without any check, and without the message that
+// tells its members of it. Changes of ID, CreatedOn and RepeatabilityID are ignored. It panics when there is no such thread; change
 // must not call the server.
 func (s *Server) UpdateThread(id string, change func(*Thread)) {
-	s.store.mu.Lock()
+	now := s.store.lock()
 	defer s.store.mu.Unlock()
 	t := s.store.mustFind(id)
 	changed := t.snapshot()
@@ -129,22 +165,22 @@ func (s *Server) UpdateThread(id string, change func(*Thread)) {
 	changed.ID, changed.CreatedOn, changed.RepeatabilityID = t.ID, t.CreatedOn, t.RepeatabilityID
 	changed.Metadata, changed.DeletedOn = maps.Clone(changed.Metadata), clonePointer(changed.DeletedOn)
 	if changed.RetentionDays != t.RetentionDays {
-		t.setRetention(&retention{days: changed.RetentionDays})
+		s.store.setRetention(t, &retention{days: changed.RetentionDays})
 	}
 	t.Thread = changed
-	t.members = nil
-	for key := range t.known {
-		t.known[key] = false
+	for _, m := range t.snapshot().Members {
+		t.remove(m.ID)
 	}
 	for _, m := range members {
 		s.store.join(t, m)
 	}
+	s.store.touch(t, now)
 }
 
 // AddMember adds somebody to a thread without a request; one who is there already is replaced.
 // It panics when there is no such thread.
 func (s *Server) AddMember(threadID string, m Member) {
-	s.store.mu.Lock()
+	now := s.store.lock()
 	defer s.store.mu.Unlock()
 	t := s.store.mustFind(threadID)
 	if i := t.find(userKey(m.ID)); i >= 0 {
@@ -152,12 +188,13 @@ func (s *Server) AddMember(threadID string, m Member) {
 		return
 	}
 	s.store.join(t, m)
+	s.store.touch(t, now)
 }
 
 // RemoveMember takes somebody out of a thread without a request. One who is not in it, and a
 // thread that does not exist, are left alone.
 func (s *Server) RemoveMember(threadID, userID string) {
-	s.store.mu.Lock()
+	s.store.lock()
 	defer s.store.mu.Unlock()
 	if t, ok := s.store.threads[threadID]; ok {
 		t.remove(userID)

@@ -6,12 +6,9 @@ package emulator
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
-	"strings"
 	"sync"
 	"time"
 )
@@ -24,31 +21,37 @@ type store struct {
 	resourceID string
 	window     time.Duration // of repeatability
 	listDelay  time.Duration
+	revocation time.Duration // until it takes effect
 	deleted    DeletedThreads
+	clock      func() time.Time
 
 	mu         sync.Mutex
 	seed       string // of ids
 	counter    uint64 // of ids
+	activity   int    // counts the changes that move threads up in lists
 	identities map[string]*identity
-	users      []string // identities in order of creation
+	users      []string // identities in order of creation, without deleted ones
 	threads    map[string]*thread
-	order      []*thread            // in order of creation
-	byUser     map[string][]*thread // every thread the user is or was in, in order of creation
+	order      []*thread              // in order of creation
+	byUser     map[string]*threadFeed // every thread the user is or was in
 	replays    map[replayKey]replay
-}
-
-type identity struct {
-	id     string
-	serial uint64 // of the latest token
+	agenda     agenda
 }
 
 // thread is a thread as the store holds it. Thread.Members is unused: see members.
 type thread struct {
 	Thread
-	seq       int
+	activity  int       // the latest that moved it up in lists
+	activeOn  time.Time // when that was
 	retention *retention
-	members   []Member        // in order of joining
-	known     map[string]bool // by user key: true for a member, false for a former one
+	members   []Member          // in order of joining
+	known     map[string]bool   // by user key: true for a member, false for a former one
+	left      map[string]period // by user key: what former members may still read
+	messages  []*Message        // by id
+	changes   []*Message        // by version
+	sequence  int               // of the latest change
+	version   int64             // of the latest change
+	receipts  []Receipt         // one of a user, in order of their first ones
 }
 
 type retention struct{ days int32 } // 0: kind none
@@ -62,50 +65,27 @@ type replay struct {
 	at      time.Time
 }
 
-func newStore(options Options) *store {
+func newStore(options Options, clock func() time.Time) *store {
 	return &store{
-		resourceID: options.ResourceID, seed: options.Seed, window: options.RepeatabilityWindow,
-		listDelay: options.ListDelay, deleted: options.DeletedThreads,
+		clock: clock, resourceID: options.ResourceID, seed: options.Seed, window: options.RepeatabilityWindow,
+		listDelay: options.ListDelay, revocation: options.RevocationDelay, deleted: options.DeletedThreads,
 		identities: map[string]*identity{}, threads: map[string]*thread{},
-		byUser: map[string][]*thread{}, replays: map[replayKey]replay{},
+		byUser: map[string]*threadFeed{}, replays: map[replayKey]replay{},
 	}
+}
+
+// lock is how every method begins: what has come due by now happens first.
+func (st *store) lock() time.Time {
+	st.mu.Lock()
+	now := st.clock()
+	st.settle(now)
+	return now
 }
 
 // digest makes the next id: the same in every run with the same resource and seed.
 func (st *store) digest(kind string) [sha256.Size]byte {
 	st.counter++
 	return sha256.Sum256(fmt.Appendf(nil, "%s%s/%s/%d", st.seed, st.resourceID, kind, st.counter))
-}
-
-func (st *store) createIdentity() string {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	digest := st.digest("user")
-	h := hex.EncodeToString(digest[:16])
-	id := "8:acs:" + st.resourceID + "_" + strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
-	st.identities[userKey(id)] = &identity{id: id}
-	st.users = append(st.users, id)
-	return id
-}
-
-// nextToken gives the id of an identity and the serial number for its next token.
-func (st *store) nextToken(id string) (user string, serial uint64, ok bool) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	known := st.identities[userKey(id)]
-	if known == nil {
-		return "", 0, false
-	}
-	known.serial++
-	return known.id, known.serial, true
-}
-
-// tokenIsGood reports whether the identity exists and has been issued such a token.
-func (st *store) tokenIsGood(id string, serial uint64) bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	known := st.identities[userKey(id)]
-	return known != nil && serial > 0 && serial <= known.serial
 }
 
 // draft is a thread about to be created, its members already judged.
@@ -133,8 +113,8 @@ type properties struct {
 
 // createThread makes a thread, or gives the one the same user made with the same request id:
 // as it is now, whatever the body says, and even if it was deleted (azure-sdk-for-java#47688).
-func (st *store) createThread(d draft, now time.Time) (created, *apiError) {
-	st.mu.Lock()
+func (st *store) createThread(d draft) (created, *apiError) {
+	now := st.lock()
 	defer st.mu.Unlock()
 	key := replayKey{userKey(d.creator), d.requestID}
 	if first, ok := st.replays[key]; ok && d.requestID != "" && (st.window == 0 || now.Sub(first.at) < st.window) {
@@ -155,16 +135,19 @@ func (st *store) createThread(d draft, now time.Time) (created, *apiError) {
 			CreatedOn: now.UTC().Truncate(time.Second), CreatedBy: st.canonical(d.creator),
 			Metadata: maps.Clone(d.metadata), RepeatabilityID: d.requestID,
 		},
-		seq: len(st.order), known: map[string]bool{},
+		known: make(map[string]bool, len(members)),
 	}
 	if d.retention != nil {
-		t.setRetention(d.retention)
+		st.setRetention(t, d.retention)
 	}
 	st.threads[t.ID] = t
 	st.order = append(st.order, t)
 	for _, m := range members {
 		st.join(t, m)
 	}
+	t.announce(participantAdded, t.CreatedBy, t.members, now)
+	t.announce(topicUpdated, t.CreatedBy, nil, now)
+	st.touch(t, now)
 	if d.requestID != "" {
 		st.replays[key] = replay{thread: t, invalid: slices.Clone(d.invalid), at: now}
 	}
@@ -202,7 +185,7 @@ func (st *store) live(id, user string) (*thread, *apiError) {
 }
 
 func (st *store) thread(id, user string) (properties, *apiError) {
-	st.mu.Lock()
+	st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.access(id, user)
 	if refusal != nil {
@@ -211,8 +194,8 @@ func (st *store) thread(id, user string) (properties, *apiError) {
 	return t.properties(), nil
 }
 
-func (st *store) deleteThread(id, user string, now time.Time) *apiError {
-	st.mu.Lock()
+func (st *store) deleteThread(id, user string) *apiError {
+	now := st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.access(id, user)
 	if refusal != nil {
@@ -238,7 +221,7 @@ type patch struct {
 
 // updateThread merges metadata key by key, as recorded. An empty value stays, empty.
 func (st *store) updateThread(id, user string, p patch) *apiError {
-	st.mu.Lock()
+	now := st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.live(id, user)
 	if refusal != nil {
@@ -253,17 +236,15 @@ func (st *store) updateThread(id, user string, p patch) *apiError {
 		return badRequest("")
 	}
 	t.Metadata = merged
-	if p.topic != nil {
+	if p.topic != nil && *p.topic != t.Topic {
 		t.Topic = *p.topic
+		t.announce(topicUpdated, st.canonical(user), nil, now)
+		st.touch(t, now)
 	}
 	if p.retention != nil {
-		t.setRetention(p.retention)
+		st.setRetention(t, p.retention)
 	}
 	return nil
-}
-
-func (t *thread) setRetention(r *retention) {
-	t.retention, t.RetentionDays = r, r.days
 }
 
 func (t *thread) properties() properties {
@@ -271,27 +252,4 @@ func (t *thread) properties() properties {
 	copied.Metadata = maps.Clone(t.Metadata)
 	copied.DeletedOn = clonePointer(t.DeletedOn)
 	return properties{Thread: copied, retention: clonePointer(t.retention)}
-}
-
-// listThreads gives the threads the user is or was in, deleted ones included, newest first:
-// those created before the one with the number below, at most size, and whether there are more.
-func (st *store) listThreads(user string, below, size int, from, now time.Time) (page []properties, next int, more bool) {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	list := st.byUser[userKey(user)]
-	i := sort.Search(len(list), func(i int) bool { return list[i].seq >= below }) - 1
-	for ; i >= 0; i-- {
-		t := list[i]
-		if t.CreatedOn.Before(from) {
-			break // those that follow are older still
-		}
-		if now.Before(t.CreatedOn.Add(st.listDelay)) {
-			continue
-		}
-		if len(page) == size {
-			return page, next, true
-		}
-		page, next = append(page, t.properties()), t.seq
-	}
-	return page, 0, false
 }

@@ -3,29 +3,20 @@
 
 package emulator
 
-import (
-	"slices"
-	"sort"
-)
+import "slices"
 
-// join adds a member; one who is there already stays as it is.
+// join adds a member; one who is there already stays as it is. Who calls it must touch the
+// thread when it has added everybody, so that it gets into their lists.
 func (st *store) join(t *thread, m Member) {
 	key := userKey(m.ID)
-	member, before := t.known[key]
-	if member {
+	if t.known[key] {
 		return
 	}
 	m = m.clone()
 	m.ID = st.canonical(m.ID)
 	t.members = append(t.members, m)
 	t.known[key] = true
-	if before {
-		return
-	}
-	// Nearly always the newest thread, so this is an append.
-	list := st.byUser[key]
-	at := sort.Search(len(list), func(i int) bool { return list[i].seq > t.seq })
-	st.byUser[key] = slices.Insert(list, at, t)
+	delete(t.left, key)
 }
 
 // find gives the position of a member, or -1.
@@ -35,7 +26,7 @@ func (t *thread) find(key string) int {
 
 // listMembers gives at most size members after the first skip, and whether there are more.
 func (st *store) listMembers(id, user string, skip, size int) (page []Member, more bool, refusal *apiError) {
-	st.mu.Lock()
+	st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.live(id, user)
 	if refusal != nil {
@@ -49,7 +40,7 @@ func (st *store) listMembers(id, user string, skip, size int) (page []Member, mo
 // addMembers adds those who are not there yet. A thread may have 250 members; that a call
 // which would go beyond it fails as a whole is not recorded.
 func (st *store) addMembers(id, user string, members []Member) *apiError {
-	st.mu.Lock()
+	now := st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.live(id, user)
 	if refusal != nil {
@@ -64,29 +55,45 @@ func (st *store) addMembers(id, user string, members []Member) *apiError {
 	if total > maxMembers {
 		return badRequest("")
 	}
+	before := len(t.members)
 	for _, m := range members {
 		st.join(t, m)
+	}
+	if len(t.members) > before {
+		t.announce(participantAdded, st.canonical(user), t.members[before:], now)
+		st.touch(t, now)
 	}
 	return nil
 }
 
 // removeMember takes somebody out, the caller itself too. Nobody to take out is no error.
 func (st *store) removeMember(id, user, member string) *apiError {
-	st.mu.Lock()
+	now := st.lock()
 	defer st.mu.Unlock()
 	t, refusal := st.live(id, user)
 	if refusal != nil {
 		return refusal
 	}
-	t.remove(member)
+	if gone := t.remove(member); gone != nil {
+		t.announce(participantRemoved, st.canonical(user), gone, now)
+		st.touch(t, now)
+	}
 	return nil
 }
 
-func (t *thread) remove(member string) {
+// remove takes a member out and gives it, or nothing when there is none.
+func (t *thread) remove(member string) []Member {
 	key := userKey(member)
-	if t.known[key] {
-		i := t.find(key)
-		t.members = slices.Delete(t.members, i, i+1)
-		t.known[key] = false
+	if !t.known[key] {
+		return nil
 	}
+	i := t.find(key)
+	gone := []Member{t.members[i]}
+	t.members = slices.Delete(t.members, i, i+1)
+	t.known[key] = false
+	if t.left == nil {
+		t.left = map[string]period{}
+	}
+	t.left[key] = period{from: gone[0].ShareHistoryTime.UnixMilli(), until: t.version}
+	return gone
 }

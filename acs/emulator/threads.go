@@ -48,9 +48,10 @@ type createThreadResult struct {
 }
 
 type threadItem struct {
-	ID        string `json:"id"`
-	Topic     string `json:"topic"`
-	DeletedOn string `json:"deletedOn,omitempty"`
+	ID                    string `json:"id"`
+	Topic                 string `json:"topic"`
+	DeletedOn             string `json:"deletedOn,omitempty"`
+	LastMessageReceivedOn string `json:"lastMessageReceivedOn,omitempty"`
 }
 
 type threadList struct {
@@ -87,11 +88,11 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 	var metadata stringMap
 	var policy json.RawMessage
 	present, err := decodeObject(e.body, fields{
-		"topic": &topic, "participants": &participants, "metadata": &metadata, "retentionPolicy": &policy,
+		"topic": &topic, "participants": &participants, metadataField: &metadata, "retentionPolicy": &policy,
 	})
 	switch {
 	case err != nil:
-		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		return answer{}, invalidRequest(err)
 	case topic == "":
 		return answer{}, badRequest("The request is invalid: topic is required.")
 	case metadataTooLarge(metadata):
@@ -100,7 +101,7 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 	var keep *retention
 	if present["retentionPolicy"] {
 		if keep, err = decodeRetention(policy); err != nil {
-			return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+			return answer{}, invalidRequest(err)
 		}
 	}
 	members, invalid, refusal := s.judgeParticipants(participants)
@@ -110,17 +111,21 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 	made, refusal := s.store.createThread(draft{
 		creator: e.caller.user, requestID: e.request.Header.Get("repeatability-request-id"),
 		topic: topic, metadata: metadata, retention: keep, members: members, invalid: invalid,
-	}, e.arrived)
+	})
 	if refusal != nil {
 		return answer{}, refusal
 	}
 	e.threadID = made.ID
-	// Recorded like this: the colon is encoded, the at sign is not.
-	location := e.baseURL() + "/chat/threads/" + strings.ReplaceAll(made.ID, ":", "%3A")
 	return answer{
-		status: http.StatusCreated, header: http.Header{"Location": {location}},
+		status: http.StatusCreated, header: http.Header{"Location": {e.threadURL()}},
 		body: createThreadResult{ChatThread: s.threadModel(made.properties), InvalidParticipants: made.invalid},
 	}, nil
+}
+
+// threadURL is the address of the thread. Recorded like this: the colon is encoded, the at sign
+// is not.
+func (e *exchange) threadURL() string {
+	return e.baseURL() + "/chat/threads/" + strings.ReplaceAll(e.threadID, ":", "%3A")
 }
 
 func (s *Server) getThread(e *exchange) (answer, *apiError) {
@@ -135,9 +140,9 @@ func (s *Server) updateThread(e *exchange) (answer, *apiError) {
 	var topic string
 	var metadata stringMap
 	var policy json.RawMessage
-	present, err := decodeObject(e.body, fields{"topic": &topic, "metadata": &metadata, "retentionPolicy": &policy})
+	present, err := decodeObject(e.body, fields{"topic": &topic, metadataField: &metadata, "retentionPolicy": &policy})
 	if err != nil {
-		return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+		return answer{}, invalidRequest(err)
 	}
 	change := patch{metadata: metadata}
 	if present["topic"] {
@@ -148,7 +153,7 @@ func (s *Server) updateThread(e *exchange) (answer, *apiError) {
 	}
 	if present["retentionPolicy"] {
 		if change.retention, err = decodeRetention(policy); err != nil {
-			return answer{}, badRequest("The request is invalid: " + err.Error() + ".")
+			return answer{}, invalidRequest(err)
 		}
 	}
 	if refusal := s.store.updateThread(e.threadID, e.caller.user, change); refusal != nil {
@@ -158,26 +163,23 @@ func (s *Server) updateThread(e *exchange) (answer, *apiError) {
 }
 
 func (s *Server) deleteThread(e *exchange) (answer, *apiError) {
-	if refusal := s.store.deleteThread(e.threadID, e.caller.user, e.arrived); refusal != nil {
+	if refusal := s.store.deleteThread(e.threadID, e.caller.user); refusal != nil {
 		return answer{}, refusal
 	}
 	return answer{status: http.StatusNoContent}, nil
 }
 
-// listThreads takes startTime as a lower bound of createdOn, itself included; the
-// specification does not say which of the two.
+// listThreads takes startTime as a lower bound of the latest activity, by which the list is in
+// order, itself included; the specification does not say of what, nor which of the two.
 func (s *Server) listThreads(e *exchange) (answer, *apiError) {
-	query := e.request.URL.Query()
+	query := e.query()
 	size, refusal := pageSize(query)
 	if refusal != nil {
 		return answer{}, refusal
 	}
-	var from time.Time
-	if text := query.Get("startTime"); text != "" {
-		var err error
-		if from, err = time.Parse(time.RFC3339, text); err != nil {
-			return answer{}, badRequest("The request is invalid: startTime is not a date and time.")
-		}
+	from, refusal := startTime(query)
+	if refusal != nil {
+		return answer{}, refusal
 	}
 	below := math.MaxInt
 	if state := query.Get("syncState"); state != "" {
@@ -185,15 +187,18 @@ func (s *Server) listThreads(e *exchange) (answer, *apiError) {
 			return answer{}, refusal
 		}
 	}
-	page, next, more := s.store.listThreads(e.caller.user, below, size, from, e.arrived)
+	page, next, more := s.store.listThreads(e.caller.user, below, size, from)
 	list := threadList{Value: make([]threadItem, len(page))}
 	for i, p := range page {
-		list.Value[i] = threadItem{ID: p.ID, Topic: p.Topic, DeletedOn: formatOptional(p.DeletedOn)}
+		list.Value[i] = threadItem{ID: p.id, Topic: p.topic, DeletedOn: formatOptional(p.deletedOn)}
+		if p.lastMessage > 0 {
+			list.Value[i].LastMessageReceivedOn = formatMilli(p.lastMessage)
+		}
 	}
 	if more {
 		link := url.Values{"syncState": {encodeContinuation(next)}, "maxPageSize": {strconv.Itoa(size)}, "api-version": {e.version}}
-		if !from.IsZero() {
-			link.Set("startTime", query.Get("startTime"))
+		if text := query.Get("startTime"); text != "" {
+			link.Set("startTime", text)
 		}
 		list.NextLink = e.baseURL() + "/chat/threads?" + link.Encode()
 	}
@@ -243,8 +248,7 @@ func metadataTooLarge(metadata map[string]string) bool {
 	return size > maxMetadata
 }
 
-// decodeRetention reads a retention policy. Nothing is ever deleted by it here: to its users a
-// thread deleted by policy looks like one deleted by a call.
+// decodeRetention reads a retention policy.
 func decodeRetention(raw []byte) (*retention, error) {
 	var kind string
 	var days int32
