@@ -79,3 +79,32 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMessage: whatever a message is, reading it ends in an error or loses nothing.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []string{
+		removedMessage, editedMessage, deletedMessage, topicMessage, addedMessage, "null", `{}`,
+		`{"id":"1","type":"poll","content":["Lunch?"],"senderCommunicationIdentifier":{"rawId":"99:x"}}`,
+		`{"id":"1","Content":7,"content":{"attachments":[{}]}}`,
+	} {
+		f.Add(seed)
+	}
+	var body string
+	thread := answering(f, http.StatusOK, &body).ThreadClient(threadID)
+	f.Fuzz(func(t *testing.T, text string) {
+		body = text
+		got, err := thread.GetMessage(t.Context(), messageID, nil)
+		if err != nil {
+			if !acs.HasStatus(err, http.StatusOK) {
+				t.Errorf("error %v has not the status", err)
+			}
+			return
+		}
+		if got.ID == "" || got.Sender == nil || got.Content.Initiator == nil {
+			t.Errorf("message is %+v", got)
+		}
+		if string(got.Raw) != strings.Trim(strings.TrimPrefix(text, "\ufeff"), " \t\r\n") {
+			t.Errorf("raw message is %q, want %q", got.Raw, text)
+		}
+	})
+}

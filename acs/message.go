@@ -76,7 +76,8 @@ type Attachment struct {
 type SendMessageOptions struct {
 	// Type is MessageText or MessageHTML. Empty: as the service likes, which is text.
 	Type MessageType
-	// SenderDisplayName is the name that others see, for this message only.
+	// SenderDisplayName is the sender's name in this message and its notification, which need not
+	// be that of the participant.
 	SenderDisplayName string
 	// Metadata is kept with the message.
 	Metadata map[string]string
@@ -87,10 +88,10 @@ type SendMessageResponse struct {
 	ID string // of the message
 }
 
-// SendMessage sends a message of at most about 28 KB, metadata included. A call that is repeated,
-// also by azcore after a lost answer, sends it again. A message that is too long, or of a type
-// that users do not send, is a 400; a thread in which the user takes no part a 403. The quota is
-// 10 in 10 seconds and 30 in a minute per thread, together with UpdateMessage and DeleteMessage.
+// SendMessage sends a message of at most about 28 KB; a longer one is refused. A call that is
+// repeated, also by azcore after a lost answer, sends it again. A type that users do not send is a
+// 400, a thread in which the user takes no part a 403. The quota is 10 in 10 seconds and 30 in
+// a minute per thread, together with UpdateMessage and DeleteMessage.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/send-chat-message.
 func (c *ThreadClient) SendMessage(ctx context.Context, content string, options *SendMessageOptions) (SendMessageResponse, error) {
