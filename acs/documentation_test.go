@@ -4,13 +4,17 @@
 package acs_test
 
 import (
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
 // TestEveryOperationIsShown: each has an example, a line in the manual and a test of what it sends.
@@ -51,5 +55,48 @@ func TestEveryOperationIsShown(t *testing.T) {
 				t.Errorf("%s has no test of what it sends", operation)
 			}
 		}
+	}
+}
+
+// TestProgramOfTheManual builds the program that the manual begins with and runs it, against an
+// emulator whose files are where the manual has them.
+func TestProgramOfTheManual(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../docs/acs-client.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(manual), "```go\n")
+	program, _, _ := strings.Cut(rest, "```")
+	emu := emulator.New(emulator.Options{})
+	server := httptest.NewTLSServer(emu)
+	t.Cleanup(server.Close)
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"main.go": program, "connection-string": emu.ConnectionString(server.URL) + "\n", "tls/ca.pem": string(authority),
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary := filepath.Join(dir, "quickstart")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, filepath.Join(dir, "main.go"))
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	run := exec.CommandContext(t.Context(), binary)
+	run.Dir = dir
+	out, err := run.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "4 text Hello\n") {
+		t.Errorf("the program ended with %v and printed\n%s", err, out)
+	}
+	if left := emu.Threads(); len(left) != 0 && left[0].DeletedOn == nil {
+		t.Errorf("threads %+v are left", left)
 	}
 }
