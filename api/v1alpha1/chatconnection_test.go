@@ -48,9 +48,10 @@ func TestEntra(t *testing.T) {
 	)
 	cases := slices.Concat(
 		pass("endpoint", endpoint, host, host+"/", "https://localhost:8443", "https://[::1]:8443", "https://a"),
-		refuse("endpoint", endpoint, verdict{endpoint, "should match"}, "http://contoso.communication.azure.com", "HTTPS://contoso.com",
-			host+"/chat", host+"?a=b", host+"#a", "https://user@contoso.com", "https://user:pw@contoso.com", "contoso.com", "https:///chat",
-			" "+host, host+" ", host+"\n", host+"//", "ftp://contoso.com", "https://con toso.com"),
+		refuse("endpoint", endpoint, verdict{endpoint, "should match"}, "http://contoso.communication.azure.com",
+			"HTTPS://contoso.com", host+"/chat", host+"?a=b", host+"#a", "https://user@contoso.com",
+			"https://user:pw@contoso.com", "contoso.com", "https:///chat", " "+host, host+" ", host+"\n", host+"//",
+			"ftp://contoso.com", "https://con toso.com"),
 		refuse("short", endpoint, verdict{endpoint, "at least 9 chars"}, "", "https://"),
 		refuse("long", endpoint, verdict{endpoint, "may not be more than 512"}, "https://"+strings.Repeat("a", 505)),
 		refuse("missing", endpoint, verdict{endpoint, "Required value"}, absent{}),
@@ -91,8 +92,9 @@ func TestServiceUsers(t *testing.T) {
 		pass("ids", ids, []string{}, []string{"8:acs:a"}, []string{"8:dod-acs:a", "8:gcch-acs:a"}, many(32)),
 		refuse("ids", ids, verdict{ids, "must have at most 32 items"}, many(33)),
 		refuse("twice", ids, verdict{ids + "[1]", "Duplicate value"}, []string{"8:acs:a", "8:acs:a"}),
-		refuse("id", ids, verdict{ids + "[0]", "should match"}, []string{"8:orgid:a"}, []string{"28:orgid:a"}, []string{"4:+491511234"},
-			[]string{"8:acs:a,8:acs:b"}, []string{"8:acs:a "}, []string{"8:ACS:a"}, []string{"8:acs:a\n"}),
+		refuse("id", ids, verdict{ids + "[0]", "should match"}, []string{"8:orgid:a"}, []string{"28:orgid:a"},
+			[]string{"4:+491511234"}, []string{"8:acs:a,8:acs:b"}, []string{"8:acs:a "}, []string{"8:ACS:a"},
+			[]string{"8:acs:a\n"}),
 		refuse("short", ids, verdict{ids + "[0]", "at least 7 chars"}, []string{""}, []string{"8:acs:"}),
 		refuse("long", ids, verdict{ids + "[0]", "may not be more than 256"}, []string{"8:acs:" + strings.Repeat("a", 251)}),
 		pass("name", name, "", "Support", strings.Repeat("ü", 256)),
@@ -127,17 +129,20 @@ func TestAllowedNamespaces(t *testing.T) {
 
 func TestQuotas(t *testing.T) {
 	t.Parallel()
+	both := func(ten, minute int) map[string]any { return map[string]any{"per10s": ten, "perMinute": minute} }
 	var cases []admission
-	for _, operation := range []string{"createThread", "deleteThread", "updateThread", "changeMembers", "readThread", "listMembers"} {
+	for _, operation := range []string{
+		"createThread", "deleteThread", "updateThread", "changeMembers", "readThread", "listMembers",
+	} {
 		quota := "spec.quotas." + operation
 		ten, minute := quota+".per10s", quota+".perMinute"
 		cases = slices.Concat(cases,
 			pass(operation, ten, 1, 1_000_000),
 			refuse(operation, ten, verdict{ten, "greater than or equal to 1"}, 0, -1),
 			refuse(operation, ten, verdict{ten, "less than or equal to 1000000"}, 1_000_001, 1<<30),
-			pass(operation, quota, map[string]any{"per10s": 1, "perMinute": 1}, map[string]any{"per10s": 9, "perMinute": 1_000_000}),
-			refuse(operation, quota, verdict{minute, "greater than or equal to 1"}, map[string]any{"per10s": 1, "perMinute": 0}),
-			refuse(operation, quota, verdict{minute, "less than or equal to 1000000"}, map[string]any{"per10s": 1, "perMinute": 1_000_001}),
+			pass(operation, quota, both(1, 1), both(9, 1_000_000)),
+			refuse(operation, quota, verdict{minute, "greater than or equal to 1"}, both(1, 0)),
+			refuse(operation, quota, verdict{minute, "less than or equal to 1000000"}, both(1, 1_000_001)),
 			refuse(operation, quota, verdict{ten, "Required value"}, map[string]any{}, map[string]any{"perMinute": 1}),
 		)
 	}

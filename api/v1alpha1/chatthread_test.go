@@ -18,10 +18,10 @@ func TestTopic(t *testing.T) {
 			strings.Repeat("a", 250), strings.Repeat("ü", 250), strings.Repeat("🚀", 250)),
 		refuse("empty", path, verdict{path, "at least 1 chars"}, ""),
 		refuse("long", path, verdict{path, "may not be more than 250"}, strings.Repeat("a", 251), strings.Repeat("🚀", 251)),
-		refuse("outer blank", path, verdict{path, "should match"}, " ", " a", "a ", "\u00a0a", "a\u00a0", "\u3000a", "a\u3000",
-			"\u2003a", "a\u2028", "\u1680a", "  "),
-		refuse("control", path, verdict{path, "should match"}, "\t", "a\tb", "a\nb", "a\r\nb", "a\n", "\na", "a\u0000b", "a\u001bb",
-			"a\u007fb", "a\u0085b", "a\u009fb"),
+		refuse("outer blank", path, verdict{path, "should match"}, " ", " a", "a ", "\u00a0a", "a\u00a0", "\u3000a",
+			"a\u3000", "\u2003a", "a\u2028", "\u1680a", "  "),
+		refuse("control", path, verdict{path, "should match"}, "\t", "a\tb", "a\nb", "a\r\nb", "a\n", "\na", "a\u0000b",
+			"a\u001bb", "a\u007fb", "a\u0085b", "a\u009fb"),
 		refuse("type", path, verdict{path, "must be of type string"}, any(1), any(1.5), any(true)),
 		refuse("list", path, verdict{path, "must be of type string"}, []any{"a"}),
 		refuse("null", path, verdict{path, "Required value"}, any(nil)),
@@ -116,8 +116,8 @@ func TestResyncInterval(t *testing.T) {
 		pass("ok", path, "1m", "60s", "60000ms", "1m0.5s", "1h30m", "1.5h", "+10m", "87600h", "2562047h47m16s"),
 		pass("default", path, any(nil), any(absent{})),
 		refuse("short", path, verdict{path, message}, "59s", "59.999999999s", "0", "0s", "-5m", "1ns"),
-		refuse("no duration", path, verdict{path, message}, "", " ", "10", "1d", "10 m", " 10m", "10m\n", "ten", "PT10M", "m", "2562048h",
-			"9223372036854775808ns"),
+		refuse("no duration", path, verdict{path, message}, "", " ", "10", "1d", "10 m", " 10m", "10m\n", "ten", "PT10M",
+			"m", "2562048h", "9223372036854775808ns"),
 		refuse("long", path, verdict{path, "may not be more than 32"}, strings.Repeat("1m", 17)),
 		refuse("type", path, verdict{path, "must be of type string"}, any(10), any(1.5)),
 	))
@@ -158,7 +158,8 @@ func TestConnectionRef(t *testing.T) {
 		refuse("namespace", namespace, verdict{namespace, "should match"}, "A", "a.b", "-a", "a-", "a b", "a/b", "a\n"),
 		refuse("empty", namespace, verdict{namespace, "at least 1 chars"}, ""),
 		refuse("long", namespace, verdict{namespace, "may not be more than 63"}, strings.Repeat("a", 64)),
-		refuse("type", "spec.connectionRef", verdict{"spec.connectionRef", "must be of type object"}, any("acs"), any([]any{})),
+		refuse("type", "spec.connectionRef", verdict{"spec.connectionRef", "must be of type object"}, any("acs"),
+			any([]any{})),
 	))
 }
 

@@ -30,18 +30,21 @@ func TestDefaults(t *testing.T) {
 			"serviceUsers":              values{"count": int64(1)},
 		}},
 		{"thread", thread, nil, values{
-			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage", "resyncInterval": "10m",
+			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage",
+			"resyncInterval": "10m",
 		}},
 		{"nulls", thread, fields{"spec.connectionRef": nil, "spec.managementPolicy": nil, "spec.resyncInterval": nil}, values{
-			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage", "resyncInterval": "10m",
+			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage",
+			"resyncInterval": "10m",
 		}},
 		{"connection of a namespace", thread, fields{"spec.connectionRef": values{"namespace": "a"}}, values{
 			"topic": "Release 1.0", "connectionRef": values{"name": "default", "namespace": "a"}, "managementPolicy": "Manage",
 			"resyncInterval": "10m",
 		}},
 		{"inline participants have none", thread, fields{"spec.participants": []any{values{"userID": "8:acs:anna"}}}, values{
-			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage", "resyncInterval": "10m",
-			"participants": []any{values{"userID": "8:acs:anna"}},
+			"topic": "Release 1.0", "connectionRef": values{"name": "default"}, "managementPolicy": "Manage",
+			"resyncInterval": "10m",
+			"participants":   []any{values{"userID": "8:acs:anna"}},
 		}},
 		{"participant", participant, nil, values{
 			"threadRef": values{"name": "release"}, "userID": "8:acs:anna", "shareHistory": "All",
@@ -76,7 +79,8 @@ func TestPolicies(t *testing.T) {
 		{"retention", chatv1alpha1.ChatThreadSpec{Retention: &chatv1alpha1.Retention{DeleteAfterDays: 30}},
 			policies{"Exclusive", "Delete", "Never"}},
 		{"own, declared", chatv1alpha1.ChatThreadSpec{
-			Retention: &chatv1alpha1.Retention{DeleteAfterDays: 30}, MembershipPolicy: "Additive", DeletionPolicy: "Retain", RecreationPolicy: "Recreate",
+			Retention:        &chatv1alpha1.Retention{DeleteAfterDays: 30},
+			MembershipPolicy: "Additive", DeletionPolicy: "Retain", RecreationPolicy: "Recreate",
 		}, policies{"Additive", "Retain", "Recreate"}},
 		{"adopted, declared", chatv1alpha1.ChatThreadSpec{
 			ThreadID: "19:a", MembershipPolicy: "Exclusive", DeletionPolicy: "Delete", RecreationPolicy: "Recreate",

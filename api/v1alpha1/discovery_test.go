@@ -34,7 +34,9 @@ func TestNames(t *testing.T) {
 			subresources = append(subresources, resource.Name)
 			continue
 		}
-		got[resource.Kind] = names{resource.Name, resource.SingularName, resource.ShortNames, resource.Categories, resource.Namespaced}
+		got[resource.Kind] = names{
+			resource.Name, resource.SingularName, resource.ShortNames, resource.Categories, resource.Namespaced,
+		}
 	}
 	want := map[string]names{
 		connection:  {"chatconnections", "chatconnection", []string{"chconn"}, []string{"acs-chat"}, true},
@@ -45,7 +47,8 @@ func TestNames(t *testing.T) {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	slices.Sort(subresources)
-	if diff := cmp.Diff([]string{"chatconnections/status", "chatparticipants/status", "chatthreads/status"}, subresources); diff != "" {
+	wantSubresources := []string{"chatconnections/status", "chatparticipants/status", "chatthreads/status"}
+	if diff := cmp.Diff(wantSubresources, subresources); diff != "" {
 		t.Errorf("subresources (-want +got):\n%s", diff)
 	}
 }
@@ -58,7 +61,8 @@ func TestColumns(t *testing.T) {
 			`full https://contoso.communication.azure.com False Throttled 0s ["8:acs:operator"] Wait a bit.`},
 		{thread, "Name Topic Joined Ready Reason Age", "Thread-ID Service-User Message",
 			`full Release 1.0 1/2 False Throttled 0s 19:abc@thread.v2 8:acs:operator Wait a bit.`},
-		{participant, "Name Thread User Ready Reason Age", "Message", `full release 8:acs:anna False Throttled 0s Wait a bit.`},
+		{participant, "Name Thread User Ready Reason Age", "Message",
+			`full release 8:acs:anna False Throttled 0s Wait a bit.`},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +115,8 @@ func table(t *testing.T, kind, namespace string) metav1.Table {
 }
 
 func resourcePath(kind, namespace string, more ...string) string {
-	path := []string{"/apis", chatv1alpha1.GroupVersion.String(), "namespaces", namespace, definitions[kind].Spec.Names.Plural}
+	plural := definitions[kind].Spec.Names.Plural
+	path := []string{"/apis", chatv1alpha1.GroupVersion.String(), "namespaces", namespace, plural}
 	return strings.Join(append(path, more...), "/")
 }
 
@@ -123,7 +128,8 @@ func TestSelectableFields(t *testing.T) {
 	}
 	for name, want := range map[string]int{"a": 2, "b": 1, "c": 0} {
 		list := &chatv1alpha1.ChatParticipantList{}
-		if err := api.List(t.Context(), list, client.InNamespace(namespace), client.MatchingFields{"spec.threadRef.name": name}); err != nil {
+		selected := client.MatchingFields{"spec.threadRef.name": name}
+		if err := api.List(t.Context(), list, client.InNamespace(namespace), selected); err != nil {
 			t.Fatal(err)
 		}
 		if len(list.Items) != want {

@@ -112,19 +112,22 @@ func (j *junk) field(t *testing.T, path, values []string) {
 func (j *junk) write(t *testing.T, name, subresource string, content any) bool {
 	t.Helper()
 	object := map[string]any{
-		"apiVersion": chatv1alpha1.GroupVersion.String(), "kind": j.kind, "metadata": map[string]any{"name": name}, j.section: content,
+		"apiVersion": chatv1alpha1.GroupVersion.String(), "kind": j.kind,
+		"metadata": map[string]any{"name": name}, j.section: content,
 	}
-	request := server.RESTClient().Post().AbsPath(resourcePath(j.kind, j.namespace)).SetHeader("Content-Type", "application/json")
+	path := resourcePath(j.kind, j.namespace, name, subresource)
+	request := server.RESTClient().Post().AbsPath(resourcePath(j.kind, j.namespace)).
+		SetHeader("Content-Type", "application/json")
 	var body any = object
 	switch {
 	case subresource == "" && j.section == "status":
 		delete(object, j.section)
 		object["spec"] = content
 	case j.apply:
-		request = server.RESTClient().Patch(types.ApplyYAMLPatchType).AbsPath(resourcePath(j.kind, j.namespace, name, subresource)).
+		request = server.RESTClient().Patch(types.ApplyYAMLPatchType).AbsPath(path).
 			Param("fieldManager", "junk")
 	case subresource != "":
-		request = server.RESTClient().Patch(types.JSONPatchType).AbsPath(resourcePath(j.kind, j.namespace, name, subresource))
+		request = server.RESTClient().Patch(types.JSONPatchType).AbsPath(path)
 		body = []any{map[string]any{"op": "add", "path": "/status", "value": content}}
 	}
 	data, err := json.Marshal(body)

@@ -74,8 +74,12 @@ func TestMemberIsTheSameInBoth(t *testing.T) {
 		}
 	}
 	moment := metav1.Now()
-	want := chatv1alpha1.Member{UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment}
-	spec := chatv1alpha1.ChatParticipantSpec{UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment}
+	want := chatv1alpha1.Member{
+		UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment,
+	}
+	spec := chatv1alpha1.ChatParticipantSpec{
+		UserID: "8:acs:anna", DisplayName: "Anna", ShareHistory: "SinceTime", ShareHistoryTime: &moment,
+	}
 	if diff := cmp.Diff(want, spec.Member()); diff != "" {
 		t.Errorf("Member (-want +got):\n%s", diff)
 	}
@@ -99,23 +103,26 @@ func userIDCases() []memberCase {
 	const pattern = "should match"
 	cases := []memberCase{}
 	for _, id := range []string{
-		"8:acs:" + strings.Repeat("a", 250), "8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_00000007-0464-274b-b274-5a3a0d000101",
+		"8:acs:" + strings.Repeat("a", 250),
+		"8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_00000007-0464-274b-b274-5a3a0d000101",
 		"8:dod-acs:a_b", "8:gcch-acs:a_b", "8:spool:a", "8:orgid:a", "8:dod:a", "8:gcch:a", "8:teamsvisitor:a",
 		"28:orgid:a", "28:dod:a", "28:gcch:a", "4:+1", "4:+4915112345678", "4:+4915112345678_a-b", "8:acs:Az09_.=-",
 	} {
 		cases = append(cases, memberCase{short("userID " + id), map[string]any{"userID": id}, "", ""})
 	}
 	for _, id := range []string{
-		"anna@contoso.com", "8:acs:", "8:ACS:anna", "9:acs:anna", "28:acs:anna", "8:unknown:a", "8acs:anna", "28:orgid:", "8:orgid:",
-		"4:4915112345678", "4:+49 151", "4:+12a", "4:+1_", " 8:acs:anna", "8:acs:anna ", "8:acs:anna\n", "8:acs:an na", "8:acs:a/b",
-		"8:acs:a?b", "8:acs:a%2fb", "8:acs:änna", "8:acs:a\u0000", "8:acs:a:b", "8:acs:a,b", "x\n8:acs:anna", "8:acs:anna\n8:acs:b",
+		"anna@contoso.com", "8:acs:", "8:ACS:anna", "9:acs:anna", "28:acs:anna", "8:unknown:a", "8acs:anna", "28:orgid:",
+		"8:orgid:", "4:4915112345678", "4:+49 151", "4:+12a", "4:+1_", " 8:acs:anna", "8:acs:anna ", "8:acs:anna\n",
+		"8:acs:an na", "8:acs:a/b", "8:acs:a?b", "8:acs:a%2fb", "8:acs:änna", "8:acs:a\u0000", "8:acs:a:b", "8:acs:a,b",
+		"x\n8:acs:anna", "8:acs:anna\n8:acs:b",
 	} {
 		cases = append(cases, memberCase{"userID " + id, map[string]any{"userID": id}, "userID", pattern})
 	}
 	return append(cases,
 		memberCase{"userID empty", map[string]any{"userID": ""}, "userID", "at least 4 chars"},
 		memberCase{"userID of 3", map[string]any{"userID": "4:+"}, "userID", "at least 4 chars"},
-		memberCase{"userID of 257", map[string]any{"userID": "8:acs:" + strings.Repeat("a", 251)}, "userID", "may not be more than 256"},
+		memberCase{"userID of 257", map[string]any{"userID": "8:acs:" + strings.Repeat("a", 251)},
+			"userID", "may not be more than 256"},
 	)
 }
 
@@ -152,20 +159,22 @@ func timeCases() []memberCase {
 			cases = append(cases, memberCase{name, member, field, message})
 		}
 	}
-	add("", "1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "2024-02-29T12:00:00Z", "2000-02-29T12:00:00Z", "2026-05-01T23:59:59Z",
-		"2026-05-01T12:00:00+00:00", "2026-05-01T12:00:00-00:00", "2026-05-01T12:00:00+02:00", "2026-05-01T12:00:00+23:59",
-		"2026-05-01T12:00:00-23:59", "2026-12-31T23:59:59.999999999-23:59")
+	add("", "1970-01-01T00:00:00Z", "2999-12-31T23:59:59Z", "2024-02-29T12:00:00Z", "2000-02-29T12:00:00Z",
+		"2026-05-01T23:59:59Z", "2026-05-01T12:00:00+00:00", "2026-05-01T12:00:00-00:00", "2026-05-01T12:00:00+02:00",
+		"2026-05-01T12:00:00+23:59", "2026-05-01T12:00:00-23:59", "2026-12-31T23:59:59.999999999-23:59")
 	for digits := 1; digits <= 9; digits++ {
 		add("", "2026-05-01T12:00:00."+strings.Repeat("9", digits)+"Z")
 	}
-	add("must be of type date-time", "2026-02-30T12:00:00Z", "2026-02-29T12:00:00Z", "2100-02-29T12:00:00Z", "2026-04-31T12:00:00Z",
-		"2026-13-01T12:00:00Z", "2026-00-01T12:00:00Z", "2026-05-00T12:00:00Z", "2026-05-32T12:00:00Z", "", "now", "2026-05-01")
+	add("must be of type date-time", "2026-02-30T12:00:00Z", "2026-02-29T12:00:00Z", "2100-02-29T12:00:00Z",
+		"2026-04-31T12:00:00Z", "2026-13-01T12:00:00Z", "2026-00-01T12:00:00Z", "2026-05-00T12:00:00Z",
+		"2026-05-32T12:00:00Z", "", "now", "2026-05-01")
 	add("should match", "2026-05-01t12:00:00Z", "2026-05-01T12:00:00z", "2026-05-01t12:00:00z", "2026-05-01T24:00:00Z",
-		"2026-05-01T23:60:00Z", "2026-06-30T23:59:60Z", "2026-05-01T12:00:00", "2026-05-01T12:00Z", "2026-05-01T12:00:00+0200",
-		"2026-05-01T12:00:00+02", "2026-05-01T12:00:00+2:00", "2026-05-01T12:00:00+24:00", "2026-05-01T12:00:00+02:60",
-		"2026-05-01T12:00:00.Z", "2026-05-01T12:00:00,5Z", "2026-05-01T12:00:00x5Z", "2026-05-01T12:00:00.1234567890Z",
-		"2026-05-01T12:00:00 Z", "2026-05-01 12:00:00Z", " 2026-05-01T12:00:00Z", "2026-05-01T12:00:00Z\n", "2026-5-1T12:00:00Z",
-		"1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "-2026-05-01T12:00:00Z")
+		"2026-05-01T23:60:00Z", "2026-06-30T23:59:60Z", "2026-05-01T12:00:00", "2026-05-01T12:00Z",
+		"2026-05-01T12:00:00+0200", "2026-05-01T12:00:00+02", "2026-05-01T12:00:00+2:00", "2026-05-01T12:00:00+24:00",
+		"2026-05-01T12:00:00+02:60", "2026-05-01T12:00:00.Z", "2026-05-01T12:00:00,5Z", "2026-05-01T12:00:00x5Z",
+		"2026-05-01T12:00:00.1234567890Z", "2026-05-01T12:00:00 Z", "2026-05-01 12:00:00Z", " 2026-05-01T12:00:00Z",
+		"2026-05-01T12:00:00Z\n", "2026-5-1T12:00:00Z", "1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z",
+		"0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "-2026-05-01T12:00:00Z")
 	add("must be of type date-time", 1777636800, true, map[string]any{})
 	add("must be an RFC 3339 time", []any{}, []any{"2026-05-01T12:00:00Z"})
 	add("may not be more than 35", "2026-05-01T12:00:00."+strings.Repeat("0", 40)+"Z")

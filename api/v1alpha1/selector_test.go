@@ -20,8 +20,8 @@ func labelKeys() []string {
 }
 
 func badLabelKeys() []string {
-	return []string{"-a", "a-", "a b", "a\n", "ä", "/a", "a/", "A/b", "a/b/c", "a..b/c", "a.-b/c", "a-.b/c", ".a/c", "a./c", "-a/c", "a_b/c",
-		strings.Repeat("n", 64), "a/" + strings.Repeat("n", 64), strings.Repeat("p", 254) + "/n"}
+	return []string{"-a", "a-", "a b", "a\n", "ä", "/a", "a/", "A/b", "a/b/c", "a..b/c", "a.-b/c", "a-.b/c", ".a/c",
+		"a./c", "-a/c", "a_b/c", strings.Repeat("n", 64), "a/" + strings.Repeat("n", 64), strings.Repeat("p", 254) + "/n"}
 }
 
 func badLabelValues() []string {
@@ -36,7 +36,8 @@ func TestSelectorMatchLabels(t *testing.T) {
 	)
 	var cases []admission
 	add := func(key, value string, want verdict) {
-		cases = append(cases, admission{short(fmt.Sprintf("%q=%q", value, key)), selecting(fields{path: map[string]any{key: value}}), want})
+		name := short(fmt.Sprintf("%q=%q", value, key))
+		cases = append(cases, admission{name, selecting(fields{path: map[string]any{key: value}}), want})
 	}
 	for _, key := range labelKeys() {
 		add(key, "v", verdict{})
@@ -55,7 +56,8 @@ func TestSelectorMatchLabels(t *testing.T) {
 	for i := range 17 {
 		many[fmt.Sprintf("k%d", i)] = "v"
 	}
-	cases = append(cases, admission{"17 labels", selecting(fields{path: many}), verdict{path, "must have at most 16 items"}})
+	tooMany := verdict{path, "must have at most 16 items"}
+	cases = append(cases, admission{"17 labels", selecting(fields{path: many}), tooMany})
 	testAdmission(t, connection, cases)
 }
 
@@ -77,7 +79,8 @@ func TestSelectorMatchExpressions(t *testing.T) {
 		add(short("key "+key), map[string]any{"key": key, "operator": "Exists"}, verdict{first + ".key", ""})
 	}
 	for _, value := range badLabelValues() {
-		add("value "+value, map[string]any{"key": "k", "operator": "In", "values": []any{value}}, verdict{first + ".values[0]", "should match"})
+		add("value "+value, map[string]any{"key": "k", "operator": "In", "values": []any{value}},
+			verdict{first + ".values[0]", "should match"})
 	}
 	for _, operator := range []string{"In", "NotIn"} {
 		add(operator, map[string]any{"key": "k", "operator": operator, "values": []any{"a", ""}}, verdict{})
@@ -87,13 +90,16 @@ func TestSelectorMatchExpressions(t *testing.T) {
 	for _, operator := range []string{"Exists", "DoesNotExist"} {
 		add(operator, map[string]any{"key": "k", "operator": operator}, verdict{})
 		add(operator+" of none", map[string]any{"key": "k", "operator": operator, "values": []any{}}, verdict{})
-		add(operator+" of one", map[string]any{"key": "k", "operator": operator, "values": []any{"a"}}, verdict{first, message})
+		add(operator+" of one", map[string]any{"key": "k", "operator": operator, "values": []any{"a"}},
+			verdict{first, message})
 	}
 	add("key empty", map[string]any{"key": "", "operator": "Exists"}, verdict{first + ".key", "at least 1 chars"})
 	add("key missing", map[string]any{"operator": "Exists"}, verdict{first + ".key", "Required value"})
 	add("operator missing", map[string]any{"key": "k"}, verdict{first + ".operator", "Required value"})
-	add("operator unknown", map[string]any{"key": "k", "operator": "Gt"}, verdict{first + ".operator", "Unsupported value"})
-	add("65 values", map[string]any{"key": "k", "operator": "In", "values": numbered(65)}, verdict{first + ".values", "must have at most 64 items"})
+	add("operator unknown", map[string]any{"key": "k", "operator": "Gt"},
+		verdict{first + ".operator", "Unsupported value"})
+	add("65 values", map[string]any{"key": "k", "operator": "In", "values": numbered(65)},
+		verdict{first + ".values", "must have at most 64 items"})
 	testAdmission(t, connection, cases)
 }
 

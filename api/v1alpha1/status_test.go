@@ -28,18 +28,23 @@ func TestStatusOfThread(t *testing.T) {
 		{"kept with a larger incarnation", values{"threadID": "a"}, values{"threadID": "a", "incarnation": 1}, verdict{}},
 		{"changed", values{"threadID": "a"}, values{"threadID": "b"}, kept},
 		{"changed in case", values{"threadID": "a"}, values{"threadID": "A"}, kept},
-		{"changed with the same incarnation", values{"threadID": "a", "incarnation": 1}, values{"threadID": "b", "incarnation": 1}, kept},
-		{"changed with a smaller incarnation", values{"threadID": "a", "incarnation": 2}, values{"threadID": "b", "incarnation": 1}, kept},
+		{"changed with the same incarnation", values{"threadID": "a", "incarnation": 1},
+			values{"threadID": "b", "incarnation": 1}, kept},
+		{"changed with a smaller incarnation", values{"threadID": "a", "incarnation": 2},
+			values{"threadID": "b", "incarnation": 1}, kept},
 		{"changed with no incarnation", values{"threadID": "a", "incarnation": 1}, values{"threadID": "b"}, kept},
 		{"changed with a larger incarnation", values{"threadID": "a"}, values{"threadID": "b", "incarnation": 1}, verdict{}},
-		{"changed with the next incarnation", values{"threadID": "a", "incarnation": 1}, values{"threadID": "b", "incarnation": 2}, verdict{}},
+		{"changed with the next incarnation", values{"threadID": "a", "incarnation": 1},
+			values{"threadID": "b", "incarnation": 2}, verdict{}},
 		{"removed", values{"threadID": "a"}, values{"observedGeneration": 1}, kept},
 		{"null", values{"threadID": "a"}, values{"threadID": nil}, kept},
 		{"removed with the same incarnation", values{"threadID": "a", "incarnation": 1}, values{"incarnation": 1}, kept},
 		{"removed with a larger incarnation", values{"threadID": "a", "incarnation": 1}, values{"incarnation": 2}, verdict{}},
 		{"empty", values{}, values{"threadID": ""}, verdict{"status.threadID", "at least 1 chars"}},
-		{"long", values{}, values{"threadID": strings.Repeat("a", 1025)}, verdict{"status.threadID", "may not be more than 1024"}},
-		{"negative incarnation", values{}, values{"incarnation": -1}, verdict{"status.incarnation", "greater than or equal to 0"}},
+		{"long", values{}, values{"threadID": strings.Repeat("a", 1025)},
+			verdict{"status.threadID", "may not be more than 1024"}},
+		{"negative incarnation", values{}, values{"incarnation": -1},
+			verdict{"status.incarnation", "greater than or equal to 0"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +78,7 @@ func TestStatusRemoved(t *testing.T) {
 	}
 }
 
-// TestStatusBeforeTheFirstPass judges as `kubectl wait` of Flux and Argo CD do: what no operator has seen is not done.
+// TestStatusBeforeTheFirstPass judges as Flux does: what no operator has seen is not done.
 func TestStatusBeforeTheFirstPass(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{connection, thread, participant} {
