@@ -86,11 +86,11 @@ func TestProgramOfTheManual(t *testing.T) {
 		}
 	}
 	binary := filepath.Join(dir, "quickstart")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, filepath.Join(dir, "main.go"))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, filepath.Join(dir, "main.go")) //nolint:gosec // Both paths are the test's own.
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), binary)
+	run := exec.CommandContext(t.Context(), binary) //nolint:gosec // It was just built.
 	run.Dir = dir
 	out, err := run.CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "4 text Hello\n") {
