@@ -251,3 +251,33 @@ func TestMessageIDIsEscaped(t *testing.T) {
 		t.Errorf("request is %s, want %s", got, want)
 	}
 }
+
+// TestIdentifiersGoBackAsTheyCame: one that is read can be written again, of whatever kind it is.
+func TestIdentifiersGoBackAsTheyCame(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		alice, strings.ToUpper(alice), "8:spool:x", "8:gcch-acs:r_t_u", "8:acs:r_t_u_v", "8:orgid:U", "8:gal:u", "8:teamsvisitor:v",
+		"28:orgid:a", "28:gal-global:a", "4:+1 555 ", "4:anonymous", "99:é\u2028\"<&>", " 8:acs:x", "x",
+	} {
+		t.Run(raw, func(t *testing.T) {
+			t.Parallel()
+			sent, err := json.Marshal(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := `{"kind":"new","rawId":` + string(sent) + `,"new":{"id":7}}`
+			service := serve(t, reply{status: 200, body: `{"value":[{"communicationIdentifier":` + id + `}]}`}, reply{status: 204})
+			page, err := service.thread(t).NewListParticipantsPager(nil).NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := service.thread(t).RemoveParticipant(t.Context(), page.Participants[0].ID, nil); err != nil {
+				t.Fatal(err)
+			}
+			var got struct{ RawID string }
+			if err := json.Unmarshal([]byte(service.received()[1].body), &got); err != nil || got.RawID != raw {
+				t.Errorf("raw id %q is sent back as %q, %v", raw, got.RawID, err)
+			}
+		})
+	}
+}

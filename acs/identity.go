@@ -226,9 +226,9 @@ type DeleteUserOptions struct{}
 // DeleteUserResponse is the result of [IdentityClient.DeleteUser].
 type DeleteUserResponse struct{}
 
-// DeleteUser deletes a user, ends its tokens and deletes the data that belong to it alone. The
-// service may take many seconds to answer. A user that does not exist is a 404. The quota is 500
-// in 30 seconds.
+// DeleteUser deletes a user with its tokens and the data associated with it; as far as is known, it
+// leaves its threads, too. The service may take many seconds to answer. A user that does not exist
+// is a 404. The quota is 500 in 30 seconds.
 //
 // See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/delete.
 func (c *IdentityClient) DeleteUser(ctx context.Context, userID string, _ *DeleteUserOptions) (DeleteUserResponse, error) {
