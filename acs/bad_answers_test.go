@@ -68,6 +68,16 @@ func TestOversizedAnswers(t *testing.T) {
 	}
 }
 
+// lateContext is one whose time is up when it is canceled.
+type lateContext struct{ context.Context } //nolint:containedctx // It is a context.
+
+func (c lateContext) Err() error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
 // TestSlowAnswers ends the call when half of the answer is there.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
@@ -79,12 +89,25 @@ func TestSlowAnswers(t *testing.T) {
 			test.reply.header, test.reply.stall = map[string]string{"MS-CV": "vector.0"}, true
 			service := serve(t, test.reply)
 			service.onBody = cancel
-			err := test.call(ctx, t, service)
+			err := test.call(lateContext{ctx}, t, service)
 			checkBadAnswer(t, name, test.reply.status, err)
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("error is %v, want the end of the context", err)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error is %v, want the end of the time", err)
 			}
 			service.only(t)
 		})
+	}
+}
+
+// TestCanceledInTheMiddle: what the service answered to a call nobody waits for is nobody's business.
+func TestCanceledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	service := serve(t, reply{status: 404, body: notFound, stall: true})
+	service.onBody = cancel
+	_, err := service.thread(t).GetProperties(ctx, nil)
+	if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "ThreadClient.GetProperties: ") || acs.HasStatus(err, 404) {
+		t.Errorf("error is %v, want only the cancellation", err)
 	}
 }

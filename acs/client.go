@@ -90,9 +90,9 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 		return fmt.Errorf("%s: %w", op.name, err)
 	}
 	resp, err := c.azcore.Pipeline().Do(req) //nolint:bodyclose // azcore has read and closed it.
-	if err != nil && resp != nil {
+	if err != nil && resp != nil && !errors.Is(err, context.Canceled) {
 		// The connection broke, or the time was up, in the middle of the body. The status is known
-		// all the same.
+		// all the same. A caller who cancels does not want to know.
 		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, "", nil))
 	}
 	if err != nil {

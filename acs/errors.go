@@ -58,8 +58,8 @@ func HasCode(err error, codes ...ErrorCode) bool {
 }
 
 // HasStatus reports whether err is, or wraps, an [*azcore.ResponseError] with one of the HTTP
-// status codes. An answer that did not come whole, or could not be understood, counts as well: with
-// its 2xx as a rule.
+// status codes. An answer that did not come whole or in time, or could not be understood, counts as
+// well: with its 2xx as a rule. A call that was canceled has no status.
 //
 // What the Identity service answered when it was asked for a token, which a [*TokenError] wraps,
 // does not count: a 404 says nothing of the thread then. Only its 401 does, because the same
