@@ -19,6 +19,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
@@ -55,6 +56,7 @@ type service struct {
 	*httptest.Server
 	perCall, perRetry []policy.Policy // of the clients
 	onBody            func()          // called when a client begins to read a body
+	traces            tracing.Provider
 
 	mu       sync.Mutex
 	requests []request
@@ -121,7 +123,7 @@ func (s *service) only(t *testing.T) request {
 func (s *service) options() *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:       s.transport(),
-		PerCallPolicies: s.perCall, PerRetryPolicies: s.perRetry,
+		PerCallPolicies: s.perCall, PerRetryPolicies: s.perRetry, TracingProvider: s.traces,
 		Retry: policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond},
 	}}
 }
