@@ -125,20 +125,7 @@ func (f *fixture) wants(r reply, fields map[string]any) {
 
 func (f *fixture) request(c call) *http.Request {
 	f.Helper()
-	identity := strings.HasPrefix(c.path, "/identities")
-	if !strings.Contains(c.path, "api-version") && !strings.HasPrefix(c.path, "http") {
-		separator, version := "?", chatVersion
-		if strings.Contains(c.path, "?") {
-			separator = "&"
-		}
-		if identity {
-			version = identityVersion
-		}
-		c.path += separator + version
-	}
-	if !strings.HasPrefix(c.path, "http") {
-		c.path = f.server.URL + c.path
-	}
+	c.path = f.url(c.path)
 	request, err := http.NewRequestWithContext(f.Context(), c.method, c.path, strings.NewReader(c.body))
 	if err != nil {
 		f.Fatal(err)
@@ -159,6 +146,24 @@ func (f *fixture) request(c call) *http.Request {
 		request.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	return request
+}
+
+// url completes a path; the links that the emulator gives are complete.
+func (f *fixture) url(path string) string {
+	if strings.HasPrefix(path, "http") {
+		return path
+	}
+	if !strings.Contains(path, "api-version") {
+		separator, version := "?", chatVersion
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		if strings.HasPrefix(path, "/identities") || strings.HasPrefix(path, "/teamsUser") {
+			version = identityVersion
+		}
+		path += separator + version
+	}
+	return f.server.URL + path
 }
 
 // sign follows the service's documentation, apart from the emulator's own code.

@@ -96,6 +96,12 @@ func newQuotas() *quotas {
 	return q
 }
 
+func (q *quotas) reset() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.windows, q.sweepAt = map[windowKey]*window{}, firstSweep
+}
+
 // quotaOperation is the operation whose limits the call counts against.
 func (e *exchange) quotaOperation() Operation {
 	if e.operation() == OperationCreateUser && bytes.Contains(e.body, []byte("createTokenWithScopes")) {

@@ -6,6 +6,7 @@ package emulator_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +35,14 @@ func TestQuotas(t *testing.T) {
 		{"add participants", http.MethodPost, "/participants/:add", participants(sampleUser), 10, ten, 201},
 		{"remove participant", http.MethodPost, "/participants/:remove", `{"rawId":"` + sampleUser + `"}`, 10, ten, 204},
 		{"delete thread", http.MethodDelete, "x", "", 10, ten, 404},
+		{"send message", http.MethodPost, "/messages", `{"content":"c"}`, 10, ten, 201},
+		{"update message", http.MethodPatch, "/messages/1", `{}`, 10, ten, 404},
+		{"delete message", http.MethodDelete, "/messages/1", "", 10, ten, 404},
+		{"get message", http.MethodGet, "/messages/1", "", 50, ten, 404},
+		{"list messages", http.MethodGet, "/messages", "", 50, ten, 200},
+		{"send receipt", http.MethodPost, "/readReceipts", `{"chatMessageId":"1"}`, 10, ten, 404},
+		{"list receipts", http.MethodGet, "/readReceipts", "", 5, ten, 200},
+		{"typing", http.MethodPost, "/typing", "", 5, ten, 200},
 		{"refused calls", http.MethodPatch, "", `{"topic":""}`, 5, ten, 400},
 	} {
 		f := start(t, emulator.Options{Quotas: true})
@@ -109,26 +118,86 @@ func TestMembershipPerMinute(t *testing.T) {
 	f.chat(201, token, http.MethodPost, path, participants(sampleUser))
 }
 
-func TestIdentityQuota(t *testing.T) {
+func TestMessageQuotasOfThreads(t *testing.T) {
 	t.Parallel()
 	f := start(t, emulator.Options{Quotas: true})
-	create := func() int {
-		request := f.request(call{method: http.MethodPost, path: "/identities"})
-		request.RequestURI = ""
-		sign(request, "", f.emu.AccessKey(), f.clock.Now())
-		return serve(t, f.emu, request).Code
+	var tokens []string
+	var members []emulator.Member
+	for range 6 {
+		id, token := f.user()
+		tokens, members = append(tokens, token), append(members, emulator.Member{ID: id})
 	}
-	for i := range 1000 {
-		if status := create(); status != 201 {
-			t.Fatalf("call %d: %d", i, status)
+	thread := "/chat/threads/" + f.emu.CreateThread(members[0].ID, "t", members[1:]...)
+	for _, test := range []struct {
+		method, path, body  string
+		each, all, perSlice int
+	}{
+		{http.MethodPost, "/messages", `{"content":"c"}`, 10, 10, 1},
+		{http.MethodGet, "/messages", "", 50, 250, 5},
+		{http.MethodGet, "/messages/1", "", 50, 250, 5},
+		{http.MethodPost, "/typing", "", 5, 10, 2},
+	} {
+		f.clock.advance(time.Minute)
+		for _, token := range tokens[:test.perSlice] {
+			for range test.each {
+				if r := f.send(call{method: test.method, path: thread + test.path, body: test.body, token: token}); r.status == 429 {
+					t.Fatalf("%s %s: too early", test.method, test.path)
+				}
+			}
 		}
+		f.chat(429, tokens[5], test.method, thread+test.path, test.body)
 	}
-	if status := create(); status != 429 {
-		t.Errorf("call 1001: %d", status)
+}
+
+func TestQuotaUse(t *testing.T) {
+	t.Parallel()
+	f := start(t, emulator.Options{Quotas: true})
+	id, token := f.user()
+	f.chat(200, token, http.MethodGet, "/chat/threads", "")
+	f.chat(404, token, http.MethodGet, "/chat/threads/19:x@thread.v2", "")
+	want := []emulator.QuotaUse{
+		{Operations: []emulator.Operation{"GetThread", "ListThreads"}, User: id, Window: 10 * time.Second, Calls: 50, Used: 2},
+		{Operations: []emulator.Operation{"CreateUserAndToken"}, Window: 30 * time.Second, Calls: 1000, Used: 1},
 	}
-	f.clock.advance(30 * time.Second)
-	if status := create(); status != 201 {
-		t.Errorf("after 30 s: %d", status)
+	if got := f.emu.QuotaUse(); !reflect.DeepEqual(got, want) {
+		t.Errorf("use %+v, want %+v", got, want)
+	}
+	f.emu.AdvanceClock(10 * time.Second)
+	if got := f.emu.QuotaUse(); !reflect.DeepEqual(got, want[1:]) {
+		t.Errorf("later: %+v", got)
+	}
+}
+
+func TestIdentityQuotas(t *testing.T) {
+	t.Parallel()
+	user := "/identities/" + sampleUser
+	for _, test := range []struct {
+		method, path, body string
+		calls, want        int
+	}{
+		{http.MethodPost, "/identities", "", 1000, 201},
+		{http.MethodPost, "/identities", `{"createTokenWithScopes":["chat"]}`, 1000, 201},
+		{http.MethodPost, user + "/:issueAccessToken", `{"scopes":["chat"]}`, 1000, 404},
+		{http.MethodPost, user + "/:revokeAccessTokens", "", 500, 404},
+		{http.MethodDelete, user, "", 500, 404},
+		{http.MethodPost, "/teamsUser/:exchangeAccessToken", `{}`, 500, 400},
+	} {
+		f := start(t, emulator.Options{Quotas: true, EntraToken: "entra", KeepRequests: -1})
+		send := func() int {
+			return serve(t, f.emu, f.request(call{method: test.method, path: test.path, body: test.body, token: "entra"})).Code
+		}
+		for i := range test.calls {
+			if status := send(); status != test.want {
+				t.Fatalf("%s %s: call %d: %d", test.method, test.path, i, status)
+			}
+		}
+		if status := send(); status != 429 {
+			t.Errorf("%s %s: one too many: %d", test.method, test.path, status)
+		}
+		f.clock.advance(30 * time.Second)
+		if status := send(); status != test.want {
+			t.Errorf("%s %s: after 30 s: %d", test.method, test.path, status)
+		}
 	}
 }
 

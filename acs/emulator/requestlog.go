@@ -89,6 +89,9 @@ func (l *requestLog) begin(r Request) *Request {
 	for _, name := range credentials {
 		r.Header.Del(name)
 	}
+	if r.Operation == OperationExchangeTeamsToken {
+		r.Body = nil // is a credential
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
@@ -136,4 +139,11 @@ func (s *Server) ResetRequests() {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	s.requests.entries = nil
+}
+
+// lastSeq is the number of the latest request.
+func (l *requestLog) lastSeq() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }

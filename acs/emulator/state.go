@@ -114,12 +114,23 @@ func (s *Server) Receipts(threadID string) []Receipt {
 // AddMessage puts a message into a thread without a request, of any type and content, and gives
 // its id. ID, Sequence, Changed and Version are given to it. It panics when there is no such thread.
 func (s *Server) AddMessage(threadID string, m Message) int64 {
-	now := s.store.lock()
-	defer s.store.mu.Unlock()
-	t := s.store.mustFind(threadID)
+	id, ok := s.store.addMessage(threadID, m)
+	if !ok {
+		panic("emulator: no thread " + threadID)
+	}
+	return id
+}
+
+func (st *store) addMessage(threadID string, m Message) (id int64, ok bool) {
+	now := st.lock()
+	defer st.mu.Unlock()
+	t, ok := st.threads[threadID]
+	if !ok {
+		return 0, false
+	}
 	written := t.write(m.clone(), now)
-	s.store.touch(t, now)
-	return written.ID
+	st.touch(t, now)
+	return written.ID, true
 }
 
 // Users gives the identities that were created and not deleted, in order.

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +24,12 @@ const (
 	defaultPageSize = 100
 	largestPage     = 200
 	secondsForm     = "2006-01-02T15:04:05Z"
+)
+
+// The kinds of retention policies.
+const (
+	keepForever = "none"
+	keepForDays = "threadCreationDate"
 )
 
 type retentionModel struct {
@@ -68,9 +73,9 @@ func (s *Server) threadModel(p properties) threadModel {
 	switch {
 	case p.retention == nil:
 	case p.retention.days == 0:
-		model.RetentionPolicy = &retentionModel{Kind: "none"}
+		model.RetentionPolicy = &retentionModel{Kind: keepForever}
 	default:
-		model.RetentionPolicy = &retentionModel{Kind: "threadCreationDate", DeleteThreadAfterDays: p.retention.days}
+		model.RetentionPolicy = &retentionModel{Kind: keepForDays, DeleteThreadAfterDays: p.retention.days}
 	}
 	return model
 }
@@ -257,11 +262,11 @@ func decodeRetention(raw []byte) (*retention, error) {
 		return nil, err
 	}
 	switch {
-	case !slices.Contains([]string{"none", "threadCreationDate"}, kind):
+	case kind != keepForever && kind != keepForDays:
 		return nil, errRetentionKind
-	case kind == "none" && present["deleteThreadAfterDays"]:
+	case kind == keepForever && present["deleteThreadAfterDays"]:
 		return nil, errRetentionNone
-	case kind == "none":
+	case kind == keepForever:
 		return &retention{}, nil
 	case days < minRetentionDays || days > maxRetentionDays:
 		return nil, errRetentionDays

@@ -25,6 +25,13 @@ type config struct {
 	resourceID           string
 	quotas               bool
 	latency              time.Duration
+	listDelay            time.Duration
+	revocationDelay      time.Duration
+	withKind             bool
+	specErrors           bool
+	stateFile            string
+	adminListen          string
+	adminRemote          bool
 }
 
 // parseFlags reads the flags. Its errors name the flag that is wrong.
@@ -45,6 +52,15 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 		return nil
 	})
 	set.DurationVar(&c.latency, "latency", 0, "`duration` added to each answer")
+	set.DurationVar(&c.listDelay, "list-delay", 0, "`duration` until what is new appears in lists")
+	set.DurationVar(&c.revocationDelay, "revocation-delay", 0, "`duration` for which tokens that were revoked still count")
+	set.BoolVar(&c.withKind, "with-kind", false, "add kind to the identifiers in answers, as the specification has it")
+	set.BoolVar(&c.specErrors, "spec-errors", false, "send Chat's errors as the specification, and not the service, has them")
+	set.StringVar(&c.stateFile, "state-file", "",
+		"`file` to load the state from at the start, if it is there, and to save it to at the end; it holds keys")
+	set.StringVar(&c.adminListen, "admin-listen", "",
+		"`host:port` of this machine to serve the admin endpoints on, without TLS and to anybody who reaches it; without it, nowhere")
+	set.BoolVar(&c.adminRemote, "admin-remote", false, "let --admin-listen be an address that other machines reach")
 	// The flag set would print an error followed by the whole usage, which buries it.
 	set.SetOutput(io.Discard)
 	err := set.Parse(args)
@@ -62,19 +78,45 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 }
 
 func (c config) check() error {
-	_, port, err := net.SplitHostPort(c.listen)
-	if err != nil {
-		return fmt.Errorf("--listen %q: must be host:port", c.listen)
+	if err := checkAddress("--listen", c.listen); err != nil {
+		return err
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("--listen %q: the port must be a number from 0 to 65535", c.listen)
+	if c.adminListen != "" {
+		if err := checkAddress("--admin-listen", c.adminListen); err != nil {
+			return err
+		}
+		if !c.adminRemote && !loopback(c.adminListen) {
+			return fmt.Errorf("--admin-listen %q: other machines would reach it; use 127.0.0.1, or --admin-remote", c.adminListen)
+		}
 	}
 	// uuid also knows longer and shorter forms.
 	if len(c.resourceID) != len(emulator.DefaultResourceID) || uuid.Validate(c.resourceID) != nil {
 		return fmt.Errorf("--resource-id %q: must be a GUID", c.resourceID)
 	}
-	if c.latency < 0 {
-		return fmt.Errorf("--latency %s: must not be negative", c.latency)
+	for name, given := range map[string]time.Duration{
+		"--latency": c.latency, "--list-delay": c.listDelay, "--revocation-delay": c.revocationDelay,
+	} {
+		if given < 0 {
+			return fmt.Errorf("%s %s: must not be negative", name, given)
+		}
 	}
 	return nil
+}
+
+func checkAddress(name, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%s %q: must be host:port", name, address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%s %q: the port must be a number from 0 to 65535", name, address)
+	}
+	return nil
+}
+
+// loopback reports whether only this machine reaches an address.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address) // is checked before
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

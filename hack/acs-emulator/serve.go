@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
@@ -23,6 +22,8 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	shutdownTimeout   = 5 * time.Second
+	// keptRequests bounds what the admin endpoints can show.
+	keptRequests = 10_000
 )
 
 // serve runs the emulator until the context ends. The file with the connection string exists
@@ -34,42 +35,101 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 		}
 		defer func() { _ = os.Remove(c.connectionStringFile) }() // the key in it ends with the process
 	}
-	host := c.host()
-	scheme, tlsConfig, err := prepareTLS(c.tlsDir, host)
+	emu := newEmulator(c, logger)
+	kept, err := loadState(c.stateFile, emu)
+	if err != nil {
+		return fmt.Errorf("--state-file: %w", err)
+	}
+	scheme, tlsConfig, err := prepareTLS(c.tlsDir, c.host(), kept)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	servers, endpoint, err := c.open(ctx, emu, kept, tlsConfig, logger)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String()) // always host:port
-	endpoint := scheme + "://" + net.JoinHostPort(host, port)
-	if tlsConfig != nil {
-		listener = tls.NewListener(listener, tlsConfig)
+	endpoint = scheme + "://" + endpoint
+	logger.Info("Serving", "endpoint", endpoint, "resource", c.resourceID, "quotas", c.quotas)
+	err = c.attend(ctx, servers, emu.ConnectionString(endpoint))
+	if saveErr := kept.save(); saveErr != nil {
+		return errors.Join(err, fmt.Errorf("--state-file: %w", saveErr))
 	}
-	emu := emulator.New(emulator.Options{
-		// A thread of an earlier run is unknown to this one, and must not be taken for another.
-		ResourceID: c.resourceID, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
-	})
-	server := &http.Server{
-		Handler: emu, TLSConfig: tlsConfig, ReadHeaderTimeout: readHeaderTimeout,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	return err
+}
+
+// attend lets the servers work until the context ends or one of them fails.
+func (c config) attend(ctx context.Context, servers []listening, connectionString string) error {
+	failed := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() { failed <- s.Serve(s.listener) }()
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	defer shutDown(ctx, servers)
 	if c.connectionStringFile != "" {
-		if err := writeFile(c.connectionStringFile, emu.ConnectionString(endpoint), 0o600); err != nil {
-			return errors.Join(fmt.Errorf("--connection-string-file: %w", err), server.Close())
+		if err := writeFile(c.connectionStringFile, []byte(connectionString), 0o600); err != nil {
+			return fmt.Errorf("--connection-string-file: %w", err)
 		}
 	}
-	logger.Info("Serving", "endpoint", endpoint, "resource", c.resourceID, "quotas", c.quotas)
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
-		return shutDown(ctx, server)
+		return nil
 	}
+}
+
+func newEmulator(c config, logger *slog.Logger) *emulator.Server {
+	options := emulator.Options{
+		// A thread of an earlier run is unknown to this one, and must not be taken for another.
+		ResourceID: c.resourceID, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
+		ListDelay: c.listDelay, RevocationDelay: c.revocationDelay, WithKind: c.withKind, SpecErrors: c.specErrors,
+	}
+	if c.adminListen != "" {
+		options.KeepRequests = keptRequests
+	}
+	return emulator.New(options)
+}
+
+// listening is a server and where it listens.
+type listening struct {
+	*http.Server
+	listener net.Listener
+}
+
+// open listens for the service and, where it is wanted, for the admin endpoints. It gives the
+// host and port of the service.
+func (c config) open(
+	ctx context.Context, emu *emulator.Server, kept *stateFile, tlsConfig *tls.Config, logger *slog.Logger,
+) (servers []listening, address string, err error) {
+	service, err := listen(ctx, c.listen, emu, logger)
+	if err != nil {
+		return nil, "", fmt.Errorf("--listen: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(service.listener.Addr().String()) // always host:port
+	if tlsConfig != nil {
+		service.listener, service.TLSConfig = tls.NewListener(service.listener, tlsConfig), tlsConfig
+	}
+	servers = []listening{service}
+	if c.adminListen != "" {
+		var save func() error
+		if c.stateFile != "" {
+			save = kept.save
+		}
+		admin, err := listen(ctx, c.adminListen, emu.AdminHandler(save), logger)
+		if err != nil {
+			_ = service.listener.Close()
+			return nil, "", fmt.Errorf("--admin-listen: %w", err)
+		}
+		logger.Info("Serving admin endpoints", "endpoint", "http://"+admin.listener.Addr().String())
+		servers = append(servers, admin)
+	}
+	return servers, net.JoinHostPort(c.host(), port), nil
+}
+
+func listen(ctx context.Context, address string, handler http.Handler, logger *slog.Logger) (listening, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	return listening{&http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}, listener}, err
 }
 
 // host is how clients on this machine reach the address to listen on.
@@ -82,45 +142,23 @@ func (c config) host() string {
 }
 
 // shutDown lets the calls under way end, but not for ever.
-func shutDown(ctx context.Context, server *http.Server) error {
+func shutDown(ctx context.Context, servers []listening) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return server.Close()
+	for _, s := range servers {
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close()
+		}
 	}
-	return nil
-}
-
-// prepareTLS writes a new authority's certificate, for clients to trust, when there is a
-// directory for it. Nothing is reused: the key of an authority must not lie about.
-func prepareTLS(dir, host string) (scheme string, tlsConfig *tls.Config, err error) {
-	if dir == "" {
-		return "http", nil, nil
-	}
-	hosts := []string{"localhost", "127.0.0.1", "::1"}
-	if !slices.Contains(hosts, host) {
-		hosts = append(hosts, host)
-	}
-	tlsConfig, authority, err := emulator.GenerateTLS(hosts...)
-	if err != nil {
-		return "", nil, err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // holds a public certificate
-		return "", nil, fmt.Errorf("--tls-dir: %w", err)
-	}
-	if err := writeFile(filepath.Join(dir, "ca.pem"), string(authority), 0o644); err != nil {
-		return "", nil, fmt.Errorf("--tls-dir: %w", err)
-	}
-	return "https", tlsConfig, nil
 }
 
 // writeFile makes a file appear complete and with its mode, or not at all.
-func writeFile(name, content string, mode os.FileMode) error {
+func writeFile(name string, content []byte, mode os.FileMode) error {
 	temporary, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return err
 	}
-	_, err = temporary.WriteString(content)
+	_, err = temporary.Write(content)
 	err = errors.Join(err, temporary.Chmod(mode), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), name)
