@@ -13,8 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// MessageType says what a message is. There may be others than those below: such a message is read
-// like the rest.
+// MessageType says what a message is. There may be others than those below.
 type MessageType string
 
 // The types of messages. The first two are sent by users, the others by the service itself when a
