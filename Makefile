@@ -32,6 +32,7 @@ tools          := $(CURDIR)/bin/tools
 controller-gen := $(tools)/controller-gen
 crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
+sdk            := hack/sdk/node_modules/.package-lock.json
 
 # What check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md
@@ -92,6 +93,20 @@ lint: $(golangci-lint) ## Run the linters.
 test: $(assets) binaries ## Run all tests, against a real API server, with the race detector where there is a C compiler.
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
 	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 6m $(TESTFLAGS) $(TESTS)
+
+.PHONY: test-sdk
+test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with Microsoft's SDK for JavaScript (needs Node 20 and npm).
+	@node hack/sdk/run.js
+
+$(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
+	@cd hack/sdk && npm ci --no-audit --no-fund
+
+.PHONY: nodejs
+nodejs: # says what is missing, as nothing else needs it
+	@missing=; for program in node npm; do command -v $$program >/dev/null || missing+=" $$program"; done; \
+		[ -z "$$missing" ] || { echo "test-sdk needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2011 ? 1 : 0)' || \
+		{ echo "test-sdk needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
 
 .PHONY: check-generated
 check-generated: generate manifests docs ## Fail if a generated file is not what the sources say.
