@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -36,6 +37,8 @@ type ChatConnectionReconciler struct {
 	Sessions  *Sessions
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
+
+	written *ownWrites
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections,verbs=get;list;watch;patch
@@ -59,7 +62,13 @@ func (r *ChatConnectionReconciler) setup(mgr ctrl.Manager, options controller.Op
 func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	conn := &chatv1alpha1.ChatConnection{}
 	if err := r.Get(ctx, req.NamespacedName, conn); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.written.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.isBehind(conn) {
+		return behind(), nil
 	}
 	before := conn.DeepCopy()
 	if !conn.DeletionTimestamp.IsZero() {
@@ -196,7 +205,7 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 			ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
 		}
 		return &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
-			message: fmt.Sprintf("%s still in use through this connection; it goes when they are deleted.", countOf(users, "ChatThread"))}
+			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", countOf(users, "ChatThread"))}
 	}
 	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
 		return err
@@ -241,7 +250,9 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	if requested := reconcileRequested(conn); requested != "" && !o.quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}
-	if patchErr := patchStatus(ctx, r.Client, before, conn); client.IgnoreNotFound(patchErr) != nil {
+	patchErr := patchStatus(ctx, r.Client, before, conn)
+	r.written.note(conn)
+	if client.IgnoreNotFound(patchErr) != nil {
 		tellAll(ctx, r.Recorder, conn, told)
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}

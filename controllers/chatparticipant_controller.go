@@ -31,7 +31,8 @@ type ChatParticipantReconciler struct {
 	client.Client
 	Recorder events.EventRecorder
 
-	roster *roster
+	roster  *roster
+	written *ownWrites
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
@@ -51,7 +52,13 @@ func (r *ChatParticipantReconciler) setup(mgr ctrl.Manager, options controller.O
 func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	participant := &chatv1alpha1.ChatParticipant{}
 	if err := r.Get(ctx, req.NamespacedName, participant); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.written.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.written.isBehind(participant) {
+		return behind(), nil
 	}
 	before := participant.DeepCopy()
 	thread, err := r.thread(ctx, participant)
@@ -142,6 +149,7 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {
+	defer r.written.note(p)
 	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
 		return ctrl.Result{}, nil
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -36,14 +38,13 @@ type ChatThreadReconciler struct {
 	APIReader client.Reader
 	Recorder  events.EventRecorder
 	Sessions  *Sessions
-	// Pacing keeps changes of members within the quota of ACS.
-	Pacing bool
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
 	timing         timing
 	started        sync.Once
 	startedAt      time.Time
+	written        *ownWrites
 	memories       *memories
 	roster         *roster
 	wakeConnection func(types.NamespacedName)
@@ -60,6 +61,8 @@ type timing struct {
 	goneConfirm time.Duration
 	// goneAge is how old a thread must be for such an answer to count.
 	goneAge time.Duration
+	// foundGrace is how long nobody is removed from a thread that was found.
+	foundGrace time.Duration
 }
 
 var defaultTiming = timing{
@@ -67,6 +70,7 @@ var defaultTiming = timing{
 	listFresh:   60 * time.Second,
 	goneConfirm: 10 * time.Second,
 	goneAge:     30 * time.Second,
+	foundGrace:  2 * latestTime,
 }
 
 // threadScope carries one pass over a ChatThread.
@@ -76,6 +80,8 @@ type threadScope struct {
 	memory         *threadMemory
 	// participants are the ChatParticipants that count; leaving are those that are being deleted.
 	participants, leaving []chatv1alpha1.ChatParticipant
+	// arriving are those whose finalizer is not stored yet.
+	arriving []chatv1alpha1.ChatParticipant
 
 	conn    *chatv1alpha1.ChatConnection
 	session *session
@@ -92,8 +98,8 @@ type threadScope struct {
 	formerUID string
 	// user acts for the thread.
 	user *serviceUser
-	// firstTry says that no create can have been sent before this pass.
-	firstTry bool
+	// firstTry says that no create can have been sent before this pass, and made that it created the thread.
+	firstTry, made bool
 	// remote is what ACS holds; nil until it was read or created.
 	remote *remoteThread
 	// propertiesSent says that the thread was created in this pass as it is declared.
@@ -119,6 +125,19 @@ func (s *threadScope) tell(reason, format string, args ...any) {
 
 func (s *threadScope) warn(reason, format string, args ...any) {
 	s.events = append(s.events, occurrence{warning: true, reason: reason, note: fmt.Sprintf(format, args...)})
+}
+
+// pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only
+// looks for drift.
+func (s *threadScope) pass() pass {
+	ready := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
+	asked := ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != s.thread.Generation ||
+		isRequested(s.thread, s.before.Status.LastHandledReconcileAt) ||
+		len(s.leaving) > 0 || !s.thread.DeletionTimestamp.IsZero()
+	for i := range s.participants {
+		asked = asked || s.participants[i].Status.ObservedGeneration != s.participants[i].Generation
+	}
+	return pass{thread: s.thread.UID, background: !asked}
 }
 
 // owner is the stamp that says whose a thread is.
@@ -155,6 +174,9 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.written.isBehind(thread) {
+		return behind(), nil
+	}
 	s := &threadScope{
 		thread: thread,
 		before: thread.DeepCopy(),
@@ -178,8 +200,11 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 
 // keep brings the thread in line with what is declared.
 func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
+	if err := r.gather(ctx, s); err != nil {
+		return err
+	}
+	ctx = withPass(ctx, s.pass())
 	for _, step := range []func(context.Context, *threadScope) error{
-		r.gather,         // which ChatParticipants count?
 		r.connect,        // connection -> session and service users
 		r.search,         // is there a thread of ours already?
 		r.observe,        // what does ACS hold?
@@ -227,7 +252,9 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	if requested := reconcileRequested(s.thread); requested != "" && !o.quiet {
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
-	if patchErr := r.store(ctx, s, o); patchErr != nil {
+	patchErr := r.store(ctx, s, o)
+	r.written.note(s.thread)
+	if patchErr != nil {
 		tellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}
@@ -238,15 +265,34 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	if o.after > 0 {
 		return ctrl.Result{RequeueAfter: o.after}, nil
 	}
+	r.stretch(s)
 	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+}
+
+// stretch puts the next resync off where the threads of the service user are too many for the quota on
+// reads.
+func (r *ChatThreadReconciler) stretch(s *threadScope) {
+	if s.session == nil || s.user == nil {
+		return
+	}
+	floor := s.session.resyncFloor(s.user.id)
+	stretched := s.memory.stretch(floor, resyncInterval(s.thread))
+	if stretched {
+		resyncStretch.Set(floor.Seconds())
+	} else {
+		resyncStretch.Set(0)
+	}
 }
 
 // unauthorized has the connection look at its Secret at once: the key may have been rotated.
 func (r *ChatThreadReconciler) unauthorized(s *threadScope) error {
 	s.session.refused()
 	r.wakeConnection(keyOf(s.conn))
-	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second,
-		message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn))}
+	message := fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn))
+	if !s.thread.DeletionTimestamp.IsZero() {
+		message += " " + abandonHint
+	}
+	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second, message: message}
 }
 
 // store writes conditions and allocated values, with the events that tell of the pass so far.
@@ -282,6 +328,7 @@ func (s *threadScope) readyMessage() string {
 
 // forget drops all that is remembered of a ChatThread that is no more.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
+	r.written.forget(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
 	}
@@ -298,7 +345,7 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
-			if !e.IsInInitialList && hasFinalizer(e.Object) {
+			if !e.IsInInitialList {
 				touch(e.Object)
 			}
 		},

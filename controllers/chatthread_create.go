@@ -47,6 +47,10 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		if err := r.chooseUser(s); err != nil {
 			return err
 		}
+		// What waits for its turn has sent nothing, and needs no finalizer yet.
+		if err := s.session.pacer.holdCreate(s.pass(), s.user.id); err != nil {
+			return err
+		}
 	}
 	err := patchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
@@ -85,7 +89,7 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 }
 
 // chooseUser takes the service user that was stored before, as every retry must, or the one of the
-// pool that has the fewest threads.
+// pool that can create first.
 func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	id, assigned := s.assignedUser()
 	if !assigned {
@@ -94,7 +98,7 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 			return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
-		id = s.session.leastLoaded(s.thread.UID, pool)
+		id = s.session.chooseUser(s.pass(), pool)
 	}
 	user, err := r.Sessions.user(s.session, id)
 	s.user = user
@@ -133,7 +137,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 
 	made, sent, err := r.sendCreate(ctx, s, batch)
 	if err != nil {
-		return r.createFailed(s, err)
+		return r.createFailed(s, made.tries, err)
 	}
 	if made.thread.DeletedOn != nil || s.memory.formerIDs[made.thread.ID] {
 		// ACS gave an old thread for a new request: no success, and nothing that could be kept.
@@ -150,6 +154,8 @@ type madeThread struct {
 	// again says that the create was sent more than once: the answer may be a replay, which answers
 	// for the first body.
 	again bool
+	// tries is how often the last create was sent.
+	tries int32
 }
 
 // sendCreate sends the create; again without the ids that ACS calls malformed, and in the end without
@@ -159,7 +165,8 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 	for try := 0; ; try++ {
 		tried, tries := countTries(ctx)
 		answer, err := s.user.chat.CreateThread(tried, s.thread.Spec.Topic, r.createOptions(s, batch))
-		made.again = made.again || tries.Load() > 1
+		made.tries = tries.Load()
+		made.again = made.again || made.tries > 1
 		var invalid *acs.InvalidParticipantsError
 		switch {
 		case errors.As(err, &invalid):
@@ -201,8 +208,8 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 }
 
 // createFailed remembers whether a thread may have been made all the same.
-func (r *ChatThreadReconciler) createFailed(s *threadScope, err error) error {
-	if !isRefused(err) {
+func (r *ChatThreadReconciler) createFailed(s *threadScope, tries int32, err error) error {
+	if tries > 0 && !isRefused(err) {
 		s.memory.lostAnswer = time.Now()
 		s.memory.settled = false
 	}
@@ -216,6 +223,8 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, err error) error {
 // is all there is to know; otherwise thread and members are read before anything is said of them.
 func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []declaredMember) error {
 	s.threadID = made.thread.ID
+	s.memory.threadID = s.threadID
+	s.made = true
 	s.session.index.put(indexedThread{id: made.thread.ID, owner: s.owner(), uid: string(s.thread.UID), createdBy: s.user.id, createdOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
 	r.allocate(s)

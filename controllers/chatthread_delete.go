@@ -31,9 +31,10 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		}
 		return r.release(ctx, s)
 	}
-	if s.memory.settled && s.thread.Status.ThreadID == "" && !s.thread.Adopts() {
+	if s.hasNothing() {
 		return r.release(ctx, s)
 	}
+	ctx = withPass(ctx, s.pass())
 	if err := r.connectToDelete(ctx, s); err != nil {
 		return err
 	}
@@ -51,6 +52,12 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	return r.release(ctx, s)
 }
 
+// hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
+// ACS refused for certain whatever was sent since.
+func (s *threadScope) hasNothing() bool {
+	return s.memory.settled && s.thread.Status.ThreadID == "" && s.memory.threadID == "" && !s.thread.Adopts()
+}
+
 // release takes the finalizer off.
 func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
 	if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
@@ -58,6 +65,7 @@ func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) erro
 	}
 	if s.session != nil {
 		s.session.assign(s.thread.UID, "")
+		s.session.pacer.giveBack(s.thread.UID)
 	}
 	return errReleased
 }
@@ -135,6 +143,8 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 	switch {
 	case s.thread.Status.ThreadID != "":
 		return []string{s.thread.Status.ThreadID}, nil
+	case s.memory.threadID != "":
+		return []string{s.memory.threadID}, nil
 	case s.thread.Adopts():
 		// A namespace that may not use the connection cannot have adopted anything through it.
 		s.taking = true

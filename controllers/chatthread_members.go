@@ -21,10 +21,8 @@ import (
 )
 
 const (
-	// memberCalls is how many changes of members ACS takes for a thread in memberWindow.
-	// https://learn.microsoft.com/azure/communication-services/concepts/service-limits
-	memberCalls  = 10
-	memberWindow = 10 * time.Second
+	// maxAddCalls bounds how many calls of a pass look for malformed ids.
+	maxAddCalls = 10
 	// maxNamed is how many users an event names.
 	maxNamed = 5
 )
@@ -33,7 +31,12 @@ const (
 // something changed or a resync is due.
 func (s *threadScope) planMembers() membersPlan {
 	declared, _ := declareMembers(s.thread, s.participants)
+	protected := make(map[string]bool, len(s.arriving))
+	for i := range s.arriving {
+		protected[userKey(string(s.arriving[i].Spec.UserID))] = true
+	}
 	return planMembers(membersInput{
+		protected:    protected,
 		declared:     declared,
 		observed:     s.remote.members,
 		serviceUsers: s.serviceUsers(),
@@ -75,11 +78,16 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		refusal, _ := s.memory.refused(m)
 		s.results.refused[m.key()] = refusal
 	}
+	unwanted := len(plan.remove)
 	var err error
 	if plan.remove, err = r.removable(ctx, s, plan.remove); err == nil {
 		work := &memberWork{threadScope: s, observedHistory: map[string]*time.Time{}}
-		err = work.do(ctx, plan, r.renewalsAtOnce(s))
+		err = work.do(ctx, plan)
 		work.tell()
+	}
+	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
+		err = &waitError{reason: chatv1alpha1.ReasonUpdating, after: grace,
+			message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
 	}
 	s.results.count(s.thread)
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -89,9 +97,13 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	return err
 }
 
-// removable leaves the members of a retained thread alone while their namespace goes away with the
-// ChatParticipants that declare them.
+// removable leaves members alone for a while in a thread that was found, as a rebuilt cluster may apply
+// the ChatThread before the ChatParticipants; and those of a retained thread while their namespace goes
+// away with the ChatParticipants that declare them.
 func (r *ChatThreadReconciler) removable(ctx context.Context, s *threadScope, remove []observedMember) ([]observedMember, error) {
+	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
+		return nil, nil
+	}
 	if len(remove) == 0 || len(s.leaving) == 0 || s.thread.Deletion() != chatv1alpha1.DeletionRetain {
 		return remove, nil
 	}
@@ -115,22 +127,9 @@ func (r *ChatThreadReconciler) isTerminating(ctx context.Context, namespace stri
 	return !ns.DeletionTimestamp.IsZero(), nil
 }
 
-// renewalsAtOnce is how many members may be taken out at a time: no more than the quota lets come
-// back in the same window, with one call to add them.
-func (r *ChatThreadReconciler) renewalsAtOnce(s *threadScope) int {
-	if !r.Pacing {
-		return chatv1alpha1.MaxMembers
-	}
-	calls := memberCalls
-	if quotas := s.conn.Spec.Quotas; quotas != nil && quotas.ChangeMembers != nil {
-		calls = int(quotas.ChangeMembers.Per10s)
-	}
-	return max(calls-1, 1)
-}
-
 // do adds before it removes, as far as the thread has room. Nobody is removed when an addition failed
 // outright.
-func (w *memberWork) do(ctx context.Context, plan membersPlan, renewals int) error {
+func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
 	first := removalsFirst(len(w.remote.members), plan)
 	if err := w.remove(ctx, plan.remove[:first]); err != nil {
 		return err
@@ -138,17 +137,26 @@ func (w *memberWork) do(ctx context.Context, plan membersPlan, renewals int) err
 	if err := w.add(ctx, plan.add); err != nil {
 		return err
 	}
-	now := plan.renew[:min(renewals, len(plan.renew))]
-	if err := w.renew(ctx, now); err != nil {
+	if err := w.renewAll(ctx, plan.renew); err != nil {
 		return err
 	}
-	if err := w.remove(ctx, plan.remove[first:]); err != nil {
-		return err
-	}
-	if later := len(plan.renew) - len(now); later > 0 {
-		quotaWaits.WithLabelValues("ThreadClient.AddParticipants").Inc()
-		return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: memberWindow,
-			message: fmt.Sprintf("%s wait to be added again as declared: ACS takes %d changes of members in %s.", countOf(later, "member"), memberCalls, memberWindow)}
+	return w.remove(ctx, plan.remove[first:])
+}
+
+// renewAll takes out no more members at a time than the quota lets come back in the same window, with
+// one call to add them.
+func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
+	for len(renewals) > 0 {
+		room, err := w.session.pacer.room(w.pass(), classChangeMembers, w.user.id, w.threadID, len(renewals)+1)
+		if err != nil {
+			quotaWaits.WithLabelValues("ThreadClient.AddParticipants").Inc()
+			return err
+		}
+		now := renewals[:min(max(room-1, 1), len(renewals))]
+		renewals = renewals[len(now):]
+		if err := w.renew(ctx, now); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -258,8 +266,8 @@ func (w *memberWork) isolate(ctx context.Context, batch []declaredMember, err er
 		if len(half) == 0 {
 			continue
 		}
-		if w.calls >= memberCalls {
-			return &waitError{reason: chatv1alpha1.ReasonUpdating, after: memberWindow,
+		if w.calls >= maxAddCalls {
+			return &waitError{reason: chatv1alpha1.ReasonUpdating, after: throttleWait,
 				message: "ACS refuses some of the members as malformed; the operator finds out which."}
 		}
 		if err := w.addBatch(ctx, half, w.isolate); err != nil {

@@ -202,7 +202,7 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 		return &stalledError{chatv1alpha1.ReasonThreadGone,
 			fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	}
-	requested := reconcileRequested(s.thread) != s.thread.Status.LastHandledReconcileAt
+	requested := isRequested(s.thread, s.thread.Status.LastHandledReconcileAt)
 	if !requested && (s.memory.recreationHeld || !s.session.mayRecreate(time.Now())) {
 		s.memory.recreationHeld = true
 		return &stalledError{chatv1alpha1.ReasonThreadGone,
@@ -219,6 +219,7 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 	s.memory.missingSince = time.Time{}
 	s.memory.settled = false
 	s.memory.formerIDs[s.threadID] = true
+	s.memory.threadID = ""
 	s.session.index.drop(s.threadID)
 
 	status := &s.thread.Status
@@ -276,6 +277,7 @@ func participantCount(s *threadScope) string {
 
 // allocate takes over into status what identifies the thread.
 func (r *ChatThreadReconciler) allocate(s *threadScope) {
+	s.memory.threadID = s.threadID
 	s.thread.Status.ThreadID = s.threadID
 	s.thread.Status.ServiceUser = s.user.id
 	s.thread.Status.CreatedOn = statusTime(s.remote.properties.CreatedOn)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -114,7 +115,8 @@ func retentionText(policy *acs.RetentionPolicy) string {
 
 // keepProperties changes topic, metadata and retention in one call, and the stamp with them.
 func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScope) error {
-	took := s.taking
+	// A thread that was only observed so far is taken up now.
+	took := (s.taking || s.firstTry) && !s.made
 	if !took {
 		r.allocate(s)
 	}
@@ -147,6 +149,9 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	}
 	s.taking = false
 	r.allocate(s)
+	if took && !s.thread.Adopts() {
+		s.memory.foundAt = time.Now()
+	}
 	s.tellOfProperties(took, changes)
 	return nil
 }

@@ -200,7 +200,7 @@ func TestConnectionInUse(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.delete(conn)
 	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
-	w.Expect(w.message(conn)).To(ContainSubstring("1 ChatThread "))
+	w.Expect(w.message(conn)).To(ContainSubstring("1 ChatThread;"))
 	late := w.newThread("late")
 	w.create(late)
 	w.awaitReason(late, chatv1alpha1.ReasonConnectionNotReady)

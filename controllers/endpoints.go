@@ -5,7 +5,10 @@ package controllers
 
 import (
 	"fmt"
+	"net"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -30,16 +33,33 @@ func ParseEndpointRules(value string) (EndpointRules, error) {
 		if entry == "" {
 			continue
 		}
-		u, err := url.Parse("https://" + strings.TrimPrefix(entry, "."))
-		if err != nil || u.Host != strings.TrimPrefix(entry, ".") || u.Hostname() == "" {
+		host, port, hasPort := strings.TrimPrefix(entry, "."), "", false
+		if at := strings.LastIndexByte(host, ':'); at >= 0 && !strings.HasSuffix(host, "]") {
+			host, port, hasPort = host[:at], host[at+1:], true
+		}
+		number, err := strconv.ParseUint(port, 10, 16)
+		if !isHost(host) || hasPort && (err != nil || number == 0) {
 			return nil, fmt.Errorf("%q is neither a suffix such as .communication.azure.com nor a host such as 127.0.0.1:8443", entry)
 		}
-		if strings.HasPrefix(entry, ".") && u.Port() != "" {
+		if strings.HasPrefix(entry, ".") && hasPort {
 			return nil, fmt.Errorf("%q: a suffix has no port; name the whole host", entry)
 		}
 		rules = append(rules, strings.TrimSuffix(entry, ":443"))
 	}
 	return rules, nil
+}
+
+// hostname is the name of a host as it stands in DNS: what else a library might make of other letters
+// does not count.
+var hostname = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+// isHost says whether text is a host name or an IP address, the latter of version 6 in brackets.
+func isHost(text string) bool {
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		return ok && net.ParseIP(inner) != nil
+	}
+	return hostname.MatchString(text)
 }
 
 // check returns a stalledError unless the operator may send credentials to the endpoint.
@@ -54,9 +74,12 @@ func (rules EndpointRules) check(endpoint string) error {
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	for _, rule := range rules {
+		if !isHost(strings.TrimSuffix(host, ":"+u.Port())) {
+			break
+		}
 		// A host that still has a port here has none that a suffix could end in.
 		isSuffix := strings.HasPrefix(rule, ".")
-		if !isSuffix && host == rule || isSuffix && strings.HasSuffix(host, rule) && !strings.HasPrefix(host, ".") {
+		if !isSuffix && host == rule || isSuffix && strings.HasSuffix(host, rule) {
 			return nil
 		}
 	}

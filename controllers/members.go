@@ -135,7 +135,10 @@ type membersInput struct {
 	observed []observedMember
 	// serviceUsers are never in the difference, by key.
 	serviceUsers map[string]bool
-	policy       chatv1alpha1.MembershipPolicy
+	// protected users are declared by a ChatParticipant that does not count yet: they are not added, and
+	// not removed either. By key.
+	protected map[string]bool
+	policy    chatv1alpha1.MembershipPolicy
 	// skip says that a member is not to be tried now: it was refused and nothing has changed since.
 	skip func(declaredMember) bool
 	// renew says whether a member without our stamp is to be added again for its display name.
@@ -163,20 +166,16 @@ func (p membersPlan) isEmpty() bool { return len(p.add)+len(p.renew)+len(p.remov
 // planMembers compares declared and observed members. It is pure.
 func planMembers(in membersInput) membersPlan {
 	var plan membersPlan
-	observed := make(map[string]observedMember, len(in.observed))
-	for _, m := range in.observed {
-		observed[m.key()] = m
-	}
-	places := in.planOthers(&plan)
+	observed, seated, places := in.planObserved(&plan)
 	for _, m := range in.declared {
 		current, isMember := observed[m.key()]
 		switch {
 		case in.serviceUsers[m.key()]:
 			plan.joined = append(plan.joined, m)
 			continue
-		case places <= 0:
+		case places <= 0 && !seated[m.key()]:
 			plan.surplus = append(plan.surplus, m)
-			if isMember && in.mayRemove(current) {
+			if isMember {
 				plan.remove = append(plan.remove, current)
 			}
 			continue
@@ -189,31 +188,38 @@ func planMembers(in membersInput) membersPlan {
 		default:
 			plan.add = append(plan.add, m)
 		}
-		places--
+		if !seated[m.key()] {
+			places--
+		}
 	}
 	return plan
 }
 
-// planOthers plans for the members that nobody declares and returns how many places are left.
-func (in membersInput) planOthers(plan *membersPlan) (places int) {
+// planObserved plans for the members that nobody declares. It returns the observed members by key, those
+// of them whose place nobody can take, and how many places are left for the others.
+func (in membersInput) planObserved(plan *membersPlan) (observed map[string]observedMember, seated map[string]bool, places int) {
 	declared := make(map[string]bool, len(in.declared))
 	for _, m := range in.declared {
 		declared[m.key()] = true
 	}
-	serviceUsers, kept := 0, 0
+	observed, seated = make(map[string]observedMember, len(in.observed)), map[string]bool{}
+	serviceUsers := 0
 	for _, m := range in.observed {
+		if _, again := observed[m.key()]; again {
+			continue
+		}
+		observed[m.key()] = m
 		switch {
 		case in.serviceUsers[m.key()]:
 			serviceUsers++
-		case declared[m.key()]:
-		case in.mayRemove(m):
+		case in.protected[m.key()] || !in.mayRemove(m):
+			seated[m.key()] = true
+		case !declared[m.key()]:
 			plan.remove = append(plan.remove, m)
-		default:
-			kept++
 		}
 	}
 	// The service user that acts is a member even where the list is late.
-	return chatv1alpha1.MaxMembers - max(serviceUsers, 1) - kept
+	return observed, seated, chatv1alpha1.MaxMembers - max(serviceUsers, 1) - len(seated)
 }
 
 // mayRemove says whether a member that is not to be in the thread is the operator's to remove.

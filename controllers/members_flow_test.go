@@ -384,7 +384,7 @@ func TestRenewalsKeepToTheQuota(t *testing.T) {
 		}
 	})
 	w.awaitReason(thread, chatv1alpha1.ReasonWaitingForQuota)
-	w.Expect(w.calls()[emulator.OperationRemoveParticipant]).To(Equal(memberCalls - 1))
+	w.Expect(w.calls()[emulator.OperationRemoveParticipant]).To(Equal(9))
 	w.Expect(w.calls()[emulator.OperationAddParticipants]).To(Equal(1))
 	w.Expect(thread.Status.Joined).To(Equal("12/12"))
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)

@@ -24,8 +24,10 @@ const (
 type threadMemory struct {
 	// generation of the last pass that tried everything again.
 	generation int64
-	// nextResync is when the next such pass is due.
-	nextResync time.Time
+	// begun is when that pass began, and nextResync when the next such pass is due.
+	begun, nextResync time.Time
+	// threadID is the thread, once this process has stored or created it: a cache may lag behind.
+	threadID string
 
 	// settled says that this process stored the finalizer, and that ACS refused for certain every
 	// create since: there is no thread to search for.
@@ -38,6 +40,8 @@ type threadMemory struct {
 	missingSince time.Time
 	// recreationHeld says that the thread is not created anew before a person asks for it.
 	recreationHeld bool
+	// foundAt is when a thread that was made before was found: what declares its members may come later.
+	foundAt time.Time
 	// warnedOfOthers says that other threads with the same stamp were told of.
 	warnedOfOthers bool
 
@@ -89,13 +93,26 @@ func (m *threadMemory) refused(member declaredMember) (refusedMember, bool) {
 // begin starts a pass and says whether it tries everything again: at each resync, when the spec
 // changed, and when it was asked for.
 func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) bool {
-	requested := reconcileRequested(thread) != thread.Status.LastHandledReconcileAt
+	requested := isRequested(thread, thread.Status.LastHandledReconcileAt)
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
 		return false
 	}
 	m.generation = thread.Generation
+	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
 	m.refusals = map[string]refusedMember{}
+	return true
+}
+
+// stretch puts the next resync off to a floor that is longer than the declared interval, and says
+// whether it is.
+func (m *threadMemory) stretch(floor, interval time.Duration) bool {
+	if floor <= interval {
+		return false
+	}
+	if earliest := m.begun.Add(floor * 9 / 10); m.nextResync.Before(earliest) {
+		m.nextResync = m.begun.Add(withJitter(floor))
+	}
 	return true
 }
 

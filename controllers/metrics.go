@@ -41,10 +41,15 @@ var (
 		Name: "acs_chat_operator_quota_waits_total",
 		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
 	}, []string{"operation"})
+
+	resyncStretch = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "acs_chat_operator_resync_stretched_seconds",
+		Help: "Interval to which resyncs are stretched because the quota on reads has no room for the declared one; 0 where it has.",
+	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits)
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits, resyncStretch)
 }
 
 // callMetrics counts and times each try of each call.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +39,9 @@ type waitError struct {
 }
 
 func (e *waitError) Error() string { return e.reason + ": " + e.message }
+
+// NonRetriable tells azcore that a call that waits for a quota is not to be tried again at once.
+func (e *waitError) NonRetriable() {}
 
 // stalledError is work that goes on only after a person acted.
 type stalledError struct {
@@ -84,6 +88,7 @@ func classify(err error) outcome {
 	var wait *waitError
 	var stalled *stalledError
 	var status apierrors.APIStatus
+	var call *callError
 	var token *acs.TokenError
 	var response *azcore.ResponseError
 	switch {
@@ -103,8 +108,11 @@ func classify(err error) outcome {
 		return classifyTokenRefusal(response, err)
 	case errors.As(err, &response):
 		return classifyResponse(response, err)
-	default:
+	case errors.As(err, &call) && !errors.Is(err, context.Canceled):
 		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: unreachable(err), err: err}
+	default:
+		// The operator stops, or the API server cannot be reached: nothing to tell of ACS.
+		return outcome{quiet: true, err: err}
 	}
 }
 
@@ -124,6 +132,9 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 		return outcome{reason: chatv1alpha1.ReasonAccessLost, message: message, stalled: true}
 	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusPreconditionFailed,
 		status == http.StatusNotFound, status >= 500, status < 400:
+		if after, ok := acs.RetryAfter(err); ok && after > 0 {
+			return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, after: after}
+		}
 		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, err: err}
 	default:
 		return outcome{reason: chatv1alpha1.ReasonInvalidRequest, message: message, stalled: true}
@@ -194,20 +205,20 @@ func unreachable(err error) string {
 // cut makes what a server said fit for status, events and logs: one line, printable, of limited length.
 func cut(text string, limit int) string {
 	var b strings.Builder
-	space := false
+	space := ""
 	for _, r := range text {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || !unicode.IsPrint(r) {
-			space = b.Len() > 0
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			if b.Len() > 0 {
+				space = " "
+			}
 			continue
 		}
-		if space {
-			b.WriteByte(' ')
-			space = false
-		}
-		if b.Len()+len(string(r)) > limit-len("…") {
+		if b.Len()+len(space)+utf8.RuneLen(r) > limit-len("…") {
 			return b.String() + "…"
 		}
+		b.WriteString(space)
 		b.WriteRune(r)
+		space = ""
 	}
 	return b.String()
 }

@@ -310,7 +310,6 @@ func TestClassifyOwnErrors(t *testing.T) {
 
 // An operator that stops has called its passes off, which says nothing about ACS.
 func TestClassifyCalledOff(t *testing.T) {
-	t.Skip("defect: a pass that was called off reports that ACS could not be reached")
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -322,7 +321,6 @@ func TestClassifyCalledOff(t *testing.T) {
 
 // Where the API server cannot be reached, there is nothing to tell of ACS.
 func TestClassifyAPIServerUnreachable(t *testing.T) {
-	t.Skip("defect: an API server that cannot be reached is taken for ACS")
 	t.Parallel()
 	down := &url.Error{Op: "Patch", URL: "https://10.0.0.1:443/apis", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
 	err := fmt.Errorf("add finalizer: %w", down)
@@ -333,7 +331,6 @@ func TestClassifyAPIServerUnreachable(t *testing.T) {
 
 // A server that is overloaded says when to come back, with a 503 as with a 429.
 func TestClassifyObeysRetryAfter(t *testing.T) {
-	t.Skip("defect: Retry-After of a 503 is not obeyed")
 	t.Parallel()
 	got := classify(refusedWith(t, http.StatusServiceUnavailable, map[string]string{"Retry-After": "120"}, ""))
 	if got.reason != chatv1alpha1.ReasonServiceUnavailable || got.after != 2*time.Minute || got.err != nil {
@@ -492,7 +489,6 @@ func TestCutEveryText(t *testing.T) {
 }
 
 func TestCutHoldsTheLimit(t *testing.T) {
-	t.Skip("defect: a blank before the cut makes the text one byte too long")
 	t.Parallel()
 	eachText(5, func(text string) {
 		for limit := 3; limit <= 12; limit++ {

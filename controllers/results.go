@@ -81,7 +81,7 @@ func (r *memberResults) verdict() error {
 	const shown = 3
 	names := make([]string, 0, shown+1)
 	for _, p := range rejected[:min(shown, len(rejected))] {
-		names = append(names, fmt.Sprintf("%s (%s %s)", p.UserID, p.Code, p.Message))
+		names = append(names, fmt.Sprintf("%s (%s %s)", p.UserID, p.Code, strings.TrimSuffix(p.Message, ".")))
 	}
 	if more := len(rejected) - shown; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -148,7 +148,7 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
-		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSpace(cut(refusal.code, 60)+" "+cut(refusal.message, maxMessage)))
+		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, 60)+" "+cut(refusal.message, maxMessage)), "."))
 		return refused
 	default:
 		return unknown

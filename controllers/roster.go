@@ -66,7 +66,8 @@ func (r *roster) publish(thread types.UID, lines []rosterLine) {
 		entry := line.rosterEntry
 		known, found := before[line.uid]
 		// A thread that cannot be looked at now says nothing new of those it was seen with.
-		if found && entry.state == rosterWaiting && known.generation == entry.generation && known.state <= rosterRefused {
+		if found && entry.state == rosterWaiting && known.generation == entry.generation &&
+			known.threadID == entry.threadID && known.state <= rosterRefused {
 			entry = known
 		}
 		after[line.uid] = entry

@@ -121,7 +121,6 @@ func TestRosterWaiting(t *testing.T) {
 
 // The thread of before is gone, and who was in it is in no thread.
 func TestRosterWaitingForAnotherThread(t *testing.T) {
-	t.Skip("defect: who was in a thread that is gone is reported to be in it while a new one is waited for")
 	t.Parallel()
 	r := newRoster((&wakes{}).wake)
 	r.publish("thread", []rosterLine{line("a", rosterEntry{state: rosterJoined, generation: 1, threadID: "19:a"})})

@@ -34,6 +34,8 @@ func (r *ChatThreadReconciler) gather(ctx context.Context, s *threadScope) error
 			s.leaving = append(s.leaving, p)
 		case hasFinalizer(&p) || s.thread.Observes():
 			s.participants = append(s.participants, p)
+		default:
+			s.arriving = append(s.arriving, p)
 		}
 	}
 	return nil
@@ -137,6 +139,10 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	switch {
 	case s.thread.Status.ThreadID != "":
 		s.threadID = s.thread.Status.ThreadID
+		return nil
+	case s.memory.threadID != "":
+		// This process knows better than a cache that lags, or a status that somebody wiped.
+		s.threadID = s.memory.threadID
 		return nil
 	case s.thread.Adopts():
 		s.threadID, s.taking = s.thread.Spec.ThreadID, true

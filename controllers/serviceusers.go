@@ -29,7 +29,7 @@ func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
 			ids = append(ids, id)
 		}
 	}
-	return ids
+	return mergeUsers(ids)
 }
 
 // knownUsers are all service users that may act for threads of the connection.

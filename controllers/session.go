@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 // session is one connection as the operator uses it.
 type session struct {
 	gate  *breaker
+	pacer *pacer
 	index *threadIndex
 
 	mu       sync.Mutex
@@ -91,17 +93,42 @@ func (found *session) assign(thread types.UID, user string) {
 	found.threads[thread] = userKey(user)
 }
 
-// leastLoaded returns the user of the pool with the fewest threads, and assigns the thread to it.
-func (found *session) leastLoaded(thread types.UID, pool []string) string {
+// chooseUser returns the user of the pool that can create a thread first, and of several the one with
+// the fewest threads. The thread keeps the user that was chosen for it once.
+func (found *session) chooseUser(who pass, pool []string) string {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	counts := make(map[string]int, len(pool))
 	for _, user := range found.threads {
 		counts[user]++
 	}
-	least := slices.MinFunc(pool, func(a, b string) int { return counts[userKey(a)] - counts[userKey(b)] })
-	found.threads[thread] = userKey(least)
-	return least
+	// Moments are compared in steps of the wait that is worth telling of.
+	wait := func(user string) time.Duration {
+		return max(time.Until(found.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
+	}
+	chosen := slices.MinFunc(pool, func(a, b string) int {
+		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(counts[userKey(a)], counts[userKey(b)]))
+	})
+	for _, user := range pool {
+		if userKey(user) == found.threads[who.thread] {
+			chosen = user
+		}
+	}
+	found.threads[who.thread] = userKey(chosen)
+	return chosen
+}
+
+// resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
+func (found *session) resyncFloor(user string) time.Duration {
+	found.mu.Lock()
+	threads := 0
+	for _, other := range found.threads {
+		if other == userKey(user) {
+			threads++
+		}
+	}
+	found.mu.Unlock()
+	return found.pacer.readInterval(threads)
 }
 
 // mayRecreate says whether another thread of the connection may be created anew, and counts it.

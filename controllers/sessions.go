@@ -49,6 +49,8 @@ type Sessions struct {
 	Transport *http.Client
 	// Timeout of one try of a call.
 	Timeout time.Duration
+	// Pacing keeps calls within the quotas of ACS.
+	Pacing bool
 
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]*session
@@ -64,7 +66,7 @@ func (s *Sessions) get(key types.NamespacedName) *session {
 	if found, ok := s.sessions[key]; ok {
 		return found
 	}
-	made := &session{gate: &breaker{}, index: newThreadIndex(), users: map[string]*serviceUser{}, threads: map[types.UID]string{}}
+	made := &session{gate: &breaker{}, pacer: newPacer(s.Pacing), index: newThreadIndex(), users: map[string]*serviceUser{}, threads: map[types.UID]string{}}
 	s.sessions[key] = made
 	return made
 }
@@ -93,6 +95,7 @@ func (s *Sessions) retained(key types.NamespacedName) (*session, bool) {
 // read only where it was not before or the session is stale.
 func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
 	found := s.get(client.ObjectKeyFromObject(conn))
+	found.pacer.limit(quotasOf(conn.Spec.Quotas))
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	if found.uid != conn.UID || found.source != credentialSource(conn) || found.stale || found.identity == nil && found.problem == nil {
@@ -260,7 +263,7 @@ func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*
 		issued, err := identity.IssueToken(ctx, id, []acs.TokenScope{acs.ScopeChat}, nil)
 		return issued.AccessToken, err
 	}, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate))
+	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate, found.pacer.policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}

@@ -84,6 +84,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		EntraNamespaces:  options.EntraNamespaces,
 		Transport:        options.HTTPClient,
 		Timeout:          options.ACSTimeout,
+		Pacing:           options.Pacing,
 	}
 	connectionWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatConnection{} })
 	threadWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatThread{} })
@@ -102,21 +103,21 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 
 	connections := &ChatConnectionReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, written: newOwnWrites(),
 	}
 	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.events); err != nil {
 		return fmt.Errorf("set up ChatConnection controller: %w", err)
 	}
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
-		Sessions: sessions, Pacing: options.Pacing, WatchNamespaces: options.WatchNamespaces,
-		timing: timing, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
+		timing: timing, written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)
 	}
 	participants := &ChatParticipantReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster,
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster, written: newOwnWrites(),
 	}
 	if err := participants.setup(mgr, controllerOptions(options), participantWakes.events); err != nil {
 		return fmt.Errorf("set up ChatParticipant controller: %w", err)

@@ -210,6 +210,12 @@ func reconcileRequested(obj client.Object) string {
 	return value
 }
 
+// isRequested says whether a pass is asked for that was not answered yet.
+func isRequested(obj client.Object, handled string) bool {
+	requested := reconcileRequested(obj)
+	return requested != "" && requested != handled
+}
+
 func hasFinalizer(obj client.Object) bool {
 	return controllerutil.ContainsFinalizer(obj, chatv1alpha1.Finalizer)
 }

@@ -165,7 +165,7 @@ type world struct {
 }
 
 // shortTiming lets tests see what takes seconds at the real service.
-var shortTiming = timing{listAfter: 300 * time.Millisecond, listFresh: time.Minute, goneConfirm: 200 * time.Millisecond}
+var shortTiming = timing{listAfter: 300 * time.Millisecond, listFresh: time.Minute, goneConfirm: 200 * time.Millisecond, foundGrace: 2 * time.Second}
 
 // newWorld makes a namespace and an emulated service. No operator runs yet.
 func newWorld(t *testing.T, options emulator.Options) *world {

@@ -1,0 +1,452 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// shownWait is from which length on a wait for a quota is shown in status.
+	shownWait = 5 * time.Second
+	// reservationGrace is how long a slot is kept for a pass that does not come for it.
+	reservationGrace = 30 * time.Second
+	shortWindow      = 10 * time.Second
+	longWindow       = time.Minute
+)
+
+// quota is a number of calls in any window of a length.
+type quota struct {
+	limit  int
+	window time.Duration
+}
+
+// quotaClass is a group of operations that ACS counts together.
+type quotaClass string
+
+const (
+	classCreateThread  quotaClass = "create thread"
+	classDeleteThread  quotaClass = "delete thread"
+	classUpdateThread  quotaClass = "update thread"
+	classChangeMembers quotaClass = "change members"
+	classReadThread    quotaClass = "read threads"
+	classListMembers   quotaClass = "list members"
+)
+
+// documentedQuotas are the limits of ACS per user or thread.
+// https://learn.microsoft.com/azure/communication-services/concepts/service-limits
+var documentedQuotas = map[quotaClass][]quota{
+	classCreateThread:  {{10, shortWindow}},
+	classDeleteThread:  {{10, shortWindow}},
+	classUpdateThread:  {{5, shortWindow}},
+	classChangeMembers: {{10, shortWindow}, {30, longWindow}},
+	classReadThread:    {{50, shortWindow}},
+	classListMembers:   {{10, shortWindow}},
+}
+
+// resourceQuota limits the threads that all users of an ACS resource create together.
+var resourceQuota = []quota{{3000, longWindow}}
+
+// operationClasses says how ACS counts the calls of the client.
+var operationClasses = map[string]quotaClass{
+	"ChatClient.CreateThread":        classCreateThread,
+	"ChatClient.DeleteThread":        classDeleteThread,
+	"ChatClient.ListThreads":         classReadThread,
+	"ThreadClient.GetProperties":     classReadThread,
+	"ThreadClient.UpdateProperties":  classUpdateThread,
+	"ThreadClient.AddParticipants":   classChangeMembers,
+	"ThreadClient.RemoveParticipant": classChangeMembers,
+	"ThreadClient.ListParticipants":  classListMembers,
+}
+
+// quotasOf are the limits of a connection: the documented ones where its spec names no others.
+func quotasOf(spec *chatv1alpha1.Quotas) map[quotaClass][]quota {
+	if spec == nil {
+		return documentedQuotas
+	}
+	quotas := make(map[quotaClass][]quota, len(documentedQuotas))
+	for class, override := range map[quotaClass]*chatv1alpha1.Quota{
+		classCreateThread: spec.CreateThread, classDeleteThread: spec.DeleteThread, classUpdateThread: spec.UpdateThread,
+		classChangeMembers: spec.ChangeMembers, classReadThread: spec.ReadThread, classListMembers: spec.ListMembers,
+	} {
+		if override == nil {
+			quotas[class] = documentedQuotas[class]
+			continue
+		}
+		quotas[class] = []quota{{int(override.Per10s), shortWindow}}
+		if override.PerMinute != nil {
+			quotas[class] = append(quotas[class], quota{int(*override.PerMinute), longWindow})
+		}
+	}
+	return quotas
+}
+
+// pass says on whose behalf a call is made.
+type pass struct {
+	thread types.UID
+	// background passes look for drift only: they leave room for what users ask for.
+	background bool
+}
+
+type passKey struct{}
+
+// withPass marks the calls that are made with the context.
+func withPass(ctx context.Context, p pass) context.Context {
+	return context.WithValue(ctx, passKey{}, p)
+}
+
+// bucket counts the calls that fall under one limit, and holds slots for those that wait.
+type bucket struct {
+	// taken are the moments from which slots count, in order: the answers to the calls.
+	taken []time.Time
+	// inFlight calls have no answer yet.
+	inFlight int
+	// waiting are the slots that are held, in order.
+	waiting []reservation
+	// blockedUntil is when ACS allows the next call, after it refused one.
+	blockedUntil time.Time
+}
+
+// reservation is the slot of one pass.
+type reservation struct {
+	pass pass
+	at   time.Time
+}
+
+// earliest is when a number of calls of p can be sent, behind everyone who waits already.
+func (b *bucket) earliest(now time.Time, quotas []quota, p pass, calls int) time.Time {
+	b.forgetOld(now, quotas)
+	ahead := make([]time.Time, 0, len(b.taken)+b.inFlight+len(b.waiting))
+	ahead = append(ahead, b.taken...)
+	for range b.inFlight {
+		ahead = append(ahead, now)
+	}
+	for _, r := range b.waiting {
+		if r.pass.thread == p.thread {
+			break
+		}
+		if p.background || !r.pass.background {
+			ahead = append(ahead, latest(r.at, now))
+		}
+	}
+	at := latest(now, b.blockedUntil)
+	for _, q := range quotas {
+		limit := q.limit
+		if p.background {
+			limit = backgroundShare(limit)
+		}
+		if full := len(ahead) + min(calls, limit) - 1 - limit; full >= 0 {
+			at = latest(at, ahead[full].Add(q.window))
+		}
+	}
+	return at
+}
+
+// backgroundShare is the part of a limit that passes may use which only look for drift.
+func backgroundShare(limit int) int { return max(limit*4/5, 1) }
+
+// forgetOld drops slots that no window reaches back to, and reservations that nobody came for.
+func (b *bucket) forgetOld(now time.Time, quotas []quota) {
+	var reach time.Duration
+	for _, q := range quotas {
+		reach = max(reach, q.window)
+	}
+	b.taken = slices.DeleteFunc(b.taken, func(at time.Time) bool { return !at.Add(reach).After(now) })
+	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.at.Add(reservationGrace).Before(now) })
+}
+
+// reserve holds a slot for p; the one it had is replaced.
+func (b *bucket) reserve(p pass, at time.Time) {
+	b.release(p.thread)
+	place, _ := slices.BinarySearchFunc(b.waiting, at, func(r reservation, at time.Time) int {
+		if r.at.After(at) {
+			return 1
+		}
+		return -1
+	})
+	b.waiting = slices.Insert(b.waiting, place, reservation{pass: p, at: at})
+}
+
+// held is the slot that is held for a thread.
+func (b *bucket) held(thread types.UID) (time.Time, bool) {
+	for _, r := range b.waiting {
+		if r.pass.thread == thread {
+			return r.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (b *bucket) release(thread types.UID) {
+	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.pass.thread == thread })
+}
+
+// answered counts a slot from its answer.
+func (b *bucket) answered(now time.Time) {
+	b.inFlight--
+	b.taken = append(b.taken, now)
+}
+
+// pacer keeps the calls of one connection within the quotas of ACS. It makes nobody wait: a call that
+// has no room fails with the moment at which it has, and that slot is held for the pass.
+type pacer struct {
+	enabled bool
+
+	mu      sync.Mutex
+	quotas  map[quotaClass][]quota
+	buckets map[bucketKey]*bucket
+}
+
+type bucketKey struct {
+	class quotaClass
+	owner string
+}
+
+// resourceBucket counts the threads that a resource creates.
+var resourceBucket = bucketKey{class: "create threads of the resource"}
+
+func newPacer(enabled bool) *pacer {
+	return &pacer{enabled: enabled, quotas: documentedQuotas, buckets: map[bucketKey]*bucket{}}
+}
+
+// limit sets the quotas.
+func (p *pacer) limit(quotas map[quotaClass][]quota) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quotas = quotas
+}
+
+// keys are the limits that a call of a class falls under.
+func keys(class quotaClass, user, thread string) []bucketKey {
+	switch class {
+	case classUpdateThread, classChangeMembers:
+		return []bucketKey{{class, thread}}
+	case classListMembers:
+		return []bucketKey{{class, user + " " + thread}}
+	case classCreateThread:
+		return []bucketKey{{class, user}, resourceBucket}
+	default:
+		return []bucketKey{{class, user}}
+	}
+}
+
+// limits are the quotas of a bucket. The caller holds the lock.
+func (p *pacer) limits(key bucketKey) []quota {
+	if key == resourceBucket {
+		return resourceQuota
+	}
+	return p.quotas[key.class]
+}
+
+func (p *pacer) bucket(key bucketKey) *bucket {
+	found, ok := p.buckets[key]
+	if !ok {
+		found = &bucket{}
+		p.buckets[key] = found
+	}
+	return found
+}
+
+// slot returns when a call can be sent; where that is not now, the moment is held for the pass, and an
+// earlier pass finds it again. The caller holds the lock.
+func (p *pacer) slot(now time.Time, who pass, all []bucketKey) time.Time {
+	at := now
+	for _, key := range all {
+		if held, ok := p.bucket(key).held(who.thread); ok && held.After(now) {
+			at = latest(at, held)
+		}
+	}
+	if at.After(now) {
+		return at
+	}
+	for _, key := range all {
+		at = latest(at, p.bucket(key).earliest(now, p.limits(key), who, 1))
+	}
+	return at
+}
+
+// holdCreate keeps a slot for a pass that is about to create a thread, so that nothing has to be undone
+// because the call has no room. It returns a waitError where it has none yet.
+func (p *pacer) holdCreate(who pass, user string) error {
+	if !p.enabled {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	all := keys(classCreateThread, userKey(user), "")
+	at := p.slot(now, who, all)
+	for _, key := range all {
+		p.bucket(key).reserve(who, at)
+	}
+	if at.After(now) {
+		return waitForQuota(classCreateThread, now, at)
+	}
+	return nil
+}
+
+// room is how many calls about a thread can be sent now; where it is fewer than wanted and less than a
+// whole window holds, it is none, with the moment at which more have room.
+func (p *pacer) room(who pass, class quotaClass, user, thread string, wanted int) (int, error) {
+	if !p.enabled {
+		return wanted, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	key := keys(class, userKey(user), thread)[0]
+	for _, q := range p.limits(key) {
+		wanted = min(wanted, q.limit)
+	}
+	at := p.bucket(key).earliest(now, p.limits(key), who, wanted)
+	if at.After(now) {
+		return 0, waitForQuota(class, now, at)
+	}
+	return wanted, nil
+}
+
+// take takes a slot, or holds one for later and returns a waitError.
+func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	at := p.slot(now, who, all)
+	for _, key := range all {
+		if at.After(now) {
+			p.bucket(key).reserve(who, at)
+			continue
+		}
+		p.bucket(key).release(who.thread)
+		p.bucket(key).inFlight++
+	}
+	if at.After(now) {
+		return waitForQuota(class, now, at)
+	}
+	return nil
+}
+
+// answered gives the slots of a call their moment, and obeys a refusal.
+func (p *pacer) answered(all []bucketKey, resp *http.Response) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, key := range all {
+		b := p.bucket(key)
+		b.answered(now)
+		if resp != nil && resp.StatusCode == http.StatusTooManyRequests && key != resourceBucket {
+			wait, ok := acs.RetryAfter(runtime.NewResponseError(resp))
+			if !ok || wait <= 0 {
+				wait = throttleWait
+			}
+			b.blockedUntil = latest(b.blockedUntil, now.Add(wait))
+		}
+	}
+}
+
+// earliestCreate is when a user could create a thread.
+func (p *pacer) earliestCreate(who pass, user string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if !p.enabled {
+		return now
+	}
+	return p.slot(now, who, keys(classCreateThread, userKey(user), ""))
+}
+
+// giveBack releases all slots that are held for a thread.
+func (p *pacer) giveBack(thread types.UID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, b := range p.buckets {
+		b.release(thread)
+		b.forgetOld(time.Now(), p.limits(key))
+		if len(b.taken)+b.inFlight+len(b.waiting) == 0 {
+			delete(p.buckets, key)
+		}
+	}
+}
+
+// readInterval is how far apart the passes must be that look for drift, so that those of all threads
+// of a user fit into the quota.
+func (p *pacer) readInterval(threads int) time.Duration {
+	if !p.enabled {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var interval time.Duration
+	for _, q := range p.quotas[classReadThread] {
+		interval = max(interval, time.Duration(threads)*q.window/time.Duration(backgroundShare(q.limit)))
+	}
+	return interval
+}
+
+// policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
+// try takes a slot of its own.
+func (p *pacer) policy(user string) policy.Policy {
+	return &pacingPolicy{pacer: p, user: userKey(user)}
+}
+
+type pacingPolicy struct {
+	pacer *pacer
+	user  string
+}
+
+func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
+	ctx := req.Raw().Context()
+	operation, _ := ctx.Value(runtime.CtxAPINameKey{}).(string)
+	class, counted := operationClasses[operation]
+	if !counted || !p.pacer.enabled {
+		return req.Next()
+	}
+	who, _ := ctx.Value(passKey{}).(pass)
+	all := keys(class, p.user, threadInPath(req.Raw().URL))
+	if err := p.pacer.take(who, class, all); err != nil {
+		quotaWaits.WithLabelValues(operation).Inc()
+		return nil, err
+	}
+	resp, err := req.Next()
+	p.pacer.answered(all, resp)
+	return resp, err
+}
+
+// threadInPath is the thread that a call is about, if it is about one.
+func threadInPath(u *url.URL) string {
+	rest, found := strings.CutPrefix(u.Path, "/chat/threads/")
+	if !found {
+		return ""
+	}
+	thread, _, _ := strings.Cut(rest, "/")
+	return thread
+}
+
+// waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
+// not change from pass to pass; a short wait is not worth a write.
+func waitForQuota(class quotaClass, now, at time.Time) error {
+	wait := at.Sub(now)
+	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: wait <= shownWait,
+		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,266 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// inProcess calls the emulator without a socket, so that time can be moved.
+type inProcess struct {
+	handler http.Handler
+	refused atomic.Int32
+}
+
+func (p *inProcess) Do(req *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	served := req.Clone(req.Context())
+	served.RequestURI = req.URL.RequestURI()
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	p.handler.ServeHTTP(recorder, served)
+	response := recorder.Result()
+	response.Request = req
+	if response.StatusCode == http.StatusTooManyRequests {
+		p.refused.Add(1)
+	}
+	return response, nil
+}
+
+// pacedService is a service with quotas, and users whose calls are paced.
+type pacedService struct {
+	t         *testing.T
+	transport *inProcess
+	pacer     *pacer
+	chats     []*acs.ChatClient
+	users     []string
+}
+
+func newPacedService(t *testing.T, users int) *pacedService {
+	t.Helper()
+	emu := emulator.New(emulator.Options{Quotas: true})
+	s := &pacedService{t: t, transport: &inProcess{handler: emu}, pacer: newPacer(true)}
+	const endpoint = "https://contoso.communication.azure.com"
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s.transport}}
+	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(endpoint), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range users {
+		user, err := identity.CreateUser(t.Context(), &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		paced := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s.transport}}
+		paced.PerRetryPolicies = append(paced.PerRetryPolicies, s.pacer.policy(user.ID))
+		credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+			issued, err := identity.IssueToken(ctx, user.ID, []acs.TokenScope{acs.ScopeChat}, nil)
+			return issued.AccessToken, err
+		}, &acs.UserCredentialOptions{Token: user.Token})
+		chat, err := acs.NewChatClient(endpoint, credential, paced)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.chats, s.users = append(s.chats, chat), append(s.users, user.ID)
+	}
+	return s
+}
+
+// insist repeats a call whenever its slot has come, as the work queue does.
+func insist(t *testing.T, call func() error) {
+	t.Helper()
+	for {
+		err := call()
+		if err == nil {
+			return
+		}
+		wait, ok := errors.AsType[*waitError](err)
+		if !ok {
+			t.Error(err)
+			return
+		}
+		<-time.After(wait.after)
+	}
+}
+
+// 600 threads are created without one 429, and the budget is used to the full.
+func TestPacingOfCreates(t *testing.T) {
+	t.Parallel()
+	for _, users := range []int{1, 10} {
+		t.Run(fmt.Sprintf("%d users", users), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const threads = 600
+				s := newPacedService(t, users)
+				session := &session{pacer: s.pacer, threads: map[types.UID]string{}}
+				start := time.Now()
+				var running sync.WaitGroup
+				for n := range threads {
+					running.Go(func() {
+						who := pass{thread: types.UID(fmt.Sprint(n))}
+						ctx := withPass(t.Context(), who)
+						insist(t, func() error {
+							chosen := session.chooseUser(who, s.users)
+							if err := s.pacer.holdCreate(who, chosen); err != nil {
+								return err
+							}
+							for i, user := range s.users {
+								if user == chosen {
+									_, err := s.chats[i].CreateThread(ctx, "paced", nil)
+									return err
+								}
+							}
+							return nil
+						})
+					})
+				}
+				running.Wait()
+				if refused := s.transport.refused.Load(); refused > 0 {
+					t.Errorf("%d calls were answered with 429", refused)
+				}
+				// The first window is a burst: after it, 10 a user in any 10 seconds.
+				least := time.Duration(threads/(10*users)-1) * shortWindow
+				if took := time.Since(start); took > least*100/95+time.Second {
+					t.Errorf("took %s; the quota allows %s", took, least)
+				}
+			})
+		})
+	}
+}
+
+// Who looks for drift leaves room for who was edited.
+func TestPacingLetsEditsOvertake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newPacedService(t, 1)
+		made, err := s.chats[0].CreateThread(withPass(t.Context(), pass{thread: "edited"}), "read", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(who pass) error {
+			_, err := s.chats[0].ThreadClient(made.Thread.ID).GetProperties(withPass(t.Context(), who), nil)
+			return err
+		}
+		var running sync.WaitGroup
+		for n := range 300 {
+			running.Go(func() {
+				insist(t, func() error { return read(pass{thread: types.UID(fmt.Sprint(n)), background: true}) })
+			})
+		}
+		synctest.Wait()
+		for range 5 {
+			start := time.Now()
+			insist(t, func() error { return read(pass{thread: "edited"}) })
+			if took := time.Since(start); took > 0 {
+				t.Errorf("an edit waited %s behind resyncs", took)
+			}
+		}
+		running.Wait()
+		if refused := s.transport.refused.Load(); refused > 0 {
+			t.Errorf("%d calls were answered with 429", refused)
+		}
+	})
+}
+
+// An early pass finds the slot that is held for it, with the same moment; what is not needed any more is
+// given back.
+func TestPacingHoldsSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := newPacer(true)
+		p.limit(map[quotaClass][]quota{classCreateThread: {{1, shortWindow}}})
+		ask := func(thread types.UID) time.Duration {
+			err := p.holdCreate(pass{thread: thread}, "user")
+			if wait, ok := errors.AsType[*waitError](err); ok {
+				g.Expect(wait.quiet).To(Equal(wait.after <= shownWait))
+				return wait.after
+			}
+			return 0
+		}
+		g.Expect(ask("a")).To(BeZero())
+		g.Expect(ask("b")).To(Equal(shortWindow))
+		g.Expect(ask("c")).To(Equal(2 * shortWindow))
+		<-time.After(3 * time.Second)
+		g.Expect(ask("b")).To(Equal(shortWindow - 3*time.Second))
+		g.Expect(ask("c")).To(Equal(2*shortWindow - 3*time.Second))
+		p.giveBack("b")
+		g.Expect(ask("d")).To(BeNumerically("<=", 3*shortWindow))
+	})
+}
+
+// What ACS refuses is obeyed, and counts.
+func TestPacingObeysRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := newPacer(true)
+		all := keys(classDeleteThread, "user", "")
+		who := pass{thread: "a"}
+		g.Expect(p.take(who, classDeleteThread, all)).To(Succeed())
+		answer := httptest.NewRecorder()
+		answer.Header().Set("Retry-After", "7")
+		answer.WriteHeader(http.StatusTooManyRequests)
+		response := answer.Result()
+		response.Body = io.NopCloser(response.Body)
+		response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "https://contoso.communication.azure.com/chat/threads/a", nil)
+		p.answered(all, response)
+		wait, ok := errors.AsType[*waitError](p.take(who, classDeleteThread, all))
+		g.Expect(ok).To(BeTrue())
+		g.Expect(wait.after).To(Equal(7 * time.Second))
+	})
+}
+
+// More threads than the read quota allows stretch the resync.
+func TestResyncStretch(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	found := &session{pacer: newPacer(true), threads: map[types.UID]string{}}
+	for n := range 6000 {
+		found.assign(types.UID(fmt.Sprint(n)), "user")
+	}
+	floor := found.resyncFloor("user")
+	g.Expect(floor).To(Equal(6000 * shortWindow / 40))
+	memory := &threadMemory{begun: time.Now(), nextResync: time.Now().Add(defaultResync)}
+	g.Expect(memory.stretch(floor, defaultResync)).To(BeTrue())
+	g.Expect(memory.nextResync).To(BeTemporally("~", memory.begun.Add(floor), floor/10+time.Second))
+	stretched := memory.nextResync
+	g.Expect(memory.stretch(floor, defaultResync)).To(BeTrue())
+	g.Expect(memory.nextResync).To(Equal(stretched), "a pass in between does not put it off again")
+	g.Expect(memory.stretch(time.Minute, defaultResync)).To(BeFalse())
+}
+
+// The spec of a connection replaces the documented limits, and turning pacing off lifts them.
+func TestQuotasOfConnection(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	minute := int32(7)
+	quotas := quotasOf(&chatv1alpha1.Quotas{ChangeMembers: &chatv1alpha1.Quota{Per10s: 3, PerMinute: &minute}, ReadThread: &chatv1alpha1.Quota{Per10s: 500}})
+	g.Expect(quotas[classChangeMembers]).To(Equal([]quota{{3, shortWindow}, {7, longWindow}}))
+	g.Expect(quotas[classReadThread]).To(Equal([]quota{{500, shortWindow}}))
+	g.Expect(quotas[classCreateThread]).To(Equal(documentedQuotas[classCreateThread]))
+	off := newPacer(false)
+	for range 100 {
+		g.Expect(off.holdCreate(pass{thread: "a"}, "user")).To(Succeed())
+	}
+}
