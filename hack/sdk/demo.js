@@ -9,6 +9,9 @@ import { content, Program, tail } from './processes.js';
 
 const startTimeout = 110_000;
 
+// What the demo says once everything is up.
+const invitation = 'Try it, in another terminal';
+
 // startDemo gives what the tests need once a control plane, the emulator and the operator are up.
 export async function startDemo(root, dir, programs) {
   // The demo finds what it needs, and keeps its state, below the current directory.
@@ -22,13 +25,14 @@ export async function startDemo(root, dir, programs) {
   });
   programs.push(demo);
   const state = join(dir, 'bin/demo-state');
-  // Says what to type once everything is up.
-  await demo.ready(startTimeout, async () => ((await content(join(dir, 'log'))).includes('Try it, in another terminal') ? true : undefined));
+  await demo.ready(startTimeout, async () => (await content(demo.log)).includes(invitation) || undefined);
   return {
     ca: join(state, 'acs/ca.pem'),
-    connection: join(state, 'acs/connection-string'),
-    KUBECTL: join(assets, 'kubectl'),
-    KUBECONFIG: join(state, 'kubeconfig'),
+    environment: {
+      ACS_DEMO: join(state, 'acs/connection-string'),
+      KUBECTL: join(assets, 'kubectl'),
+      KUBECONFIG: join(state, 'kubeconfig'),
+    },
     logs: async () => `\nThe end of the operator's log:\n${await tail(join(state, 'logs/operator.log'))}`,
   };
 }

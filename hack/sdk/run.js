@@ -41,17 +41,27 @@ try {
   for (const program of programs.reverse()) await program.stop(stopTimeout);
   await rm(dir, { recursive: true, force: true });
 }
-console.log(`\n${total.passed} passed, ${total.failed} failed`);
-process.exitCode = stopping.signal.aborted ? interrupted : total.failed > 0 || total.passed === 0 ? 1 : 0;
+const ok = total.passed > 0 && total.failed === 0;
+console.log(stopping.signal.aborted ? '\nInterrupted.' : `\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = stopping.signal.aborted ? interrupted : ok ? 0 : 1;
 
 async function everything() {
   // The demo takes longer to start than most of the tests of the emulator take to run.
   const demo = startDemo(root, join(dir, 'demo'), programs);
   demo.catch(() => {}); // is reported when its turn has come
-  const [free, strict] = await Promise.all([startEmulator('free', '--quotas=off'), startEmulator('strict', '--quotas=on')]);
-  await test('emulator', [free.ca, strict.ca], { ACS_FREE: free.connection, ACS_STRICT: strict.connection });
-  const { ca, connection, ...environment } = await Promise.race([demo, aborted()]);
-  if (!(await test('operator', [ca], { ACS_FREE: connection, ...environment }))) console.error(await (await demo).logs());
+  const emulators = await Promise.all([
+    startEmulator('free', '--quotas=off'),
+    startEmulator('strict', '--quotas=on'),
+    startEmulator('steered', '--quotas=off', '--admin-listen=127.0.0.1:0'),
+    startEmulator('specified', '--quotas=off', '--with-kind', '--spec-errors'),
+  ]);
+  await test(
+    'emulator',
+    emulators.map(({ ca }) => ca),
+    Object.assign({}, ...emulators.map(({ environment }) => environment)),
+  );
+  const { ca, environment, logs } = await Promise.race([demo, aborted()]);
+  if (!(await test('operator', [ca], environment))) console.error(await logs());
 }
 
 async function startEmulator(name, ...args) {
@@ -66,7 +76,15 @@ async function startEmulator(name, ...args) {
   );
   programs.push(emulator);
   await emulator.ready(startTimeout, () => content(connection));
-  return { ca, connection };
+  const admin = await adminEndpoint(emulator.log);
+  const variable = `ACS_${name.toUpperCase()}`;
+  return { ca, environment: { [variable]: connection, ...(admin && { [`${variable}_ADMIN`]: admin }) } };
+}
+
+// adminEndpoint reads where the emulator can be steered, as it has found a free port by itself.
+async function adminEndpoint(log) {
+  const records = (await readFile(log, 'utf8')).trim().split('\n').map((line) => JSON.parse(line));
+  return records.find(({ msg }) => msg === 'Serving admin endpoints')?.endpoint;
 }
 
 // test runs the tests in a folder and says whether all passed.

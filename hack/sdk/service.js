@@ -47,9 +47,22 @@ export class Service {
   }
 }
 
-// free enforces no quotas, so that a test is as fast as it can be; strict enforces those of the service.
+// What run.js starts. The free one enforces no quotas, so that a test is as fast as it can be; the strict one
+// enforces those of the service; the specified one answers as the specification, and not the service, has it; the
+// steered one has admin endpoints; the operator acts at that of the demo.
 export const free = () => new Service(process.env.ACS_FREE);
 export const strict = () => new Service(process.env.ACS_STRICT);
+export const specified = () => new Service(process.env.ACS_SPECIFIED);
+export const steered = () => new Service(process.env.ACS_STEERED);
+export const demo = () => new Service(process.env.ACS_DEMO);
+
+// admin calls an admin endpoint of the steered one.
+export async function admin(method, path, body) {
+  const response = await fetch(new URL(path, process.env.ACS_STEERED_ADMIN), { method, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text && JSON.parse(text);
+}
 
 // all reads a paged list to its end.
 export async function all(list) {

@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { all, free, kind, reason, refusal } from '../service.js';
+import { all, demo, kind, reason, refusal } from '../service.js';
 
 const patience = 30_000;
 const interval = 500; // well within the quota for lists of messages
@@ -28,7 +28,7 @@ async function eventually(what, ask) {
 }
 
 describe('a ChatThread and its participants', () => {
-  const service = free();
+  const service = demo();
   let ada, grace, hers;
 
   const manifest = () => ({
