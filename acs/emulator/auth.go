@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -55,6 +56,9 @@ type keys struct {
 	encoded string
 	access  []byte
 	token   []byte
+
+	verified   sync.Map // the claims by token
+	remembered atomic.Int64
 }
 
 func (k *keyring) set(encoded string) error {
@@ -197,17 +201,8 @@ func (s *Server) acceptUserToken(e *exchange) *apiError {
 	if !ok {
 		return refusal
 	}
-	end := strings.LastIndexByte(token, '.')
-	if end < 0 {
-		return refusal
-	}
-	if !hmac.Equal([]byte(token[end+1:]), []byte(s.tokenSignature(token[:end]))) {
-		return refusal
-	}
-	var c claims
-	_, payload, _ := strings.Cut(token[:end], ".")
-	decoded, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(decoded, &c) != nil {
+	c, ok := s.verify(token)
+	if !ok {
 		return refusal
 	}
 	user := "8:" + c.SkypeID
@@ -217,3 +212,32 @@ func (s *Server) acceptUserToken(e *exchange) *apiError {
 	e.caller = caller{user: user, scopes: strings.Split(c.ACSScope, ",")}
 	return nil
 }
+
+// verify gives the claims of a token that is signed by the current key. It remembers tokens that
+// were good: clients send the same one with every call.
+func (s *Server) verify(token string) (claims, bool) {
+	current := s.keys.current.Load()
+	if known, ok := current.verified.Load(token); ok {
+		c, ok := known.(claims)
+		return c, ok
+	}
+	end := strings.LastIndexByte(token, '.')
+	if end < 0 || !hmac.Equal([]byte(token[end+1:]), []byte(s.tokenSignature(token[:end]))) {
+		return claims{}, false
+	}
+	var c claims
+	_, payload, _ := strings.Cut(token[:end], ".")
+	decoded, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(decoded, &c) != nil {
+		return claims{}, false
+	}
+	if current.remembered.Add(1) > maxRemembered {
+		current.verified.Clear()
+		current.remembered.Store(0)
+	}
+	current.verified.Store(token, c)
+	return c, true
+}
+
+// maxRemembered is how many tokens are remembered at most.
+const maxRemembered = 10_000

@@ -8,52 +8,114 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 	"unicode/utf8"
 )
 
-// fields maps the names a JSON object may have to where their values go. encoding/json alone
+// fields are the names that a JSON object may have and where their values go. encoding/json alone
 // would do neither of the two things that make this strict: it matches names without regard
-// to case, and takes the last of several equal ones.
-type fields map[string]any
+// to case, and takes the last of several equal ones. It would also cost a call more than all
+// else that is done about it, which is why values are only cut out here, and decoded where
+// they are no strings.
+type fields []field
+
+type field struct {
+	name   string
+	target any
+}
 
 // metadataField is the name that most objects share.
 const metadataField = "metadata"
 
-// decodeObject reads one JSON object and nothing else. A null counts as an absent value; it
-// reports which names had a value.
-func decodeObject(raw []byte, known fields) (map[string]bool, error) {
+// presence tells which fields had a value.
+type presence struct {
+	fields fields
+	set    uint64
+}
+
+func (p presence) has(name string) bool {
+	i := p.fields.index([]byte(name))
+	return i >= 0 && p.set&(1<<i) != 0
+}
+
+func (f fields) index(name []byte) int {
+	for i := range f {
+		if f[i].name == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// validate refuses what is no JSON.
+func validate(raw []byte) error {
 	if !utf8.Valid(raw) {
-		return nil, errors.New("the body is not UTF-8")
+		return errors.New("the body is not UTF-8")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if err := expectObject(decoder); err != nil {
-		return nil, err
+	if !json.Valid(raw) {
+		return errors.New("the JSON is malformed")
 	}
-	seen := make(map[string]bool, len(known))
-	present := make(map[string]bool, len(known))
-	for decoder.More() {
-		name, value, err := nextField(decoder)
-		if err != nil {
-			return nil, err
+	return nil
+}
+
+// decodeObject reads one JSON object and nothing else. A null counts as an absent value.
+func decodeObject(raw []byte, known fields) (presence, error) {
+	if err := validate(raw); err != nil {
+		return presence{}, err
+	}
+	return decodeFields(raw, known)
+}
+
+// decodeFields is decodeObject for what is known to be JSON.
+func decodeFields(raw []byte, known fields) (presence, error) {
+	present := presence{fields: known}
+	var seen uint64
+	err := eachField(raw, func(name, value []byte) error {
+		i := known.index(name)
+		if i < 0 {
+			return fmt.Errorf("unknown field %.40q", name)
 		}
-		target, ok := known[name]
-		if !ok {
-			return nil, fmt.Errorf("unknown field %.40q", name)
+		if seen&(1<<i) != 0 {
+			return fmt.Errorf("field %q appears twice", name)
 		}
-		if seen[name] {
-			return nil, fmt.Errorf("field %q appears twice", name)
-		}
-		seen[name] = true
+		seen |= 1 << i
 		if string(value) == "null" {
-			continue
+			return nil
 		}
-		if err := json.Unmarshal(value, target); err != nil {
-			return nil, fmt.Errorf("field %q has the wrong type", name)
+		if err := decodeValue(value, known[i].target); err != nil {
+			return fmt.Errorf("field %q has the wrong type", name)
 		}
-		present[name] = true
+		present.set |= 1 << i
+		return nil
+	})
+	return present, err
+}
+
+func decodeValue(value []byte, target any) error {
+	switch target := target.(type) {
+	case *string:
+		text, err := decodeString(value)
+		*target = text
+		return err
+	case *json.RawMessage:
+		*target = value
+		return nil
+	case *[]json.RawMessage:
+		elements, err := split(value)
+		*target = elements
+		return err
+	case *stringMap:
+		return target.UnmarshalJSON(value)
+	default:
+		return json.Unmarshal(value, target)
 	}
-	return present, expectEnd(decoder)
+}
+
+func decodeString(value []byte) (text string, err error) {
+	if value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), nil
+	}
+	return text, json.Unmarshal(value, &text)
 }
 
 // stringMap is a JSON object of strings.
@@ -61,58 +123,94 @@ type stringMap map[string]string
 
 // UnmarshalJSON refuses names that appear twice and values that are no strings.
 func (m *stringMap) UnmarshalJSON(raw []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if err := expectObject(decoder); err != nil {
-		return err
-	}
 	out := stringMap{}
-	for decoder.More() {
-		name, raw, err := nextField(decoder)
-		if err != nil {
-			return err
-		}
-		var value *string
-		if err := json.Unmarshal(raw, &value); err != nil {
-			return err
-		}
-		if _, twice := out[name]; twice || value == nil {
+	err := eachField(raw, func(name, raw []byte) error {
+		if _, twice := out[string(name)]; twice || raw[0] != '"' {
 			return fmt.Errorf("the value of %.40q", name)
 		}
-		out[name] = *value
-	}
+		value, err := decodeString(raw)
+		out[string(name)] = value
+		return err
+	})
 	*m = out
-	return expectEnd(decoder)
+	return err
 }
 
-func expectObject(decoder *json.Decoder) error {
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+// eachField hands over the fields of an object in valid JSON, in order.
+func eachField(raw []byte, do func(name, value []byte) error) error {
+	i := skipSpace(raw, 0)
+	if raw[i] != '{' {
 		return errors.New("a JSON object is expected")
 	}
+	for i = skipSpace(raw, i+1); raw[i] != '}'; {
+		end := valueEnd(raw, i)
+		name := raw[i+1 : end-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			decoded, err := decodeString(raw[i:end])
+			if err != nil {
+				return err
+			}
+			name = []byte(decoded)
+		}
+		i = skipSpace(raw, skipSpace(raw, end)+1) // behind the colon
+		end = valueEnd(raw, i)
+		if err := do(name, raw[i:end:end]); err != nil {
+			return err
+		}
+		if i = skipSpace(raw, end); raw[i] == ',' {
+			i = skipSpace(raw, i+1)
+		}
+	}
 	return nil
 }
 
-func nextField(decoder *json.Decoder) (string, json.RawMessage, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return "", nil, errors.New("the JSON is malformed")
+// split gives the elements of an array in valid JSON.
+func split(raw []byte) ([]json.RawMessage, error) {
+	if raw[0] != '[' {
+		return nil, errors.New("a JSON array is expected")
 	}
-	name, ok := token.(string)
-	if !ok {
-		return "", nil, errors.New("the JSON is malformed")
+	out := []json.RawMessage{}
+	for i := skipSpace(raw, 1); raw[i] != ']'; {
+		end := valueEnd(raw, i)
+		out = append(out, raw[i:end:end])
+		if i = skipSpace(raw, end); raw[i] == ',' {
+			i = skipSpace(raw, i+1)
+		}
 	}
-	var value json.RawMessage
-	if err := decoder.Decode(&value); err != nil {
-		return "", nil, errors.New("the JSON is malformed")
-	}
-	return name, value, nil
+	return out, nil
 }
 
-func expectEnd(decoder *json.Decoder) error {
-	if token, err := decoder.Token(); err != nil || token != json.Delim('}') {
-		return errors.New("the JSON is malformed")
+func skipSpace(raw []byte, i int) int {
+	for raw[i] == ' ' || raw[i] == '\n' || raw[i] == '\r' || raw[i] == '\t' {
+		i++
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON object")
+	return i
+}
+
+// valueEnd gives the position behind the value that begins at i, in valid JSON.
+func valueEnd(raw []byte, i int) int {
+	depth := 0
+	for ; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			for i++; raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		default:
+			if next := i + 1; depth == 0 && (next == len(raw) || strings.IndexByte(",]} \n\r\t", raw[next]) >= 0) {
+				return next
+			}
+			continue
+		}
+		if depth == 0 {
+			return i + 1
+		}
 	}
-	return nil
+	return i
 }

@@ -4,10 +4,10 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"io"
 	"log/slog"
 	"maps"
 	"mime"
@@ -94,8 +94,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // receive reads the request and finds out what it is and who sends it. It refuses nothing by
 // itself: a fault may still take the place of the refusal.
 func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
-	body, err := io.ReadAll(http.MaxBytesReader(w, e.request.Body, maxBody))
-	e.body = body
+	body := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(0, e.request.ContentLength), maxBody)))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, e.request.Body, maxBody))
+	e.body = body.Bytes()
 	if refusal := e.find(); refusal != nil {
 		return refusal
 	}
@@ -138,7 +139,7 @@ func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 	maps.Copy(out.header, given.header)
 	if given.body != nil {
 		out.body = mustJSON(given.body)
-		out.header.Set("Content-Type", "application/json; charset=utf-8")
+		out.header["Content-Type"] = []string{"application/json; charset=utf-8"}
 	}
 	return out
 }
@@ -191,14 +192,14 @@ func (s *Server) headers(e *exchange) http.Header {
 	if e.route == nil {
 		return header
 	}
-	header.Set("api-supported-versions", strings.Join(e.route.plane.versions, ", "))
+	header["Api-Supported-Versions"] = []string{e.route.plane.supported}
 	if e.route.plane.echoRequest {
-		header.Set("Request-Context", "appId=")
+		header["Request-Context"] = []string{"appId="}
 		if id := e.request.Header.Get("X-Ms-Client-Request-Id"); id != "" {
-			header.Set("x-ms-client-request-id", id)
+			header["X-Ms-Client-Request-Id"] = []string{id}
 		}
 	} else {
-		header.Set("Access-Control-Expose-Headers", "*")
+		header["Access-Control-Expose-Headers"] = []string{"*"}
 	}
 	return header
 }

@@ -4,7 +4,6 @@
 package emulator
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -38,15 +37,44 @@ func userKey(id string) string { return strings.ToLower(id) }
 func judge(resourceID, rawID string) standing {
 	key := userKey(rawID)
 	switch {
-	case strings.HasPrefix(key, "8:acs:"+resourceID+"_") && acsForm.MatchString(key) && strings.Count(key, "_") == 1:
-		return admissible
-	case phoneForm.MatchString(key):
+	case ofResource(resourceID, key), phoneForm.MatchString(key):
 		return admissible
 	case acsForm.MatchString(key), teamsForm.MatchString(key), visitorForm.MatchString(key):
 		return foreign
 	default:
 		return malformed
 	}
+}
+
+// ofResource reports whether an id is that of a user of the resource, as nearly every id is.
+func ofResource(resourceID, key string) bool {
+	user, ok := strings.CutPrefix(key, "8:acs:")
+	if !ok {
+		return false
+	}
+	if user, ok = strings.CutPrefix(user, resourceID); !ok || user == "" {
+		return false
+	}
+	return user[0] == '_' && isGUID(user[1:])
+}
+
+// isGUID knows lower case only.
+func isGUID(text string) bool {
+	if len(text) != len(DefaultResourceID) {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c < '0' || c > 'f' || c > '9' && c < 'a':
+			return false
+		}
+	}
+	return true
 }
 
 type (
@@ -102,40 +130,52 @@ func newIdentifierModel(rawID string, withKind bool) identifierModel {
 	return model
 }
 
-// decodeIdentifier gives the raw id of an identifier in a request. Clients send the raw id,
-// a nested model, or both; what they send must agree.
+// decodeIdentifier gives the raw id of an identifier in a request, which is known to be JSON. Clients
+// send the raw id, a nested model, or both; what they send must agree.
 func decodeIdentifier(raw []byte) (string, error) {
 	var kind, rawID string
-	models := map[string]*json.RawMessage{}
-	known := fields{"kind": &kind, "rawId": &rawID}
-	for name := range modelForms {
-		models[name] = new(json.RawMessage)
-		known[name] = models[name]
-	}
-	present, err := decodeObject(raw, known)
+	var model []byte
+	found, seen := -1, 0
+	err := eachField(raw, func(name, value []byte) (err error) {
+		i := identifierField(name)
+		switch {
+		case i < 0:
+			return fmt.Errorf("unknown field %.40q", name)
+		case seen&(1<<i) != 0:
+			return fmt.Errorf("field %q appears twice", name)
+		}
+		seen |= 1 << i
+		switch {
+		case string(value) == "null":
+		case i == kindField:
+			kind, err = decodeString(value)
+		case i == rawIDField:
+			rawID, err = decodeString(value)
+		case found >= 0:
+			err = errors.New("an identifier has more than one model")
+		default:
+			found, model = i, value
+		}
+		return err
+	})
 	if err != nil {
 		return "", err
-	}
-	found := ""
-	for name := range modelForms {
-		if !present[name] {
-			continue
-		}
-		if found != "" {
-			return "", errors.New("an identifier has more than one model")
-		}
-		found = name
 	}
 	if !kindFits(kind, found) {
 		return "", fmt.Errorf("the kind %.40q does not fit the identifier", kind)
 	}
-	if found == "" {
+	if found < 0 {
 		return rawID, nil
 	}
-	nested, err := modelForms[found](*models[found])
+	nested, err := modelForms[found].rawID(model)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", found, err)
+		return "", fmt.Errorf("%s: %w", modelForms[found].name, err)
 	}
+	return agreed(rawID, nested)
+}
+
+// agreed gives the raw id of an identifier that has a model too.
+func agreed(rawID, nested string) (string, error) {
 	if rawID == "" {
 		return nested, nil
 	}
@@ -145,53 +185,80 @@ func decodeIdentifier(raw []byte) (string, error) {
 	return rawID, nil
 }
 
-// kindFits reports whether the kind goes with the model; requests need not have either.
-func kindFits(kind, model string) bool {
-	if kind == "" {
+// The fields of an identifier that are not the one of a model, which has the number of its form.
+const (
+	kindField = len(modelForms) + iota
+	rawIDField
+)
+
+func identifierField(name []byte) int {
+	switch string(name) {
+	case "kind":
+		return kindField
+	case "rawId":
+		return rawIDField
+	}
+	for i := range modelForms {
+		if modelForms[i].name == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// kindFits reports whether the kind goes with the model, which may be missing; requests need not
+// have either.
+func kindFits(kind string, model int) bool {
+	switch {
+	case kind == "":
 		return true
+	case model >= 0:
+		return kind == modelForms[model].name
+	default:
+		i := identifierField([]byte(kind))
+		return kind == "unknown" || 0 <= i && i < len(modelForms)
 	}
-	if model == "" {
-		return kind == "unknown" || modelForms[kind] != nil
-	}
-	return kind == model
 }
 
 // modelForms turns each nested model into the raw id it stands for.
-var modelForms = map[string]func([]byte) (string, error){
-	"communicationUser": func(raw []byte) (string, error) {
+var modelForms = [5]struct {
+	name  string
+	rawID func([]byte) (string, error)
+}{
+	{"communicationUser", func(raw []byte) (string, error) {
 		var id string
-		_, err := decodeObject(raw, fields{"id": &id})
+		_, err := decodeFields(raw, fields{{"id", &id}})
 		return id, err
-	},
-	"phoneNumber": func(raw []byte) (string, error) {
+	}},
+	{"phoneNumber", func(raw []byte) (string, error) {
 		var value, asserted string
 		var anonymous bool
-		_, err := decodeObject(raw, fields{"value": &value, "isAnonymous": &anonymous, "assertedId": &asserted})
+		_, err := decodeFields(raw, fields{{"value", &value}, {"isAnonymous", &anonymous}, {"assertedId", &asserted}})
 		return "4:" + value, err
-	},
-	"microsoftTeamsUser": func(raw []byte) (string, error) {
+	}},
+	{"microsoftTeamsUser", func(raw []byte) (string, error) {
 		var user, cloud string
 		var anonymous bool
-		_, err := decodeObject(raw, fields{"userId": &user, "isAnonymous": &anonymous, "cloud": &cloud})
+		_, err := decodeFields(raw, fields{{"userId", &user}, {"isAnonymous", &anonymous}, {"cloud", &cloud}})
 		if anonymous {
 			return "8:teamsvisitor:" + user, err
 		}
 		return "8:" + realmOf(cloud) + ":" + user, err
-	},
-	"microsoftTeamsApp": func(raw []byte) (string, error) {
+	}},
+	{"microsoftTeamsApp", func(raw []byte) (string, error) {
 		var app, cloud string
-		_, err := decodeObject(raw, fields{"appId": &app, "cloud": &cloud})
+		_, err := decodeFields(raw, fields{{"appId", &app}, {"cloud", &cloud}})
 		return "28:" + realmOf(cloud) + ":" + app, err
-	},
-	"teamsExtensionUser": func(raw []byte) (string, error) {
+	}},
+	{"teamsExtensionUser", func(raw []byte) (string, error) {
 		var user, tenant, resource, cloud string
-		_, err := decodeObject(raw, fields{"userId": &user, "tenantId": &tenant, "resourceId": &resource, "cloud": &cloud})
+		_, err := decodeFields(raw, fields{{"userId", &user}, {"tenantId", &tenant}, {"resourceId", &resource}, {"cloud", &cloud}})
 		realm := "acs"
 		if cloud != "" && cloud != "public" {
 			realm = cloud + "-acs"
 		}
 		return "8:" + realm + ":" + resource + "_" + tenant + "_" + user, err
-	},
+	}},
 }
 
 // realmOf is the part of a raw id for a Teams cloud; an unknown cloud makes a malformed id.

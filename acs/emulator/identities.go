@@ -36,11 +36,11 @@ func (s *Server) createUser(e *exchange) (answer, *apiError) {
 	var scopes []string
 	var minutes int32
 	if len(e.body) > 0 {
-		present, err := decodeObject(e.body, fields{"createTokenWithScopes": &scopes, "expiresInMinutes": &minutes})
+		present, err := decodeObject(e.body, fields{{"createTokenWithScopes", &scopes}, {"expiresInMinutes", &minutes}})
 		if err != nil {
 			return answer{}, invalidValue("", err.Error())
 		}
-		if refusal := s.checkTokenRequest("CreateTokenWithScopes", scopes, present["expiresInMinutes"], minutes); refusal != nil {
+		if refusal := s.checkTokenRequest("CreateTokenWithScopes", scopes, present.has("expiresInMinutes"), minutes); refusal != nil {
 			return answer{}, refusal
 		}
 	}
@@ -60,14 +60,14 @@ func (s *Server) createUser(e *exchange) (answer, *apiError) {
 func (s *Server) issueToken(e *exchange) (answer, *apiError) {
 	var scopes []string
 	var minutes int32
-	present, err := decodeObject(e.body, fields{"scopes": &scopes, "expiresInMinutes": &minutes})
+	present, err := decodeObject(e.body, fields{{"scopes", &scopes}, {"expiresInMinutes", &minutes}})
 	if err != nil {
 		return answer{}, invalidValue("", err.Error())
 	}
 	if len(scopes) == 0 {
 		return answer{}, invalidValue("Scopes", "Scopes field is required.")
 	}
-	if refusal := s.checkTokenRequest("Scopes", scopes, present["expiresInMinutes"], minutes); refusal != nil {
+	if refusal := s.checkTokenRequest("Scopes", scopes, present.has("expiresInMinutes"), minutes); refusal != nil {
 		return answer{}, refusal
 	}
 	token, refusal := s.tokenFor(e, e.userID, scopes, minutes)
@@ -111,12 +111,12 @@ func (s *Server) deleteUser(e *exchange) (answer, *apiError) {
 // no good for Chat: the scopes of such tokens are of Teams.
 func (s *Server) exchangeTeamsToken(e *exchange) (answer, *apiError) {
 	var token, app, user string
-	if _, err := decodeObject(e.body, fields{"token": &token, "appId": &app, "userId": &user}); err != nil {
+	if _, err := decodeObject(e.body, fields{{"token", &token}, {"appId", &app}, {"userId", &user}}); err != nil {
 		return answer{}, invalidValue("", err.Error())
 	}
-	for _, field := range []struct{ name, value string }{{"Token", token}, {"AppId", app}, {"UserId", user}} {
-		if field.value == "" {
-			return answer{}, invalidValue(field.name, field.name+" field is required.")
+	for _, given := range []struct{ name, value string }{{"Token", token}, {"AppId", app}, {"UserId", user}} {
+		if given.value == "" {
+			return answer{}, invalidValue(given.name, given.name+" field is required.")
 		}
 	}
 	visitor := "8:orgid:" + user

@@ -92,9 +92,9 @@ func tooLarge() *apiError {
 func (s *Server) sendMessage(e *exchange) (answer, *apiError) {
 	m := Message{Type: textMessage}
 	var metadata stringMap
-	known := fields{"content": &m.Content, "senderDisplayName": &m.SenderDisplayName, "type": &m.Type, metadataField: &metadata}
+	known := fields{{"content", &m.Content}, {"senderDisplayName", &m.SenderDisplayName}, {"type", &m.Type}, {metadataField, &metadata}}
 	if e.version == imagesVersion {
-		known["attachments"] = &m.Attachments
+		known = append(known, field{"attachments", &m.Attachments})
 	}
 	_, err := decodeObject(e.body, known)
 	switch {
@@ -143,12 +143,12 @@ func (s *Server) getMessage(e *exchange) (answer, *apiError) {
 func (s *Server) updateMessage(e *exchange) (answer, *apiError) {
 	var content string
 	var metadata stringMap
-	present, err := decodeObject(e.body, fields{"content": &content, metadataField: &metadata})
+	present, err := decodeObject(e.body, fields{{"content", &content}, {metadataField, &metadata}})
 	if err != nil {
 		return answer{}, invalidRequest(err)
 	}
 	var change *string
-	if present["content"] {
+	if present.has("content") {
 		if content == "" {
 			return answer{}, badRequest("The request is invalid: content must not be empty.")
 		}

@@ -77,7 +77,7 @@ func (e *exchange) skipLink(list string, skip, size int) string {
 // addParticipants refuses an empty list; what the service does with one is not recorded.
 func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
 	var participants []json.RawMessage
-	if _, err := decodeObject(e.body, fields{"participants": &participants}); err != nil {
+	if _, err := decodeObject(e.body, fields{{"participants", &participants}}); err != nil {
 		return answer{}, invalidRequest(err)
 	}
 	if len(participants) == 0 {
@@ -94,7 +94,11 @@ func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
 }
 
 func (s *Server) removeParticipant(e *exchange) (answer, *apiError) {
-	id, err := decodeIdentifier(e.body)
+	err := validate(e.body)
+	var id string
+	if err == nil {
+		id, err = decodeIdentifier(e.body)
+	}
 	if err != nil {
 		return answer{}, invalidRequest(err)
 	}
@@ -118,6 +122,7 @@ func (s *Server) judgeParticipants(raw []json.RawMessage) (members []Member, inv
 		return nil, nil, badRequest("")
 	}
 	listed := make(map[string]bool, len(raw))
+	members = make([]Member, 0, len(raw))
 	for _, one := range raw {
 		m, err := decodeParticipant(one)
 		if err != nil {
@@ -148,9 +153,7 @@ func decodeParticipant(raw []byte) (Member, error) {
 	var m Member
 	var metadata stringMap
 	var since *time.Time
-	_, err := decodeObject(raw, fields{
-		"communicationIdentifier": &identifier, "displayName": &m.DisplayName, "shareHistoryTime": &since, metadataField: &metadata,
-	})
+	_, err := decodeFields(raw, fields{{"communicationIdentifier", &identifier}, {"displayName", &m.DisplayName}, {"shareHistoryTime", &since}, {metadataField, &metadata}})
 	if err != nil {
 		return Member{}, err
 	}

@@ -33,7 +33,7 @@ type receiptList struct {
 }
 
 func (s *Server) sendReceipt(e *exchange) (answer, *apiError) {
-	if _, err := decodeObject(e.body, fields{"chatMessageId": &e.itemID}); err != nil {
+	if _, err := decodeObject(e.body, fields{{"chatMessageId", &e.itemID}}); err != nil {
 		return answer{}, invalidRequest(err)
 	}
 	if e.itemID == "" {
@@ -77,7 +77,7 @@ func (s *Server) listReceipts(e *exchange) (answer, *apiError) {
 func (s *Server) sendTyping(e *exchange) (answer, *apiError) {
 	if len(e.body) > 0 {
 		var name string
-		if _, err := decodeObject(e.body, fields{"senderDisplayName": &name}); err != nil {
+		if _, err := decodeObject(e.body, fields{{"senderDisplayName", &name}}); err != nil {
 			return answer{}, invalidRequest(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // plane is what the operations of one API have in common.
 type plane struct {
 	versions    []string
+	supported   string                             // the versions, as a header has them
 	accept      func(*Server, *exchange) *apiError // authenticates the caller
 	spec        bool                               // errors come in the specification's envelope
 	needsUser   bool                               // the caller is a user and its token has scopes
@@ -21,16 +22,16 @@ type plane struct {
 
 // chatPlane knows the versions the service named in its answers in 2024 and those published since.
 // Older previews had other models and are gone from the recorded list.
-var chatPlane = &plane{
+var chatPlane = supports(plane{
 	versions: []string{
 		"2021-03-07", "2021-04-05-preview6", "2021-09-07", "2023-04-01-preview", "2023-07-01-preview", "2023-11-07",
 		"2023-11-15-preview", "2024-03-01-preview", "2024-03-07", "2024-03-15-preview", "2024-06-05-preview", "2025-03-15",
 	},
 	accept:    (*Server).acceptUserToken,
 	needsUser: true,
-}
+})
 
-var identityPlane = &plane{
+var identityPlane = supports(plane{
 	versions: []string{
 		"2020-07-20-preview2", "2021-02-22-preview1", "2021-03-07", "2021-10-31-preview", "2021-11-01",
 		"2022-06-01", "2022-10-01", "2023-10-01", "2025-04-01-preview",
@@ -38,6 +39,12 @@ var identityPlane = &plane{
 	accept:      (*Server).acceptKeyOrEntra,
 	spec:        true,
 	echoRequest: true,
+})
+
+// supports completes a plane.
+func supports(p plane) *plane {
+	p.supported = strings.Join(p.versions, ", ")
+	return &p
 }
 
 // splitPath decodes a wire path segment by segment, so that an encoded id is one segment

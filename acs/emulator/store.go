@@ -122,7 +122,7 @@ func (st *store) createThread(d draft) (created, *apiError) {
 	}
 	// The creator joins by itself, and has a name only when it lists itself.
 	members := d.members
-	if !slices.ContainsFunc(members, func(m Member) bool { return userKey(m.ID) == userKey(d.creator) }) {
+	if !slices.ContainsFunc(members, func(m Member) bool { return userKey(m.ID) == key.user }) {
 		members = slices.Concat([]Member{{ID: d.creator, ShareHistoryTime: epoch}}, members)
 	}
 	if len(members) > maxMembers {

@@ -92,9 +92,7 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 	var participants []json.RawMessage
 	var metadata stringMap
 	var policy json.RawMessage
-	present, err := decodeObject(e.body, fields{
-		"topic": &topic, "participants": &participants, metadataField: &metadata, "retentionPolicy": &policy,
-	})
+	present, err := decodeObject(e.body, fields{{"topic", &topic}, {"participants", &participants}, {metadataField, &metadata}, {"retentionPolicy", &policy}})
 	switch {
 	case err != nil:
 		return answer{}, invalidRequest(err)
@@ -104,7 +102,7 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 		return answer{}, badRequest("")
 	}
 	var keep *retention
-	if present["retentionPolicy"] {
+	if present.has("retentionPolicy") {
 		if keep, err = decodeRetention(policy); err != nil {
 			return answer{}, invalidRequest(err)
 		}
@@ -145,18 +143,18 @@ func (s *Server) updateThread(e *exchange) (answer, *apiError) {
 	var topic string
 	var metadata stringMap
 	var policy json.RawMessage
-	present, err := decodeObject(e.body, fields{"topic": &topic, metadataField: &metadata, "retentionPolicy": &policy})
+	present, err := decodeObject(e.body, fields{{"topic", &topic}, {metadataField, &metadata}, {"retentionPolicy", &policy}})
 	if err != nil {
 		return answer{}, invalidRequest(err)
 	}
 	change := patch{metadata: metadata}
-	if present["topic"] {
+	if present.has("topic") {
 		if topic == "" {
 			return answer{}, badRequest("The request is invalid: topic must not be empty.")
 		}
 		change.topic = &topic
 	}
-	if present["retentionPolicy"] {
+	if present.has("retentionPolicy") {
 		if change.retention, err = decodeRetention(policy); err != nil {
 			return answer{}, invalidRequest(err)
 		}
@@ -257,14 +255,14 @@ func metadataTooLarge(metadata map[string]string) bool {
 func decodeRetention(raw []byte) (*retention, error) {
 	var kind string
 	var days int32
-	present, err := decodeObject(raw, fields{"kind": &kind, "deleteThreadAfterDays": &days})
+	present, err := decodeFields(raw, fields{{"kind", &kind}, {"deleteThreadAfterDays", &days}})
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case kind != keepForever && kind != keepForDays:
 		return nil, errRetentionKind
-	case kind == keepForever && present["deleteThreadAfterDays"]:
+	case kind == keepForever && present.has("deleteThreadAfterDays"):
 		return nil, errRetentionNone
 	case kind == keepForever:
 		return &retention{}, nil
