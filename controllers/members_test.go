@@ -419,10 +419,8 @@ func situations(policy chatv1alpha1.MembershipPolicy) []situation {
 
 func wantedCategory(s situation, policy chatv1alpha1.MembershipPolicy) category {
 	switch {
-	case !s.declared && s.observed && !s.serviceUser && !s.protected && (s.stamped || policy == chatv1alpha1.MembershipExclusive):
-		return isRemoved
 	case !s.declared:
-		return ""
+		return wantedOfUndeclared(s, policy)
 	case s.serviceUser:
 		return isJoined
 	case s.observed:
@@ -432,6 +430,13 @@ func wantedCategory(s situation, policy chatv1alpha1.MembershipPolicy) category 
 	default:
 		return isAdded
 	}
+}
+
+func wantedOfUndeclared(s situation, policy chatv1alpha1.MembershipPolicy) category {
+	if s.observed && !s.serviceUser && !s.protected && (s.stamped || policy == chatv1alpha1.MembershipExclusive) {
+		return isRemoved
+	}
+	return ""
 }
 
 // input builds what the situations describe: user n in the nth situation.
@@ -627,11 +632,11 @@ func fullRooms() []fullRoom {
 		f.policy = []chatv1alpha1.MembershipPolicy{chatv1alpha1.MembershipExclusive, chatv1alpha1.MembershipAdditive}[n]
 	})
 	vary([]int{1, 4}, func(f *fullRoom, n int) { f.serviceUsers = n })
-	vary([]int{0, 1, 245}, func(f *fullRoom, n int) { f.strangers = n })
+	vary([]int{0, 3, 245}, func(f *fullRoom, n int) { f.strangers = n })
 	vary([]int{0, 2, 249}, func(f *fullRoom, n int) { f.leftovers = n })
 	vary([]int{0, 1}, func(f *fullRoom, n int) { f.protected = n == 1 })
-	vary([]int{0, 10, 246, 249, 250}, func(f *fullRoom, n int) { f.declared = n })
-	vary([]int{0, 2, 244, 249}, func(f *fullRoom, n int) { f.present = n })
+	vary([]int{0, 10, 249, 250}, func(f *fullRoom, n int) { f.declared = n })
+	vary([]int{0, 2, 249}, func(f *fullRoom, n int) { f.present = n })
 	vary([]int{0, 1}, func(f *fullRoom, n int) { f.presentLast = n == 1 })
 	vary([]int{0, 1}, func(f *fullRoom, n int) { f.renewed = n == 1 })
 	return slices.DeleteFunc(rooms, func(f fullRoom) bool { return !f.fits() })
