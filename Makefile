@@ -99,7 +99,7 @@ test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator
 	@node hack/sdk/run.js
 
 $(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
-	@cd hack/sdk && npm ci --no-audit --no-fund
+	@cd hack/sdk && npm ci
 
 .PHONY: nodejs
 nodejs: # says what is missing, as nothing else needs it

@@ -3,7 +3,7 @@
 
 // A demo (hack/demo) in a directory of its own, so that one that runs already is left alone.
 
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { content, Program, tail } from './processes.js';
 
@@ -15,13 +15,13 @@ const invitation = 'Try it, in another terminal';
 // startDemo gives what the tests need once a control plane, the emulator and the operator are up.
 export async function startDemo(root, dir, programs) {
   // The demo finds what it needs, and keeps its state, below the current directory.
-  await mkdir(join(dir, 'bin'), { recursive: true });
-  for (const name of ['config', 'hack', 'bin/acs-emulator', 'bin/manager']) await symlink(join(root, name), join(dir, name));
+  mkdirSync(join(dir, 'bin'), { recursive: true });
+  for (const name of ['config', 'hack', 'bin/acs-emulator', 'bin/manager']) symlinkSync(join(root, name), join(dir, name));
   const assets = process.env.KUBEBUILDER_ASSETS || join(root, 'bin/controlplane');
   const demo = new Program('demo', join(root, 'bin/demo'), [], {
     log: join(dir, 'log'),
     cwd: dir,
-    env: { PATH: process.env.PATH, HOME: dir, KUBEBUILDER_ASSETS: assets },
+    env: { ...process.env, DEMO: '', KUBEBUILDER_ASSETS: assets },
   });
   programs.push(demo);
   const state = join(dir, 'bin/demo-state');
@@ -32,6 +32,7 @@ export async function startDemo(root, dir, programs) {
       ACS_DEMO: join(state, 'acs/connection-string'),
       KUBECTL: join(assets, 'kubectl'),
       KUBECONFIG: join(state, 'kubeconfig'),
+      HOME: dir, // for kubectl's cache
     },
     logs: async () => `\nThe end of the operator's log:\n${await tail(join(state, 'logs/operator.log'))}`,
   };

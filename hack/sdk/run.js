@@ -7,8 +7,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,14 +20,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const interrupted = 130;
 
 // A test that hangs must not hold up the whole suite.
-const testTimeout = 60_000;
+const testTimeout = 90_000;
 const startTimeout = 30_000;
 const stopTimeout = 30_000;
+
+// The SDK would use a proxy of the caller's otherwise.
+const direct = { NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' };
 
 const dir = await mkdtemp(join(tmpdir(), 'acs-sdk-'));
 const programs = [];
 const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stopping.abort());
+['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.on(signal, () => stopping.abort()));
 // The last resort, should this program end in a way that it does not expect.
 process.on('exit', () => programs.forEach(({ child }) => child.kill()));
 
@@ -66,7 +69,7 @@ async function everything() {
 
 async function startEmulator(name, ...args) {
   const home = join(dir, name);
-  await mkdir(home);
+  mkdirSync(home);
   const [ca, connection] = [join(home, 'ca.pem'), join(home, 'connection-string')];
   const emulator = new Program(
     'acs-emulator',
@@ -107,7 +110,7 @@ async function test(folder, authorities, environment) {
     ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...environment, NODE_EXTRA_CA_CERTS: bundle },
+      env: { ...process.env, ...direct, ...environment, NODE_EXTRA_CA_CERTS: bundle },
       signal: stopping.signal,
     },
   );

@@ -41,12 +41,9 @@ test('429: each quota counts by itself', async () => {
 test('429: by itself the SDK waits as long as Retry-After says, and is let in', async () => {
   const ada = await service.user();
   const [thread] = await service.thread('Patient', ada);
-  for (let i = 0; i < 5; i++) await thread.updateTopic(`Name ${i}`);
-  const statuses = [];
-  const onResponse = ({ status }) => statuses.push(status);
   const started = Date.now();
-  await thread.updateTopic('In the end', { onResponse });
-  assert.ok(Date.now() - started > 5_000);
-  assert.deepEqual(statuses, [204]);
+  for (let i = 0; i < 5; i++) await thread.updateTopic(`Name ${i}`);
+  await thread.updateTopic('In the end');
+  assert.ok(Date.now() - started >= 10_000); // in which 5 are allowed
   assert.equal((await thread.getProperties()).topic, 'In the end');
 });

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { all, demo, kind, reason, refusal } from '../service.js';
 
-const patience = 30_000;
+const patience = 60_000;
 const interval = 500; // well within the quota for lists of messages
 
 const run = promisify(execFile);
@@ -46,7 +46,7 @@ describe('a ChatThread and its participants', () => {
     const applied = run(process.env.KUBECTL, ['apply', '-f', '-']);
     applied.child.stdin.end(JSON.stringify(manifest()));
     await applied;
-    await kubectl('wait', '--for=condition=Ready', '--timeout=30s', 'chatthread/sdk');
+    await kubectl('wait', '--for=condition=Ready', '--timeout=60s', 'chatthread/sdk');
   });
 
   test('the participant finds the thread, its topic and the others', async () => {
@@ -104,7 +104,7 @@ describe('a ChatThread and its participants', () => {
   });
 
   test('a ChatThread deleted is a thread deleted', async () => {
-    await kubectl('delete', 'chatthread', 'sdk', '--timeout=30s');
+    await kubectl('delete', 'chatthread', 'sdk', '--timeout=60s');
     const [item] = (await all(ada.chat.listChatThreads())).filter(({ id }) => id === hers.threadId);
     assert.ok(item.deletedOn instanceof Date);
     const his = ada.chat.getChatThreadClient(hers.threadId);
