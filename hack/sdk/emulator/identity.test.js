@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AzureCommunicationTokenCredential } from '@azure/communication-common';
-import { ChatClient } from '@azure/communication-chat';
-import { free, refusal } from '../service.js';
+import { AzureCommunicationTokenCredential, parseConnectionString } from '@azure/communication-common';
+import { ChatClient, ChatThreadClient } from '@azure/communication-chat';
+import { CommunicationIdentityClient } from '@azure/communication-identity';
+import { free, kind, refusal } from '../service.js';
 
 const service = free();
 const { identity } = service;
@@ -85,4 +86,12 @@ test('a credential fetches the token when it is first needed', async () => {
   assert.equal((await chat.getChatThreadClient(chatThread.id).getProperties()).topic, 'Signed in late');
   assert.equal(fetched, 1);
   credential.dispose();
+});
+
+test('clients can be made of an endpoint and a credential', async () => {
+  const { endpoint, credential } = parseConnectionString(service.connectionString);
+  const { user, token } = await new CommunicationIdentityClient(endpoint, credential).createUserAndToken(['chat']);
+  const { chatThread } = await service.chat(token).createChatThread({ topic: 'Known by its id' });
+  const thread = new ChatThreadClient(endpoint, chatThread.id, new AzureCommunicationTokenCredential(token));
+  assert.deepEqual((await thread.getProperties()).createdBy, kind(user));
 });
