@@ -105,19 +105,25 @@ func (r reply) field(path ...any) any {
 	return value
 }
 
-// wants compares fields of a body, each named by its keys and indices with dots between them.
-func (f *fixture) wants(r reply, fields map[string]any) {
+// at gives a part of a body by keys and indices with dots between them.
+func (f *fixture) at(r reply, path string) any {
 	f.Helper()
-	for path, want := range fields {
-		var steps []any
-		for step := range strings.SplitSeq(path, ".") {
-			if i, err := strconv.Atoi(step); err == nil {
-				steps = append(steps, i)
-			} else {
-				steps = append(steps, step)
-			}
+	var steps []any
+	for step := range strings.SplitSeq(path, ".") {
+		if i, err := strconv.Atoi(step); err == nil {
+			steps = append(steps, i)
+		} else {
+			steps = append(steps, step)
 		}
-		if got := r.field(steps...); got != want {
+	}
+	return r.field(steps...)
+}
+
+// wants compares parts of a body.
+func (f *fixture) wants(r reply, parts map[string]any) {
+	f.Helper()
+	for path, want := range parts {
+		if got := f.at(r, path); got != want {
 			f.Errorf("%s is %v, want %v; %s", path, got, want, r.body)
 		}
 	}

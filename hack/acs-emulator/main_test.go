@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,12 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		{"--quotas=maybe", "-quotas"},
 		{"--latency=-1s", "--latency"},
 		{"--latency=5", "-latency"},
+		{"--list-delay=-1s", "--list-delay"},
+		{"--revocation-delay=-1s", "--revocation-delay"},
+		{"--admin-listen=9443", "--admin-listen"},
+		{"--admin-listen=:9443", "--admin-remote"},
+		{"--admin-listen=0.0.0.0:9443", "--admin-remote"},
+		{"--admin-listen=emulator.example:9443", "--admin-remote"},
 		{"--listen=8443", "--listen"},
 		{"--listen=localhost:http", "--listen"},
 		{"--listen=localhost:65536", "--listen"},
@@ -57,6 +64,7 @@ func TestCannotServe(t *testing.T) {
 	}
 	for flag, args := range map[string][]string{
 		"--listen":                 {"--listen=192.0.2.1:0"}, // nobody has this address
+		"--admin-listen":           {"--listen=localhost:0", "--admin-listen=192.0.2.1:0", "--admin-remote"},
 		"--tls-dir":                {"--listen=localhost:0", "--tls-dir=" + file},
 		"--connection-string-file": {"--listen=localhost:0", "--connection-string-file=" + filepath.Join(t.TempDir(), "no", "file")},
 	} {
@@ -135,8 +143,9 @@ func checkMode(t *testing.T, name string, want os.FileMode) {
 	}
 }
 
-// checkAnswers makes a call that has no token, trusting nothing but the authority in the directory.
-func checkAnswers(t *testing.T, endpoint, tlsDir string) {
+// checkAnswers makes a call that has no token, trusting nothing but the authority in the directory,
+// and gives the body of the refusal.
+func checkAnswers(t *testing.T, endpoint, tlsDir string) (body string) {
 	t.Helper()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -161,8 +170,13 @@ func checkAnswers(t *testing.T, endpoint, tlsDir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("status %d without a token", response.StatusCode)
 	}
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(text)
 }
