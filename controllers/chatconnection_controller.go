@@ -263,7 +263,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	case o.ready:
 		return ctrl.Result{RequeueAfter: readyInterval}, nil
 	case o.after > 0:
-		return ctrl.Result{RequeueAfter: min(o.after, unreadyInterval)}, nil
+		return ctrl.Result{RequeueAfter: o.after}, nil
 	default:
 		return ctrl.Result{RequeueAfter: unreadyInterval}, nil
 	}

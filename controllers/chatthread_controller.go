@@ -185,17 +185,21 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	}
 	s.memory.begin(thread, time.Now())
 
-	pass := r.keep
-	if !thread.DeletionTimestamp.IsZero() {
-		pass = r.finalize
-	}
-	err := pass(ctx, s)
-	s.leave()
+	err := r.run(ctx, s)
 	if errors.Is(err, errReleased) {
 		tellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, nil
 	}
 	return r.conclude(ctx, s, err)
+}
+
+// run makes the pass, and ends its probe of the connection even where it panics.
+func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
+	defer func() { s.leave() }()
+	if !s.thread.DeletionTimestamp.IsZero() {
+		return r.finalize(ctx, s)
+	}
+	return r.keep(ctx, s)
 }
 
 // keep brings the thread in line with what is declared.

@@ -56,8 +56,11 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, s.user.id)
 	})
+	if apierrors.IsNotFound(err) {
+		return staleCache()
+	}
 	if err != nil {
-		return fmt.Errorf("add finalizer: %w", client.IgnoreNotFound(err))
+		return fmt.Errorf("add finalizer: %w", err)
 	}
 	s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	if !creating {

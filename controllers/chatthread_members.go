@@ -130,7 +130,7 @@ func (r *ChatThreadReconciler) isTerminating(ctx context.Context, namespace stri
 // do adds before it removes, as far as the thread has room. Nobody is removed when an addition failed
 // outright.
 func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
-	first := removalsFirst(len(w.remote.members), plan)
+	first := removalsFirst(plan)
 	if err := w.remove(ctx, plan.remove[:first]); err != nil {
 		return err
 	}

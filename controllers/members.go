@@ -63,6 +63,10 @@ func (m declaredMember) historyStart(now time.Time, observed *time.Time) *time.T
 	var start time.Time
 	switch m.ShareHistory {
 	case chatv1alpha1.ShareHistorySinceTime:
+		// The schema asks for the time; an object of an older schema may lack it.
+		if m.ShareHistoryTime == nil {
+			return nil
+		}
 		start = m.ShareHistoryTime.Time
 	case chatv1alpha1.ShareHistorySinceJoin:
 		start = now
@@ -147,11 +151,15 @@ type membersInput struct {
 
 // membersPlan is what to do so that the members are as declared.
 type membersPlan struct {
+	// present is how many members the thread has, the acting service user included.
+	present int
 	joined  []declaredMember
 	add     []declaredMember
 	renew   []renewal
 	remove  []observedMember
 	surplus []declaredMember
+	// absent are declared service users that are not in the thread.
+	absent  []declaredMember
 	skipped []declaredMember
 }
 
@@ -171,7 +179,12 @@ func planMembers(in membersInput) membersPlan {
 		current, isMember := observed[m.key()]
 		switch {
 		case in.serviceUsers[m.key()]:
-			plan.joined = append(plan.joined, m)
+			// The operator adds no service user: one that is not in is told of as that.
+			if isMember {
+				plan.joined = append(plan.joined, m)
+			} else {
+				plan.absent = append(plan.absent, m)
+			}
 			continue
 		case places <= 0 && !seated[m.key()]:
 			plan.surplus = append(plan.surplus, m)
@@ -219,7 +232,9 @@ func (in membersInput) planObserved(plan *membersPlan) (observed map[string]obse
 		}
 	}
 	// The service user that acts is a member even where the list is late.
-	return observed, seated, chatv1alpha1.MaxMembers - max(serviceUsers, 1) - len(seated)
+	acting := max(serviceUsers, 1)
+	plan.present = len(observed) - serviceUsers + acting
+	return observed, seated, chatv1alpha1.MaxMembers - acting - len(seated)
 }
 
 // mayRemove says whether a member that is not to be in the thread is the operator's to remove.
@@ -241,7 +256,7 @@ func needsRenewal(declared declaredMember, observed observedMember, renew func(d
 
 // removalsFirst is how many removals must come before the additions, so that the thread never holds
 // more members than ACS allows.
-func removalsFirst(observed int, plan membersPlan) int {
-	room := chatv1alpha1.MaxMembers - observed
+func removalsFirst(plan membersPlan) int {
+	room := chatv1alpha1.MaxMembers - plan.present
 	return min(max(len(plan.add)-room, 0), len(plan.remove))
 }

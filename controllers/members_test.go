@@ -286,6 +286,7 @@ const (
 	isRemoved category = "removed"
 	isSurplus category = "surplus"
 	isSkipped category = "skipped"
+	isAbsent  category = "absent"
 )
 
 // categories says what a plan does with each user, in the order of the plan's fields.
@@ -309,6 +310,9 @@ func categories(plan membersPlan) map[string][]category {
 	}
 	for _, m := range plan.skipped {
 		put(m.key(), isSkipped)
+	}
+	for _, m := range plan.absent {
+		put(m.key(), isAbsent)
 	}
 	return all
 }
@@ -351,7 +355,7 @@ func (r *room) keys() []string { return slices.Sorted(maps.Keys(r.members)) }
 
 // carryOut does what a plan says, in the order in which the operator does, and returns what is wrong
 // with a step.
-func (r *room) carryOut(observed int, plan membersPlan) error {
+func (r *room) carryOut(plan membersPlan) error {
 	remove := func(key string) error {
 		if _, ok := r.members[key]; !ok {
 			return fmt.Errorf("%s is removed and not there", key)
@@ -367,7 +371,7 @@ func (r *room) carryOut(observed int, plan membersPlan) error {
 		r.put(observedMember{id: string(m.UserID), displayName: m.DisplayName, stamp: m.stamp()})
 		return nil
 	}
-	first := removalsFirst(observed, plan)
+	first := removalsFirst(plan)
 	for _, m := range plan.remove[:first] {
 		if err := remove(m.key()); err != nil {
 			return err
@@ -421,8 +425,10 @@ func wantedCategory(s situation, policy chatv1alpha1.MembershipPolicy) category 
 	switch {
 	case !s.declared:
 		return wantedOfUndeclared(s, policy)
-	case s.serviceUser:
+	case s.serviceUser && s.observed:
 		return isJoined
+	case s.serviceUser:
+		return isAbsent
 	case s.observed:
 		return map[bool]category{true: isJoined, false: isRenewed}[s.asIs || !s.stamped && !s.named]
 	case s.refused:
@@ -490,7 +496,7 @@ func wrongWith(in membersInput, users []situation) string {
 		return "plan (-want +got):\n" + diff
 	}
 	r := newRoom(in.observed)
-	if err := r.carryOut(len(in.observed), plan); err != nil {
+	if err := r.carryOut(plan); err != nil {
 		return err.Error()
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(remain)), r.keys()); diff != "" {
@@ -652,7 +658,7 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 		in, places := f.build()
 		plan := planMembers(in)
 		r := newRoom(in.observed)
-		if err := r.carryOut(len(in.observed), plan); err != nil {
+		if err := r.carryOut(plan); err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
 		if r.most > chatv1alpha1.MaxMembers {
@@ -695,8 +701,8 @@ func TestRemovalsFirst(t *testing.T) {
 		{250, 10, 3, 3},
 		{251, 0, 2, 1},
 	} {
-		plan := membersPlan{add: make([]declaredMember, c.add), remove: make([]observedMember, c.remove)}
-		if got := removalsFirst(c.observed, plan); got != c.want {
+		plan := membersPlan{present: c.observed, add: make([]declaredMember, c.add), remove: make([]observedMember, c.remove)}
+		if got := removalsFirst(plan); got != c.want {
 			t.Errorf("%d observed, %d to add, %d to remove: %d first, want %d", c.observed, c.add, c.remove, got, c.want)
 		}
 	}
@@ -758,7 +764,7 @@ func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 	in.observed = append(in.observed, observedMember{id: string(last.UserID)})
 	plan := planMembers(in)
 	r := newRoom(in.observed)
-	if err := r.carryOut(len(in.observed), plan); err != nil {
+	if err := r.carryOut(plan); err != nil {
 		t.Fatal(err)
 	}
 	if r.most > chatv1alpha1.MaxMembers {

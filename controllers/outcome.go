@@ -130,8 +130,12 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, message: message, stalled: true}
 	case status == http.StatusForbidden:
 		return outcome{reason: chatv1alpha1.ReasonAccessLost, message: message, stalled: true}
+	// What a server in trouble says may change from pass to pass: it goes to the log, not to status.
+	case status >= 500:
+		message = fmt.Sprintf("ACS is in trouble (%d) and did not %s; the operator tries again.", status, attempted(err))
+		fallthrough
 	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusPreconditionFailed,
-		status == http.StatusNotFound, status >= 500, status < 400:
+		status == http.StatusNotFound, status < 400:
 		if after, ok := acs.RetryAfter(err); ok && after > 0 {
 			return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, after: after}
 		}
@@ -192,7 +196,7 @@ func unreachable(err error) string {
 	var netErr net.Error
 	why := "could not be reached"
 	switch {
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		why = "could not be found: check the host of the endpoint"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		why = "did not answer in time"

@@ -29,6 +29,10 @@ func (r *memberResults) record(plan membersPlan) {
 	for _, renewal := range plan.renew {
 		r.joined[renewal.declared.key()] = true
 	}
+	for _, m := range plan.absent {
+		r.refused[m.key()] = refusedMember{code: chatv1alpha1.ReasonRejected,
+			message: "this is a service user of the connection, which the operator does not add: take it out of the declaration"}
+	}
 	for _, m := range plan.surplus {
 		r.refused[m.key()] = refusedMember{code: chatv1alpha1.ReasonTooManyParticipants,
 			message: fmt.Sprintf("the thread is full: ACS allows %d members, the service user included", chatv1alpha1.MaxMembers)}

@@ -201,6 +201,9 @@ func (found *session) use(endpoint, secret string, identity func() (*acs.Identit
 		}
 		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, cut(err.Error(), maxMessage)}
 	}
+	if found.endpoint != endpoint {
+		found.spares = nil
+	}
 	found.endpoint, found.credential, found.identity = endpoint, credential, client
 	found.users = map[string]*serviceUser{}
 	found.refusedAt = time.Time{}
