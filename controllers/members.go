@@ -175,17 +175,9 @@ func (p membersPlan) isEmpty() bool { return len(p.add)+len(p.renew)+len(p.remov
 func planMembers(in membersInput) membersPlan {
 	var plan membersPlan
 	observed, seated, places := in.planObserved(&plan)
-	for _, m := range in.declared {
+	for _, m := range in.planServiceUsers(&plan, observed) {
 		current, isMember := observed[m.key()]
 		switch {
-		case in.serviceUsers[m.key()]:
-			// The operator adds no service user: one that is not in is told of as that.
-			if isMember {
-				plan.joined = append(plan.joined, m)
-			} else {
-				plan.absent = append(plan.absent, m)
-			}
-			continue
 		case places <= 0 && !seated[m.key()]:
 			plan.surplus = append(plan.surplus, m)
 			if isMember {
@@ -206,6 +198,24 @@ func planMembers(in membersInput) membersPlan {
 		}
 	}
 	return plan
+}
+
+// planServiceUsers judges declared service users and returns the other declared members. The operator
+// adds no service user: one that is not in the thread is told of as that.
+func (in membersInput) planServiceUsers(plan *membersPlan, observed map[string]observedMember) []declaredMember {
+	others := make([]declaredMember, 0, len(in.declared))
+	for _, m := range in.declared {
+		_, isMember := observed[m.key()]
+		switch {
+		case !in.serviceUsers[m.key()]:
+			others = append(others, m)
+		case isMember:
+			plan.joined = append(plan.joined, m)
+		default:
+			plan.absent = append(plan.absent, m)
+		}
+	}
+	return others
 }
 
 // planObserved plans for the members that nobody declares. It returns the observed members by key, those
