@@ -264,3 +264,41 @@ func TestQuotasOfConnection(t *testing.T) {
 		g.Expect(off.holdCreate(pass{thread: "a"}, "user")).To(Succeed())
 	}
 }
+
+// The operator waits for a quota with nothing sent and nothing stored, and says until when.
+func TestOperatorKeepsToTheQuota(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{Quotas: true})
+	w.ready()
+	threads := make([]*chatv1alpha1.ChatThread, 14)
+	for i := range threads {
+		threads[i] = w.newThread(fmt.Sprintf("paced-%d", i))
+		w.create(threads[i])
+	}
+	var waiting *chatv1alpha1.ChatThread
+	w.Eventually(func() bool {
+		for _, thread := range threads {
+			w.get(thread)
+			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonWaitingForQuota {
+				waiting = thread
+			}
+		}
+		return waiting != nil
+	}).Should(BeTrue())
+	w.Expect(hasFinalizer(waiting)).To(BeFalse())
+	told := readyMessageOf(waiting)
+	w.Expect(told).To(ContainSubstring("room again at 20"))
+	edit(w, waiting, func(o *chatv1alpha1.ChatThread) {
+		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "early")
+	})
+	w.Eventually(func() string { w.get(waiting); return waiting.Status.LastHandledReconcileAt }).Should(Equal("early"))
+	w.Expect(readyMessageOf(waiting)).To(Or(Equal(told), Not(ContainSubstring("room again"))))
+	for _, thread := range threads {
+		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+		w.Eventually(func() int { return w.recorder.writes(thread) }).Should(BeNumerically("<=", 5))
+	}
+	for _, request := range w.emulator.Requests() {
+		w.Expect(request.Status).NotTo(Equal(http.StatusTooManyRequests), string(request.Operation))
+	}
+	w.Expect(w.emulator.Threads()).To(HaveLen(len(threads)))
+}
