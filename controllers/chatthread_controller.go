@@ -83,6 +83,8 @@ type threadScope struct {
 	// arriving are those whose finalizer is not stored yet.
 	arriving []chatv1alpha1.ChatParticipant
 
+	// who is the pass, for the quotas of ACS.
+	who     pass
 	conn    *chatv1alpha1.ChatConnection
 	session *session
 	// known are the service users that may act; none of them is ever removed.
@@ -207,7 +209,8 @@ func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
 	if err := r.gather(ctx, s); err != nil {
 		return err
 	}
-	ctx = withPass(ctx, s.pass())
+	s.who = s.pass()
+	ctx = withPass(ctx, s.who)
 	for _, step := range []func(context.Context, *threadScope) error{
 		r.connect,        // connection -> session and service users
 		r.search,         // is there a thread of ours already?
@@ -252,6 +255,10 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	o := classify(err)
 	if o.ready {
 		o.message = s.readyMessage()
+	}
+	// A look for drift that has to wait says nothing of the thread.
+	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled {
+		o.quiet = true
 	}
 	if requested := reconcileRequested(s.thread); requested != "" && !o.quiet {
 		s.thread.Status.LastHandledReconcileAt = requested

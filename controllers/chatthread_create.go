@@ -48,7 +48,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 			return err
 		}
 		// What waits for its turn has sent nothing, and needs no finalizer yet.
-		if err := s.session.pacer.holdCreate(s.pass(), s.user.id); err != nil {
+		if err := s.session.pacer.holdCreate(s.who, s.user.id); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 			return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
-		id = s.session.chooseUser(s.pass(), pool)
+		id = s.session.chooseUser(s.who, pool)
 	}
 	user, err := r.Sessions.user(s.session, id)
 	s.user = user

@@ -34,7 +34,8 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	if s.hasNothing() {
 		return r.release(ctx, s)
 	}
-	ctx = withPass(ctx, s.pass())
+	s.who = s.pass()
+	ctx = withPass(ctx, s.who)
 	if err := r.connectToDelete(ctx, s); err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
 // one call to add them.
 func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
 	for len(renewals) > 0 {
-		room, err := w.session.pacer.room(w.pass(), classChangeMembers, w.user.id, w.threadID, len(renewals)+1)
+		room, err := w.session.pacer.room(w.who, classChangeMembers, w.user.id, w.threadID, len(renewals)+1)
 		if err != nil {
 			quotaWaits.WithLabelValues("ThreadClient.AddParticipants").Inc()
 			return err

@@ -295,7 +295,7 @@ func (p *pacer) holdCreate(who pass, user string) error {
 		p.bucket(key).reserve(who, at)
 	}
 	if at.After(now) {
-		return waitForQuota(classCreateThread, now, at)
+		return waitForQuota(who, classCreateThread, now, at)
 	}
 	return nil
 }
@@ -315,7 +315,7 @@ func (p *pacer) room(who pass, class quotaClass, user, thread string, wanted int
 	}
 	at := p.bucket(key).earliest(now, p.limits(key), who, wanted)
 	if at.After(now) {
-		return 0, waitForQuota(class, now, at)
+		return 0, waitForQuota(who, class, now, at)
 	}
 	return wanted, nil
 }
@@ -335,7 +335,7 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 		p.bucket(key).inFlight++
 	}
 	if at.After(now) {
-		return waitForQuota(class, now, at)
+		return waitForQuota(who, class, now, at)
 	}
 	return nil
 }
@@ -437,10 +437,11 @@ func threadInPath(u *url.URL) string {
 }
 
 // waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
-// not change from pass to pass; a short wait is not worth a write.
-func waitForQuota(class quotaClass, now, at time.Time) error {
+// not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
+// nothing of the thread.
+func waitForQuota(who pass, class quotaClass, now, at time.Time) error {
 	wait := at.Sub(now)
-	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: wait <= shownWait,
+	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: wait <= shownWait || who.background,
 		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
 }
 

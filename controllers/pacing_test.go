@@ -231,6 +231,25 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 	})
 }
 
+// A look for drift that waits is not told of: the thread is as it was.
+func TestPacingOfDriftIsQuiet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := newPacer(true)
+		p.limit(map[quotaClass][]quota{classReadThread: {{2, shortWindow}}})
+		all := keys(classReadThread, "user", "")
+		g.Expect(p.take(pass{thread: "a", background: true}, classReadThread, all)).To(Succeed())
+		wait, ok := errors.AsType[*waitError](p.take(pass{thread: "b", background: true}, classReadThread, all))
+		g.Expect(ok).To(BeTrue())
+		g.Expect(wait.after).To(Equal(shortWindow))
+		g.Expect(wait.quiet).To(BeTrue())
+		g.Expect(p.take(pass{thread: "c"}, classReadThread, all)).To(Succeed(), "what was asked for has the rest of the budget")
+		wait, _ = errors.AsType[*waitError](p.take(pass{thread: "d"}, classReadThread, all))
+		g.Expect(wait.quiet).To(BeFalse())
+	})
+}
+
 // More threads than the read quota allows stretch the resync.
 func TestResyncStretch(t *testing.T) {
 	t.Parallel()
