@@ -61,6 +61,9 @@ func (e *exchange) operation() Operation {
 // ServeHTTP answers one request. To close the connection it panics with http.ErrAbortHandler,
 // which a http.Server turns into just that; only an injected Fault or a client that left makes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if preflight(w, r) {
+		return
+	}
 	started := time.Now()
 	e := &exchange{request: r, arrived: s.now()}
 	refusal := s.receive(w, e)
@@ -188,6 +191,9 @@ func (s *Server) headers(e *exchange) http.Header {
 		"Strict-Transport-Security": {"max-age=31536000;includeSubDomains"},
 		"X-Cache":                   {"CONFIG_NOCACHE"},
 		"X-Processing-Time":         {strconv.FormatInt(max(0, s.now().Sub(e.arrived).Milliseconds()), 10) + "ms"},
+	}
+	if e.request.Header.Get("Origin") != "" {
+		header["Access-Control-Allow-Origin"] = []string{"*"}
 	}
 	if e.route == nil {
 		return header

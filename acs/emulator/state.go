@@ -97,6 +97,7 @@ func (s *Server) Messages(threadID string) []Message {
 	out := make([]Message, len(t.messages))
 	for i, m := range t.messages {
 		out[i] = m.clone()
+		out[i].Participants = cloneMembers(m.Participants)
 	}
 	return out
 }
@@ -128,7 +129,9 @@ func (st *store) addMessage(threadID string, m Message) (id int64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	written := t.write(m.clone(), now)
+	m = m.clone()
+	m.Participants = cloneMembers(m.Participants)
+	written := t.write(m, now)
 	st.touch(t, now)
 	return written.ID, true
 }
