@@ -135,7 +135,7 @@ func (st *store) createThread(d draft) (created, *apiError) {
 			CreatedOn: now.UTC().Truncate(time.Second), CreatedBy: st.canonical(d.creator),
 			Metadata: maps.Clone(d.metadata), RepeatabilityID: d.requestID,
 		},
-		known: make(map[string]bool, len(members)),
+		known: make(map[string]bool, len(members)), members: make([]Member, 0, len(members)),
 	}
 	if d.retention != nil {
 		st.setRetention(t, d.retention)

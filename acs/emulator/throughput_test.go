@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func compare(b *testing.B, emu *emulator.Server, c call) {
 	}))
 	exchangeOnce(b, client, constant, c)
 	const turn = 50
-	var emulated, answered time.Duration
+	var emulated, answered []time.Duration
 	calls := 0
 	for b.Loop() {
 		if calls++; calls%turn != 1 {
@@ -81,17 +82,21 @@ func compare(b *testing.B, emu *emulator.Server, c call) {
 		}
 		for _, part := range []struct {
 			url  string
-			took *time.Duration
+			took *[]time.Duration
 		}{{emulatorURL, &emulated}, {constant, &answered}} {
 			before := time.Now()
 			for range turn {
 				exchangeOnce(b, client, part.url, c)
 			}
-			*part.took += time.Since(before)
+			*part.took = append(*part.took, time.Since(before))
 		}
 	}
-	b.ReportMetric(answered.Seconds()/emulated.Seconds(), "rate/constant")
-	b.ReportMetric(float64(turn*((calls+turn-1)/turn))/emulated.Seconds(), "calls/s")
+	// Of medians: a turn in which the machine did something else counts for no more than another.
+	slices.Sort(emulated)
+	slices.Sort(answered)
+	typical, constantly := emulated[len(emulated)/2], answered[len(answered)/2]
+	b.ReportMetric(constantly.Seconds()/typical.Seconds(), "rate/constant")
+	b.ReportMetric(turn/typical.Seconds(), "calls/s")
 }
 
 // serveTLS serves with the emulator's certificates, and gives a client that trusts all of them.
