@@ -34,7 +34,7 @@ const stopping = new AbortController();
 // The last resort, should this program end in a way that it does not expect.
 process.on('exit', () => programs.forEach(({ child }) => child.kill()));
 
-const total = { passed: 0, failed: 0 };
+const total = { passed: 0, failed: 0, todo: 0 };
 try {
   await everything();
 } catch (error) {
@@ -45,7 +45,8 @@ try {
   await rm(dir, { recursive: true, force: true });
 }
 const ok = total.passed > 0 && total.failed === 0;
-console.log(stopping.signal.aborted ? '\nInterrupted.' : `\n${total.passed} passed, ${total.failed} failed`);
+const rest = total.todo > 0 ? `, ${total.todo} to do` : '';
+console.log(stopping.signal.aborted ? '\nInterrupted.' : `\n${total.passed} passed, ${total.failed} failed${rest}`);
 process.exitCode = stopping.signal.aborted ? interrupted : ok ? 0 : 1;
 
 async function everything() {
@@ -115,9 +116,10 @@ async function test(folder, authorities, environment) {
     },
   );
   const [status] = await once(runner, 'exit');
-  const { passed, failed } = JSON.parse(await readFile(counts, 'utf8'));
+  const { passed, failed, todo } = JSON.parse(await readFile(counts, 'utf8'));
   total.passed += passed;
   total.failed += failed;
+  total.todo += todo;
   if (status !== 0 && failed === 0) throw new Error(`the tests of the ${folder} ended with status ${status}`);
   if (passed + failed === 0) throw new Error(`no test of the ${folder} ran`);
   return failed === 0;

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { createIdentifierFromRawId, getIdentifierRawId } from '@azure/communication-common';
 import { admin, all, once, reason, refusal, steered } from '../service.js';
 
 const service = steered();
@@ -88,6 +89,24 @@ test('a message of a type that nobody knows yet is read', async () => {
   const [latest] = await all(thread.listMessages());
   assert.deepEqual([latest.id, latest.type], [id, 'pollStarted']);
 });
+
+const guid = '66666666-7777-4888-9999-000000000000';
+for (const [who, senders, todo] of [
+  ['ACS users', [`8:acs:${guid}_${guid}`, `8:spool:${guid}_${guid}`, `8:dod-acs:${guid}_${guid}`, `8:gcch-acs:${guid}_${guid}`]],
+  ['Teams users', [`8:orgid:${guid}`, `8:dod:${guid}`, `8:gcch:${guid}`], 'the emulator leaves out isAnonymous'],
+  ['Teams visitors and apps', ['8:teamsvisitor:abc', `28:orgid:${guid}`, `28:dod:${guid}`, `28:gcch:${guid}`]],
+  ['users of Teams extensions', [`8:acs:${guid}_${guid}_${guid}`], 'the emulator has no teamsExtensionUser'],
+  ['phones and what is not known yet', ['4:+14255550123', '48:unheard-of']],
+]) {
+  test(`senders are what the SDK takes their ids for: ${who}`, { todo }, async () => {
+    const [thread] = await service.thread('Of all kinds', await service.user());
+    const path = `/threads/${encodeURIComponent(thread.threadId)}/messages`;
+    for (const sender of senders) await admin('POST', path, { type: 'text', sender, content: 'hello' });
+    const read = (await all(thread.listMessages())).slice(0, senders.length).map(({ sender }) => sender);
+    const shown = read.toReversed().map((sender) => [getIdentifierRawId(sender), sender.kind]);
+    assert.deepEqual(shown, senders.map((sender) => [sender, createIdentifierFromRawId(sender).kind]));
+  });
+}
 
 // The following move the clock, which does not go back.
 
