@@ -12,18 +12,14 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -132,8 +128,9 @@ func (s *threadScope) warn(reason, format string, args ...any) {
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only
 // looks for drift.
 func (s *threadScope) pass() pass {
-	ready := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
-	asked := ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != s.thread.Generation ||
+	conditions := s.before.Status.Conditions
+	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
+		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) ||
 		isRequested(s.thread, s.before.Status.LastHandledReconcileAt) ||
 		len(s.leaving) > 0 || !s.thread.DeletionTimestamp.IsZero()
 	for i := range s.participants {
@@ -286,13 +283,7 @@ func (r *ChatThreadReconciler) stretch(s *threadScope) {
 	if s.session == nil || s.user == nil {
 		return
 	}
-	floor := s.session.resyncFloor(s.user.id)
-	stretched := s.memory.stretch(floor, resyncInterval(s.thread))
-	if stretched {
-		resyncStretch.Set(floor.Seconds())
-	} else {
-		resyncStretch.Set(0)
-	}
+	s.memory.stretch(s.session.resyncFloor(s.user.id), resyncInterval(s.thread))
 }
 
 // unauthorized has the connection look at its Secret at once: the key may have been rotated.
@@ -343,65 +334,4 @@ func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
 	}
-}
-
-// participantHandler wakes the thread of a ChatParticipant, gathering changes. What is there when the
-// process starts needs no wake: each thread has a pass then.
-func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.EventHandler {
-	touch := func(obj client.Object) {
-		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
-			changes.touch(types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name})
-		}
-	}
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
-			if !e.IsInInitialList {
-				touch(e.Object)
-			}
-		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
-			if hasFinalizer(e.ObjectOld) != hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
-				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-				touch(e.ObjectNew)
-			}
-		},
-		// The finalizer was taken off by hand, and no pass has seen the deletion.
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
-			if hasFinalizer(e.Object) {
-				touch(e.Object)
-			}
-		},
-	}
-}
-
-// threadsOfConnection wakes the threads that name a connection.
-func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object) []reconcile.Request {
-	threads := &chatv1alpha1.ChatThreadList{}
-	key := client.ObjectKeyFromObject(conn).String()
-	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(threads.Items))
-	for i := range threads.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&threads.Items[i])})
-	}
-	return requests
-}
-
-// declarationChanged lets through what a user changes: the spec, a deletion, and the annotations that
-// are asked for. What the operator itself writes wakes nobody.
-func declarationChanged(annotations ...string) predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-			return true
-		}
-		for _, annotation := range annotations {
-			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
-				return true
-			}
-		}
-		return false
-	}}
 }

@@ -49,6 +49,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 		// What waits for its turn has sent nothing, and needs no finalizer yet.
 		if err := s.session.pacer.holdCreate(s.who, s.user.id); err != nil {
+			quotaWaits.WithLabelValues("ChatClient.CreateThread").Inc()
 			return err
 		}
 	}

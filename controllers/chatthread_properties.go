@@ -119,6 +119,8 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	took := (s.taking || s.firstTry) && !s.made
 	if !took {
 		r.allocate(s)
+	} else if !s.thread.Adopts() && s.memory.foundAt.IsZero() {
+		s.memory.foundAt = time.Now()
 	}
 	s.session.index.put(indexedThread{id: s.threadID, owner: s.owner(), uid: string(s.thread.UID),
 		createdBy: rawID(s.remote.properties.CreatedBy), createdOn: s.remote.properties.CreatedOn})
@@ -126,34 +128,39 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 		return nil
 	}
 	changes := propertyChanges(s, true)
-	fields := changes.fields()
-	if len(fields) > 0 {
-		_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
-			Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
-		})
-		switch {
-		case acs.HasStatus(err, http.StatusBadRequest):
-			s.refusedChange = failed("set "+strings.Join(fields, ", "), err)
+	if len(changes.fields()) > 0 {
+		err := r.sendProperties(ctx, s, changes)
+		if acs.HasStatus(err, http.StatusBadRequest) && !took {
+			// What ACS does not take of these holds up no member.
+			s.refusedChange = err
 			return nil
-		case acs.HasStatus(err, http.StatusForbidden):
-			return accessLost(s)
-		case err != nil:
-			return failed("set "+strings.Join(fields, ", "), err)
 		}
-		// Only what carries our stamp is ours: a thread that was taken is stored no earlier.
-		s.taking = false
-		r.allocate(s)
-		if err := r.readBack(ctx, s, changes); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	s.taking = false
 	r.allocate(s)
-	if took && !s.thread.Adopts() {
-		s.memory.foundAt = time.Now()
-	}
 	s.tellOfProperties(took, changes)
 	return nil
+}
+
+// sendProperties makes the call, and notes what the service made of it. Only what carries our stamp is
+// ours: a thread that was taken is stored in status no earlier.
+func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s *threadScope, changes propertyDiff) error {
+	attempt := "set " + strings.Join(changes.fields(), ", ")
+	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
+		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
+	})
+	if acs.HasStatus(err, http.StatusForbidden) {
+		return accessLost(s)
+	}
+	if err != nil {
+		return failed(attempt, err)
+	}
+	s.taking = false
+	r.allocate(s)
+	return r.readBack(ctx, s, changes)
 }
 
 // readBack notes what the service made of the values that were sent.

@@ -34,7 +34,7 @@ func TestCreateBudget(t *testing.T) {
 			w.Expect(w.writes()).To(Equal(c.acsWrites))
 			w.Expect(w.calls()[emulator.OperationCreateThread]).To(Equal(1))
 			w.Expect(w.memberIDs(thread)).To(HaveLen(c.members))
-			w.Eventually(func() int { return w.recorder.writes(thread) }).Should(Equal(c.writes))
+			w.Expect(w.writesSoFar(thread)).To(Equal(c.writes))
 			w.Eventually(func() []string { return w.eventReasons(thread) }).ShouldNot(BeEmpty())
 			w.Expect(w.eventReasons(thread)[0]).To(Equal(chatv1alpha1.EventCreated))
 		})

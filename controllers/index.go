@@ -166,30 +166,60 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, since ti
 
 const searchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
 
-// read lists the threads of one user and reads the stamps of those that nobody claims.
+// read lists the threads of one user and reads the stamps of those that nobody claims. ACS lists by
+// latest activity: a thread that is written to while the pages are read moves to pages that were read
+// already. So the first pages are read again until one shows nothing new.
 func (x *threadIndex) read(ctx context.Context, user *serviceUser, claimed func(id string) bool) error {
+	seen := map[string]bool{}
+	pages, _, err := x.readPages(ctx, user, claimed, seen, false)
+	for moved := pages > 1; moved && err == nil; {
+		_, moved, err = x.readPages(ctx, user, claimed, seen, true)
+	}
+	return err
+}
+
+// readPages reads pages from the first on; with again, only up to one that shows nothing new.
+func (x *threadIndex) readPages(ctx context.Context, user *serviceUser, claimed func(id string) bool, seen map[string]bool, again bool) (pages int, anyNew bool, err error) {
 	pager := user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
-			return failed("list threads", err)
+			return pages, anyNew, failed("list threads", err)
 		}
+		pages++
+		pageNew := false
 		for _, item := range page.Threads {
+			if seen[item.ID] {
+				continue
+			}
+			seen[item.ID], pageNew = true, true
 			if item.DeletedOn != nil || claimed(item.ID) || x.knows(item.ID) {
 				continue
 			}
-			properties, err := user.chat.ThreadClient(item.ID).GetProperties(ctx, nil)
-			// Lists show threads that the user has left, and may show deleted ones.
-			if acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) {
-				continue
-			}
-			if err != nil {
-				return failed("read a thread", err)
-			}
-			if properties.DeletedOn == nil {
-				x.put(stampedThread(properties.ThreadProperties))
+			if err := x.readStamp(ctx, user, item.ID); err != nil {
+				return pages, anyNew, err
 			}
 		}
+		anyNew = anyNew || pageNew
+		if again && !pageNew {
+			break
+		}
+	}
+	return pages, anyNew, nil
+}
+
+// readStamp reads whose a thread is.
+func (x *threadIndex) readStamp(ctx context.Context, user *serviceUser, id string) error {
+	properties, err := user.chat.ThreadClient(id).GetProperties(ctx, nil)
+	// Lists show threads that the user has left, and may show deleted ones.
+	if acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) {
+		return nil
+	}
+	if err != nil {
+		return failed("read a thread", err)
+	}
+	if properties.DeletedOn == nil {
+		x.put(stampedThread(properties.ThreadProperties))
 	}
 	return nil
 }

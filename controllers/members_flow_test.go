@@ -72,13 +72,13 @@ func TestResyncBudget(t *testing.T) {
 	w.Eventually(func() string { w.get(thread); return thread.Status.Joined }).Should(Equal("6/6"))
 	w.request(thread)
 	w.Eventually(func() int { return len(w.memberIDs(thread)) }).Should(Equal(6))
-	writes := w.recorder.writes(thread)
+	writes := w.writesSoFar(thread)
 	w.emulator.ResetRequests()
 	w.request(thread)
 	w.Expect(w.writes()).To(BeZero())
 	w.Expect(w.calls()).To(Equal(map[emulator.Operation]int{emulator.OperationGetThread: 1, emulator.OperationListParticipants: 1}))
 	// The request itself and its answer; nothing else.
-	w.Expect(w.recorder.writes(thread) - writes).To(Equal(2))
+	w.Expect(w.writesSoFar(thread) - writes).To(Equal(2))
 }
 
 // Refused members are told of one by one; the others are in.
@@ -295,7 +295,7 @@ func TestChatParticipantBudget(t *testing.T) {
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 	w.Expect(participant.Status.ThreadID).To(Equal(thread.Status.ThreadID))
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}))
-	w.Eventually(func() int { return w.recorder.writes(participant) }).Should(Equal(2))
+	w.Expect(w.writesSoFar(participant)).To(Equal(2))
 	w.Eventually(func() []string { return w.eventReasons(participant) }).Should(Equal([]string{chatv1alpha1.ReasonSucceeded}))
 
 	w.delete(participant)

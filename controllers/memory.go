@@ -104,16 +104,11 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 	return true
 }
 
-// stretch puts the next resync off to a floor that is longer than the declared interval, and says
-// whether it is.
-func (m *threadMemory) stretch(floor, interval time.Duration) bool {
-	if floor <= interval {
-		return false
-	}
-	if earliest := m.begun.Add(floor * 9 / 10); m.nextResync.Before(earliest) {
+// stretch puts the next resync off to a floor that is longer than the declared interval.
+func (m *threadMemory) stretch(floor, interval time.Duration) {
+	if floor > interval && m.nextResync.Before(m.begun.Add(floor*9/10)) {
 		m.nextResync = m.begun.Add(withJitter(floor))
 	}
-	return true
 }
 
 // memories holds what is remembered of each ChatThread.

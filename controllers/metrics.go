@@ -41,15 +41,10 @@ var (
 		Name: "acs_chat_operator_quota_waits_total",
 		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
 	}, []string{"operation"})
-
-	resyncStretch = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "acs_chat_operator_resync_stretched_seconds",
-		Help: "Interval to which resyncs are stretched because the quota on reads has no room for the declared one; 0 where it has.",
-	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits, resyncStretch)
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits)
 }
 
 // callMetrics counts and times each try of each call.
@@ -71,26 +66,37 @@ func (callMetrics) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// threadsByReason counts ChatThreads by the reason of their Ready condition, from the cache, when
-// metrics are asked for.
-type threadsByReason struct {
-	reader client.Reader
-	desc   *prometheus.Desc
+// stateMetrics are taken when they are asked for: ChatThreads by the reason of their Ready condition,
+// from the cache, and how far the quota on reads stretches resyncs.
+type stateMetrics struct {
+	reader   client.Reader
+	sessions *Sessions
+	threads  *prometheus.Desc
+	floor    *prometheus.Desc
 }
 
-func newThreadsByReason(reader client.Reader) *threadsByReason {
-	return &threadsByReason{reader: reader, desc: prometheus.NewDesc("acs_chat_operator_threads",
-		"ChatThreads by the reason of their Ready condition; empty before the first pass.", []string{"reason"}, nil)}
+func newStateMetrics(reader client.Reader, sessions *Sessions) *stateMetrics {
+	return &stateMetrics{
+		reader: reader, sessions: sessions,
+		threads: prometheus.NewDesc("acs_chat_operator_threads",
+			"ChatThreads by the reason of their Ready condition; empty before the first pass.", []string{"reason"}, nil),
+		floor: prometheus.NewDesc("acs_chat_operator_resync_floor_seconds",
+			"How far apart resyncs must be for those of all threads to fit into the quota on reads; a longer resyncInterval is kept, a shorter one is stretched to this.", nil, nil),
+	}
 }
 
-func (c *threadsByReason) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
+func (c *stateMetrics) Describe(descs chan<- *prometheus.Desc) {
+	descs <- c.threads
+	descs <- c.floor
+}
 
-func (c *threadsByReason) Collect(samples chan<- prometheus.Metric) {
+func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
+	samples <- prometheus.MustNewConstMetric(c.floor, prometheus.GaugeValue, c.sessions.resyncFloor().Seconds())
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
-		samples <- prometheus.NewInvalidMetric(c.desc, err)
+		samples <- prometheus.NewInvalidMetric(c.threads, err)
 		return
 	}
 	counts := map[string]float64{}
@@ -102,6 +108,6 @@ func (c *threadsByReason) Collect(samples chan<- prometheus.Metric) {
 		counts[reason]++
 	}
 	for reason, count := range counts {
-		samples <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, count, reason)
+		samples <- prometheus.MustNewConstMetric(c.threads, prometheus.GaugeValue, count, reason)
 	}
 }

@@ -150,6 +150,10 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		refused.reason = chatv1alpha1.ReasonTooManyParticipants
 		refused.message = strings.ToUpper(refusal.message[:1]) + refusal.message[1:] + "."
 		return refused
+	case isRefused && refusal.code == chatv1alpha1.ReasonRejected:
+		refused.reason = chatv1alpha1.ReasonRejected
+		refused.message = strings.ToUpper(refusal.message[:1]) + refusal.message[1:] + "."
+		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
 		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, 60)+" "+cut(refusal.message, maxMessage)), "."))

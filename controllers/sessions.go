@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -69,6 +70,20 @@ func (s *Sessions) get(key types.NamespacedName) *session {
 	made := &session{gate: &breaker{}, pacer: newPacer(s.Pacing), index: newThreadIndex(), users: map[string]*serviceUser{}, threads: map[types.UID]string{}}
 	s.sessions[key] = made
 	return made
+}
+
+// resyncFloor is how far apart resyncs must be at the service user that has the most threads.
+func (s *Sessions) resyncFloor() time.Duration {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	var floor time.Duration
+	for _, found := range all {
+		for _, user := range found.usersKnown() {
+			floor = max(floor, found.resyncFloor(user))
+		}
+	}
+	return floor
 }
 
 // forget drops the session of a connection that no thread uses any more.

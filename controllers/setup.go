@@ -122,12 +122,12 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := participants.setup(mgr, controllerOptions(options), participantWakes.events); err != nil {
 		return fmt.Errorf("set up ChatParticipant controller: %w", err)
 	}
-	return registerThreadMetrics(mgr)
+	return registerStateMetrics(mgr, sessions)
 }
 
-// registerThreadMetrics counts threads from the cache of this manager. A test process has several.
-func registerThreadMetrics(mgr ctrl.Manager) error {
-	collector := newThreadsByReason(mgr.GetClient())
+// registerStateMetrics takes metrics from the cache of this manager. A test process has several.
+func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
+	collector := newStateMetrics(mgr.GetClient(), sessions)
 	metrics.Registry.Unregister(collector)
 	if err := metrics.Registry.Register(collector); err != nil {
 		return fmt.Errorf("register metrics: %w", err)

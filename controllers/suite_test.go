@@ -455,6 +455,8 @@ func sorted(values ...string) []string {
 type recorder struct {
 	mu       sync.Mutex
 	versions map[types.UID]int
+	// latest is the version of each object that was seen last.
+	latest map[types.UID]string
 	// judged holds the conditions that were checked: an edit of the spec leaves them behind it for a while.
 	judged map[types.UID][]metav1.Condition
 }
@@ -462,7 +464,7 @@ type recorder struct {
 // record starts a recorder, which fails the test where a status breaks the rules of kstatus.
 func record(t *testing.T, namespace string) *recorder {
 	t.Helper()
-	r := &recorder{versions: map[types.UID]int{}, judged: map[types.UID][]metav1.Condition{}}
+	r := &recorder{versions: map[types.UID]int{}, latest: map[types.UID]string{}, judged: map[types.UID][]metav1.Condition{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, list := range []client.ObjectList{&chatv1alpha1.ChatConnectionList{}, &chatv1alpha1.ChatThreadList{}, &chatv1alpha1.ChatParticipantList{}} {
@@ -490,6 +492,7 @@ func (r *recorder) note(t *testing.T, obj conditioned) {
 	t.Helper()
 	r.mu.Lock()
 	r.versions[obj.GetUID()]++
+	r.latest[obj.GetUID()] = obj.GetResourceVersion()
 	same := equality.Semantic.DeepEqual(r.judged[obj.GetUID()], obj.GetConditions())
 	r.judged[obj.GetUID()] = obj.GetConditions()
 	r.mu.Unlock()
@@ -508,12 +511,29 @@ func (r *recorder) writes(obj client.Object) int {
 	return r.versions[obj.GetUID()] - 1
 }
 
+func (r *recorder) latestVersion(obj client.Object) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest[obj.GetUID()]
+}
+
+// writesSoFar is how often an object was written, once the watch has shown its present version.
+func (w *world) writesSoFar(obj client.Object) int {
+	w.t.Helper()
+	w.get(obj)
+	w.Eventually(func() string { return w.recorder.latestVersion(obj) }).Should(Equal(obj.GetResourceVersion()))
+	return w.recorder.writes(obj)
+}
+
 // brokenInvariant says what is wrong with the conditions of an object; nothing where they are sound.
 func brokenInvariant(ctx context.Context, obj conditioned) string {
-	if len(obj.GetConditions()) > 0 {
+	judged := copyOf(obj).(conditioned) //nolint:errcheck // a copy has the type of what it copies
+	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
+		// A pass that judged the spec before an edit says so by its observedGeneration.
+		judged.SetGeneration(ready.ObservedGeneration)
 		checker := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{chatv1alpha1.ConditionReconciling, chatv1alpha1.ConditionStalled}})
 		checker.DisableFetch = true
-		if fail, warn := checker.Check(ctx, obj); fail != nil || warn != nil {
+		if fail, warn := checker.Check(ctx, judged); fail != nil || warn != nil {
 			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
 		}
 	}

@@ -118,6 +118,7 @@ func TestMetrics(t *testing.T) {
 		"acs_chat_operator_acs_throttled_total":          {"operation"},
 		"acs_chat_operator_quota_waits_total":            {"operation"},
 		"acs_chat_operator_threads":                      {"reason"},
+		"acs_chat_operator_resync_floor_seconds":         nil,
 	}
 	families, err := metrics.Registry.Gather()
 	w.Expect(err).NotTo(HaveOccurred())

@@ -1,0 +1,80 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// participantHandler wakes the thread of a ChatParticipant, gathering changes. What is there when the
+// process starts needs no wake: each thread has a pass then.
+func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.EventHandler {
+	touch := func(obj client.Object) {
+		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
+			changes.touch(types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name})
+		}
+	}
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
+			if !e.IsInInitialList {
+				touch(e.Object)
+			}
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
+			if hasFinalizer(e.ObjectOld) != hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+				touch(e.ObjectNew)
+			}
+		},
+		// No pass has seen the deletion: there was no finalizer, or it was taken off by hand.
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+			if hasFinalizer(e.Object) || e.Object.GetDeletionTimestamp().IsZero() {
+				touch(e.Object)
+			}
+		},
+	}
+}
+
+// threadsOfConnection wakes the threads that name a connection.
+func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object) []reconcile.Request {
+	threads := &chatv1alpha1.ChatThreadList{}
+	key := client.ObjectKeyFromObject(conn).String()
+	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(threads.Items))
+	for i := range threads.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&threads.Items[i])})
+	}
+	return requests
+}
+
+// declarationChanged lets through what a user changes: the spec, a deletion, and the annotations that
+// are asked for. What the operator itself writes wakes nobody.
+func declarationChanged(annotations ...string) predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			return true
+		}
+		for _, annotation := range annotations {
+			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
+				return true
+			}
+		}
+		return false
+	}}
+}
