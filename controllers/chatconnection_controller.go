@@ -102,8 +102,11 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	return told, err
 }
 
-// ensureUsers creates the service users that are missing and stores all in the annotation before any
-// of them is used.
+// maxStatusUsers is how many service users status lists.
+const maxStatusUsers = 256
+
+// ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
+// used and before the next one is created: a crash leaves at most one at ACS that nobody knows.
 func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
 	var fromStatus []string
 	for _, id := range conn.Status.ServiceUsers {
@@ -114,58 +117,60 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	if len(pinnedUsers(conn)) == 0 {
 		missing = max(wantedUsers(conn)-len(recorded), 0)
 	}
-	made, createErr := r.createUsers(ctx, session, missing)
-	ids := make([]string, 0, len(made))
-	for _, user := range made {
-		ids = append(ids, user.ID)
+	if missing == 0 {
+		return nil, r.recordUsers(ctx, conn, session, mergeUsers(recorded, pinnedUsers(conn)))
 	}
-	all := mergeUsers(recorded, ids, pinnedUsers(conn))
+	var made []string
+	var err error
+	for len(made) < missing && err == nil {
+		var user acs.CreateUserResponse
+		if user, err = createUser(ctx, session); err != nil {
+			break
+		}
+		recorded = append(recorded, user.ID)
+		if err = r.recordUsers(ctx, conn, session, recorded); err != nil {
+			session.keepSpare(user)
+			break
+		}
+		made = append(made, user.ID)
+		err = r.Sessions.created(session, user.ID, user.Token)
+	}
+	if len(made) == 0 {
+		return nil, err
+	}
+	return []occurrence{{reason: chatv1alpha1.EventCreated,
+		note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
+}
+
+// createUser creates a service user, or takes one that an earlier pass created and could not store.
+func createUser(ctx context.Context, session *session) (acs.CreateUserResponse, error) {
+	if spare, ok := session.takeSpare(); ok {
+		return spare, nil
+	}
+	user, err := session.identityClient().CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+	return user, failed("create a service user", err)
+}
+
+// recordUsers stores the service users, and the endpoint that they belong to.
+func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, ids []string) error {
 	endpoint := session.currentEndpoint()
 	err := patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		setAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
-		if len(all) > 0 {
-			setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(all, ","))
+		if len(ids) > 0 {
+			setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ids, ","))
 		}
 	})
 	if err != nil {
-		session.keepSpares(made)
-		return nil, fmt.Errorf("store service users: %w", err)
+		return fmt.Errorf("store service users: %w", err)
 	}
 	conn.Status.Endpoint = endpoint
 	conn.Status.ServiceUsers = nil
-	for _, id := range all[:min(len(all), maxStatusUsers)] {
+	for _, id := range ids[:min(len(ids), maxStatusUsers)] {
 		conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 	}
 	session.knowUsers(knownUsers(conn))
-	var told []occurrence
-	for _, user := range made {
-		if err := r.Sessions.created(session, user.ID, user.Token); err != nil {
-			return told, err
-		}
-	}
-	if len(ids) > 0 {
-		told = append(told, occurrence{reason: chatv1alpha1.EventCreated,
-			note: fmt.Sprintf("Created %s: %s", countOf(len(ids), "service user"), someOf(ids))})
-	}
-	return told, createErr
-}
-
-// maxStatusUsers is how many service users status lists.
-const maxStatusUsers = 256
-
-// createUsers creates service users, beginning with those that an earlier pass created and could not
-// store. It returns what it made even where one of them failed.
-func (r *ChatConnectionReconciler) createUsers(ctx context.Context, session *session, count int) ([]acs.CreateUserResponse, error) {
-	made := session.takeSpares(count)
-	for len(made) < count {
-		user, err := session.identityClient().CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-		if err != nil {
-			return made, failed("create a service user", err)
-		}
-		made = append(made, user)
-	}
-	return made, nil
+	return nil
 }
 
 // ensureTokens sees to it that each service user of the pool has a token.

@@ -143,20 +143,22 @@ func (found *session) mayRecreate(now time.Time) bool {
 	return true
 }
 
-// keepSpares keeps service users that were created and could not be stored.
-func (found *session) keepSpares(made []acs.CreateUserResponse) {
+// keepSpare keeps a service user that was created and could not be stored.
+func (found *session) keepSpare(user acs.CreateUserResponse) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	found.spares = append(found.spares, made...)
+	found.spares = append(found.spares, user)
 }
 
-func (found *session) takeSpares(count int) []acs.CreateUserResponse {
+func (found *session) takeSpare() (acs.CreateUserResponse, bool) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	count = min(count, len(found.spares))
-	taken := found.spares[:count:count]
-	found.spares = found.spares[count:]
-	return taken
+	if len(found.spares) == 0 {
+		return acs.CreateUserResponse{}, false
+	}
+	spare := found.spares[0]
+	found.spares = found.spares[1:]
+	return spare, true
 }
 
 func (found *session) currentEndpoint() string {

@@ -166,24 +166,19 @@ func TestMayRecreate(t *testing.T) {
 	}
 }
 
+// A user that could not be stored is taken before another one is created.
 func TestSpares(t *testing.T) {
 	t.Parallel()
 	found := new(Sessions).get(types.NamespacedName{Name: "a"})
-	ids := func(made []acs.CreateUserResponse) string {
-		var all []string
-		for _, user := range made {
-			all = append(all, user.ID)
+	if spare, ok := found.takeSpare(); ok {
+		t.Errorf("took %s of none", spare.ID)
+	}
+	found.keepSpare(acs.CreateUserResponse{ID: "a"})
+	found.keepSpare(acs.CreateUserResponse{ID: "b"})
+	for _, want := range []string{"a", "b"} {
+		if spare, ok := found.takeSpare(); !ok || spare.ID != want {
+			t.Errorf("took %q, want %q", spare.ID, want)
 		}
-		return strings.Join(all, " ")
-	}
-	if got := ids(found.takeSpares(2)); got != "" {
-		t.Errorf("spares %q", got)
-	}
-	found.keepSpares([]acs.CreateUserResponse{{ID: "a"}, {ID: "b"}, {ID: "c"}})
-	taken := found.takeSpares(2)
-	found.keepSpares(append(taken, acs.CreateUserResponse{ID: "d"}))
-	if got := ids(found.takeSpares(5)); got != "c a b d" {
-		t.Errorf("spares %q", got)
 	}
 }
 
