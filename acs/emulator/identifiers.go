@@ -86,8 +86,14 @@ type (
 	}
 	teamsUserModel struct {
 		UserID      string `json:"userId"`
-		IsAnonymous bool   `json:"isAnonymous,omitempty"`
+		IsAnonymous bool   `json:"isAnonymous"` // Microsoft's SDK asks for it also where it is false
 		Cloud       string `json:"cloud,omitempty"`
+	}
+	teamsExtensionModel struct {
+		UserID     string `json:"userId"`
+		TenantID   string `json:"tenantId"`
+		ResourceID string `json:"resourceId"`
+		Cloud      string `json:"cloud"`
 	}
 	teamsAppModel struct {
 		AppID string `json:"appId"`
@@ -97,16 +103,22 @@ type (
 
 // identifierModel is an identifier in an answer.
 type identifierModel struct {
-	Kind               string          `json:"kind,omitempty"`
-	RawID              string          `json:"rawId"`
-	CommunicationUser  *userModel      `json:"communicationUser,omitempty"`
-	PhoneNumber        *phoneModel     `json:"phoneNumber,omitempty"`
-	MicrosoftTeamsUser *teamsUserModel `json:"microsoftTeamsUser,omitempty"`
-	MicrosoftTeamsApp  *teamsAppModel  `json:"microsoftTeamsApp,omitempty"`
+	Kind               string               `json:"kind,omitempty"`
+	RawID              string               `json:"rawId"`
+	CommunicationUser  *userModel           `json:"communicationUser,omitempty"`
+	PhoneNumber        *phoneModel          `json:"phoneNumber,omitempty"`
+	MicrosoftTeamsUser *teamsUserModel      `json:"microsoftTeamsUser,omitempty"`
+	MicrosoftTeamsApp  *teamsAppModel       `json:"microsoftTeamsApp,omitempty"`
+	TeamsExtensionUser *teamsExtensionModel `json:"teamsExtensionUser,omitempty"`
 }
 
+const publicCloud = "public"
+
 // clouds maps the part of a raw id that names a Teams cloud to the name the models use.
-var clouds = map[string]string{"orgid:": "public", "dod:": "dod", "gcch:": "gcch"}
+var clouds = map[string]string{"orgid:": publicCloud, "dod:": "dod", "gcch:": "gcch"}
+
+// acsClouds maps the prefix of a user of an ACS resource to its cloud.
+var acsClouds = map[string]string{"8:acs:": publicCloud, "8:dod-acs:": "dod", "8:gcch-acs:": "gcch"}
 
 func newIdentifierModel(rawID string, withKind bool) identifierModel {
 	model := identifierModel{RawID: rawID}
@@ -115,10 +127,17 @@ func newIdentifierModel(rawID string, withKind bool) identifierModel {
 	switch prefix := strings.TrimSuffix(rawID, name); prefix {
 	case "4:":
 		kind, model.PhoneNumber = "phoneNumber", &phoneModel{Value: name}
-	case "8:acs:", "8:spool:", "8:dod-acs:", "8:gcch-acs:":
+	case "8:acs:", "8:dod-acs:", "8:gcch-acs:":
+		if parts := strings.Split(name, "_"); len(parts) == 3 {
+			kind, model.TeamsExtensionUser = "teamsExtensionUser", &teamsExtensionModel{
+				ResourceID: parts[0], TenantID: parts[1], UserID: parts[2], Cloud: acsClouds[prefix]}
+			break
+		}
+		kind, model.CommunicationUser = "communicationUser", &userModel{ID: rawID}
+	case "8:spool:":
 		kind, model.CommunicationUser = "communicationUser", &userModel{ID: rawID}
 	case "8:teamsvisitor:":
-		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, IsAnonymous: true, Cloud: "public"}
+		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, IsAnonymous: true, Cloud: publicCloud}
 	case "8:orgid:", "8:dod:", "8:gcch:":
 		kind, model.MicrosoftTeamsUser = "microsoftTeamsUser", &teamsUserModel{UserID: name, Cloud: clouds[prefix[2:]]}
 	case "28:orgid:", "28:dod:", "28:gcch:":
@@ -254,7 +273,7 @@ var modelForms = [5]struct {
 		var user, tenant, resource, cloud string
 		_, err := decodeFields(raw, fields{{"userId", &user}, {"tenantId", &tenant}, {"resourceId", &resource}, {"cloud", &cloud}})
 		realm := "acs"
-		if cloud != "" && cloud != "public" {
+		if cloud != "" && cloud != publicCloud {
 			realm = cloud + "-acs"
 		}
 		return "8:" + realm + ":" + resource + "_" + tenant + "_" + user, err
@@ -264,7 +283,7 @@ var modelForms = [5]struct {
 // realmOf is the part of a raw id for a Teams cloud; an unknown cloud makes a malformed id.
 func realmOf(cloud string) string {
 	switch cloud {
-	case "", "public":
+	case "", publicCloud:
 		return "orgid"
 	default:
 		return cloud

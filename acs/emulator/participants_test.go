@@ -97,17 +97,18 @@ func TestWithKind(t *testing.T) {
 	id, token := f.user()
 	const guid = "00000000-0000-4000-8000-00000000000a"
 	members := []emulator.Member{
-		{ID: "4:+491"}, {ID: "8:orgid:" + guid}, {ID: "8:teamsvisitor:x"}, {ID: "28:gcch:" + guid}, {ID: "48:other"},
+		{ID: "4:+491"}, {ID: "8:orgid:" + guid}, {ID: "8:teamsvisitor:x"}, {ID: "28:gcch:" + guid}, {ID: "48:other"}, {ID: "8:acs:" + guid + "_" + guid + "_" + guid},
 	}
 	thread := f.emu.CreateThread(id, "t", members...)
 	r := f.chat(200, token, http.MethodGet, "/chat/threads/"+thread+"/participants", "")
 	for i, want := range []string{
 		`"kind":"communicationUser","rawId":"` + id + `","communicationUser":{"id":"` + id + `"}`,
 		`"kind":"phoneNumber","rawId":"4:+491","phoneNumber":{"value":"+491"}`,
-		`"kind":"microsoftTeamsUser","rawId":"8:orgid:` + guid + `","microsoftTeamsUser":{"userId":"` + guid + `","cloud":"public"}`,
+		`"kind":"microsoftTeamsUser","rawId":"8:orgid:` + guid + `","microsoftTeamsUser":{"userId":"` + guid + `","isAnonymous":false,"cloud":"public"}`,
 		`"kind":"microsoftTeamsUser","rawId":"8:teamsvisitor:x","microsoftTeamsUser":{"userId":"x","isAnonymous":true,"cloud":"public"}`,
 		`"kind":"microsoftTeamsApp","rawId":"28:gcch:` + guid + `","microsoftTeamsApp":{"appId":"` + guid + `","cloud":"gcch"}`,
 		`"kind":"unknown","rawId":"48:other"}`,
+		`"teamsExtensionUser":{"userId":"` + guid + `","tenantId":"` + guid + `","resourceId":"` + guid + `","cloud":"public"}`,
 	} {
 		if !strings.Contains(r.body, want) {
 			t.Errorf("member %d: %s is not in %s", i, want, r.body)
