@@ -73,7 +73,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 	return r.checkConnectionStays(ctx, s)
 }
 
-// readAgain replaces what the cache held of the metadata by what the API server has.
+// readAgain makes sure that the cache held what the API server has, and takes over its metadata.
 func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatThread{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(s.thread), live); err != nil {
@@ -83,7 +83,7 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 		return fmt.Errorf("get ChatThread: %w", err)
 	}
 	if live.UID != s.thread.UID || live.Generation != s.thread.Generation || !live.DeletionTimestamp.IsZero() ||
-		live.Status.ThreadID != s.thread.Status.ThreadID || live.Status.Incarnation != s.thread.Status.Incarnation ||
+		live.Status.ThreadID != s.before.Status.ThreadID || live.Status.Incarnation != s.before.Status.Incarnation ||
 		hasFinalizer(live) && !hasFinalizer(s.thread) {
 		return staleCache()
 	}

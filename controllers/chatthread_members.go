@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -79,8 +81,11 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		s.results.refused[m.key()] = refusal
 	}
 	unwanted := len(plan.remove)
-	var err error
-	if plan.remove, err = r.removable(ctx, s, plan.remove); err == nil {
+	err := r.checkDeclared(ctx, s, plan)
+	if err == nil {
+		plan.remove, err = r.removable(ctx, s, plan.remove)
+	}
+	if err == nil {
 		work := &memberWork{threadScope: s, observedHistory: map[string]*time.Time{}}
 		err = work.do(ctx, plan)
 		work.tell()
@@ -95,6 +100,33 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	}
 	s.membersDone = err == nil
 	return err
+}
+
+// checkDeclared asks the API server, before anybody is taken out, whether what the cache holds is what is
+// declared: a process that starts from an older list would remove those who were added just before.
+func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope, plan membersPlan) error {
+	if len(plan.remove)+len(plan.renew) == 0 {
+		return nil
+	}
+	if err := r.readAgain(ctx, s); err != nil {
+		return err
+	}
+	live := &chatv1alpha1.ChatParticipantList{}
+	err := r.APIReader.List(ctx, live, client.InNamespace(s.thread.Namespace), client.MatchingFields{indexThread: s.thread.Name})
+	if err != nil {
+		return fmt.Errorf("list ChatParticipants: %w", err)
+	}
+	known := make(map[types.UID]int64, len(s.participants)+len(s.arriving))
+	for _, p := range slices.Concat(s.participants, s.arriving) {
+		known[p.UID] = p.Generation
+	}
+	for i := range live.Items {
+		p := &live.Items[i]
+		if generation, ok := known[p.UID]; p.DeletionTimestamp.IsZero() && (!ok || generation != p.Generation) {
+			return staleCache()
+		}
+	}
+	return nil
 }
 
 // removable leaves members alone for a while in a thread that was found, as a rebuilt cluster may apply

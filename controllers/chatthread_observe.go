@@ -224,6 +224,7 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 
 	status := &s.thread.Status
 	status.Incarnation++
+	s.memory.incarnation = status.Incarnation
 	status.ThreadID, status.CreatedOn = "", nil
 	status.Joined, status.Participants, status.Rejected = "", nil, nil
 	again := &waitError{reason: chatv1alpha1.ReasonCreating, after: 10 * time.Millisecond,

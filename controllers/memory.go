@@ -26,8 +26,10 @@ type threadMemory struct {
 	generation int64
 	// begun is when that pass began, and nextResync when the next such pass is due.
 	begun, nextResync time.Time
-	// threadID is the thread, once this process has stored or created it: a cache may lag behind.
-	threadID string
+	// threadID is the thread of an incarnation, once this process has stored or created it: a cache may
+	// lag behind.
+	threadID    string
+	incarnation int64
 
 	// settled says that this process stored the finalizer, and that ACS refused for certain every
 	// create since: there is no thread to search for.
@@ -93,6 +95,11 @@ func (m *threadMemory) refused(member declaredMember) (refusedMember, bool) {
 // begin starts a pass and says whether it tries everything again: at each resync, when the spec
 // changed, and when it was asked for.
 func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) bool {
+	// Another process has found the thread gone, and may have created the next one.
+	if thread.Status.Incarnation > m.incarnation {
+		m.formerIDs[m.threadID] = true
+		m.threadID, m.incarnation, m.settled = "", thread.Status.Incarnation, false
+	}
 	requested := isRequested(thread, thread.Status.LastHandledReconcileAt)
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
 		return false

@@ -44,7 +44,8 @@ const (
 const (
 	indexConnection = "connection"
 	indexThreadID   = "threadID"
-	indexThread     = "thread"
+	// indexThread is a selectable field of the kind too, so that the API server takes the same selector.
+	indexThread = "spec.threadRef.name"
 )
 
 // Options are the settings of the controllers.
