@@ -1,5 +1,5 @@
-# `make` lists the targets. Nothing but Go, make and git need be installed: every tool is built from
-# sources that hack/ pins, and everything built lies under bin/.
+# `make` lists the targets. Nothing but Go, make and git need be installed, save for test-sdk, which needs Node: every
+# tool is built from sources that hack/ pins, and everything built lies under bin/.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -123,7 +123,7 @@ tidy: ## Tidy the go.mod of every module here.
 
 .PHONY: clean
 clean: ## Remove everything built, the control plane included.
-	rm -rf bin
+	rm -rf bin hack/sdk/node_modules
 
 ##@ Build
 

@@ -58,7 +58,7 @@ func FuzzRouter(f *testing.F) {
 		target, body = names.Replace(target), names.Replace(body)
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil {
-			t.Skip("no server would hand this on")
+			return // no server would hand this on
 		}
 		token := "entra"
 		if strings.HasPrefix(parsed.EscapedPath(), "/chat") {
@@ -149,7 +149,7 @@ func FuzzAdmin(f *testing.F) {
 		target = strings.ReplaceAll(target, "THREAD", emu.CreateThread(emu.CreateUser(), "t"))
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(target, "/") {
-			t.Skip("no server would hand this on")
+			return // no server would hand this on
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", strings.NewReader(body))
 		request.Method, request.URL, request.RequestURI = method, parsed, target
