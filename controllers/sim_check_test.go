@@ -1,0 +1,178 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// simEnd is where a run led to, without ids and times that differ from run to run.
+type simEnd struct {
+	lines           []string
+	created, users  int
+	joins, removals map[string]int
+	effects         []string
+}
+
+var (
+	simThreadID = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
+	simUserID   = regexp.MustCompile(`8:acs:[0-9a-f_-]+`)
+)
+
+// end describes the API server and the service.
+func (w *simWorld) end() simEnd {
+	w.t.Helper()
+	end := simEnd{created: len(w.emulator.Threads()), users: len(w.serviceUsers()), effects: w.effects}
+	end.joins, end.removals = w.counts()
+	for _, kind := range simKinds {
+		for _, obj := range w.stored(kind) {
+			end.lines = append(end.lines, w.describe(obj))
+		}
+	}
+	service := map[string]bool{}
+	for _, id := range w.serviceUsers() {
+		service[id] = true
+	}
+	var remote []string
+	for _, thread := range w.threads() {
+		remote = append(remote, describeRemote(thread, service))
+	}
+	slices.Sort(remote)
+	end.lines = append(end.lines, remote...)
+	for i, line := range end.lines {
+		end.lines[i] = simThreadID.ReplaceAllString(line, "THREAD")
+	}
+	return end
+}
+
+// stored are the objects of a kind at the API server.
+func (w *simWorld) stored(kind simKind) []conditioned {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := map[string]conditioned{}
+	for _, e := range w.logs[kind] {
+		delete(last, e.key.String())
+		if obj, ok := e.now.(conditioned); ok {
+			last[e.key.String()] = obj
+		}
+	}
+	objects := make([]conditioned, 0, len(last))
+	for _, key := range slices.Sorted(maps.Keys(last)) {
+		objects = append(objects, last[key])
+	}
+	return objects
+}
+
+func (w *simWorld) describe(obj conditioned) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", simKindOf(obj), obj.GetName(), hasFinalizer(obj), observedGeneration(obj) == obj.GetGeneration())
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatConnection:
+		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(recordedUsers(o)) == len(o.Status.ServiceUsers))
+	case *chatv1alpha1.ChatThread:
+		remote, found := w.emulator.Thread(o.Status.ThreadID)
+		fmt.Fprintf(&b, ", incarnation %d, joined %s, rejected %d, there %t, user alike %t %t", o.Status.Incarnation, o.Status.Joined, len(o.Status.Rejected),
+			found && remote.DeletedOn == nil, o.Status.ServiceUser == o.Annotations[chatv1alpha1.AnnotationServiceUser],
+			o.Adopts() || remote.CreatedBy == o.Status.ServiceUser)
+	case *chatv1alpha1.ChatParticipant:
+		fmt.Fprintf(&b, ", thread %q", o.Status.ThreadID)
+	}
+	for _, c := range obj.GetConditions() {
+		fmt.Fprintf(&b, "\n  %s %s %s %s", c.Type, c.Status, c.Reason, simUserID.ReplaceAllString(c.Message, "USER"))
+	}
+	return b.String()
+}
+
+func describeRemote(thread emulator.Thread, service map[string]bool) string {
+	lines := make([]string, 0, len(thread.Members))
+	for _, m := range thread.Members {
+		id := m.ID
+		if service[id] {
+			id = "service user"
+		}
+		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, m.Metadata[memberStampKey], m.ShareHistoryTime.Unix() == 0))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
+}
+
+// settle lets hours pass, in which nothing may be written.
+func (w *simWorld) settle() {
+	w.t.Helper()
+	before, requests := w.lastWrite, w.requests
+	w.run(simRest)
+	if w.lastWrite.After(before) {
+		w.t.Errorf("written %s after all had come to rest", w.lastWrite.Sub(before))
+	}
+	if resyncs := w.requests > requests; resyncs != (len(w.stored(simThread)) > 0) {
+		w.t.Errorf("%d requests at rest, with %d threads", w.requests-requests, len(w.stored(simThread)))
+	}
+}
+
+// maxWasted is how many service users a crash may waste: those that were made and not stored yet.
+const maxWasted = 2
+
+// simRest is how long all must be quiet in the end, some resyncs.
+const simRest = 65 * time.Minute
+
+// compare says what differs from the undisturbed run.
+func (w *simWorld) compare(want simEnd, exact bool) {
+	w.t.Helper()
+	got := w.end()
+	if diff := cmp.Diff(want.lines, got.lines); diff != "" {
+		w.t.Errorf("the end differs (-undisturbed +this):\n%s", diff)
+	}
+	if got.created != want.created {
+		w.t.Errorf("%d threads were created, want %d", got.created, want.created)
+	}
+	if got.users < want.users || got.users > want.users+maxWasted*len(w.struck) && exact {
+		w.t.Errorf("%d service users were created, %d undisturbed", got.users, want.users)
+	}
+	w.compareCounts("removed", want.removals, got.removals, exact)
+	if exact {
+		w.compareCounts("added", want.joins, got.joins, exact)
+	}
+	w.checkOrphans()
+	if w.t.Failed() {
+		w.t.Logf("struck: %s", strings.Join(w.struck, "; "))
+		w.t.Logf("effects:\n%s", strings.Join(w.effects, "\n"))
+	}
+}
+
+// compareCounts says who was added or removed too often; exact where not even once more is right.
+func (w *simWorld) compareCounts(what string, want, got map[string]int, exact bool) {
+	w.t.Helper()
+	for user, times := range got {
+		if want[user] == 0 || exact && times != want[user] {
+			w.t.Errorf("%s was %s %d times, want %d", user, what, times, want[user])
+		}
+	}
+}
+
+// checkOrphans says which threads are at the service that no resource has, and nobody released.
+func (w *simWorld) checkOrphans() {
+	w.t.Helper()
+	had := map[string]int{}
+	for _, obj := range w.stored(simThread) {
+		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
+			had[thread.Status.ThreadID]++
+		}
+	}
+	for _, thread := range w.threads() {
+		released := thread.Metadata[releasedStampKey] != "" && thread.Metadata[uidStampKey] == ""
+		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
+			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
+		}
+	}
+}
