@@ -120,8 +120,8 @@ func (w *simWorld) settle() {
 	}
 }
 
-// maxWasted is how many service users a crash may waste: those that were made and not stored yet.
-const maxWasted = 2
+// maxWasted is how many service users a crash may waste: the one that was made and not stored yet.
+const maxWasted = 1
 
 // simRest is how long all must be quiet in the end, some resyncs.
 const simRest = 65 * time.Minute
