@@ -125,6 +125,22 @@ func (s *threadScope) warn(reason, format string, args ...any) {
 	s.events = append(s.events, occurrence{warning: true, reason: reason, note: fmt.Sprintf(format, args...)})
 }
 
+// awaitArrivals puts a pass over an existing thread off while ChatParticipants are about to count, so
+// that those that are applied together are added together; but not for long.
+func (s *threadScope) awaitArrivals(now time.Time) error {
+	if len(s.arriving) == 0 || s.thread.Status.ThreadID == "" {
+		s.memory.arrivingSince = time.Time{}
+		return nil
+	}
+	if s.memory.arrivingSince.IsZero() {
+		s.memory.arrivingSince = now
+	}
+	if now.Sub(s.memory.arrivingSince) >= latestTime {
+		return nil
+	}
+	return &waitError{quiet: true, after: quietTime}
+}
+
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only
 // looks for drift.
 func (s *threadScope) pass() pass {
@@ -204,6 +220,9 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 // keep brings the thread in line with what is declared.
 func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
 	if err := r.gather(ctx, s); err != nil {
+		return err
+	}
+	if err := s.awaitArrivals(time.Now()); err != nil {
 		return err
 	}
 	s.who = s.pass()

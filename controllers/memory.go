@@ -42,6 +42,8 @@ type threadMemory struct {
 	missingSince time.Time
 	// recreationHeld says that the thread is not created anew before a person asks for it.
 	recreationHeld bool
+	// arrivingSince is since when there are ChatParticipants whose finalizer is not stored yet.
+	arrivingSince time.Time
 	// foundAt is when a thread that was made before was found: what declares its members may come later.
 	foundAt time.Time
 	// warnedOfOthers says that other threads with the same stamp were told of.
