@@ -94,6 +94,10 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
 	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 6m $(TESTFLAGS) $(TESTS)
 
+.PHONY: test-faults
+test-faults: $(assets) ## Simulate the operator with a crash at every effect, old caches and two operators (minutes).
+	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 15m $(TESTFLAGS) -run '^TestSim' ./controllers
+
 .PHONY: test-sdk
 test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with Microsoft's SDK for JavaScript (needs Node 20 and npm).
 	@node hack/sdk/run.js

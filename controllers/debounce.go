@@ -13,8 +13,7 @@ import (
 // debouncer gathers changes of ChatParticipants, so that those that are applied together are added
 // in one call: it fires a while after the last change, and at the latest some time after the first.
 type debouncer struct {
-	quiet, latest time.Duration
-	fire          func(types.NamespacedName)
+	fire func(types.NamespacedName)
 
 	mu      sync.Mutex
 	stopped bool
@@ -26,8 +25,8 @@ type pendingWake struct {
 	deadline time.Time
 }
 
-func newDebouncer(quiet, latest time.Duration, fire func(types.NamespacedName)) *debouncer {
-	return &debouncer{quiet: quiet, latest: latest, fire: fire, pending: map[types.NamespacedName]*pendingWake{}}
+func newDebouncer(fire func(types.NamespacedName)) *debouncer {
+	return &debouncer{fire: fire, pending: map[types.NamespacedName]*pendingWake{}}
 }
 
 // touch says that something changed for key.
@@ -41,12 +40,12 @@ func (d *debouncer) touch(key types.NamespacedName) {
 	wake, ok := d.pending[key]
 	if !ok {
 		d.pending[key] = &pendingWake{
-			deadline: now.Add(d.latest),
-			timer:    time.AfterFunc(min(d.quiet, d.latest), func() { d.expire(key) }),
+			deadline: now.Add(latestTime),
+			timer:    time.AfterFunc(quietTime, func() { d.expire(key) }),
 		}
 		return
 	}
-	wake.timer.Reset(min(d.quiet, wake.deadline.Sub(now)))
+	wake.timer.Reset(min(quietTime, wake.deadline.Sub(now)))
 }
 
 func (d *debouncer) expire(key types.NamespacedName) {

@@ -21,7 +21,7 @@ func firings(t *testing.T, run func(d *debouncer, at func(time.Duration))) []str
 	var fired []string
 	synctest.Test(t, func(*testing.T) {
 		start := time.Now()
-		d := newDebouncer(quietTime, latestTime, func(key types.NamespacedName) {
+		d := newDebouncer(func(key types.NamespacedName) {
 			mu.Lock()
 			defer mu.Unlock()
 			fired = append(fired, fmt.Sprintf("%s %s", key.Name, time.Since(start)))
@@ -135,7 +135,7 @@ func TestDebouncerFiresUnlocked(t *testing.T) {
 		var mu sync.Mutex
 		var fired []string
 		var d *debouncer
-		d = newDebouncer(quietTime, latestTime, func(key types.NamespacedName) {
+		d = newDebouncer(func(key types.NamespacedName) {
 			mu.Lock()
 			fired = append(fired, key.Name)
 			mu.Unlock()

@@ -90,7 +90,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	connectionWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatConnection{} })
 	threadWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatThread{} })
 	participantWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatParticipant{} })
-	changes := newDebouncer(quietTime, latestTime, threadWakes.wake)
+	changes := newDebouncer(threadWakes.wake)
 	roster := newRoster(participantWakes.wake)
 	for _, stop := range []func(){changes.stop, connectionWakes.stop, threadWakes.stop, participantWakes.stop} {
 		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

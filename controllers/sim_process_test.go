@@ -1,6 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build faults
+
 package controllers
 
 import (
@@ -74,7 +76,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	}
 	cached, live := &simClient{w.live, p}, &simReader{w.live, p}
 	sessions := &Sessions{Reader: live, AllowedEndpoints: DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
-	p.changes = newDebouncer(quietTime, latestTime, wake(simThread))
+	p.changes = newDebouncer(wake(simThread))
 	roster := newRoster(wake(simParticipant))
 	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{}, Sessions: sessions, written: newOwnWrites()}
 	p.threads = &ChatThreadReconciler{

@@ -1,6 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build faults
+
 package controllers
 
 import (
