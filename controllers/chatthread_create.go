@@ -38,7 +38,7 @@ func staleCache() error { return &waitError{quiet: true, after: 100 * time.Milli
 func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 	creating := s.remote == nil
 	if creating {
-		if err := r.readAgain(ctx, s); err != nil {
+		if err := r.checkDeclared(ctx, s, false); err != nil {
 			return err
 		}
 	}

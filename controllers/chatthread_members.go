@@ -70,7 +70,10 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		s.results.refused[m.key()] = refusal
 	}
 	unwanted := len(plan.remove)
-	err := r.checkDeclared(ctx, s, plan)
+	var err error
+	if !plan.isEmpty() {
+		err = r.checkDeclared(ctx, s, len(plan.remove)+len(plan.renew) > 0)
+	}
 	if err == nil {
 		plan.remove, err = r.removable(ctx, s, plan.remove)
 	}
@@ -91,12 +94,12 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	return err
 }
 
-// checkDeclared asks the API server, before anybody is taken out, whether what the cache holds is what is
-// declared: a process that starts from an older list would remove those who were added just before.
-func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope, plan membersPlan) error {
-	if len(plan.remove)+len(plan.renew) == 0 {
-		return nil
-	}
+// checkDeclared asks the API server, before anybody is put in or taken out, whether what the cache holds
+// is what is declared: a process that starts from an older list would remove those who were added just
+// before, and bring back those who were removed.
+//
+// takesOut says that somebody is to be taken out. Who is only put in need not wait for others to arrive.
+func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope, takesOut bool) error {
 	if err := r.readAgain(ctx, s); err != nil {
 		return err
 	}
@@ -105,15 +108,24 @@ func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope
 	if err != nil {
 		return fmt.Errorf("list ChatParticipants: %w", err)
 	}
-	known := make(map[types.UID]int64, len(s.participants)+len(s.arriving))
+	cached := make(map[types.UID]int64, len(s.participants)+len(s.arriving))
 	for _, p := range slices.Concat(s.participants, s.arriving) {
-		known[p.UID] = p.Generation
+		cached[p.UID] = p.Generation
 	}
+	confirmed := 0
 	for i := range live.Items {
 		p := &live.Items[i]
-		if generation, ok := known[p.UID]; p.DeletionTimestamp.IsZero() && (!ok || generation != p.Generation) {
+		generation, known := cached[p.UID]
+		switch {
+		case !p.DeletionTimestamp.IsZero():
+		case known && generation == p.Generation:
+			confirmed++
+		case takesOut:
 			return staleCache()
 		}
+	}
+	if confirmed != len(cached) {
+		return staleCache()
 	}
 	return nil
 }

@@ -142,9 +142,7 @@ func (w *simWorld) compare(want simEnd, exact bool) {
 		w.t.Errorf("%d service users were created, %d undisturbed", got.users, want.users)
 	}
 	w.compareCounts("removed", want.removals, got.removals, exact)
-	if exact {
-		w.compareCounts("added", want.joins, got.joins, exact)
-	}
+	w.compareCounts("added", want.joins, got.joins, exact)
 	w.checkOrphans()
 	if w.t.Failed() {
 		w.t.Logf("struck: %s", strings.Join(w.struck, "; "))
