@@ -128,8 +128,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 		return nil
 	}
 	changes := propertyChanges(s, true)
-	changed := len(changes.fields()) > 0
-	if changed {
+	if len(changes.fields()) > 0 {
 		err := r.sendProperties(ctx, s, changes)
 		if acs.HasStatus(err, http.StatusBadRequest) && !took {
 			// What ACS does not take of these holds up no member.
@@ -140,25 +139,28 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 			return err
 		}
 	}
-	// Only what carries our stamp is ours: a thread that was taken is stored in status no earlier.
 	s.taking = false
 	r.allocate(s)
 	s.tellOfProperties(took, changes)
-	if !changed {
-		return nil
-	}
-	return r.readBack(ctx, s, changes)
+	return nil
 }
 
-// sendProperties makes the call.
+// sendProperties makes the call, and notes what the service made of it. Only what carries our stamp is
+// ours: a thread that was taken is stored in status no earlier.
 func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s *threadScope, changes propertyDiff) error {
+	attempt := "set " + strings.Join(changes.fields(), ", ")
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
 		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
 	})
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return accessLost(s)
 	}
-	return failed("set "+strings.Join(changes.fields(), ", "), err)
+	if err != nil {
+		return failed(attempt, err)
+	}
+	s.taking = false
+	r.allocate(s)
+	return r.readBack(ctx, s, changes)
 }
 
 // readBack notes what the service made of the values that were sent.
