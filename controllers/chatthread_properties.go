@@ -128,7 +128,8 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 		return nil
 	}
 	changes := propertyChanges(s, true)
-	if len(changes.fields()) > 0 {
+	changed := len(changes.fields()) > 0
+	if changed {
 		err := r.sendProperties(ctx, s, changes)
 		if acs.HasStatus(err, http.StatusBadRequest) && !took {
 			// What ACS does not take of these holds up no member.
@@ -139,28 +140,25 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 			return err
 		}
 	}
+	// Only what carries our stamp is ours: a thread that was taken is stored in status no earlier.
 	s.taking = false
 	r.allocate(s)
 	s.tellOfProperties(took, changes)
-	return nil
+	if !changed {
+		return nil
+	}
+	return r.readBack(ctx, s, changes)
 }
 
-// sendProperties makes the call, and notes what the service made of it. Only what carries our stamp is
-// ours: a thread that was taken is stored in status no earlier.
+// sendProperties makes the call.
 func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s *threadScope, changes propertyDiff) error {
-	attempt := "set " + strings.Join(changes.fields(), ", ")
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
 		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
 	})
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return accessLost(s)
 	}
-	if err != nil {
-		return failed(attempt, err)
-	}
-	s.taking = false
-	r.allocate(s)
-	return r.readBack(ctx, s, changes)
+	return failed("set "+strings.Join(changes.fields(), ", "), err)
 }
 
 // readBack notes what the service made of the values that were sent.

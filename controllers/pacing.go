@@ -215,21 +215,26 @@ func (p *pacer) slot(now time.Time, who pass, all []bucketKey) time.Time {
 // holdCreate keeps a slot for a pass that is about to create a thread, so that nothing has to be undone
 // because the call has no room. It returns a waitError where it has none yet.
 func (p *pacer) holdCreate(who pass, user string) error {
-	if !p.enabled {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	all := keys(classCreateThread, userKey(user), "")
-	at := p.slot(now, who, all)
-	for _, key := range all {
-		p.bucket(key).reserve(who, at)
-	}
-	if at.After(now) {
+	if now, at := p.reserveCreate(who, user); at.After(now) {
 		return waitForQuota(who, classCreateThread, now, at)
 	}
 	return nil
+}
+
+// reserveCreate holds the next slot to create a thread, and returns its moment beside the present one.
+func (p *pacer) reserveCreate(who pass, user string) (now, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now = time.Now()
+	if !p.enabled {
+		return now, now
+	}
+	all := keys(classCreateThread, userKey(user), "")
+	at = p.slot(now, who, all)
+	for _, key := range all {
+		p.bucket(key).reserve(who, at)
+	}
+	return now, at
 }
 
 // room is how many calls about a thread can be sent now; where it is fewer than wanted and less than a

@@ -215,7 +215,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, si
 		}
 		users = append(users, user)
 	}
-	return s.session.index.ensure(ctx, users, since, func(id string) bool { return claims[id] != "" })
+	return s.session.index.ensure(ctx, users, since, func(id string) bool { return claims[id] })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -272,16 +272,16 @@ func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id
 	return false
 }
 
-// claims maps the threads that resources have in their status to these resources.
-func (r *ChatThreadReconciler) claims(ctx context.Context) (map[string]types.UID, error) {
+// claims are the threads that resources have in their status.
+func (r *ChatThreadReconciler) claims(ctx context.Context) (map[string]bool, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list ChatThreads: %w", err)
 	}
-	claims := make(map[string]types.UID, len(threads.Items))
+	claims := make(map[string]bool, len(threads.Items))
 	for i := range threads.Items {
 		if id := threads.Items[i].Status.ThreadID; id != "" {
-			claims[id] = threads.Items[i].UID
+			claims[id] = true
 		}
 	}
 	return claims, nil

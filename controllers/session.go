@@ -115,6 +115,8 @@ func (found *session) chooseUser(who pass, pool []string) string {
 		}
 	}
 	found.threads[who.thread] = userKey(chosen)
+	// The slot is held before the next thread chooses: otherwise all would see the same user free.
+	found.pacer.reserveCreate(who, chosen)
 	return chosen
 }
 

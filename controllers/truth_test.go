@@ -104,6 +104,22 @@ func TestJunkAnswers(t *testing.T) {
 	}
 }
 
+// A change that was made is told of, even where reading back what the service made of it fails.
+func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("told")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	// The first read of the pass succeeds, the one after the change does not, nor its retry.
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 2, Status: http.StatusServiceUnavailable})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "changed" })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	remove()
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventUpdated))
+}
+
 // The figures that a dashboard needs are there, and none of them names a resource, a user or a thread.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
