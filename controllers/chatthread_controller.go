@@ -290,6 +290,9 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 		return ctrl.Result{}, o.err
 	}
 	if o.after > 0 {
+		if s.who.background && s.remote == nil {
+			s.memory.putOff(time.Now())
+		}
 		return ctrl.Result{RequeueAfter: o.after}, nil
 	}
 	r.stretch(s)

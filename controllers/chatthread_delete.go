@@ -156,11 +156,11 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return []string{s.thread.Spec.ThreadID}, nil
 	}
 	s.taking = true
-	since, err := r.listNeededSince(s)
+	need, err := r.listNeeded(s)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.readIndex(ctx, s, since); err != nil {
+	if err := r.readIndex(ctx, s, need); err != nil {
 		return nil, err
 	}
 	var ids []string

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,21 +69,22 @@ func TestIndexOutdated(t *testing.T) {
 	t.Parallel()
 	x := newThreadIndex()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	x.markListed("8:acs:U1", at)
-	x.markListed("8:acs:u2", at.Add(time.Minute))
+	x.markListed("8:acs:U1", listTime{begun: at, ended: at.Add(time.Hour)})
+	x.markListed("8:acs:u2", listTime{begun: at.Add(time.Minute), ended: at.Add(time.Minute)})
 	users := []string{"8:acs:u1", "8:acs:u2", "8:acs:u3"}
 	for name, c := range map[string]struct {
-		since time.Time
-		want  []string
+		need listNeed
+		want []string
 	}{
-		"at any time":    {time.Time{}, users[2:]},
-		"since then":     {at, users[2:]},
-		"a moment later": {at.Add(1), []string{"8:acs:u1", "8:acs:u3"}},
-		"not yet":        {at.Add(time.Hour), users},
+		"at any time":    {listNeed{}, users[2:]},
+		"since then":     {listNeed{begun: at}, users[2:]},
+		"a moment later": {listNeed{begun: at.Add(1)}, []string{"8:acs:u1", "8:acs:u3"}},
+		"not yet":        {listNeed{begun: at.Add(time.Hour)}, users},
+		"fresh":          {listNeed{begun: at, ended: at.Add(time.Hour)}, users[1:]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, x.outdated(users, c.since)); diff != "" {
+			if diff := cmp.Diff(c.want, x.outdated(users, c.need)); diff != "" {
 				t.Errorf("outdated (-want +got):\n%s", diff)
 			}
 		})
@@ -145,9 +147,9 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 }
 
 // ensure brings the index up to date and returns what was called for it.
-func (l *listing) ensure(ctx context.Context, since time.Time, claimed ...string) (lists int, reads []string, err error) {
+func (l *listing) ensure(ctx context.Context, need listNeed, claimed ...string) (lists int, reads []string, err error) {
 	l.emulator.ResetRequests()
-	err = l.index.ensure(ctx, l.users, since, func(id string) bool { return slices.Contains(claimed, id) })
+	err = l.index.ensure(ctx, l.users, need, func(id string) bool { return slices.Contains(claimed, id) })
 	for _, request := range l.emulator.Requests() {
 		switch request.Operation {
 		case emulator.OperationListThreads:
@@ -183,8 +185,8 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 	claimed := l.thread(0, "ns/c")
 	others := l.thread(1, "ns/a", l.users[0].id)
 	ctx := t.Context()
-	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, time.Time{}, claimed))
-	calledFor(t, 0, nil)(l.ensure(ctx, time.Time{}, claimed))
+	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, listNeed{}, claimed))
+	calledFor(t, 0, nil)(l.ensure(ctx, listNeed{}, claimed))
 
 	users := []string{l.users[0].id, l.users[1].id}
 	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.find("ns/a", users))...)); diff != "" {
@@ -199,19 +201,19 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 
 	// A later list reads only what is new, and what nobody claims any more.
 	fresh := l.thread(1, "ns/d")
-	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, time.Now()))
+	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, listNeed{begun: time.Now()}))
 	if got := l.index.find("ns/c", users); len(got) != 1 {
 		t.Errorf("a thread that nobody claims any more is not found: %+v", got)
 	}
-	calledFor(t, 0, nil)(l.ensure(ctx, time.Time{}))
+	calledFor(t, 0, nil)(l.ensure(ctx, listNeed{}))
 }
 
 // Users that this process made have no threads, so none need be listed.
 func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 3)
-	l.index.markListed(l.users[1].id, time.Now())
-	calledFor(t, 2, nil)(l.ensure(t.Context(), time.Time{}))
+	l.index.markListed(l.users[1].id, listTime{begun: time.Now()})
+	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
 	for _, request := range l.emulator.Requests() {
 		if request.User == l.users[1].id {
 			t.Errorf("%s was called for a user that was listed", request.Operation)
@@ -219,16 +221,79 @@ func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
 	}
 }
 
+// What is written to while the pages are read moves to the first ones: these are read again as far as
+// something was written to lately.
 func TestIndexPages(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		age   time.Duration
+		lists int
+	}{
+		"old threads":    {time.Hour, 3},
+		"recent threads": {0, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var age atomic.Int64
+			age.Store(int64(c.age))
+			l := newListing(t, emulator.Options{Clock: func() time.Time { return time.Now().Add(-time.Duration(age.Load())) }}, 1)
+			var claimed []string
+			for range listPageSize + 1 {
+				claimed = append(claimed, l.thread(0, ""))
+			}
+			last := l.thread(0, "ns/a")
+			age.Store(0)
+			calledFor(t, c.lists, []string{last})(l.ensure(t.Context(), listNeed{}, claimed...))
+		})
+	}
+}
+
+// A list that the quota does not allow to be read at once is read on by the next passes, so that it comes to an end
+// however long it is.
+func TestIndexIsReadInParts(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 1)
 	var claimed []string
-	for range listPageSize + 1 {
+	for range 2*listPageSize + 1 {
 		claimed = append(claimed, l.thread(0, ""))
 	}
-	last := l.thread(0, "ns/a")
-	// Two pages, and the first once more.
-	calledFor(t, 3, []string{last})(l.ensure(t.Context(), time.Time{}, claimed...))
+	want := l.thread(0, "ns/a")
+	lists := 0
+	for pass := 0; ; pass++ {
+		l.emulator.ClearFaults()
+		l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Skip: 1, Status: http.StatusTooManyRequests})
+		answered, _, err := l.ensure(t.Context(), listNeed{}, claimed...)
+		lists += min(answered, 1)
+		if err == nil {
+			break
+		}
+		if pass > 10 {
+			t.Fatalf("never at its end: %v", err)
+		}
+	}
+	if lists != 6 {
+		t.Errorf("%d pages were read, want 6", lists)
+	}
+	if got := idsOf(l.index.find("ns/a", []string{l.users[0].id})); !cmp.Equal(got, []string{want}) {
+		t.Errorf("found %v", got)
+	}
+}
+
+// A page that ACS refuses is not asked for again for ever.
+func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	for range listPageSize + 1 {
+		l.thread(0, "ns/a")
+	}
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Skip: 1, Times: 1, Status: http.StatusNotFound})
+	if _, _, err := l.ensure(t.Context(), listNeed{}); err == nil {
+		t.Fatal("a page that was refused counts as read")
+	}
+	calledFor(t, 4, nil)(func() (int, []string, error) {
+		lists, _, err := l.ensure(t.Context(), listNeed{})
+		return lists, nil, err
+	}())
 }
 
 // Lists show threads that are deleted, and such that the user may not see.
@@ -240,7 +305,7 @@ func TestIndexPassesOverWhatIsGone(t *testing.T) {
 			l := newListing(t, emulator.Options{DeletedThreads: deleted}, 1)
 			gone, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
 			l.emulator.DeleteThread(gone)
-			if _, _, err := l.ensure(t.Context(), time.Time{}); err != nil {
+			if _, _, err := l.ensure(t.Context(), listNeed{}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
@@ -254,7 +319,7 @@ func TestIndexPassesOverWhatIsGone(t *testing.T) {
 			l := newListing(t, emulator.Options{}, 1)
 			shut, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
 			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: shut, Status: status})
-			calledFor(t, 1, []string{shut, there})(l.ensure(t.Context(), time.Time{}))
+			calledFor(t, 1, []string{shut, there})(l.ensure(t.Context(), listNeed{}))
 			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
 				t.Errorf("found (-want +got):\n%s", diff)
 			}
@@ -271,7 +336,7 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	}
 	other := l.thread(1, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 1, Status: http.StatusTooManyRequests})
-	_, read, err := l.ensure(t.Context(), time.Time{})
+	_, read, err := l.ensure(t.Context(), listNeed{})
 	if got := classify(err); got.reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
 		t.Fatalf("read %v, error %v", read, err)
 	}
@@ -279,11 +344,11 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	if got := idsOf(l.index.find("ns/a", users)); !cmp.Equal(got, read[:1]) {
 		t.Errorf("found %v after reading %v", got, read[0])
 	}
-	if outdated := l.index.outdated(users, time.Time{}); !cmp.Equal(outdated, users) {
+	if outdated := l.index.outdated(users, listNeed{}); !cmp.Equal(outdated, users) {
 		t.Errorf("half a list counts: outdated are %v", outdated)
 	}
-	lists, reads, err := l.ensure(t.Context(), time.Time{})
-	if err != nil || lists != 2 || len(reads) != 3 || !slices.Contains(reads, other) || slices.Contains(reads, read[0]) {
+	lists, reads, err := l.ensure(t.Context(), listNeed{})
+	if err != nil || lists != 1 || len(reads) != 3 || !slices.Contains(reads, other) || slices.Contains(reads, read[0]) {
 		t.Errorf("%d lists, read %v after %v, error %v", lists, reads, read, err)
 	}
 	if got := l.index.find("ns/a", users); len(got) != 4 {
@@ -301,13 +366,13 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	nobody := func(string) bool { return false }
 	ctx := t.Context()
 	done := make(chan error, 1)
-	go func() { done <- l.index.ensure(ctx, l.users, time.Time{}, nobody) }()
+	go func() { done <- l.index.ensure(ctx, l.users, listNeed{}, nobody) }()
 	isListing := func() bool {
 		return slices.ContainsFunc(l.emulator.Requests(), func(r emulator.Request) bool { return r.Operation == emulator.OperationListThreads })
 	}
 	g.Eventually(isListing).WithTimeout(soon).WithPolling(poll).Should(BeTrue())
 
-	got := classify(l.index.ensure(ctx, l.users, time.Time{}, nobody))
+	got := classify(l.index.ensure(ctx, l.users, listNeed{}, nobody))
 	if got.reason != chatv1alpha1.ReasonSearching || got.after <= 0 || got.err != nil || got.stalled {
 		t.Errorf("outcome %+v", got)
 	}
@@ -319,10 +384,10 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	// A list shows nothing that was made after it began.
-	if outdated := l.index.outdated(users, during); !cmp.Equal(outdated, users) {
+	if outdated := l.index.outdated(users, listNeed{begun: during}); !cmp.Equal(outdated, users) {
 		t.Error("the list counts as of its end")
 	}
-	if err := l.index.ensure(ctx, l.users, during, nobody); err != nil {
+	if err := l.index.ensure(ctx, l.users, listNeed{begun: during}, nobody); err != nil {
 		t.Errorf("nobody can read any more: %v", err)
 	}
 }

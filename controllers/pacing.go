@@ -69,7 +69,7 @@ func (b *bucket) earliest(now time.Time, quotas []quota, p pass, calls int) time
 		ahead = append(ahead, now)
 	}
 	for _, r := range b.waiting {
-		if r.pass.thread == p.thread {
+		if r.isFor(p) {
 			break
 		}
 		if p.background || !r.pass.background {
@@ -114,10 +114,16 @@ func (b *bucket) reserve(p pass, at time.Time) {
 	b.waiting = slices.Insert(b.waiting, place, reservation{pass: p, at: at})
 }
 
-// held is the slot that is held for a thread.
-func (b *bucket) held(thread types.UID) (time.Time, bool) {
+// isFor says whether the slot is held for a pass. Who was put off while it looked for drift waits no
+// longer for that slot once something is asked for.
+func (r reservation) isFor(p pass) bool {
+	return r.pass.thread == p.thread && (p.background || !r.pass.background)
+}
+
+// held is the slot that is held for a pass.
+func (b *bucket) held(p pass) (time.Time, bool) {
 	for _, r := range b.waiting {
-		if r.pass.thread == thread {
+		if r.isFor(p) {
 			return r.at, true
 		}
 	}
@@ -199,7 +205,7 @@ func (p *pacer) bucket(key bucketKey) *bucket {
 func (p *pacer) slot(now time.Time, who pass, all []bucketKey) time.Time {
 	at := now
 	for _, key := range all {
-		if held, ok := p.bucket(key).held(who.thread); ok && held.After(now) {
+		if held, ok := p.bucket(key).held(who); ok && held.After(now) {
 			at = latest(at, held)
 		}
 	}
@@ -320,7 +326,7 @@ func (p *pacer) giveBack(thread types.UID) {
 }
 
 // readInterval is how far apart the passes must be that look for drift, so that those of all threads
-// of a user fit into the quota.
+// of a user fit into the quota, with room to make up for what was put off.
 func (p *pacer) readInterval(threads int) time.Duration {
 	if !p.enabled {
 		return 0
@@ -329,7 +335,7 @@ func (p *pacer) readInterval(threads int) time.Duration {
 	defer p.mu.Unlock()
 	var interval time.Duration
 	for _, q := range p.quotas[classReadThread] {
-		interval = max(interval, time.Duration(threads)*q.window/time.Duration(backgroundShare(q.limit)))
+		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(backgroundShare(q.limit)))
 	}
 	return interval
 }

@@ -112,7 +112,7 @@ func TestPacingOfCreates(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const threads = 600
 				s := newPacedService(t, users)
-				session := &session{pacer: s.pacer, threads: map[types.UID]string{}}
+				session := newSession(s.pacer)
 				start := time.Now()
 				var running sync.WaitGroup
 				for n := range threads {
@@ -179,6 +179,36 @@ func TestPacingLetsEditsOvertake(t *testing.T) {
 		if refused := s.transport.refused.Load(); refused > 0 {
 			t.Errorf("%d calls were answered with 429", refused)
 		}
+	})
+}
+
+// A thread that waits to be looked at for drift waits no longer once it is edited.
+func TestPacingOfAnEditAmidResyncs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := newPacer(true)
+		all := keys(classReadThread, "user", "")
+		wait := func(who pass) time.Duration {
+			err, _ := errors.AsType[*waitError](p.take(who, classReadThread, all))
+			if err == nil {
+				return 0
+			}
+			return err.after
+		}
+		for n := range 40 {
+			g.Expect(wait(pass{thread: types.UID(fmt.Sprint("read ", n)), background: true})).To(BeZero())
+			p.answered(all, nil)
+		}
+		for n := range 80 {
+			wait(pass{thread: types.UID(fmt.Sprint("waits ", n)), background: true})
+		}
+		edited := pass{thread: "edited", background: true}
+		g.Expect(wait(edited)).To(Equal(3 * shortWindow))
+		g.Expect(wait(edited)).To(Equal(3*shortWindow), "an early pass finds its slot")
+		edited.background = false
+		g.Expect(wait(edited)).To(BeZero())
+		g.Expect(p.bucket(all[0]).waiting).To(HaveLen(80), "the slot that it had is given back")
 	})
 }
 
@@ -254,12 +284,12 @@ func TestPacingOfDriftIsQuiet(t *testing.T) {
 func TestResyncStretch(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	found := &session{pacer: newPacer(true), threads: map[types.UID]string{}}
+	found := newSession(newPacer(true))
 	for n := range 6000 {
 		found.assign(types.UID(fmt.Sprint(n)), "user")
 	}
 	floor := found.resyncFloor("user")
-	g.Expect(floor).To(Equal(6000 * shortWindow / 40))
+	g.Expect(floor).To(Equal(6000 * shortWindow * 10 / 9 / 40))
 	memory := &threadMemory{begun: time.Now(), nextResync: time.Now().Add(defaultResync)}
 	memory.stretch(floor, defaultResync)
 	g.Expect(memory.nextResync).To(BeTemporally("~", memory.begun.Add(floor), floor/10+time.Second))

@@ -139,6 +139,10 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	switch {
 	case s.thread.Status.ThreadID != "":
 		s.threadID = s.thread.Status.ThreadID
+		// It counts before its turn to be read comes, so that from the start resyncs keep the distance that all need.
+		if user, ok := s.assignedUser(); ok {
+			s.session.assign(s.thread.UID, user)
+		}
 		return nil
 	case s.memory.threadID != "":
 		// This process knows better than a cache that lags, or a status that somebody wiped.
@@ -155,11 +159,11 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 			return nil
 		}
 	}
-	since, err := r.listNeededSince(s)
+	need, err := r.listNeeded(s)
 	if err != nil {
 		return err
 	}
-	if err := r.readIndex(ctx, s, since); err != nil {
+	if err := r.readIndex(ctx, s, need); err != nil {
 		return err
 	}
 	candidates := r.candidates(ctx, s)
@@ -179,12 +183,12 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	return nil
 }
 
-// listNeededSince is from when on a list of threads is believed. Without a finalizer nothing was ever
-// sent, and any list will do. With one, a create may have been sent by an earlier process or without
-// an answer: only a list that was read some time after that shows its thread.
-func (r *ChatThreadReconciler) listNeededSince(s *threadScope) (time.Time, error) {
+// listNeeded is which list of threads is believed. Without a finalizer nothing was ever sent, and any
+// list will do. With one, a create may have been sent by an earlier process or without an answer: only a
+// list that was begun some time after that shows its thread, and only while it is fresh.
+func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 	if !hasFinalizer(s.thread) || s.memory.settled {
-		return time.Time{}, nil
+		return listNeed{}, nil
 	}
 	certain := r.startedAt
 	if s.memory.lostAnswer.After(certain) {
@@ -193,29 +197,31 @@ func (r *ChatThreadReconciler) listNeededSince(s *threadScope) (time.Time, error
 	certain = certain.Add(r.timing.listAfter)
 	now := time.Now()
 	if now.Before(certain) {
-		return time.Time{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: certain.Sub(now), message: searchingMessage}
+		return listNeed{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: certain.Sub(now), message: searchingMessage}
 	}
-	if fresh := now.Add(-r.timing.listFresh); fresh.After(certain) {
-		return fresh, nil
-	}
-	return certain, nil
+	return listNeed{begun: certain, ended: now.Add(-r.timing.listFresh)}, nil
 }
 
 // readIndex brings the index of the connection up to date for the users that may have made the thread.
-func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, since time.Time) error {
+func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, need listNeed) error {
+	makers := s.makers()
+	// All ChatThreads are looked through only where there is something to read.
+	if len(s.session.index.outdated(makers, need)) == 0 {
+		return nil
+	}
 	claims, err := r.claims(ctx)
 	if err != nil {
 		return err
 	}
-	var users []*serviceUser
-	for _, id := range s.makers() {
+	users := make([]*serviceUser, 0, len(makers))
+	for _, id := range makers {
 		user, err := r.Sessions.user(s.session, id)
 		if err != nil {
 			return err
 		}
 		users = append(users, user)
 	}
-	return s.session.index.ensure(ctx, users, since, func(id string) bool { return claims[id] })
+	return s.session.index.ensure(ctx, users, need, func(id string) bool { return claims[id] })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the

@@ -40,10 +40,18 @@ type session struct {
 	spares []acs.CreateUserResponse
 	// known are the service users that may act, as they were last seen.
 	known []string
-	// threads counts the threads of each service user, by the uid of the ChatThread.
+	// threads holds the service user of each ChatThread, by key, and loads how many each user has.
 	threads map[types.UID]string
+	loads   map[string]int
 	// recreations holds when threads of this connection were created anew.
 	recreations []time.Time
+}
+
+func newSession(pacer *pacer) *session {
+	return &session{
+		gate: &breaker{}, pacer: pacer, index: newThreadIndex(),
+		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{},
+	}
 }
 
 // serviceUser is one acting user with its tokens.
@@ -86,11 +94,23 @@ func (found *session) usersKnown() []string {
 func (found *session) assign(thread types.UID, user string) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	if user == "" {
-		delete(found.threads, thread)
+	found.carry(thread, userKey(user))
+}
+
+// carry moves a thread to a user, or to none. The caller holds the lock.
+func (found *session) carry(thread types.UID, user string) {
+	before := found.threads[thread]
+	if before == user {
 		return
 	}
-	found.threads[thread] = userKey(user)
+	if found.loads[before]--; found.loads[before] <= 0 {
+		delete(found.loads, before)
+	}
+	delete(found.threads, thread)
+	if user != "" {
+		found.threads[thread] = user
+		found.loads[user]++
+	}
 }
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
@@ -98,23 +118,19 @@ func (found *session) assign(thread types.UID, user string) {
 func (found *session) chooseUser(who pass, pool []string) string {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	counts := make(map[string]int, len(pool))
-	for _, user := range found.threads {
-		counts[user]++
-	}
 	// Moments are compared in steps of the wait that is worth telling of.
 	wait := func(user string) time.Duration {
 		return max(time.Until(found.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
 	}
 	chosen := slices.MinFunc(pool, func(a, b string) int {
-		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(counts[userKey(a)], counts[userKey(b)]))
+		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(found.loads[userKey(a)], found.loads[userKey(b)]))
 	})
 	for _, user := range pool {
 		if userKey(user) == found.threads[who.thread] {
 			chosen = user
 		}
 	}
-	found.threads[who.thread] = userKey(chosen)
+	found.carry(who.thread, userKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
 	found.pacer.reserveCreate(who, chosen)
 	return chosen
@@ -123,12 +139,7 @@ func (found *session) chooseUser(who pass, pool []string) string {
 // resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
 func (found *session) resyncFloor(user string) time.Duration {
 	found.mu.Lock()
-	threads := 0
-	for _, other := range found.threads {
-		if other == userKey(user) {
-			threads++
-		}
-	}
+	threads := found.loads[userKey(user)]
 	found.mu.Unlock()
 	return found.pacer.readInterval(threads)
 }

@@ -67,7 +67,7 @@ func (s *Sessions) get(key types.NamespacedName) *session {
 	if found, ok := s.sessions[key]; ok {
 		return found
 	}
-	made := &session{gate: &breaker{}, pacer: newPacer(s.Pacing), index: newThreadIndex(), users: map[string]*serviceUser{}, threads: map[types.UID]string{}}
+	made := newSession(newPacer(s.Pacing))
 	s.sessions[key] = made
 	return made
 }
@@ -292,7 +292,7 @@ func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*
 
 // created notes a service user that this process made: it has no threads, so none need be listed.
 func (s *Sessions) created(found *session, id string, token *acs.AccessToken) error {
-	found.index.markListed(id, time.Now())
+	found.index.markListed(id, listTime{begun: time.Now(), ended: time.Now()})
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	_, err := s.addUser(found, id, token)

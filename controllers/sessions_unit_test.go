@@ -444,7 +444,7 @@ func TestSessionsUser(t *testing.T) {
 		t.Error("not one client for each user")
 	}
 	mustSucceed(t, w.sessions.created(found, "8:acs:c", nil))
-	if outdated := found.index.outdated([]string{"8:acs:A", "8:ACS:C"}, time.Time{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
+	if outdated := found.index.outdated([]string{"8:acs:A", "8:ACS:C"}, listNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}
 	w.rotate(t, secondString)

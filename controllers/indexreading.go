@@ -1,0 +1,221 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// listPageSize is how many threads are asked for in one page.
+	listPageSize = 200
+	// readerWait is how long a pass waits for another one that reads the threads already.
+	readerWait = time.Second
+	// listSkew is by how much the clock of ACS may differ from ours.
+	listSkew = time.Minute
+	// maxHalfRead is how long a list that was not read to its end is kept: what ACS gives to go on with
+	// need not last.
+	maxHalfRead = 10 * time.Minute
+)
+
+const searchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
+
+// listReading is a list of the threads of one user while it is read. The quota may allow fewer pages at
+// a time than the list has, so it is kept from pass to pass.
+//
+// ACS lists by latest message: a thread that is written to in the meantime moves to pages that were read
+// already. So at the end the first pages are read again, as far as something can have moved there.
+type listReading struct {
+	user  *serviceUser
+	begun time.Time
+	pager *runtime.Pager[acs.ListThreadsResponse]
+	// nextLink is where the last page led to.
+	nextLink string
+	pages    int
+	seen     map[string]bool
+	// unread are threads whose stamp is still to be read.
+	unread []string
+	// again says that the first pages are read again, anyNew that they showed something new, and done
+	// that there is nothing more to list.
+	again, anyNew, done bool
+}
+
+func newListReading(user *serviceUser) *listReading {
+	r := &listReading{user: user, begun: time.Now(), seen: map[string]bool{}}
+	r.start()
+	return r
+}
+
+// start begins with the first page.
+func (r *listReading) start() {
+	r.pager = r.user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+	r.nextLink, r.pages, r.anyNew = "", 0, false
+}
+
+// resume goes on behind the last page: a pager that has failed does not.
+func (r *listReading) resume(ctx context.Context) error {
+	r.pager = r.user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+	if r.nextLink == "" {
+		return nil
+	}
+	last, err := json.Marshal(acs.ListThreadsResponse{NextLink: r.nextLink})
+	if err != nil {
+		return err
+	}
+	if err := r.pager.UnmarshalJSON(last); err != nil {
+		return err
+	}
+	_, err = r.pager.NextPage(ctx)
+	return err
+}
+
+// next reads a page. After the last one it goes on to the first, where something may have moved there.
+func (r *listReading) next(ctx context.Context) error {
+	page, err := r.pager.NextPage(ctx)
+	if err != nil {
+		return err
+	}
+	r.nextLink = page.NextLink
+	r.pages++
+	pageNew, old := false, true
+	for _, item := range page.Threads {
+		old = item.LastMessageReceivedOn == nil || item.LastMessageReceivedOn.Before(r.begun.Add(-listSkew))
+		if r.seen[item.ID] {
+			continue
+		}
+		r.seen[item.ID], pageNew = true, true
+		if item.DeletedOn == nil {
+			r.unread = append(r.unread, item.ID)
+		}
+	}
+	r.anyNew = r.anyNew || pageNew
+	// What moved stands before what nothing was written to.
+	if r.pager.More() && !(r.again && old && !pageNew) {
+		return nil
+	}
+	if r.again && !r.anyNew || !r.again && r.pages == 1 {
+		r.done = true
+		return nil
+	}
+	r.again = true
+	r.start()
+	return nil
+}
+
+// ensure sees to it that the lists of all users meet a need. claimed says which threads belong to a
+// resource already; these are not read. What was read stays when a later call fails: the next pass goes
+// on from there.
+func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need listNeed, claimed func(id string) bool) error {
+	ids := make([]string, 0, len(users))
+	for _, user := range users {
+		ids = append(ids, user.id)
+	}
+	if len(x.outdated(ids, need)) == 0 {
+		return nil
+	}
+	if !x.beginReading() {
+		return &waitError{reason: chatv1alpha1.ReasonSearching, after: readerWait, message: searchingMessage}
+	}
+	defer x.endReading()
+	for _, user := range users {
+		// A list that was begun before it was needed is read to its end all the same: others wait for it.
+		for len(x.outdated([]string{user.id}, need)) > 0 {
+			if err := x.read(ctx, user, claimed); err != nil {
+				return searching(err)
+			}
+		}
+	}
+	return nil
+}
+
+// searching tells a wait for the quota as part of the search.
+func searching(err error) error {
+	wait, ok := errors.AsType[*waitError](err)
+	if !ok || wait.reason != chatv1alpha1.ReasonWaitingForQuota {
+		return err
+	}
+	return &waitError{reason: chatv1alpha1.ReasonSearching, after: wait.after, message: searchingMessage}
+}
+
+// read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
+func (x *threadIndex) read(ctx context.Context, user *serviceUser, claimed func(id string) bool) error {
+	key := userKey(user.id)
+	r := x.halfRead[key]
+	if r == nil || r.user != user || time.Since(r.begun) > maxHalfRead {
+		r = newListReading(user)
+		x.halfRead[key] = r
+	} else if err := r.resume(ctx); err != nil {
+		return failed("list threads", err)
+	}
+	for {
+		if err := x.readStamps(ctx, r, claimed); err != nil {
+			return err
+		}
+		if r.done {
+			break
+		}
+		if err := r.next(ctx); err != nil {
+			// A page that ACS refuses is not asked for again: the next pass begins anew.
+			if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+				delete(x.halfRead, key)
+			}
+			return failed("list threads", err)
+		}
+	}
+	delete(x.halfRead, key)
+	x.markListed(user.id, listTime{begun: r.begun, ended: time.Now()})
+	return nil
+}
+
+// readStamps reads whose the threads are that a list has shown.
+func (x *threadIndex) readStamps(ctx context.Context, r *listReading, claimed func(id string) bool) error {
+	for len(r.unread) > 0 {
+		if id := r.unread[0]; !claimed(id) && !x.knows(id) {
+			if err := x.readStamp(ctx, r.user, id); err != nil {
+				return err
+			}
+		}
+		r.unread = r.unread[1:]
+	}
+	return nil
+}
+
+// readStamp reads whose a thread is.
+func (x *threadIndex) readStamp(ctx context.Context, user *serviceUser, id string) error {
+	properties, err := user.chat.ThreadClient(id).GetProperties(ctx, nil)
+	// Lists show threads that the user has left, and may show deleted ones.
+	if acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) {
+		return nil
+	}
+	if err != nil {
+		return failed("read a thread", err)
+	}
+	if properties.DeletedOn == nil {
+		x.put(stampedThread(properties.ThreadProperties))
+	}
+	return nil
+}
+
+func stampedThread(properties acs.ThreadProperties) indexedThread {
+	createdBy := ""
+	if properties.CreatedBy != nil {
+		createdBy = properties.CreatedBy.RawID()
+	}
+	return indexedThread{
+		id:        properties.ID,
+		owner:     properties.Metadata[ownerStampKey],
+		uid:       properties.Metadata[uidStampKey],
+		createdBy: createdBy,
+		createdOn: properties.CreatedOn,
+	}
+}
