@@ -209,6 +209,11 @@ func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
 	t.world.emulator.ServeHTTP(recorder, served)
 	response := recorder.Result()
 	response.Request = req
+	if response.StatusCode == http.StatusTooManyRequests {
+		t.world.mu.Lock()
+		t.world.refused++
+		t.world.mu.Unlock()
+	}
 	return response, nil
 }
 
@@ -222,10 +227,12 @@ func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.world.mu.Lock()
 	t.world.requests++
 	t.world.mu.Unlock()
+	if t.world.onCall != nil {
+		t.world.onCall(operation, req.URL)
+	}
 	if req.Method == http.MethodGet {
 		return t.serve(req)
 	}
-	before := t.world.emulator.Threads()
 	way := t.world.strike(operation)
 	if way == simBefore {
 		panic(simCrashed{})
@@ -235,8 +242,7 @@ func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	response, err := t.serve(req)
-	t.world.countMembers(before, t.world.emulator.Threads())
+	response, err := t.world.countMembers(func() (*http.Response, error) { return t.serve(req) })
 	t.world.mu.Lock()
 	t.world.lastWrite = time.Now()
 	t.world.mu.Unlock()

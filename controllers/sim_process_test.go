@@ -25,9 +25,6 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// maxSimPasses is how many passes a process makes at most: more are a hot loop.
-const maxSimPasses = 20000
-
 // simProcess is an operator from its start to its end: caches, memory and work queue.
 type simProcess struct {
 	world  *simWorld
@@ -177,7 +174,7 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 		now := time.Now()
 		switch {
 		case !due.After(now):
-			if p.passes++; p.passes > maxSimPasses {
+			if p.passes++; p.passes > p.world.maxPasses {
 				p.world.t.Fatalf("a hot loop at %v", key)
 			}
 			if p.pass(key) {

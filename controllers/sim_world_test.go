@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -48,6 +49,12 @@ type simWorld struct {
 	process  *simProcess
 	// people are the users that threads are declared with.
 	people []string
+	// maxPasses is how many passes a process makes at most: more are a hot loop.
+	maxPasses int
+	// onCall is told of each call to the service.
+	onCall func(operation string, u *url.URL)
+	// refused counts the calls that were answered with 429.
+	refused int
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -110,7 +117,7 @@ func newSimWorld(t *testing.T, options emulator.Options, people int, seed uint64
 	options.KeepRequests = -1
 	w := &simWorld{
 		t: t, emulator: emulator.New(options), indexes: simIndexes{},
-		turn:   make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), maxPasses: 20000,
 		random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a run is to be repeated
 		logs:   map[simKind][]simEvent{}, judged: map[types.UID][]metav1.Condition{},
 		joins: map[string]int{}, removals: map[string]int{},
@@ -311,32 +318,43 @@ func (w *simWorld) run(duration time.Duration) {
 	}
 }
 
-// countMembers notes who came into a thread, or went, between two states of the service.
-func (w *simWorld) countMembers(before, after []emulator.Thread) {
-	was := map[string]bool{}
-	for _, thread := range before {
-		for _, m := range thread.Members {
-			was[thread.ID+" "+m.ID] = true
-		}
+// countMembers notes who came into a thread, or went, while a call was answered.
+func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
+	w.mu.Lock()
+	armed := w.armed
+	w.mu.Unlock()
+	if !armed {
+		return call()
 	}
+	was := w.membersNow()
+	response, err := call()
+	is := w.membersNow()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	is := map[string]bool{}
-	for _, thread := range after {
-		for _, m := range thread.Members {
-			is[thread.ID+" "+m.ID] = true
-			if !was[thread.ID+" "+m.ID] && slices.Contains(w.people, m.ID) {
-				w.joins[m.ID]++
-			}
+	for place := range is {
+		if !was[place] && slices.Contains(w.people, place.user) {
+			w.joins[place.user]++
 		}
 	}
-	for _, thread := range before {
-		for _, m := range thread.Members {
-			if !is[thread.ID+" "+m.ID] {
-				w.removals[m.ID]++
-			}
+	for place := range was {
+		if !is[place] {
+			w.removals[place.user]++
 		}
 	}
+	return response, err
+}
+
+// simPlace is a user in a thread.
+type simPlace struct{ thread, user string }
+
+func (w *simWorld) membersNow() map[simPlace]bool {
+	places := map[simPlace]bool{}
+	for _, thread := range w.emulator.Threads() {
+		for _, m := range thread.Members {
+			places[simPlace{thread.ID, m.ID}] = true
+		}
+	}
+	return places
 }
 
 // rotate changes the access key; the Secret follows when update is called.
