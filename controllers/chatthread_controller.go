@@ -290,13 +290,18 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 		return ctrl.Result{}, o.err
 	}
 	if o.after > 0 {
-		if s.who.background && s.remote == nil {
-			s.memory.putOff(time.Now())
-		}
+		s.putOff()
 		return ctrl.Result{RequeueAfter: o.after}, nil
 	}
 	r.stretch(s)
 	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+}
+
+// putOff has the next pass begin anew where this one looked for drift and had no room to read.
+func (s *threadScope) putOff() {
+	if s.who.background && s.remote == nil {
+		s.memory.nextResync = time.Now()
+	}
 }
 
 // stretch puts the next resync off where the threads of the service user are too many for the quota on

@@ -87,9 +87,24 @@ func (r *listReading) next(ctx context.Context) error {
 	}
 	r.nextLink = page.NextLink
 	r.pages++
-	pageNew, old := false, true
-	for _, item := range page.Threads {
-		old = item.LastMessageReceivedOn == nil || item.LastMessageReceivedOn.Before(r.begun.Add(-listSkew))
+	pageNew := r.take(page.Threads)
+	r.anyNew = r.anyNew || pageNew
+	// What moved stands before what nothing was written to.
+	moved := pageNew || r.isRecent(page.Threads)
+	switch {
+	case r.pager.More() && (!r.again || moved):
+	case r.again && r.anyNew, !r.again && r.pages > 1:
+		r.again = true
+		r.start()
+	default:
+		r.done = true
+	}
+	return nil
+}
+
+// take notes the threads of a page and says whether any of them is new.
+func (r *listReading) take(threads []acs.ThreadItem) (pageNew bool) {
+	for _, item := range threads {
 		if r.seen[item.ID] {
 			continue
 		}
@@ -98,18 +113,16 @@ func (r *listReading) next(ctx context.Context) error {
 			r.unread = append(r.unread, item.ID)
 		}
 	}
-	r.anyNew = r.anyNew || pageNew
-	// What moved stands before what nothing was written to.
-	if r.pager.More() && !(r.again && old && !pageNew) {
-		return nil
+	return pageNew
+}
+
+// isRecent says whether the last thread of a page was written to while the list was read.
+func (r *listReading) isRecent(threads []acs.ThreadItem) bool {
+	if len(threads) == 0 {
+		return false
 	}
-	if r.again && !r.anyNew || !r.again && r.pages == 1 {
-		r.done = true
-		return nil
-	}
-	r.again = true
-	r.start()
-	return nil
+	last := threads[len(threads)-1].LastMessageReceivedOn
+	return last != nil && !last.Before(r.begun.Add(-listSkew))
 }
 
 // ensure sees to it that the lists of all users meet a need. claimed says which threads belong to a

@@ -113,9 +113,6 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 	return true
 }
 
-// putOff has the next pass begin the resync for which this one had no room.
-func (m *threadMemory) putOff(now time.Time) { m.nextResync = now }
-
 // stretch puts the next resync off to a floor that is longer than the declared interval.
 func (m *threadMemory) stretch(floor, interval time.Duration) {
 	if floor > interval && m.nextResync.Before(m.begun.Add(floor*9/10)) {

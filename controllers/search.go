@@ -139,10 +139,7 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	switch {
 	case s.thread.Status.ThreadID != "":
 		s.threadID = s.thread.Status.ThreadID
-		// It counts before its turn to be read comes, so that from the start resyncs keep the distance that all need.
-		if user, ok := s.assignedUser(); ok {
-			s.session.assign(s.thread.UID, user)
-		}
+		s.count()
 		return nil
 	case s.memory.threadID != "":
 		// This process knows better than a cache that lags, or a status that somebody wiped.
@@ -181,6 +178,14 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 			s.threadID, strings.Join(ids, ", "))
 	}
 	return nil
+}
+
+// count has the thread count for its service user before its turn to be read comes: from the start, resyncs
+// keep the distance that all threads need.
+func (s *threadScope) count() {
+	if user, ok := s.assignedUser(); ok {
+		s.session.assign(s.thread.UID, user)
+	}
 }
 
 // listNeeded is which list of threads is believed. Without a finalizer nothing was ever sent, and any
