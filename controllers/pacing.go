@@ -44,14 +44,18 @@ func withPass(ctx context.Context, p pass) context.Context {
 
 // bucket counts the calls that fall under one limit, and holds slots for those that wait.
 type bucket struct {
-	// taken are the moments from which slots count, in order: the answers to the calls.
-	taken []time.Time
-	// inFlight calls have no answer yet.
-	inFlight int
+	// taken are the slots that count, in order.
+	taken []slot
 	// waiting are the slots that are held, in order.
 	waiting []reservation
 	// blockedUntil is when ACS allows the next call, after it refused one.
 	blockedUntil time.Time
+}
+
+// slot is a call. It counts from its answer on; at is zero while there is none yet.
+type slot struct {
+	at         time.Time
+	background bool
 }
 
 // reservation is the slot of one pass.
@@ -60,37 +64,66 @@ type reservation struct {
 	at   time.Time
 }
 
-// earliest is when a number of calls of p can be sent, behind everyone who waits already.
+// earliest is when a number of calls of p can be sent, behind everyone of its kind who waits already.
+// Passes that look for drift wait behind the others and leave them room, but neither kind can shut the
+// other out: while drift waits to be looked for, that has one fifth of a limit and the others have the rest.
 func (b *bucket) earliest(now time.Time, quotas []quota, p pass, calls int) time.Time {
 	b.forgetOld(now, quotas)
-	ahead := make([]time.Time, 0, len(b.taken)+b.inFlight+len(b.waiting))
-	ahead = append(ahead, b.taken...)
-	for range b.inFlight {
-		ahead = append(ahead, now)
-	}
-	for _, r := range b.waiting {
-		if r.isFor(p) {
-			break
-		}
-		if p.background || !r.pass.background {
-			ahead = append(ahead, latest(r.at, now))
-		}
-	}
+	taken, alike, others := b.ahead(now, p)
 	at := latest(now, b.blockedUntil)
 	for _, q := range quotas {
-		limit := q.limit
-		if p.background {
-			limit = backgroundShare(limit)
+		larger, smaller := shares(q.limit)
+		free := q.room(taken, q.limit, calls)
+		switch {
+		case p.background:
+			free = soonest(q.room(merge(taken, others), larger, calls), latest(free, q.room(alike, smaller, calls)))
+		case b.backgroundWaits():
+			free = latest(free, q.room(alike, larger, calls))
 		}
-		if full := len(ahead) + min(calls, limit) - 1 - limit; full >= 0 {
-			at = latest(at, ahead[full].Add(q.window))
-		}
+		at = latest(at, free)
 	}
 	return at
 }
 
-// backgroundShare is the part of a limit that passes may use which only look for drift.
-func backgroundShare(limit int) int { return max(limit*4/5, 1) }
+// merge puts moments in order.
+func merge(a, b []time.Time) []time.Time {
+	return slices.SortedFunc(slices.Values(slices.Concat(a, b)), time.Time.Compare)
+}
+
+// ahead are the moments of the calls that come before those of p: taken are those that were sent and
+// those of passes of its kind that wait, alike those among them that are of its kind. A pass that looks
+// for drift has the others that wait ahead of it as well.
+func (b *bucket) ahead(now time.Time, p pass) (taken, alike, others []time.Time) {
+	for _, s := range b.taken {
+		if s.at.IsZero() {
+			s.at = now
+		}
+		taken = append(taken, s.at)
+		if s.background == p.background {
+			alike = append(alike, s.at)
+		}
+	}
+	for _, r := range b.waiting {
+		at := latest(r.at, now)
+		switch {
+		case r.isFor(p):
+			return taken, alike, others
+		case r.pass.background == p.background:
+			taken, alike = append(taken, at), append(alike, at)
+		case p.background:
+			others = append(others, at)
+		}
+	}
+	return taken, alike, others
+}
+
+func (b *bucket) backgroundWaits() bool {
+	return slices.ContainsFunc(b.waiting, func(r reservation) bool { return r.pass.background })
+}
+
+// shares are the parts of a limit that are left to those who ask for something, and to those who look for
+// drift, where the others want all of it.
+func shares(limit int) (larger, smaller int) { return max(limit*4/5, 1), max(limit/5, 1) }
 
 // forgetOld drops slots that no window reaches back to, and reservations that nobody came for.
 func (b *bucket) forgetOld(now time.Time, quotas []quota) {
@@ -98,7 +131,7 @@ func (b *bucket) forgetOld(now time.Time, quotas []quota) {
 	for _, q := range quotas {
 		reach = max(reach, q.window)
 	}
-	b.taken = slices.DeleteFunc(b.taken, func(at time.Time) bool { return !at.Add(reach).After(now) })
+	b.taken = slices.DeleteFunc(b.taken, func(s slot) bool { return !s.at.IsZero() && !s.at.Add(reach).After(now) })
 	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.at.Add(reservationGrace).Before(now) })
 }
 
@@ -135,9 +168,13 @@ func (b *bucket) release(thread types.UID) {
 }
 
 // answered counts a slot from its answer.
-func (b *bucket) answered(now time.Time) {
-	b.inFlight--
-	b.taken = append(b.taken, now)
+func (b *bucket) answered(now time.Time, background bool) {
+	for i, s := range b.taken {
+		if s.at.IsZero() && s.background == background {
+			b.taken = append(slices.Delete(b.taken, i, i+1), slot{now, background})
+			return
+		}
+	}
 }
 
 // pacer keeps the calls of one connection within the quotas of ACS. It makes nobody wait: a call that
@@ -275,7 +312,7 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 			continue
 		}
 		p.bucket(key).release(who.thread)
-		p.bucket(key).inFlight++
+		p.bucket(key).taken = append(p.bucket(key).taken, slot{background: who.background})
 	}
 	if at.After(now) {
 		return waitForQuota(who, class, now, at)
@@ -284,13 +321,13 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 }
 
 // answered gives the slots of a call their moment, and obeys a refusal.
-func (p *pacer) answered(all []bucketKey, resp *http.Response) {
+func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	for _, key := range all {
 		b := p.bucket(key)
-		b.answered(now)
+		b.answered(now, who.background)
 		if resp != nil && resp.StatusCode == http.StatusTooManyRequests && key != resourceBucket {
 			wait, ok := acs.RetryAfter(runtime.NewResponseError(resp))
 			if !ok || wait <= 0 {
@@ -319,7 +356,7 @@ func (p *pacer) giveBack(thread types.UID) {
 	for key, b := range p.buckets {
 		b.release(thread)
 		b.forgetOld(time.Now(), p.limits(key))
-		if len(b.taken)+b.inFlight+len(b.waiting) == 0 {
+		if len(b.taken)+len(b.waiting) == 0 {
 			delete(p.buckets, key)
 		}
 	}
@@ -335,7 +372,8 @@ func (p *pacer) readInterval(threads int) time.Duration {
 	defer p.mu.Unlock()
 	var interval time.Duration
 	for _, q := range p.quotas[classReadThread] {
-		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(backgroundShare(q.limit)))
+		larger, _ := shares(q.limit)
+		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(larger))
 	}
 	return interval
 }
@@ -365,7 +403,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := req.Next()
-	p.pacer.answered(all, resp)
+	p.pacer.answered(who, all, resp)
 	return resp, err
 }
 
@@ -386,6 +424,13 @@ func waitForQuota(who pass, class quotaClass, now, at time.Time) error {
 	wait := at.Sub(now)
 	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: wait <= shownWait || who.background,
 		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
+}
+
+func soonest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func latest(a, b time.Time) time.Time {

@@ -182,6 +182,48 @@ func TestPacingLetsEditsOvertake(t *testing.T) {
 	})
 }
 
+// However much is asked for without end, drift is looked for as well; and the other way round.
+func TestPacingStarvesNobody(t *testing.T) {
+	t.Parallel()
+	for name, endless := range map[string]bool{"edits without end": false, "resyncs without end": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPacer(true)
+				all := keys(classReadThread, "user", "")
+				read := func(who pass) {
+					insist(t, func() error { return p.take(who, classReadThread, all) })
+					p.answered(who, all, nil)
+				}
+				ended := make(chan struct{})
+				var running sync.WaitGroup
+				for n := range 500 {
+					running.Go(func() {
+						for {
+							read(pass{thread: types.UID(fmt.Sprint(n)), background: endless})
+							select {
+							case <-ended:
+								return
+							default:
+							}
+						}
+					})
+				}
+				<-time.After(time.Minute)
+				start := time.Now()
+				for n := range 30 {
+					read(pass{thread: types.UID(fmt.Sprint("few ", n)), background: !endless})
+				}
+				if took := time.Since(start); took > 4*shortWindow {
+					t.Errorf("30 reads took %s; a fifth of the quota allows 10 in %s", took, shortWindow)
+				}
+				close(ended)
+				running.Wait()
+			})
+		})
+	}
+}
+
 // A thread that waits to be looked at for drift waits no longer once it is edited.
 func TestPacingOfAnEditAmidResyncs(t *testing.T) {
 	t.Parallel()
@@ -198,7 +240,7 @@ func TestPacingOfAnEditAmidResyncs(t *testing.T) {
 		}
 		for n := range 40 {
 			g.Expect(wait(pass{thread: types.UID(fmt.Sprint("read ", n)), background: true})).To(BeZero())
-			p.answered(all, nil)
+			p.answered(pass{background: true}, all, nil)
 		}
 		for n := range 80 {
 			wait(pass{thread: types.UID(fmt.Sprint("waits ", n)), background: true})
@@ -254,7 +296,7 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 		response := answer.Result()
 		response.Body = io.NopCloser(response.Body)
 		response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "https://contoso.communication.azure.com/chat/threads/a", nil)
-		p.answered(all, response)
+		p.answered(who, all, response)
 		wait, ok := errors.AsType[*waitError](p.take(who, classDeleteThread, all))
 		g.Expect(ok).To(BeTrue())
 		g.Expect(wait.after).To(Equal(7 * time.Second))

@@ -21,6 +21,16 @@ type quota struct {
 	window time.Duration
 }
 
+// room is when so many more calls can be sent, where those at the moments ahead count and the limit is no
+// more than a part of the quota. More calls than fit into a window are counted as a whole window.
+func (q quota) room(ahead []time.Time, limit, calls int) time.Time {
+	full := len(ahead) + min(calls, limit) - 1 - limit
+	if full < 0 {
+		return time.Time{}
+	}
+	return ahead[full].Add(q.window)
+}
+
 // quotaClass is a group of operations that ACS counts together.
 type quotaClass string
 
