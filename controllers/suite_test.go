@@ -200,27 +200,36 @@ func (w *world) newNamespace() string {
 // start runs an operator until the test ends or the returned function is called.
 func (w *world) start() (stop func()) {
 	w.t.Helper()
+	return w.startAs(operatorConfig, w.options)
+}
+
+// metricsTurn lets one manager at a time take over the metrics of the test process.
+var metricsTurn sync.Mutex
+
+// startAs runs an operator with a way of its own to the API server.
+func (w *world) startAs(api *rest.Config, options Options) (stop func()) {
+	w.t.Helper()
 	skipNames := true
-	mgr, err := ctrl.NewManager(operatorConfig, ctrl.Options{
+	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      CacheOptions(w.options.WatchNamespaces),
+		Cache:      CacheOptions(options.WatchNamespaces),
 		Controller: config.Controller{SkipNameValidation: &skipNames},
 	})
 	w.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(w.t.Context())
-	w.Expect(setup(ctx, mgr, w.options, w.timing)).To(Succeed())
+	metricsTurn.Lock()
+	err = setup(ctx, mgr, options, w.timing)
+	metricsTurn.Unlock()
+	w.Expect(err).NotTo(HaveOccurred())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			if err := <-done; err != nil {
-				w.t.Errorf("manager: %v", err)
-			}
-		})
-	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("manager: %v", err)
+		}
+	})
 	w.t.Cleanup(stop)
 	return stop
 }

@@ -1,0 +1,247 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+)
+
+// crashWay is when an operator dies at an effect.
+type crashWay string
+
+const (
+	crashBefore crashWay = "before"
+	// crashAfter does it and loses the answer.
+	crashAfter crashWay = "after"
+	// crashAmid does half of a batch.
+	crashAmid crashWay = "amid"
+)
+
+// crash is a death of an operator: at an effect, which is named with how often it came before.
+type crash struct {
+	effect string
+	way    crashWay
+}
+
+func (c crash) String() string { return fmt.Sprintf("%s %s", c.way, c.effect) }
+
+// mortalOperator is a running operator that can die at an effect: a write to our kinds, or a call that
+// changes something at the service. Once dead nothing of it reaches anybody any more.
+type mortalOperator struct {
+	emulator *emulator.Server
+	stop     func()
+
+	mu sync.Mutex
+	// plan is where it dies; nil where it lives.
+	plan *crash
+	// armed says that effects are noted, and that it may die.
+	armed   bool
+	effects []string
+	dead    bool
+	// joins and removals count by user how often somebody came into a thread, or was taken out.
+	joins, removals map[string]int
+}
+
+// startMortal starts an operator that cannot die before it is armed.
+func (w *world) startMortal() *mortalOperator {
+	w.t.Helper()
+	o := &mortalOperator{emulator: w.emulator, joins: map[string]int{}, removals: map[string]int{}}
+	api := rest.CopyConfig(operatorConfig)
+	api.Wrap(func(next http.RoundTripper) http.RoundTripper { return transport(o.toAPIServer(next)) })
+	options := w.options
+	client := *options.HTTPClient
+	client.Transport = transport(o.toService(options.HTTPClient.Transport))
+	options.HTTPClient = &client
+	o.stop = w.startAs(api, options)
+	return o
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) { return t(req) }
+
+var (
+	errDead = errors.New("the operator is dead")
+	// ownPath is the path of an object of our kinds, or of its status.
+	ownPath = regexp.MustCompile(`^/apis/chat\.acs-operator\.io/v1alpha1/namespaces/[^/]+/(.+)$`)
+)
+
+// toAPIServer is the way of the operator to the API server. Of the dead it refuses all: who tells events
+// tries again for minutes where there is no answer.
+func (o *mortalOperator) toAPIServer(next http.RoundTripper) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		effect := ""
+		if own := ownPath.FindStringSubmatch(req.URL.Path); own != nil && req.Method != http.MethodGet {
+			effect = req.Method + " " + own[1] + reasonIn(req)
+		}
+		way, alive := o.enter(effect)
+		if !alive || way == crashBefore {
+			return forbidden(req), nil
+		}
+		response, err := next.RoundTrip(req)
+		if way == crashAfter {
+			o.die()
+			if err == nil {
+				err = response.Body.Close()
+			}
+			return forbidden(req), err
+		}
+		return response, err
+	}
+}
+
+// readyInPatch finds the reason of the Ready condition in a patch of a status.
+var readyInPatch = regexp.MustCompile(`"reason":"(\w+)"[^{}]*"type":"Ready"`)
+
+// reasonIn says what a write of a status tells.
+func reasonIn(req *http.Request) string {
+	if req.GetBody == nil {
+		return ""
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return ""
+	}
+	patch, err := io.ReadAll(body)
+	if reason := readyInPatch.FindSubmatch(patch); err == nil && reason != nil {
+		return " " + string(reason[1])
+	}
+	return ""
+}
+
+// toService is the way of the operator to the service.
+func (o *mortalOperator) toService(next http.RoundTripper) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+		// A token changes nothing at the service.
+		changes := req.Method != http.MethodGet && !strings.HasSuffix(operation, "IssueToken")
+		if !changes {
+			operation = ""
+		}
+		way, alive := o.enter(operation)
+		if !alive || way == crashBefore {
+			return nil, errDead
+		}
+		if way == crashAmid {
+			if err := halve(req); err != nil {
+				return nil, err
+			}
+		}
+		before := o.emulator.Threads()
+		response, err := next.RoundTrip(req)
+		if changes {
+			o.countMembers(before, o.emulator.Threads())
+		}
+		if way != "" {
+			o.die()
+			if err == nil {
+				err = response.Body.Close()
+			}
+			return nil, errors.Join(errDead, err)
+		}
+		return response, err
+	}
+}
+
+// enter notes an effect that is about to be, and says whether the operator dies of it. One that dies
+// before it is dead at once.
+func (o *mortalOperator) enter(effect string) (way crashWay, alive bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.dead || effect == "" || !o.armed {
+		return "", !o.dead
+	}
+	times := 1
+	for _, before := range o.effects {
+		if strings.HasPrefix(before, effect+" #") {
+			times++
+		}
+	}
+	effect = fmt.Sprintf("%s #%d", effect, times)
+	o.effects = append(o.effects, effect)
+	if o.plan == nil || o.plan.effect != effect {
+		return "", true
+	}
+	o.dead = o.plan.way == crashBefore
+	return o.plan.way, true
+}
+
+func (o *mortalOperator) die() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dead = true
+}
+
+func (o *mortalOperator) isDead() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dead
+}
+
+// arm has effects be noted from now on, and the operator die as planned.
+func (o *mortalOperator) arm(plan *crash) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.armed, o.plan = true, plan
+	o.joins, o.removals = map[string]int{}, map[string]int{}
+}
+
+// rest has it live from now on.
+func (o *mortalOperator) rest() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.armed = false
+}
+
+// countMembers notes who came into a thread, or went, between two states of the service.
+func (o *mortalOperator) countMembers(before, after []emulator.Thread) {
+	was, is := memberships(before), memberships(after)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for membership, user := range is {
+		if _, ok := was[membership]; !ok {
+			o.joins[user]++
+		}
+	}
+	for membership, user := range was {
+		if _, ok := is[membership]; !ok {
+			o.removals[user]++
+		}
+	}
+}
+
+// memberships are the members of all threads that live, without those who made them.
+func memberships(threads []emulator.Thread) map[string]string {
+	found := map[string]string{}
+	for _, thread := range threads {
+		for _, m := range thread.Members {
+			if m.ID != thread.CreatedBy {
+				found[thread.ID+" "+m.ID] = m.ID
+			}
+		}
+	}
+	return found
+}
+
+// forbidden is what the API server says to the dead.
+func forbidden(req *http.Request) *http.Response {
+	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"the operator is dead","code":403}`
+	return &http.Response{
+		Status: "403 Forbidden", StatusCode: http.StatusForbidden, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
+		Header: http.Header{"Content-Type": {"application/json"}}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+	}
+}
