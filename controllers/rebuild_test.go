@@ -1,0 +1,231 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// fleetSize is how many threads a cluster has that is rebuilt.
+const fleetSize = 30
+
+// fleet is all that a cluster declares: a connection with two service users, threads, and
+// ChatParticipants for each third of them.
+type fleet struct {
+	connection   *chatv1alpha1.ChatConnection
+	threads      []*chatv1alpha1.ChatThread
+	participants []*chatv1alpha1.ChatParticipant
+}
+
+func (w *world) newFleet() *fleet {
+	users := w.users(4)
+	f := &fleet{connection: newConnection(w.namespace, "default")}
+	withCount(2)(f.connection)
+	f.connection.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1000}, ReadThread: &chatv1alpha1.Quota{Per10s: 1000}}
+	for i := range fleetSize {
+		thread := w.newThread(fmt.Sprintf("room-%02d", i), users[:2]...)
+		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{"number": chatv1alpha1.MetadataValue(fmt.Sprint(i))}
+		f.threads = append(f.threads, thread)
+		if i%3 != 0 {
+			continue
+		}
+		for n, user := range users[2:] {
+			participant := w.newParticipant(fmt.Sprintf("guest-%02d-%d", i, n), thread.Name, user)
+			participant.Spec.ShareHistory = chatv1alpha1.ShareHistorySinceJoin
+			f.participants = append(f.participants, participant)
+		}
+	}
+	return f
+}
+
+func (f *fleet) objects() []client.Object {
+	objects := []client.Object{f.connection}
+	for _, participant := range f.participants {
+		objects = append(objects, participant)
+	}
+	for _, thread := range f.threads {
+		objects = append(objects, thread)
+	}
+	return objects
+}
+
+// manifests are the objects as files in Git hold them: in YAML, and nothing that a cluster put in.
+func (w *world) manifests(objects []client.Object) []string {
+	w.t.Helper()
+	files := make([]string, 0, len(objects))
+	for _, obj := range objects {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+		w.Expect(err).NotTo(HaveOccurred())
+		content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), kindOf(obj)
+		content["metadata"] = map[string]any{"namespace": obj.GetNamespace(), "name": obj.GetName()}
+		files = append(files, w.file(content))
+	}
+	return files
+}
+
+// backup is what a backup keeps of objects: annotations, finalizers and spec, but no status and no uid.
+func (w *world) backup(objects []client.Object) []string {
+	w.t.Helper()
+	files := make([]string, 0, len(objects))
+	for _, obj := range objects {
+		stored := &unstructured.Unstructured{}
+		stored.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(kindOf(obj)))
+		w.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), stored)).To(Succeed())
+		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+			unstructured.RemoveNestedField(stored.Object, "metadata", field)
+		}
+		files = append(files, w.file(stored.Object))
+	}
+	return files
+}
+
+func (w *world) file(content map[string]any) string {
+	w.t.Helper()
+	delete(content, "status")
+	data, err := yaml.Marshal(content)
+	w.Expect(err).NotTo(HaveOccurred())
+	return string(data)
+}
+
+func (w *world) apply(files []string) {
+	w.t.Helper()
+	for _, file := range files {
+		obj := &unstructured.Unstructured{}
+		w.Expect(yaml.UnmarshalStrict([]byte(file), &obj.Object)).To(Succeed())
+		w.create(obj)
+	}
+}
+
+// lose takes all objects away as the loss of a cluster does: no operator sees them go.
+func (w *world) lose(objects []client.Object) {
+	w.t.Helper()
+	for _, obj := range objects {
+		edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
+		w.delete(obj)
+		w.awaitGone(obj)
+	}
+}
+
+func (w *world) awaitFleet(f *fleet) {
+	w.t.Helper()
+	for _, obj := range f.objects() {
+		w.awaitReason(obj.(conditioned), chatv1alpha1.ReasonSucceeded) //nolint:errcheck,forcetypeassert // all of them are
+	}
+}
+
+// rooms are the threads at the service, without the uid of the resource that has them.
+func (w *world) rooms() []emulator.Thread {
+	rooms := w.emulator.Threads()
+	for _, room := range rooms {
+		delete(room.Metadata, uidStampKey)
+	}
+	return rooms
+}
+
+// checkFound says what of the fleet's threads is not as it was, and what else was done than to put the
+// new uids in.
+func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
+	w.t.Helper()
+	if diff := cmp.Diff(before, w.rooms()); diff != "" {
+		w.t.Errorf("threads at the service (-before +after):\n%s", diff)
+	}
+	w.Expect(w.emulator.Users()).To(Equal(users), "service users were made")
+	stamped := map[string]bool{}
+	for _, request := range w.emulator.Requests() {
+		if !request.Operation.IsWrite() {
+			continue
+		}
+		w.Expect(request.Operation).To(Equal(emulator.OperationUpdateThread), "%s", request.Body)
+		w.Expect(string(request.Body)).NotTo(ContainSubstring("topic"))
+		w.Expect(stamped).NotTo(HaveKey(request.ThreadID), "written twice")
+		stamped[request.ThreadID] = true
+	}
+	w.Expect(stamped).To(HaveLen(fleetSize))
+	for _, thread := range f.threads {
+		remote := w.remote(thread)
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(ownerStampKey, w.namespace+"/"+thread.Name))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(uidStampKey, string(thread.UID)))
+		w.Expect(thread.Status.ServiceUser).To(Equal(remote.CreatedBy))
+		w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, remote.CreatedBy))
+		w.Eventually(func() []string {
+			return slices.DeleteFunc(w.eventReasons(thread), func(reason string) bool { return slices.Contains(waits, reason) })
+		}).Should(Equal([]string{chatv1alpha1.EventFound}), thread.Name)
+	}
+}
+
+// waits are what a thread may tell before it is found.
+var waits = []string{chatv1alpha1.ReasonSearching, chatv1alpha1.ReasonConnectionNotFound, chatv1alpha1.ReasonConnectionNotReady}
+
+// A new cluster into which the manifests of the old one are applied has the old one's threads: it makes
+// none, and nobody comes or goes.
+func TestRebuildFromGit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.createSecret()
+	f := w.newFleet()
+	git := w.manifests(f.objects())
+	w.apply(git)
+	stop := w.start()
+	w.awaitFleet(f)
+	made := recordedUsers(f.connection)
+	w.Expect(w.message(f.connection)).To(ContainSubstring("spec.serviceUsers.ids to [" + strings.Join(made, ", ") + "]"))
+	stop()
+	before, users := w.rooms(), w.emulator.Users()
+	creators := map[string]int{}
+	for _, room := range before {
+		creators[room.CreatedBy]++
+	}
+	w.Expect(creators).To(Equal(map[string]int{made[0]: fleetSize / 2, made[1]: fleetSize / 2}))
+	w.lose(f.objects())
+
+	// What the message says is committed. Otherwise nothing in the new cluster tells of the old.
+	rebuilt := newConnection(w.namespace, "default")
+	rebuilt.Spec.Quotas = f.connection.Spec.Quotas
+	withPinned(made...)(rebuilt)
+	git[0] = w.manifests([]client.Object{rebuilt})[0]
+	w.emulator.ResetRequests()
+	w.start()
+	w.apply(git)
+	w.awaitFleet(f)
+	w.checkFound(f, before, users)
+}
+
+// A backup brings annotations and finalizers back, and no status: the service users are known from them,
+// the threads are found, and a create that may have been sent is not sent again.
+func TestRestoreWithoutStatus(t *testing.T) {
+	t.Parallel()
+	// The service has forgotten the creates, so that only the search keeps from a second thread.
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
+	w.createSecret()
+	f := w.newFleet()
+	w.create(f.objects()...)
+	stop := w.start()
+	w.awaitFleet(f)
+	stop()
+	before, users := w.rooms(), w.emulator.Users()
+	files := w.backup(f.objects())
+	w.lose(f.objects())
+
+	// The connection comes last, as a backup knows no order.
+	slices.Reverse(files)
+	w.emulator.ResetRequests()
+	w.start()
+	w.apply(files)
+	w.awaitFleet(f)
+	w.checkFound(f, before, users)
+	w.Expect(recordedUsers(f.connection)).To(HaveLen(2))
+}
