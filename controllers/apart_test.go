@@ -245,6 +245,9 @@ var intrusions = []intrusion{
 	{name: "forged status", try: func(n *tenants) (client.Object, string) {
 		return n.forged("forged", "open", n.lent.Status.ThreadID), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
+	{name: "forged status, of what was released", try: func(n *tenants) (client.Object, string) {
+		return n.forged("forged-heir", "open", n.released), chatv1alpha1.ReasonOwnedByAnother
+	}, calls: onlyRead},
 	{name: "forged status, over another's connection", try: func(n *tenants) (client.Object, string) {
 		return n.forged("forged-closed", "default", n.private.Status.ThreadID), chatv1alpha1.ReasonNamespaceNotAllowed
 	}, calls: onlyRead, byClosed: true},

@@ -230,7 +230,7 @@ func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, pr
 	case string(s.thread.UID):
 		return true, nil
 	case "":
-		if s.taking {
+		if s.taking || checkReleased(s, properties.Metadata[releasedStampKey]) != nil {
 			return false, nil
 		}
 		return r.isAllowed(ctx, s.thread.Namespace, s.conn)

@@ -114,7 +114,7 @@ func checkOwner(s *threadScope, properties acs.ThreadProperties) error {
 	case uid == string(s.thread.UID), owner == s.owner() && s.thread.Observes():
 		return nil
 	case s.isManaged():
-		return checkNotTaken(s, owner, uid)
+		return checkNotTaken(s, properties.Metadata)
 	case owner == s.owner():
 		if uid != "" || !s.thread.Adopts() {
 			s.formerUID = cut(cmp.Or(uid, "unknown"), 64)
@@ -128,14 +128,16 @@ func checkOwner(s *threadScope, properties acs.ThreadProperties) error {
 	}
 }
 
-// checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back.
-func checkNotTaken(s *threadScope, owner, uid string) error {
+// checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
+// unless another namespace emptied it: then the status was written by somebody else than the operator.
+func checkNotTaken(s *threadScope, metadata map[string]string) error {
+	uid := metadata[uidStampKey]
 	if uid == "" {
-		return nil
+		return checkReleased(s, metadata[releasedStampKey])
 	}
 	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
 		fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
-			s.threadID, cut(owner, maxMessage), cut(uid, 64))}
+			s.threadID, cut(metadata[ownerStampKey], maxMessage), cut(uid, 64))}
 }
 
 // checkReleased keeps what one namespace released from the others that share a connection.
@@ -145,7 +147,7 @@ func checkReleased(s *threadScope, released string) error {
 		return nil
 	}
 	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-		fmt.Sprintf("spec.threadID: thread %s was released by another namespace, and others may not adopt it through a shared connection.", s.threadID)}
+		fmt.Sprintf("Thread %s was released by another namespace, and others may not adopt it through a shared connection.", s.threadID)}
 }
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
