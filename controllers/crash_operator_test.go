@@ -61,18 +61,14 @@ func (w *world) startMortal() *mortalOperator {
 	w.t.Helper()
 	o := &mortalOperator{emulator: w.emulator, joins: map[string]int{}, removals: map[string]int{}}
 	api := rest.CopyConfig(operatorConfig)
-	api.Wrap(func(next http.RoundTripper) http.RoundTripper { return transport(o.toAPIServer(next)) })
+	api.Wrap(func(next http.RoundTripper) http.RoundTripper { return roundTrip(o.toAPIServer(next)) })
 	options := w.options
 	client := *options.HTTPClient
-	client.Transport = transport(o.toService(options.HTTPClient.Transport))
+	client.Transport = roundTrip(o.toService(options.HTTPClient.Transport))
 	options.HTTPClient = &client
 	o.stop = w.startAs(api, options)
 	return o
 }
-
-type transport func(*http.Request) (*http.Response, error)
-
-func (t transport) RoundTrip(req *http.Request) (*http.Response, error) { return t(req) }
 
 var (
 	errDead = errors.New("the operator is dead")

@@ -1,0 +1,130 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// roundTrip is a way to a server.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (r roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
+
+// seenRequests notes what an operator asks of the API server.
+type seenRequests struct {
+	mu    sync.Mutex
+	rules map[string]bool
+	paths []string
+}
+
+// objectPath parts the path of a resource: group, namespace, resource, name, subresource.
+var objectPath = regexp.MustCompile(`^/(?:api|apis/([^/]+))/[^/]+(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+)(?:/([^/]+))?)?$`)
+
+// watching is the operator's way to the API server, with a note of what goes over it.
+func (s *seenRequests) watching(api *rest.Config) *rest.Config {
+	api = rest.CopyConfig(api)
+	api.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(req *http.Request) (*http.Response, error) {
+			s.note(req)
+			return next.RoundTrip(req)
+		})
+	})
+	return api
+}
+
+func (s *seenRequests) note(req *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paths = append(s.paths, req.Method+" "+req.URL.RequestURI())
+	path := req.URL.Path
+	// The path of a namespace has no resource behind it.
+	if name, ok := strings.CutPrefix(path, "/api/v1/namespaces/"); ok && !strings.Contains(name, "/") {
+		s.rules[strings.ToLower(req.Method)+" namespaces"] = true
+		return
+	}
+	parts := objectPath.FindStringSubmatch(path)
+	if parts == nil {
+		return
+	}
+	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update"}[req.Method]
+	switch {
+	case verb != "":
+	case req.Method == http.MethodGet && parts[4] == "" && req.URL.Query().Has("watch"):
+		verb = "watch"
+	case req.Method == http.MethodGet && parts[4] == "":
+		verb = "list"
+	default:
+		verb = strings.ToLower(req.Method)
+	}
+	rule := verb + " " + parts[3]
+	if parts[5] != "" {
+		rule += "/" + parts[5]
+	}
+	if parts[1] != "" {
+		rule += "." + parts[1]
+	}
+	s.rules[rule] = true
+}
+
+// Whatever the operator does, it lists and watches no Secrets, and reads only the one that a connection
+// names.
+func TestSecretsAreReadByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	seen := &seenRequests{rules: map[string]bool{}}
+	// One that is no connection's, and a connection whose Secret is not there.
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "private"}, StringData: map[string]string{"connectionString": "x"}})
+	missing := newConnection(w.namespace, "missing")
+	missing.Spec.ConnectionStringSecretRef.Name = "not-there"
+	conn := w.connect()
+	w.create(missing)
+	w.startAs(seen.watching(operatorConfig), w.options)
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	w.awaitReason(missing, chatv1alpha1.ReasonSecretNotFound)
+
+	thread, participant := w.newThread("room", w.users(2)...), w.newParticipant("guest", "room", w.users(1)[0])
+	w.create(thread, participant)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
+	w.emulator.RotateAccessKey()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acs"}}
+	edit(w, secret, func(o *corev1.Secret) { o.Data["connectionString"] = []byte(w.emulator.ConnectionString(w.server.URL)) })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = o.Spec.Participants[:1] })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.delete(conn)
+	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
+	w.delete(participant)
+	w.delete(thread)
+	w.awaitGone(participant)
+	w.awaitGone(thread)
+	w.awaitGone(conn)
+
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	for _, rule := range slices.Sorted(maps.Keys(seen.rules)) {
+		w.Expect(ownRules).To(ContainElement(rule), "used, and not one of the operator's rules")
+	}
+	w.Expect(seen.rules).To(HaveKey("get secrets"))
+	prefix := "GET /api/v1/namespaces/" + w.namespace + "/secrets/"
+	for _, path := range seen.paths {
+		if strings.Contains(path, "secrets") {
+			w.Expect(path).To(BeElementOf(prefix+"acs", prefix+"not-there"))
+		}
+	}
+}
