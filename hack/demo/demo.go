@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 // stepTimeout is generous: a busy machine is no failure.
@@ -19,13 +21,13 @@ type demo struct {
 	once    bool
 	state   *state
 	started *components
-	kubectl kubectl
+	kubectl processes.Kubectl
 
-	etcd, server string   // URLs, once they run
-	service      *service // once the emulator runs
-	metrics      string   // address of the operator's metrics
-	application  string   // the user that made the thread to adopt
-	threadID     string   // of that thread
+	server      *processes.APIServer
+	service     *service // once the emulator runs
+	metrics     string   // address of the operator's metrics
+	application string   // the user that made the thread to adopt
+	threadID    string   // of that thread
 }
 
 // step is one thing that the demo does before it stays up.
@@ -42,21 +44,22 @@ func newDemo(once bool, cancel context.CancelCauseFunc) *demo {
 		once:    once,
 		state:   s,
 		started: &components{state: s, ended: cancel},
-		kubectl: newKubectl(s.path(kubeconfigFile), s.dir),
+		server:  &processes.APIServer{Dir: s.dir},
+		kubectl: processes.NewKubectl(s.path(kubeconfigFile), s.dir),
 	}
 }
 
 func (d *demo) steps() []step {
 	return []step{
-		{"Start etcd", etcd, d.startEtcd},
-		{"Start kube-apiserver", apiServer, d.startAPIServer},
-		{"Start kube-controller-manager", controllerManager, d.startControllerManager},
-		{"Install the CRDs and the operator's permissions", apiServer, d.install},
+		{"Start etcd", processes.Etcd, d.startEtcd},
+		{"Start kube-apiserver", processes.KubeAPIServer, d.startAPIServer},
+		{"Start kube-controller-manager", processes.ControllerManager, d.startControllerManager},
+		{"Install the CRDs and the operator's permissions", processes.KubeAPIServer, d.install},
 		{"Start the emulator of the service", acsEmulator, d.startEmulator},
 		{"Start the operator", operator, d.startOperator},
 		{"Create the Secret acs, wait for the ChatConnection", operator, d.connect},
 		{"Make a thread as an application would", acsEmulator, d.makeThread},
-		{"Apply config/samples", apiServer, d.applySamples},
+		{"Apply config/samples", processes.KubeAPIServer, d.applySamples},
 		{"Wait until everything is Ready", operator, d.waitReady},
 	}
 }
@@ -135,9 +138,9 @@ func orCause(ctx context.Context, err error) error {
 
 // failure says what went wrong and where to look.
 func (d *demo) failure(err error, blame string) string {
-	if ended, ok := errors.AsType[*endedError](err); ok {
-		blame = ended.name
+	if ended, ok := errors.AsType[*processes.EndedError](err); ok {
+		blame = ended.Name
 	}
 	return fmt.Sprintf("\nFailed: %v\n\nThe end of %s:\n%s\nThe logs stay in %s.\n\n",
-		err, d.state.logFile(blame), d.state.tail(blame), d.state.path(logsDir))
+		err, d.state.logFile(blame), processes.Tail(d.state.logFile(blame)), d.state.path(logsDir))
 }

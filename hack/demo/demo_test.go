@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 func TestFillIn(t *testing.T) {
@@ -124,16 +125,6 @@ func TestNextLook(t *testing.T) {
 	}
 }
 
-func TestLastLines(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("ä", lineBytes)
-	got := lastLines(strings.Repeat("old\n", tailLines) + strings.Repeat("new\n", tailLines-1) + long + "\n")
-	want := strings.Repeat("  new\n", tailLines-1) + "  " + long[:lineBytes] + "…\n"
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-}
-
 func TestStateOfOneDemo(t *testing.T) {
 	t.Parallel()
 	s := openState(t, filepath.Join(t.TempDir(), "state"))
@@ -164,7 +155,7 @@ func TestStateAfterFailure(t *testing.T) {
 		t.Errorf("there are %v (%v), want the logs", entries, err)
 	}
 	next := openState(t, failed.dir)
-	if _, err := os.Stat(next.logFile(etcd)); err == nil {
+	if _, err := os.Stat(next.logFile(processes.Etcd)); err == nil {
 		t.Error("the log of an earlier demo is still there")
 	}
 }

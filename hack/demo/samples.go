@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 const (
@@ -33,18 +35,18 @@ func (d *demo) startEmulator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return poll(ctx, func(context.Context) error {
+	return processes.Poll(ctx, func(context.Context) error {
 		d.service, err = openService(d.state)
 		return err
 	})
 }
 
 func (d *demo) startOperator(ctx context.Context) error {
-	probes, err := freeAddress(ctx)
+	probes, err := processes.FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
-	if d.metrics, err = freeAddress(ctx); err != nil {
+	if d.metrics, err = processes.FreeAddress(ctx); err != nil {
 		return err
 	}
 	err = d.started.start(ctx, operator, "bin/manager",
@@ -58,19 +60,19 @@ func (d *demo) startOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return poll(ctx, func(ctx context.Context) error {
-		return probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
+	return processes.Poll(ctx, func(ctx context.Context) error {
+		return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
 	})
 }
 
 // connect makes the Secret from a file, as arguments can be seen by all users of the machine.
 func (d *demo) connect(ctx context.Context) error {
-	_, err := d.kubectl.run(ctx, "", "create", "secret", "generic", "acs",
+	_, err := d.kubectl.Run(ctx, "", "create", "secret", "generic", "acs",
 		"--from-file=connectionString="+d.state.path(connectionStringFile))
 	if err != nil {
 		return err
 	}
-	if _, err := d.kubectl.run(ctx, "", "apply", "-f", connectionSample); err != nil {
+	if _, err := d.kubectl.Run(ctx, "", "apply", "-f", connectionSample); err != nil {
 		return err
 	}
 	return d.wait(ctx, "chatconnection/default")
@@ -78,7 +80,7 @@ func (d *demo) connect(ctx context.Context) error {
 
 // makeThread makes what the last sample adopts. The application lets the operator in.
 func (d *demo) makeThread(ctx context.Context) error {
-	users, err := d.kubectl.serviceUsers(ctx)
+	users, err := serviceUsers(ctx, d.kubectl)
 	if err != nil {
 		return err
 	}
@@ -89,14 +91,14 @@ func (d *demo) makeThread(ctx context.Context) error {
 }
 
 func (d *demo) applySamples(ctx context.Context) error {
-	manifests, err := d.kubectl.run(ctx, "", "kustomize", samplesDir)
+	manifests, err := d.kubectl.Run(ctx, "", "kustomize", samplesDir)
 	if err != nil {
 		return err
 	}
 	if manifests, err = fillIn(manifests, d.threadID); err != nil {
 		return err
 	}
-	_, err = d.kubectl.run(ctx, manifests, "apply", "--warnings-as-errors", "-f", "-")
+	_, err = d.kubectl.Run(ctx, manifests, "apply", "--warnings-as-errors", "-f", "-")
 	return err
 }
 
@@ -116,19 +118,19 @@ func (d *demo) waitReady(ctx context.Context) error { return d.wait(ctx, samples
 // wait waits until all is Ready, and otherwise shows what is not.
 func (d *demo) wait(ctx context.Context, what ...string) error {
 	args := append([]string{"wait", "--for=condition=Ready", "--timeout=90s"}, what...)
-	_, err := d.kubectl.run(ctx, "", args...)
+	_, err := d.kubectl.Run(ctx, "", args...)
 	if err == nil {
 		return nil
 	}
-	if table, getErr := d.kubectl.run(ctx, "", "get", samples, "-o", "wide"); getErr == nil {
+	if table, getErr := d.kubectl.Run(ctx, "", "get", samples, "-o", "wide"); getErr == nil {
 		return fmt.Errorf("%w\n%s", err, table)
 	}
 	return err
 }
 
 // serviceUsers are the users in whose names the operator acts.
-func (k kubectl) serviceUsers(ctx context.Context) ([]string, error) {
-	users, err := k.run(ctx, "", "get", "chatconnections", "-A", "-o", "jsonpath={.items[*].status.serviceUsers[*]}")
+func serviceUsers(ctx context.Context, k processes.Kubectl) ([]string, error) {
+	users, err := k.Run(ctx, "", "get", "chatconnections", "-A", "-o", "jsonpath={.items[*].status.serviceUsers[*]}")
 	return strings.Fields(users), err
 }
 
@@ -140,7 +142,7 @@ func (d *demo) printResult(ctx context.Context) error {
 		{"get", "chatthreads", "-o", "custom-columns=NAME:.metadata.name,JOINED:.status.joined,THREAD-ID:.status.threadID"},
 		{"events"},
 	} {
-		output, err := d.kubectl.run(ctx, "", args...)
+		output, err := d.kubectl.Run(ctx, "", args...)
 		if err != nil {
 			return err
 		}

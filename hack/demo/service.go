@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 // customer is in the thread that the application makes, and stays in it when it is adopted.
@@ -37,7 +38,7 @@ func openService(s *state) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := clientTrusting(authority)
+	client, err := processes.ClientTrusting(authority)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +154,8 @@ func drift(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := newKubectl(s.path(kubeconfigFile), s.dir)
-	ids, err := k.run(ctx, "", "get", "chatthread", "quickstart", "-o", "jsonpath={.status.serviceUser} {.status.threadID} {.spec.participants[0].userID}")
+	k := processes.NewKubectl(s.path(kubeconfigFile), s.dir)
+	ids, err := k.Run(ctx, "", "get", "chatthread", "quickstart", "-o", "jsonpath={.status.serviceUser} {.status.threadID} {.spec.participants[0].userID}")
 	if err != nil {
 		return err
 	}

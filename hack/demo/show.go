@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 // The service lets a user list the members of a thread 10 times in 10 seconds. The operator acts as
@@ -43,14 +45,14 @@ func show(ctx context.Context) error {
 	if err := s.pace(ctx); err != nil {
 		return err
 	}
-	text, err := holdings(ctx, service, newKubectl(s.path(kubeconfigFile), s.dir), string(application))
+	text, err := holdings(ctx, service, processes.NewKubectl(s.path(kubeconfigFile), s.dir), string(application))
 	fmt.Print(text)
 	return err
 }
 
 // holdings describes all threads of the service.
-func holdings(ctx context.Context, s *service, k kubectl, application string) (string, error) {
-	users, err := k.serviceUsers(ctx)
+func holdings(ctx context.Context, s *service, k processes.Kubectl, application string) (string, error) {
+	users, err := serviceUsers(ctx, k)
 	if err != nil {
 		return "", err
 	}

@@ -5,11 +5,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
@@ -26,12 +23,6 @@ const (
 	connectionStringFile = "acs/connection-string"
 	applicationFile      = "application"
 	looksFile            = "looks"
-)
-
-const (
-	tailLines = 15
-	tailBytes = 16 << 10
-	lineBytes = 400
 )
 
 var (
@@ -118,37 +109,4 @@ func (s *state) clear(except string) error {
 // write writes a file that only the user may read.
 func (s *state) write(name, content string) error {
 	return os.WriteFile(s.path(name), []byte(content), 0o600)
-}
-
-// tail gives the last lines of a component's log, indented.
-func (s *state) tail(component string) string {
-	log, err := os.Open(s.logFile(component))
-	if err != nil {
-		return "  (there is none)\n"
-	}
-	defer func() { _ = log.Close() }()
-	if info, err := log.Stat(); err == nil && info.Size() > tailBytes {
-		_, _ = log.Seek(-tailBytes, io.SeekEnd)
-	}
-	content, err := io.ReadAll(log)
-	if err != nil {
-		return fmt.Sprintf("  (cannot be read: %v)\n", err)
-	}
-	return lastLines(string(content))
-}
-
-func lastLines(content string) string {
-	content = strings.TrimSpace(content)
-	if content == "" {
-		return "  (it is empty)\n"
-	}
-	lines := strings.Split(content, "\n")
-	var text strings.Builder
-	for _, line := range lines[max(len(lines)-tailLines, 0):] {
-		if len(line) > lineBytes {
-			line = strings.ToValidUTF8(line[:lineBytes], "") + "…"
-		}
-		fmt.Fprintf(&text, "  %s\n", line)
-	}
-	return text.String()
 }

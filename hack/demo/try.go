@@ -46,5 +46,5 @@ Ctrl-C stops everything and leaves nothing.
 `
 
 func (d *demo) tryText() string {
-	return strings.NewReplacer("KUBECTL", d.kubectl.binary, "STATE", d.state.dir, "METRICS", d.metrics).Replace(tryTemplate)
+	return strings.NewReplacer("KUBECTL", d.kubectl.Binary, "STATE", d.state.dir, "METRICS", d.metrics).Replace(tryTemplate)
 }

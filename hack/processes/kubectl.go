@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package processes
 
 import (
 	"bytes"
@@ -11,22 +11,23 @@ import (
 	"strings"
 )
 
-// kubectl runs the program as a user of the demo would.
-type kubectl struct {
-	binary      string
+// Kubectl runs the program as a user would.
+type Kubectl struct {
+	Binary      string
 	environment []string
 }
 
-func newKubectl(kubeconfig, home string) kubectl {
-	return kubectl{
-		binary:      asset("kubectl"),
+// NewKubectl gives the kubectl of the control plane. home is a directory for its caches.
+func NewKubectl(kubeconfig, home string) Kubectl {
+	return Kubectl{
+		Binary:      Asset("kubectl"),
 		environment: append(environment(home), "KUBECONFIG="+kubeconfig, "KUBECTL_KUBERC=false"),
 	}
 }
 
-// run gives what kubectl prints. What it complains of is in the error.
-func (k kubectl) run(ctx context.Context, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, k.binary, args...) //nolint:gosec // the demo's own kubectl
+// Run gives what kubectl prints. What it complains of is in the error.
+func (k Kubectl) Run(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, k.Binary, args...) //nolint:gosec // the control plane's own kubectl
 	cmd.Env = k.environment
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer

@@ -3,11 +3,11 @@
 
 //go:build !linux
 
-package main
+package processes
 
 import "syscall"
 
-// childAttributes keep Ctrl-C from a component, which the demo stops in its turn.
-func childAttributes() *syscall.SysProcAttr {
+// attributes keep Ctrl-C from a process, which whoever started it stops in its turn.
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -1,0 +1,12 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package processes
+
+import "syscall"
+
+// attributes keep Ctrl-C from a process, which whoever started it stops in its turn, and end it should
+// that one be killed.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
