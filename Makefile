@@ -11,6 +11,8 @@ IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
 DEMO      ?=
+DURATION  ?= 3m
+SEED      ?=
 ARGS      ?=
 TESTFLAGS ?=
 TESTS     ?= ./...
@@ -32,6 +34,7 @@ tools          := $(CURDIR)/bin/tools
 controller-gen := $(tools)/controller-gen
 crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
+toxiproxy      := $(tools)/toxiproxy-server
 sdk            := hack/sdk/node_modules/.package-lock.json
 
 # What check-generated compares.
@@ -98,6 +101,10 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 test-faults: $(assets) ## Simulate the operator with a crash at every effect, old caches and two operators (minutes).
 	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 15m $(TESTFLAGS) -run '^TestSim' ./controllers
 
+.PHONY: soak
+soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
+	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 60m -v $(TESTFLAGS) ./hack/soak
+
 .PHONY: test-sdk
 test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with Microsoft's SDK for JavaScript (needs Node 20 and npm).
 	@node hack/sdk/run.js
@@ -154,7 +161,7 @@ docker-build: ## Build the container image IMG.
 ##@ Tools
 
 .PHONY: tools
-tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) ## Build the tools that the other targets need.
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building controller-gen.'
@@ -163,6 +170,10 @@ $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 $(crd-ref-docs): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building crd-ref-docs.'
 	@cd hack/tools && go build -trimpath -mod=readonly -o $@ github.com/elastic/crd-ref-docs
+
+$(toxiproxy): hack/tools/go.mod hack/tools/go.sum
+	@echo 'Building toxiproxy.'
+	@cd hack/tools && go build -trimpath -mod=readonly -o $@ github.com/Shopify/toxiproxy/v2/cmd/server
 
 $(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
 	@echo 'Building golangci-lint. The first time this takes a few minutes.'

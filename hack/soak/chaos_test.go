@@ -1,0 +1,197 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// convergeLimit is how long all may take once the last fault is over.
+	convergeLimit = time.Minute
+	crashPause    = 6 * time.Second
+	longestDown   = 3 * time.Second
+	weatherPause  = 5 * time.Second
+	longestToxic  = 6 * time.Second
+	// serviceUserCount is how many act for a connection.
+	serviceUserCount = 2
+)
+
+// chaos is what goes wrong.
+type chaos struct {
+	*world
+	operator *machine
+
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (c *chaos) count(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[what]++
+}
+
+func TestSoakChaos(t *testing.T) {
+	t.Logf("SEED=%d DURATION=%s", seed, duration)
+	begun := time.Now()
+	c := &chaos{world: newWorld(t), counts: map[string]int{}}
+	users := int32(serviceUserCount)
+	for _, namespace := range namespaces {
+		c.connect(t.Context(), namespace, chatv1alpha1.ChatConnectionSpec{
+			ServiceUsers:      &chatv1alpha1.ServiceUsers{Count: &users},
+			AllowedNamespaces: &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll},
+		})
+	}
+	c.operator = c.startOperator("operator")
+	t.Logf("All runs after %.1f s: etcd, kube-apiserver, acs-emulator, toxiproxy, operator.", time.Since(begun).Seconds())
+
+	m := newModel()
+	c.rage(m)
+	took, last := c.converge(t.Context(), convergeLimit, func(ctx context.Context, s *snapshot) problems {
+		left := s.checkDeclared(m.threads)
+		for _, d := range m.threads {
+			if err := d.apply(ctx, c.client); err != nil {
+				left.add("apply %s: %v", d.NamespacedName, err)
+			}
+		}
+		return append(left, s.checkOwned()...)
+	})
+	deleted := 0
+	for _, remote := range last.remote {
+		if remote.DeletedOn != nil {
+			deleted++
+		}
+	}
+	_, _, ends := c.operator.counts()
+	t.Logf("Faults: %s; the operator ended by itself %d times.", countsOf(c.counts), ends)
+	t.Logf("Changes: %s.", m)
+	t.Logf("As declared %.1f s after the last fault: %d ChatThreads, %d ChatParticipants; %d threads created, of these %d deleted; no orphan, no second thread.",
+		took.Seconds(), len(last.threads), len(last.participants), len(last.remote), deleted)
+	c.checkLog(c.operator)
+}
+
+// rage lets users write while everything fails, for the duration. All runs well again when it is back.
+func (c *chaos) rage(m *model) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), duration)
+	defer cancel()
+	var group sync.WaitGroup
+	group.Go(func() { m.write(ctx, c.world) })
+	group.Go(func() { c.crash(ctx, rand.New(rand.NewPCG(seed, 100))) })
+	for i, l := range []*link{c.toEtcd, c.toAPI, c.toACS} {
+		group.Go(func() { c.weather(ctx, l, rand.New(rand.NewPCG(seed, uint64(200+i)))) })
+	}
+	group.Go(func() { c.trouble(ctx, rand.New(rand.NewPCG(seed, 300))) })
+	group.Wait()
+	ready, done := context.WithTimeout(c.t.Context(), startPatience)
+	defer done()
+	for _, m := range []*machine{c.etcd, c.apiServer, c.emulator, c.operator} {
+		m.await(ready)
+	}
+	if err := c.service.call(ready, "DELETE", "/faults", nil, nil); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// crash ends a process every few seconds, and starts it again.
+func (c *chaos) crash(ctx context.Context, random *rand.Rand) {
+	for pause(ctx, time.Second+time.Duration(random.Int64N(int64(crashPause)))) {
+		down := time.Duration(random.Int64N(int64(longestDown)))
+		switch n := random.IntN(100); {
+		case n < 55:
+			c.count("kill -9 operator")
+			c.operator.kill()
+			pause(ctx, down/3)
+			c.operator.start()
+		case n < 75:
+			c.count("restart acs-emulator")
+			c.emulator.stop()
+			pause(ctx, down)
+			c.emulator.start()
+		case n < 90:
+			c.count("kill -9 etcd")
+			c.etcd.kill()
+			pause(ctx, down)
+			c.etcd.start()
+		default:
+			c.count("kill -9 kube-apiserver")
+			c.apiServer.kill()
+			c.apiServer.start()
+		}
+	}
+}
+
+// weather makes a link bad from time to time.
+func (c *chaos) weather(ctx context.Context, l *link, random *rand.Rand) {
+	settled := context.WithoutCancel(ctx)
+	for pause(ctx, time.Duration(random.Int64N(int64(weatherPause)))) {
+		lasts := 500*time.Millisecond + time.Duration(random.Int64N(int64(longestToxic)))
+		spoiled := anyToxic(random)
+		c.count(fmt.Sprintf("%s to %s", spoiled.Type, l.name))
+		l.spoil(settled, spoiled)
+		pause(ctx, lasts)
+		l.heal(settled, spoiled.Name)
+	}
+}
+
+func anyToxic(random *rand.Rand) toxic {
+	spoiled := toxic{Name: "weather", Stream: "downstream", Toxicity: 1}
+	if random.IntN(2) == 0 {
+		spoiled.Stream = "upstream"
+	}
+	switch random.IntN(5) {
+	case 0:
+		spoiled.Type, spoiled.Attributes = "latency", map[string]any{"latency": 50 + random.IntN(1000), "jitter": random.IntN(200)}
+	case 1:
+		spoiled.Type, spoiled.Attributes = "bandwidth", map[string]any{"rate": 5 + random.IntN(100)}
+	case 2:
+		spoiled.Type, spoiled.Attributes = "reset_peer", map[string]any{"timeout": random.IntN(1000)}
+	case 3: // nothing comes through, and the connection stays
+		spoiled.Type, spoiled.Attributes = "timeout", map[string]any{"timeout": 0}
+	default: // what is sent ends in the middle
+		spoiled.Type, spoiled.Attributes = "limit_data", map[string]any{"bytes": 500 + random.IntN(50_000)}
+	}
+	return spoiled
+}
+
+// trouble makes the service itself fail now and then; calls that it did without answering are the worst.
+func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
+	for pause(ctx, time.Duration(random.Int64N(int64(weatherPause)))) {
+		fault := map[string]any{"share": 0.1 + random.Float64()*0.5, "times": 1 + random.IntN(40)}
+		what := []string{"dropAfter", "dropBefore", "truncate"}[random.IntN(3)]
+		fault[what] = true
+		// Fails while the service is down.
+		if err := c.service.call(ctx, "POST", "/faults", fault, nil); err == nil {
+			c.count(what + " at acs")
+		}
+	}
+}
+
+// checkLog says whether an operator panicked.
+func (w *world) checkLog(m *machine) {
+	w.t.Helper()
+	text, err := os.ReadFile(m.program.Log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, bad := range []string{"panic:", "fatal error:", "Observed a panic"} {
+			if strings.Contains(line, bad) {
+				w.t.Errorf("%s: %s", m.program.Name, line)
+			}
+		}
+	}
+}

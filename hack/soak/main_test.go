@@ -1,0 +1,70 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+// root is where the programs are, from here.
+const root = "../.."
+
+// What the caller may set: how long there is chaos, and what chance is made of.
+var (
+	duration = 3 * time.Minute
+	seed     = rand.Uint64()
+)
+
+func TestMain(m *testing.M) {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(2)
+	}
+	go launch()
+	os.Exit(m.Run())
+}
+
+func prepare() error {
+	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	if text := os.Getenv("DURATION"); text != "" {
+		given, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("DURATION: %w", err)
+		}
+		duration = given
+	}
+	if text := os.Getenv("SEED"); text != "" {
+		given, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("SEED: %w", err)
+		}
+		seed = given
+	}
+	return nil
+}
+
+// launches are starts of processes. Linux ends a process with the thread that started it, so all are
+// started by one that lives as long as the tests.
+var launches = make(chan func())
+
+func launch() {
+	runtime.LockOSThread()
+	for start := range launches {
+		start()
+	}
+}

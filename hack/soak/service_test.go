@@ -1,0 +1,66 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+)
+
+// The stamps of the operator in the metadata of a thread.
+const (
+	ownerStamp    = "acsOperatorOwner"
+	uidStamp      = "acsOperatorUid"
+	releasedStamp = "acsOperatorReleasedBy"
+)
+
+// service is what the emulator holds, told by its admin endpoints.
+type service struct {
+	admin  string // URL
+	client *http.Client
+}
+
+func (s *service) call(ctx context.Context, method, path string, body, answer any) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.admin+path, bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("%s %s: %s %s", method, path, resp.Status, text)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// threads gives all that were ever created, deleted ones included.
+func (s *service) threads(ctx context.Context) ([]emulator.Thread, error) {
+	var answer struct {
+		Threads []emulator.Thread `json:"threads"`
+	}
+	err := s.call(ctx, http.MethodGet, "/threads", nil, &answer)
+	return answer.Threads, err
+}

@@ -1,0 +1,123 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
+)
+
+const (
+	toxiproxyProgram = "bin/tools/toxiproxy-server"
+	// toxiproxyPatience is more than toxiproxy itself allows for a call.
+	toxiproxyPatience = 30 * time.Second
+)
+
+// toxiproxy spoils connections.
+type toxiproxy struct {
+	t      *testing.T
+	api    string
+	client *http.Client
+}
+
+// link is a way between two programs, through toxiproxy.
+type link struct {
+	proxy   *toxiproxy
+	name    string
+	address string // where the client connects to
+}
+
+// toxic is something wrong with a link.
+type toxic struct {
+	Name       string         `json:"name"`
+	Type       string         `json:"type"`
+	Stream     string         `json:"stream"`
+	Toxicity   float64        `json:"toxicity"`
+	Attributes map[string]any `json:"attributes"`
+}
+
+func (w *world) startToxiproxy(ctx context.Context) *toxiproxy {
+	w.t.Helper()
+	address := w.freeAddress(ctx)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &toxiproxy{t: w.t, api: "http://" + address, client: &http.Client{Timeout: toxiproxyPatience}}
+	m := newMachine(w.t, w.program("toxiproxy", toxiproxyProgram, "-host="+host, "-port="+port),
+		func(ctx context.Context) error { return processes.Probe(ctx, p.client, p.api+"/version") })
+	m.start()
+	m.await(ctx)
+	w.t.Cleanup(p.client.CloseIdleConnections)
+	return p
+}
+
+// link makes a way to a program.
+func (p *toxiproxy) link(ctx context.Context, name, upstream, address string) *link {
+	p.t.Helper()
+	p.call(ctx, http.MethodPost, "/proxies", map[string]any{"name": name, "listen": address, "upstream": upstream, "enabled": true})
+	return &link{proxy: p, name: name, address: address}
+}
+
+// call says whether toxiproxy did what it was told.
+func (p *toxiproxy) call(ctx context.Context, method, path string, body any) {
+	p.t.Helper()
+	if err := p.try(ctx, method, path, body); err != nil {
+		p.t.Errorf("toxiproxy: %v", err)
+	}
+}
+
+func (p *toxiproxy) try(ctx context.Context, method, path string, body any) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, p.api+path, bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= http.StatusBadRequest {
+		return fmt.Errorf("%s %s: %s %s (%w)", method, path, resp.Status, text, err)
+	}
+	return nil
+}
+
+// spoil makes something go wrong until heal is called.
+func (l *link) spoil(ctx context.Context, spoiled toxic) {
+	l.proxy.t.Helper()
+	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name+"/toxics", spoiled)
+}
+
+func (l *link) heal(ctx context.Context, name string) {
+	l.proxy.t.Helper()
+	l.proxy.call(ctx, http.MethodDelete, "/proxies/"+l.name+"/toxics/"+name, nil)
+}
+
+// cut ends all connections and lets none be made until mend is called.
+func (l *link) cut(ctx context.Context) {
+	l.proxy.t.Helper()
+	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": false})
+}
+
+func (l *link) mend(ctx context.Context) {
+	l.proxy.t.Helper()
+	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": true})
+}
