@@ -48,9 +48,13 @@ func main() {
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	if err := run(s); err != nil {
-		ctrl.Log.Error(err, "Manager failed")
-		os.Exit(1)
+		fail(err)
 	}
+}
+
+func fail(err error) {
+	ctrl.Log.Error(err, "Manager failed")
+	os.Exit(1)
 }
 
 func (s *settings) bind(flags *flag.FlagSet) {
@@ -89,6 +93,10 @@ func run(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
+	// To stop in good order would be to give back a lease that another one may hold by now.
+	lease := controllers.NewLease(fail)
+	config.Wrap(lease.ForAPIServer)
+	options.HTTPClient.Transport = lease.ForACS(options.HTTPClient.Transport)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         controllers.CacheOptions(options.WatchNamespaces),
@@ -98,6 +106,9 @@ func run(s *settings) error {
 		LeaderElectionID:              "acs-chat-operator.chat.acs-operator.io",
 		LeaderElectionNamespace:       s.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 new(controllers.LeaseDuration),
+		RenewDeadline:                 new(controllers.LeaseRenewDeadline),
+		RetryPeriod:                   new(controllers.LeaseRetryPeriod),
 	})
 	if err != nil {
 		return fmt.Errorf("build manager: %w", err)
