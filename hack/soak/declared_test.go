@@ -26,6 +26,7 @@ import (
 type declared struct {
 	types.NamespacedName
 	connection chatv1alpha1.ConnectionReference
+	deletion   chatv1alpha1.DeletionPolicy
 	// there says that the ChatThread is wanted. Its ChatParticipants may stay without it.
 	there  bool
 	topic  string
@@ -108,7 +109,7 @@ func (d *declared) change(random *rand.Rand) string {
 }
 
 func (d *declared) spec() chatv1alpha1.ChatThreadSpec {
-	spec := chatv1alpha1.ChatThreadSpec{ConnectionRef: d.connection, Topic: d.topic}
+	spec := chatv1alpha1.ChatThreadSpec{ConnectionRef: d.connection, Topic: d.topic, DeletionPolicy: d.deletion}
 	for _, user := range d.inline {
 		spec.Participants = append(spec.Participants, chatv1alpha1.Member{UserID: user})
 	}

@@ -1,0 +1,334 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
+)
+
+const (
+	leaseName = "acs-chat-operator.chat.acs-operator.io"
+	team      = "team"
+	// handOverLimit is how long nobody works after the leader was asked to end.
+	handOverLimit = 2 * time.Second
+	// takeOverLimit is how long nobody works after the leader died: the lease, then a try to see its last
+	// renewal, one to take it, and what the first work takes.
+	takeOverLimit = 15*time.Second + 3*time.Second
+	// exitLimit is how long a leader that was frozen may stay once it goes on.
+	exitLimit = 15 * time.Second
+	freezes   = 3
+	// newRooms are made while something happens to the leader, roomsBegun of them before it does.
+	newRooms   = 20
+	roomsBegun = 5
+	// createDelay and callDelay keep calls under way; workDelay is how long work goes on at most before the
+	// leader freezes.
+	createDelay = "600ms"
+	callDelay   = "150ms"
+	workDelay   = 1500 * time.Millisecond
+)
+
+// leaders are two replicas, of which one works.
+type leaders struct {
+	*world
+	random           *rand.Rand
+	rooms            []*declared
+	leading, standby *machine
+	holder           string // in the lease
+}
+
+func TestSoakLeaders(t *testing.T) {
+	t.Parallel()
+	l := &leaders{world: newWorld(t), random: rand.New(rand.NewPCG(seed, 400))}
+	users := int32(serviceUserCount)
+	l.connect(t.Context(), team, chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &users}})
+	flags := []string{"--leader-elect", "--leader-election-namespace=" + operatorNamespace}
+	l.leading = l.startOperator("operator-1", flags...)
+	l.holder = l.awaitHolder("")
+	l.standby = l.startOperator("operator-2", flags...)
+	l.awaitStandby(1)
+	t.Logf("SEED=%d", seed)
+	l.handOver()
+	l.die()
+	for range freezes {
+		l.freeze()
+	}
+	_, last := l.converge(t.Context(), convergeLimit, l.check)
+	t.Logf("In the end: %d ChatThreads, %d threads created, no orphan, no second thread.", len(last.threads), len(last.remote))
+	for _, m := range l.operators {
+		l.checkLog(m)
+	}
+}
+
+func (l *leaders) check(_ context.Context, s *snapshot) problems {
+	return append(s.checkDeclared(l.rooms), s.checkOwned()...)
+}
+
+// handOver asks the leader to end while it works.
+func (l *leaders) handOver() {
+	l.t.Helper()
+	l.beginRooms()
+	asked := time.Now()
+	old := l.leading.signal(syscall.SIGTERM)
+	<-old.Done()
+	ended := time.Now()
+	took := l.firstRequest(ended).Sub(asked)
+	l.follow()
+	if took > handOverLimit {
+		l.t.Errorf("nobody worked for %s after the leader was asked to end, want at most %s", took, handOverLimit)
+	}
+	l.delay("0s")
+	converged, _ := l.converge(l.t.Context(), convergeLimit, l.check)
+	l.t.Logf("SIGTERM while %d threads are created: it ended after %.2f s, the other worked after %.2f s, all as declared %.1f s later.",
+		newRooms, ended.Sub(asked).Seconds(), took.Seconds(), converged.Seconds())
+	l.bringBack()
+}
+
+// die kills the leader while it works.
+func (l *leaders) die() {
+	l.t.Helper()
+	l.beginRooms()
+	l.leading.kill()
+	killed := time.Now()
+	// What the dead one sent is on its way for a moment; the lease lasts longer.
+	took := l.firstRequest(killed.Add(time.Second)).Sub(killed)
+	l.follow()
+	if took > takeOverLimit {
+		l.t.Errorf("nobody worked for %s after the leader died, want at most %s", took, takeOverLimit)
+	}
+	l.delay("0s")
+	converged, _ := l.converge(l.t.Context(), convergeLimit, l.check)
+	l.t.Logf("kill -9 while %d threads are created: the other worked after %.1f s, all as declared %.1f s later.", newRooms, took.Seconds(), converged.Seconds())
+	l.bringBack()
+}
+
+// freeze stops the leader in the middle of its work until another one leads and users want something
+// else. What it had in hand then is wrong.
+func (l *leaders) freeze() {
+	l.t.Helper()
+	ctx := l.t.Context()
+	l.delay(callDelay)
+	made := l.declare(newRooms / 2)
+	worked := slices.Concat(made, l.some(newRooms/2))
+	kept := map[*declared][]chatv1alpha1.UserID{}
+	for _, d := range worked[len(made):] {
+		kept[d] = d.inline
+		d.inline = nil
+		for range chaosMembers / 2 {
+			d.addInline()
+		}
+	}
+	l.apply(worked)
+	pause(ctx, time.Duration(l.random.Int64N(int64(workDelay))))
+	frozen := time.Now()
+	old := l.leading.signal(syscall.SIGSTOP)
+	l.follow()
+	took := time.Since(frozen)
+	for _, d := range worked {
+		if inline, ok := kept[d]; ok {
+			d.inline = inline
+			continue
+		}
+		d.there = l.random.IntN(2) == 0
+		d.inline = d.inline[1:]
+	}
+	l.apply(worked)
+	l.delay("0s")
+	_, before := l.converge(ctx, convergeLimit, l.check)
+	messages := l.messages(before)
+
+	thawed := time.Now()
+	old.Signal(syscall.SIGCONT)
+	select {
+	case <-old.Done():
+	case <-time.After(exitLimit):
+		l.t.Errorf("the old leader still runs %s after it went on", exitLimit)
+		old.Kill()
+	}
+	exited := time.Since(thawed)
+	_, after := l.converge(ctx, time.Second, l.check)
+	changed := 0
+	for id, count := range l.messages(after) {
+		if messages[id] != count {
+			changed++
+			l.t.Errorf("the old leader changed thread %s of %s", id, after.remote[id].Metadata[ownerStamp])
+		}
+	}
+	l.t.Logf("SIGSTOP in the middle of work: another leads after %.1f s; after SIGCONT the old one ended in %.1f s and changed %d threads.", took.Seconds(), exited.Seconds(), changed)
+	l.bringBack()
+}
+
+// messages count the system messages of each thread: every change of a thread makes one.
+func (l *leaders) messages(s *snapshot) map[string]int {
+	l.t.Helper()
+	counts := map[string]int{}
+	for id := range s.remote {
+		var answer struct {
+			Messages []struct{} `json:"messages"`
+		}
+		if err := l.service.call(l.t.Context(), "GET", "/threads/"+id, nil, &answer); err != nil {
+			l.t.Fatal(err)
+		}
+		counts[id] = len(answer.Messages)
+	}
+	return counts
+}
+
+// beginRooms declares threads and waits until some of them are created, with more under way.
+func (l *leaders) beginRooms() {
+	l.t.Helper()
+	before, err := l.service.threads(l.t.Context())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.delay(createDelay)
+	l.apply(l.declare(newRooms))
+	l.poll(func(ctx context.Context) error {
+		now, err := l.service.threads(ctx)
+		if err == nil && len(now) < len(before)+roomsBegun {
+			err = fmt.Errorf("%d threads were created", len(now)-len(before))
+		}
+		return err
+	})
+}
+
+func (l *leaders) declare(count int) []*declared {
+	var made []*declared
+	for range count {
+		d := newDeclared(team, fmt.Sprintf("room-%d", len(l.rooms)), chatv1alpha1.ConnectionReference{})
+		for range chaosMembers / 2 {
+			d.addInline()
+		}
+		d.addApart()
+		l.rooms, made = append(l.rooms, d), append(made, d)
+	}
+	return made
+}
+
+// some are threads that were declared before the latest ones and are wanted.
+func (l *leaders) some(count int) []*declared {
+	older := slices.DeleteFunc(slices.Clone(l.rooms[:len(l.rooms)-count]), func(d *declared) bool { return !d.there })
+	l.random.Shuffle(len(older), func(i, j int) { older[i], older[j] = older[j], older[i] })
+	return older[:count]
+}
+
+func (l *leaders) apply(rooms []*declared) {
+	l.t.Helper()
+	for _, d := range rooms {
+		l.poll(func(ctx context.Context) error { return d.apply(ctx, l.client) })
+	}
+}
+
+// delay makes each call to the service take time, so that some are under way at any moment.
+func (l *leaders) delay(each string) {
+	l.t.Helper()
+	err := l.service.call(l.t.Context(), "DELETE", "/faults", nil, nil)
+	if err == nil && each != "0s" {
+		err = l.service.call(l.t.Context(), "POST", "/faults", map[string]any{"delay": each}, nil)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// firstRequest waits for a request that arrives at the service after a moment, and says when it did.
+func (l *leaders) firstRequest(after time.Time) (arrived time.Time) {
+	l.t.Helper()
+	var answer struct {
+		Last     int `json:"last"`
+		Requests []struct {
+			Time time.Time `json:"time"`
+		} `json:"requests"`
+	}
+	l.poll(func(ctx context.Context) error {
+		if err := l.service.call(ctx, "GET", fmt.Sprintf("/requests?since=%d", answer.Last), nil, &answer); err != nil {
+			return err
+		}
+		for _, r := range answer.Requests {
+			if r.Time.After(after) {
+				arrived = r.Time
+				return nil
+			}
+		}
+		return fmt.Errorf("no request to the service")
+	})
+	return arrived
+}
+
+// awaitHolder waits until another one than before holds the lease.
+func (l *leaders) awaitHolder(before string) (holder string) {
+	l.t.Helper()
+	l.poll(func(ctx context.Context) error {
+		lease := &coordinationv1.Lease{}
+		if err := l.client.Get(ctx, types.NamespacedName{Namespace: operatorNamespace, Name: leaseName}, lease); err != nil {
+			return err
+		}
+		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || *lease.Spec.HolderIdentity == before {
+			return fmt.Errorf("nobody else leads than %q", before)
+		}
+		holder = *lease.Spec.HolderIdentity
+		return nil
+	})
+	return holder
+}
+
+// follow waits until the standby leads.
+func (l *leaders) follow() {
+	l.t.Helper()
+	l.holder = l.awaitHolder(l.holder)
+	l.leading, l.standby = l.standby, l.leading
+}
+
+// bringBack starts the former leader again, as a standby.
+func (l *leaders) bringBack() {
+	l.t.Helper()
+	waited := l.waits(l.standby)
+	l.standby.start()
+	l.awaitStandby(waited + 1)
+}
+
+// awaitStandby waits until the standby has filled its caches and waits for the lease.
+func (l *leaders) awaitStandby(times int) {
+	l.t.Helper()
+	l.poll(func(context.Context) error {
+		if l.waits(l.standby) < times {
+			return fmt.Errorf("%s does not wait for the lease", l.standby.program.Name)
+		}
+		return nil
+	})
+}
+
+// waits counts how often an operator began to wait for the lease.
+func (l *leaders) waits(m *machine) int {
+	l.t.Helper()
+	text, err := os.ReadFile(m.program.Log)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return strings.Count(string(text), "Attempting to acquire leader lease")
+}
+
+func (w *world) poll(ask func(context.Context) error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), startPatience)
+	defer cancel()
+	if err := processes.Poll(ctx, ask); err != nil {
+		w.t.Fatal(err)
+	}
+}

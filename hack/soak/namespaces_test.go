@@ -1,0 +1,341 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build soak
+
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
+)
+
+const (
+	// goneLimit is how long a namespace may take to go while nothing is wrong, or once nothing is any more:
+	// the longest backoff, and the namespace controller's own.
+	goneLimit = time.Minute
+	// outage is how long ACS cannot be reached; within toldLimit every resource says so.
+	outage    = 20 * time.Second
+	toldLimit = 15 * time.Second
+	roomsEach = 5
+)
+
+// deletions is a control plane whose namespaces are deleted.
+type deletions struct {
+	*world
+	operator *machine
+	rooms    map[string][]*declared // by namespace
+}
+
+// Namespaces of TestSoakNamespaceDeletion, by what is special about them.
+const (
+	plain    = "plain"
+	retained = "retained"
+	cutOff   = "cut-off"
+	bereft   = "bereft" // loses its credentials
+	hub      = "hub"    // has the connection of guest
+	guest    = "guest"
+)
+
+func TestSoakNamespaceDeletion(t *testing.T) {
+	t.Parallel()
+	d := &deletions{world: newWorld(t), rooms: map[string][]*declared{}}
+	manager := newMachine(t, d.program(processes.ControllerManager, processes.Asset(processes.ControllerManager),
+		processes.ControllerManagerArguments(d.path("kubeconfig"))...), nil)
+	manager.start()
+	d.operator = d.startOperator("operator")
+	d.declare()
+	d.reachable()
+	d.unreachable()
+	d.restarted()
+	d.checkLog(d.operator)
+}
+
+// declare fills the namespaces.
+func (d *deletions) declare() {
+	d.t.Helper()
+	ctx := d.t.Context()
+	for _, namespace := range []string{plain, retained, cutOff, bereft, hub} {
+		spec := chatv1alpha1.ChatConnectionSpec{}
+		if namespace == hub {
+			spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
+		}
+		d.connect(ctx, namespace, spec)
+	}
+	d.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guest}})
+	var all []*declared
+	for _, namespace := range []string{plain, retained, cutOff, bereft, hub, guest} {
+		for i := range roomsEach {
+			room := newDeclared(namespace, fmt.Sprintf("room-%d", i), chatv1alpha1.ConnectionReference{})
+			if namespace == guest {
+				room.connection.Namespace = hub
+			}
+			if namespace == retained {
+				room.deletion = chatv1alpha1.DeletionRetain
+			}
+			for range 3 {
+				room.addInline()
+				room.addApart()
+			}
+			d.rooms[namespace] = append(d.rooms[namespace], room)
+			d.poll(func(ctx context.Context) error { return room.apply(ctx, d.client) })
+		}
+		all = append(all, d.rooms[namespace]...)
+	}
+	d.converge(ctx, startPatience, func(_ context.Context, s *snapshot) problems { return s.checkDeclared(all) })
+}
+
+// reachable deletes namespaces while ACS can be reached.
+func (d *deletions) reachable() {
+	d.t.Helper()
+	deleted, kept := d.remote(plain), d.remote(retained)
+	d.delete(plain, retained)
+	took := d.awaitGone(plain, retained)
+	d.checkDeleted(deleted)
+	if diff := cmp.Diff(membersOf(kept), membersOf(d.again(kept))); diff != "" {
+		d.t.Errorf("threads that were to be retained (-before +after):\n%s", diff)
+	}
+	for _, thread := range d.again(kept) {
+		if thread.Metadata[uidStamp] != "" || !strings.HasPrefix(thread.Metadata[releasedStamp], retained+"/") {
+			d.t.Errorf("thread %s was not released: %v", thread.ID, thread.Metadata)
+		}
+	}
+	d.t.Logf("ACS reachable: two namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
+		took.Seconds(), len(deleted), len(kept))
+}
+
+// unreachable deletes a namespace while ACS cannot be reached.
+func (d *deletions) unreachable() {
+	d.t.Helper()
+	ctx := d.t.Context()
+	threads := d.remote(cutOff)
+	d.toACS.cut(ctx)
+	begun := time.Now()
+	d.delete(cutOff)
+	told := d.await(toldLimit, cutOff, "say that they wait for ACS", func(t *chatv1alpha1.ChatThread) bool {
+		ready := apimeta.FindStatusCondition(t.Status.Conditions, "Ready")
+		return !t.DeletionTimestamp.IsZero() && ready != nil && ready.Reason == chatv1alpha1.ReasonServiceUnavailable &&
+			strings.HasPrefix(ready.Message, "ACS ") && apimeta.IsStatusConditionTrue(t.Status.Conditions, "Reconciling")
+	})
+	pause(ctx, outage-time.Since(begun))
+	if err := d.client.Get(ctx, types.NamespacedName{Name: cutOff}, &corev1.Namespace{}); err != nil {
+		d.t.Errorf("the namespace did not wait for ACS: %v", err)
+	}
+	d.toACS.mend(ctx)
+	took := d.awaitGone(cutOff)
+	d.checkDeleted(threads)
+	d.t.Logf("ACS unreachable for %s: all threads say so after %.1f s; the namespace is gone %.1f s after ACS is back, and its %d threads.",
+		outage, told.Seconds(), took.Seconds(), len(threads))
+}
+
+// restarted deletes two namespaces, and kills the operator when it has deleted nothing yet: one namespace
+// has lost its Secret by then, the connection of the other is elsewhere.
+func (d *deletions) restarted() {
+	d.t.Helper()
+	ctx := d.t.Context()
+	lost, threads := d.remote(bereft), d.remote(guest)
+	d.toACS.cut(ctx)
+	d.delete(bereft, guest)
+	d.poll(func(ctx context.Context) error {
+		err := d.client.Get(ctx, types.NamespacedName{Namespace: bereft, Name: "acs"}, &corev1.Secret{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the Secret is still there (%w)", err)
+		}
+		return nil
+	})
+	d.operator.kill()
+	d.operator.start()
+	d.toACS.mend(ctx)
+	took := d.awaitGone(guest)
+	d.checkDeleted(threads)
+	told := d.await(goneLimit, bereft, "say how to let go", func(t *chatv1alpha1.ChatThread) bool {
+		stalled := apimeta.FindStatusCondition(t.Status.Conditions, "Stalled")
+		return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == chatv1alpha1.ReasonCredentialsLost &&
+			strings.Contains(stalled.Message, t.Status.ThreadID) && strings.Contains(stalled.Message, chatv1alpha1.AnnotationAbandon+`: "true"`)
+	})
+	d.abandon(bereft)
+	let := d.awaitGone(bereft)
+	if diff := cmp.Diff(lost, d.again(lost)); diff != "" {
+		d.t.Errorf("threads that were let go (-before +after):\n%s", diff)
+	}
+	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(retained)), idsOf(d.remote(hub))))
+	d.t.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
+		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), told.Seconds(), let.Seconds())
+}
+
+func (d *deletions) delete(names ...string) {
+	d.t.Helper()
+	for _, name := range names {
+		if err := d.client.Delete(d.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// awaitGone waits until namespaces are gone.
+func (d *deletions) awaitGone(names ...string) time.Duration {
+	d.t.Helper()
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(d.t.Context(), goneLimit)
+	defer cancel()
+	err := processes.Poll(ctx, func(ctx context.Context) error {
+		var left error
+		for _, name := range names {
+			ns := &corev1.Namespace{}
+			if err := d.client.Get(ctx, types.NamespacedName{Name: name}, ns); !apierrors.IsNotFound(err) {
+				left = errors.Join(left, fmt.Errorf("namespace %s: %v, %w", name, ns.Status.Conditions, err))
+			}
+		}
+		return left
+	})
+	if err != nil {
+		d.t.Errorf("not gone after %s: %v", goneLimit, err)
+		d.showThreads()
+		d.t.FailNow()
+	}
+	return time.Since(begun)
+}
+
+// await waits until all ChatThreads of a namespace are as they shall be.
+func (d *deletions) await(limit time.Duration, namespace, what string, is func(*chatv1alpha1.ChatThread) bool) time.Duration {
+	d.t.Helper()
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(d.t.Context(), limit)
+	defer cancel()
+	err := processes.Poll(ctx, func(ctx context.Context) error {
+		list := &chatv1alpha1.ChatThreadList{}
+		if err := d.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		count := 0
+		for i := range list.Items {
+			if is(&list.Items[i]) {
+				count++
+			}
+		}
+		if count != roomsEach {
+			return fmt.Errorf("%d of %d ChatThreads of %s %s", count, roomsEach, namespace, what)
+		}
+		return nil
+	})
+	if err != nil {
+		d.t.Error(err)
+		d.showThreads()
+		d.t.FailNow()
+	}
+	return time.Since(begun)
+}
+
+func (d *deletions) showThreads() {
+	d.t.Helper()
+	s, err := d.look(d.t.Context())
+	if err != nil {
+		d.t.Log(err)
+		return
+	}
+	for name, thread := range s.threads {
+		d.t.Logf("%s: %s", name, shown(thread.Status.Conditions))
+	}
+}
+
+// abandon lets go of the threads of a namespace.
+func (d *deletions) abandon(namespace string) {
+	d.t.Helper()
+	for _, room := range d.rooms[namespace] {
+		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: room.Namespace, Name: room.Name}}
+		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"true"}}}`, chatv1alpha1.AnnotationAbandon))
+		if err := d.client.Patch(d.t.Context(), thread, patch); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// remote are the threads at the service that are kept by the ChatThreads of a namespace.
+func (d *deletions) remote(namespace string) []emulator.Thread {
+	d.t.Helper()
+	return d.filter(func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
+}
+
+// remoteOf are those that were released by the ChatThreads of a namespace.
+func (d *deletions) remoteOf(namespace string) []emulator.Thread {
+	d.t.Helper()
+	return d.filter(func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[releasedStamp], namespace+"/") })
+}
+
+// again are the same threads as they are now.
+func (d *deletions) again(threads []emulator.Thread) []emulator.Thread {
+	d.t.Helper()
+	return d.filter(func(t emulator.Thread) bool { return slices.Contains(idsOf(threads), t.ID) })
+}
+
+func (d *deletions) filter(wanted func(emulator.Thread) bool) []emulator.Thread {
+	d.t.Helper()
+	threads, err := d.service.threads(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	threads = slices.DeleteFunc(threads, func(t emulator.Thread) bool { return !wanted(t) })
+	if len(threads) != roomsEach {
+		d.t.Fatalf("there are %d threads, want %d", len(threads), roomsEach)
+	}
+	return threads
+}
+
+func (d *deletions) checkDeleted(threads []emulator.Thread) {
+	d.t.Helper()
+	for _, thread := range d.again(threads) {
+		if thread.DeletedOn == nil {
+			d.t.Errorf("thread %s of %s was not deleted", thread.ID, thread.Metadata[ownerStamp])
+		}
+	}
+}
+
+// checkAlive says whether these threads are left at the service, and no other.
+func (d *deletions) checkAlive(want []string) {
+	d.t.Helper()
+	threads, err := d.service.threads(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	alive := idsOf(slices.DeleteFunc(threads, func(t emulator.Thread) bool { return t.DeletedOn != nil }))
+	slices.Sort(alive)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, alive); diff != "" {
+		d.t.Errorf("threads left at the service (-want +got):\n%s", diff)
+	}
+}
+
+func idsOf(threads []emulator.Thread) []string {
+	var ids []string
+	for _, t := range threads {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
+func membersOf(threads []emulator.Thread) map[string][]emulator.Member {
+	members := map[string][]emulator.Member{}
+	for _, t := range threads {
+		if t.DeletedOn == nil {
+			members[t.ID] = t.Members
+		}
+	}
+	return members
+}
