@@ -146,8 +146,12 @@ func checkReleased(s *threadScope, released string) error {
 	if released == "" || namespace == s.thread.Namespace || !isShared(s.conn) {
 		return nil
 	}
+	field := ""
+	if s.thread.Adopts() {
+		field = "spec.threadID: "
+	}
 	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-		fmt.Sprintf("Thread %s was released by another namespace, and others may not adopt it through a shared connection.", s.threadID)}
+		fmt.Sprintf("%sThread %s was released by another namespace, and others may not adopt it through a shared connection.", field, s.threadID)}
 }
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
