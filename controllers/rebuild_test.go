@@ -178,8 +178,11 @@ func TestRebuildFromGit(t *testing.T) {
 	w.createSecret()
 	f := w.newFleet()
 	git := w.manifests(f.objects())
-	w.apply(git)
 	stop := w.start()
+	// With both service users there, each gets half of the threads.
+	w.apply(git[:1])
+	w.awaitReason(f.connection, chatv1alpha1.ReasonSucceeded)
+	w.apply(git[1:])
 	w.awaitFleet(f)
 	made := recordedUsers(f.connection)
 	w.Expect(w.message(f.connection)).To(ContainSubstring("spec.serviceUsers.ids to [" + strings.Join(made, ", ") + "]"))
