@@ -6,7 +6,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
-# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector.
+# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how long soak makes
+# trouble, and the SEED that another soak printed.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -103,7 +104,7 @@ test-faults: $(assets) ## Simulate the operator: a crash at every effect, every 
 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
-	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 60m -v $(TESTFLAGS) ./hack/soak
+	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 12h -v $(TESTFLAGS) ./hack/soak
 
 .PHONY: test-sdk
 test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with Microsoft's SDK for JavaScript (needs Node 20 and npm).

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -25,6 +27,8 @@ const (
 	longestDown   = 3 * time.Second
 	weatherPause  = 5 * time.Second
 	longestToxic  = 6 * time.Second
+	// restTime is how long nothing may be written at the end.
+	restTime = 5 * time.Second
 	// serviceUserCount is how many act for a connection.
 	serviceUserCount = 2
 )
@@ -34,20 +38,31 @@ type chaos struct {
 	*world
 	operator *machine
 
-	mu     sync.Mutex
-	counts map[string]int
+	mu sync.Mutex
+	// counts are of faults, by where they struck.
+	counts map[string]map[string]int
 }
 
-func (c *chaos) count(what string) {
+// Where faults strike.
+const (
+	atProcesses = "processes"
+	atLinks     = "links"
+	atService   = "calls to the service"
+)
+
+func (c *chaos) count(where, what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[what]++
+	if c.counts[where] == nil {
+		c.counts[where] = map[string]int{}
+	}
+	c.counts[where][what]++
 }
 
 func TestSoakChaos(t *testing.T) {
 	t.Logf("SEED=%d DURATION=%s", seed, duration)
 	begun := time.Now()
-	c := &chaos{world: newWorld(t), counts: map[string]int{}}
+	c := &chaos{world: newWorld(t), counts: map[string]map[string]int{}}
 	users := int32(serviceUserCount)
 	for _, namespace := range namespaces {
 		c.connect(t.Context(), namespace, chatv1alpha1.ChatConnectionSpec{
@@ -69,18 +84,54 @@ func TestSoakChaos(t *testing.T) {
 		}
 		return append(left, s.checkOwned()...)
 	})
+	for _, where := range []string{atProcesses, atLinks, atService} {
+		t.Logf("Faults of %s: %s.", where, countsOf(c.counts[where]))
+	}
+	t.Logf("Changes: %s.", m)
 	deleted := 0
 	for _, remote := range last.remote {
 		if remote.DeletedOn != nil {
 			deleted++
 		}
 	}
-	_, _, ends := c.operator.counts()
-	t.Logf("Faults: %s; the operator ended by itself %d times.", countsOf(c.counts), ends)
-	t.Logf("Changes: %s.", m)
 	t.Logf("As declared %.1f s after the last fault: %d ChatThreads, %d ChatParticipants; %d threads created, of these %d deleted; no orphan, no second thread.",
 		took.Seconds(), len(last.threads), len(last.participants), len(last.remote), deleted)
+	c.checkRest()
 	c.checkLog(c.operator)
+	if _, _, ends := c.operator.counts(); ends > 0 {
+		t.Logf("The operator ended by itself %d times.", ends)
+	}
+}
+
+// checkRest says whether anything is still written when all is as declared.
+func (c *chaos) checkRest() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	before, err := c.look(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	mark, _, err := c.service.requests(ctx, 0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	pause(ctx, restTime)
+	_, sent, err := c.service.requests(ctx, mark)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range sent {
+		if r.Operation.IsWrite() {
+			c.t.Errorf("at rest: %s %s", r.Method, r.Path)
+		}
+	}
+	after, err := c.look(ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if diff := cmp.Diff(before.versions(), after.versions()); diff != "" {
+		c.t.Errorf("written at rest (-before +after):\n%s", diff)
+	}
 }
 
 // rage lets users write while everything fails, for the duration. All runs well again when it is back.
@@ -90,11 +141,11 @@ func (c *chaos) rage(m *model) {
 	defer cancel()
 	var group sync.WaitGroup
 	group.Go(func() { m.write(ctx, c.world) })
-	group.Go(func() { c.crash(ctx, rand.New(rand.NewPCG(seed, 100))) })
+	group.Go(func() { c.crash(ctx, chance(100)) })
 	for i, l := range []*link{c.toEtcd, c.toAPI, c.toACS} {
-		group.Go(func() { c.weather(ctx, l, rand.New(rand.NewPCG(seed, uint64(200+i)))) })
+		group.Go(func() { c.weather(ctx, l, chance(uint64(200+i))) })
 	}
-	group.Go(func() { c.trouble(ctx, rand.New(rand.NewPCG(seed, 300))) })
+	group.Go(func() { c.trouble(ctx, chance(300)) })
 	group.Wait()
 	ready, done := context.WithTimeout(c.t.Context(), startPatience)
 	defer done()
@@ -112,22 +163,22 @@ func (c *chaos) crash(ctx context.Context, random *rand.Rand) {
 		down := time.Duration(random.Int64N(int64(longestDown)))
 		switch n := random.IntN(100); {
 		case n < 55:
-			c.count("kill -9 operator")
+			c.count(atProcesses, "kill -9 operator")
 			c.operator.kill()
 			pause(ctx, down/3)
 			c.operator.start()
 		case n < 75:
-			c.count("restart acs-emulator")
+			c.count(atProcesses, "restart acs-emulator")
 			c.emulator.stop()
 			pause(ctx, down)
 			c.emulator.start()
 		case n < 90:
-			c.count("kill -9 etcd")
+			c.count(atProcesses, "kill -9 etcd")
 			c.etcd.kill()
 			pause(ctx, down)
 			c.etcd.start()
 		default:
-			c.count("kill -9 kube-apiserver")
+			c.count(atProcesses, "kill -9 kube-apiserver")
 			c.apiServer.kill()
 			c.apiServer.start()
 		}
@@ -140,7 +191,7 @@ func (c *chaos) weather(ctx context.Context, l *link, random *rand.Rand) {
 	for pause(ctx, time.Duration(random.Int64N(int64(weatherPause)))) {
 		lasts := 500*time.Millisecond + time.Duration(random.Int64N(int64(longestToxic)))
 		spoiled := anyToxic(random)
-		c.count(fmt.Sprintf("%s to %s", spoiled.Type, l.name))
+		c.count(atLinks, fmt.Sprintf("%s to %s", spoiled.Type, l.name))
 		l.spoil(settled, spoiled)
 		pause(ctx, lasts)
 		l.heal(settled, spoiled.Name)
@@ -175,7 +226,7 @@ func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 		fault[what] = true
 		// Fails while the service is down.
 		if err := c.service.call(ctx, "POST", "/faults", fault, nil); err == nil {
-			c.count(what + " at acs")
+			c.count(atService, what)
 		}
 	}
 }

@@ -70,6 +70,18 @@ func (w *world) look(ctx context.Context) (*snapshot, error) {
 	return s, err
 }
 
+// versions tell by name whether an object was written.
+func (s *snapshot) versions() map[string]string {
+	versions := map[string]string{}
+	for name, t := range s.threads {
+		versions["ChatThread "+name.String()] = t.ResourceVersion
+	}
+	for name, p := range s.participants {
+		versions["ChatParticipant "+name.String()] = p.ResourceVersion
+	}
+	return versions
+}
+
 // problems are ways in which a world is not as it shall be.
 type problems []string
 

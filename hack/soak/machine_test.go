@@ -53,7 +53,7 @@ func (m *machine) launch() {
 	started := make(chan error)
 	launches <- func() {
 		var err error
-		m.process, err = m.program.Start(context.Background()) //nolint:usetesting // it is ended by its machine
+		m.process, err = m.program.Start(m.t.Context())
 		started <- err
 	}
 	if err := <-started; err != nil {

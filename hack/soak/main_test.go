@@ -24,7 +24,7 @@ const root = "../.."
 // What the caller may set: how long there is chaos, and what chance is made of.
 var (
 	duration = 3 * time.Minute
-	seed     = rand.Uint64()
+	seed     = rand.Uint64() //nolint:gosec // chance, not secrecy
 )
 
 func TestMain(m *testing.M) {
@@ -56,6 +56,11 @@ func prepare() error {
 		seed = given
 	}
 	return nil
+}
+
+// chance gives random numbers that the seed determines; each stream is another's.
+func chance(stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // chance, not secrecy
 }
 
 // launches are starts of processes. Linux ends a process with the thread that started it, so all are

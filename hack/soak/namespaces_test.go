@@ -47,6 +47,7 @@ type deletions struct {
 // Namespaces of TestSoakNamespaceDeletion, by what is special about them.
 const (
 	plain    = "plain"
+	careless = "careless" // its Secret is deleted first
 	retained = "retained"
 	cutOff   = "cut-off"
 	bereft   = "bereft" // loses its credentials
@@ -72,7 +73,7 @@ func TestSoakNamespaceDeletion(t *testing.T) {
 func (d *deletions) declare() {
 	d.t.Helper()
 	ctx := d.t.Context()
-	for _, namespace := range []string{plain, retained, cutOff, bereft, hub} {
+	for _, namespace := range []string{plain, careless, retained, cutOff, bereft, hub} {
 		spec := chatv1alpha1.ChatConnectionSpec{}
 		if namespace == hub {
 			spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
@@ -81,7 +82,7 @@ func (d *deletions) declare() {
 	}
 	d.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guest}})
 	var all []*declared
-	for _, namespace := range []string{plain, retained, cutOff, bereft, hub, guest} {
+	for _, namespace := range []string{plain, careless, retained, cutOff, bereft, hub, guest} {
 		for i := range roomsEach {
 			room := newDeclared(namespace, fmt.Sprintf("room-%d", i), chatv1alpha1.ConnectionReference{})
 			if namespace == guest {
@@ -105,9 +106,10 @@ func (d *deletions) declare() {
 // reachable deletes namespaces while ACS can be reached.
 func (d *deletions) reachable() {
 	d.t.Helper()
-	deleted, kept := d.remote(plain), d.remote(retained)
-	d.delete(plain, retained)
-	took := d.awaitGone(plain, retained)
+	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remote(retained)
+	d.loseSecret(careless)
+	d.delete(plain, careless, retained)
+	took := d.awaitGone(plain, careless, retained)
 	d.checkDeleted(deleted)
 	if diff := cmp.Diff(membersOf(kept), membersOf(d.again(kept))); diff != "" {
 		d.t.Errorf("threads that were to be retained (-before +after):\n%s", diff)
@@ -117,7 +119,7 @@ func (d *deletions) reachable() {
 			d.t.Errorf("thread %s was not released: %v", thread.ID, thread.Metadata)
 		}
 	}
-	d.t.Logf("ACS reachable: two namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
+	d.t.Logf("ACS reachable: three namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
 		took.Seconds(), len(deleted), len(kept))
 }
 
@@ -178,6 +180,34 @@ func (d *deletions) restarted() {
 	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(retained)), idsOf(d.remote(hub))))
 	d.t.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
 		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), told.Seconds(), let.Seconds())
+}
+
+// loseSecret deletes the Secret of a connection, and waits until the operator knows.
+func (d *deletions) loseSecret(namespace string) {
+	d.t.Helper()
+	ctx := d.t.Context()
+	if err := d.client.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acs"}}); err != nil {
+		d.t.Fatal(err)
+	}
+	conn := &chatv1alpha1.ChatConnection{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}}
+	d.annotate(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	d.poll(func(ctx context.Context) error {
+		if err := d.client.Get(ctx, client.ObjectKeyFromObject(conn), conn); err != nil {
+			return err
+		}
+		if ready := apimeta.FindStatusCondition(conn.Status.Conditions, "Ready"); ready.Reason != chatv1alpha1.ReasonSecretNotFound {
+			return fmt.Errorf("ChatConnection %s: %s", namespace, shown(conn.Status.Conditions))
+		}
+		return nil
+	})
+}
+
+func (d *deletions) annotate(obj client.Object, key, value string) {
+	d.t.Helper()
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
+	if err := d.client.Patch(d.t.Context(), obj, patch); err != nil {
+		d.t.Fatal(err)
+	}
 }
 
 func (d *deletions) delete(names ...string) {
@@ -260,40 +290,38 @@ func (d *deletions) abandon(namespace string) {
 	d.t.Helper()
 	for _, room := range d.rooms[namespace] {
 		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: room.Namespace, Name: room.Name}}
-		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"true"}}}`, chatv1alpha1.AnnotationAbandon))
-		if err := d.client.Patch(d.t.Context(), thread, patch); err != nil {
-			d.t.Fatal(err)
-		}
+		d.annotate(thread, chatv1alpha1.AnnotationAbandon, "true")
 	}
 }
 
 // remote are the threads at the service that are kept by the ChatThreads of a namespace.
 func (d *deletions) remote(namespace string) []emulator.Thread {
 	d.t.Helper()
-	return d.filter(func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
+	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
 }
 
 // remoteOf are those that were released by the ChatThreads of a namespace.
 func (d *deletions) remoteOf(namespace string) []emulator.Thread {
 	d.t.Helper()
-	return d.filter(func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[releasedStamp], namespace+"/") })
+	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[releasedStamp], namespace+"/") })
 }
 
 // again are the same threads as they are now.
 func (d *deletions) again(threads []emulator.Thread) []emulator.Thread {
 	d.t.Helper()
-	return d.filter(func(t emulator.Thread) bool { return slices.Contains(idsOf(threads), t.ID) })
+	return d.filter(len(threads), func(t emulator.Thread) bool { return slices.Contains(idsOf(threads), t.ID) })
 }
 
-func (d *deletions) filter(wanted func(emulator.Thread) bool) []emulator.Thread {
+// filter gives the threads that are wanted, of which there must be so many.
+func (d *deletions) filter(count int, wanted func(emulator.Thread) bool) []emulator.Thread {
 	d.t.Helper()
 	threads, err := d.service.threads(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	threads = slices.DeleteFunc(threads, func(t emulator.Thread) bool { return !wanted(t) })
-	if len(threads) != roomsEach {
-		d.t.Fatalf("there are %d threads, want %d", len(threads), roomsEach)
+	if len(threads) != count {
+		d.t.Fatalf("there are %d threads, want %d", len(threads), count)
 	}
 	return threads
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
@@ -54,6 +55,24 @@ func (s *service) call(ctx context.Context, method, path string, body, answer an
 		return nil
 	}
 	return json.Unmarshal(text, answer)
+}
+
+// request is one that arrived at the service.
+type request struct {
+	Time      time.Time          `json:"time"`
+	Operation emulator.Operation `json:"operation"`
+	Method    string             `json:"method"`
+	Path      string             `json:"path"`
+}
+
+// requests gives those that arrived after a mark, and the mark to ask from next time.
+func (s *service) requests(ctx context.Context, since int) (last int, requests []request, err error) {
+	var answer struct {
+		Last     int       `json:"last"`
+		Requests []request `json:"requests"`
+	}
+	err = s.call(ctx, http.MethodGet, fmt.Sprintf("/requests?since=%d", since), nil, &answer)
+	return answer.Last, answer.Requests, err
 }
 
 // threads gives all that were ever created, deleted ones included.

@@ -74,7 +74,7 @@ func (m *model) write(ctx context.Context, w *world) {
 		for j := i; j < len(m.threads); j += writers {
 			own = append(own, m.threads[j])
 		}
-		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		random := chance(uint64(i))
 		group.Go(func() { m.writeOwn(ctx, w, own, random) })
 	}
 	group.Wait()
