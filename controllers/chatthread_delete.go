@@ -230,7 +230,7 @@ func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, pr
 	case string(s.thread.UID):
 		return true, nil
 	case "":
-		if s.taking || checkReleased(s, properties.Metadata[releasedStampKey]) != nil {
+		if s.taking || s.isReleasedByAnother(properties.Metadata[releasedStampKey]) {
 			return false, nil
 		}
 		return r.isAllowed(ctx, s.thread.Namespace, s.conn)

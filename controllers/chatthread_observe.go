@@ -142,8 +142,7 @@ func checkNotTaken(s *threadScope, metadata map[string]string) error {
 
 // checkReleased keeps what one namespace released from the others that share a connection.
 func checkReleased(s *threadScope, released string) error {
-	namespace, _, _ := strings.Cut(released, "/")
-	if released == "" || namespace == s.thread.Namespace || !isShared(s.conn) {
+	if !s.isReleasedByAnother(released) {
 		return nil
 	}
 	field := ""
@@ -152,6 +151,12 @@ func checkReleased(s *threadScope, released string) error {
 	}
 	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
 		fmt.Sprintf("%sThread %s was released by another namespace, and others may not adopt it through a shared connection.", field, s.threadID)}
+}
+
+// isReleasedByAnother says whether another namespace that may use the connection let the thread go.
+func (s *threadScope) isReleasedByAnother(released string) bool {
+	namespace, _, _ := strings.Cut(released, "/")
+	return released != "" && namespace != s.thread.Namespace && isShared(s.conn)
 }
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
