@@ -61,10 +61,10 @@ func (w *world) startMortal() *mortalOperator {
 	w.t.Helper()
 	o := &mortalOperator{emulator: w.emulator, joins: map[string]int{}, removals: map[string]int{}}
 	api := rest.CopyConfig(operatorConfig)
-	api.Wrap(func(next http.RoundTripper) http.RoundTripper { return roundTrip(o.toAPIServer(next)) })
+	api.Wrap(func(next http.RoundTripper) http.RoundTripper { return roundTrip(o.toAPIServer(next)) }) //nolint:bodyclose // no call is made here
 	options := w.options
 	client := *options.HTTPClient
-	client.Transport = roundTrip(o.toService(options.HTTPClient.Transport))
+	client.Transport = roundTrip(o.toService(options.HTTPClient.Transport)) //nolint:bodyclose // as above
 	options.HTTPClient = &client
 	o.stop = w.startAs(api, options)
 	return o

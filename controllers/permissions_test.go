@@ -4,11 +4,8 @@
 package controllers
 
 import (
-	"bytes"
 	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +26,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 const (
@@ -41,10 +39,10 @@ const (
 // those whom roles are bound to.
 func (w *world) install() (bound []any) {
 	w.t.Helper()
-	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	built, err := exec.CommandContext(w.t.Context(), kubectl, "kustomize", filepath.Join("..", "config", "default")).Output()
+	kubectl := processes.NewKubectl("", w.t.TempDir())
+	built, err := kubectl.Run(w.t.Context(), "", "kustomize", filepath.Join("..", "config", "default"))
 	w.Expect(err).NotTo(HaveOccurred())
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(built), 4096)
+	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(built), 4096)
 	for {
 		obj := &unstructured.Unstructured{}
 		err := decoder.Decode(&obj.Object)
