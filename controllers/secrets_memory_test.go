@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,6 +27,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 const (
@@ -84,7 +84,7 @@ func (w *world) startProcess() (heap func() float64) {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	binary, kubeconfig, authority := filepath.Join(dir, "manager"), filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "ca.pem")
-	built, err := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "..").CombinedOutput()
+	built, err := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "..").CombinedOutput() //nolint:gosec // a path of its own
 	w.Expect(err).NotTo(HaveOccurred(), string(built))
 	w.Expect(clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: operatorConfig.Host, CertificateAuthorityData: operatorConfig.CAData}},
@@ -93,10 +93,8 @@ func (w *world) startProcess() (heap func() float64) {
 		CurrentContext: "x",
 	}, kubeconfig)).To(Succeed())
 	w.Expect(os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.server.Certificate().Raw}), 0o600)).To(Succeed())
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := processes.FreeAddress(w.t.Context())
 	w.Expect(err).NotTo(HaveOccurred())
-	address := free.Addr().String()
-	w.Expect(free.Close()).To(Succeed())
 
 	process := exec.CommandContext(w.t.Context(), binary, "--kubeconfig="+kubeconfig, "--watch-namespaces="+w.namespace, //nolint:gosec // built above
 		"--allowed-endpoint-suffixes="+strings.TrimPrefix(w.server.URL, "https://"), "--acs-ca-file="+authority,
