@@ -216,9 +216,11 @@ func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 			}
 
 			names.address.Store(server.Listener.Addr().String())
+			edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "for the host" })
+			askConnection(w, late, "now")
 			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 			w.awaitReason(late, chatv1alpha1.ReasonSucceeded)
-			w.Expect(w.remote(thread).Topic).To(Equal("not for the impostor"))
+			w.Expect(w.remote(thread).Topic).To(Equal("for the host"))
 		})
 	}
 }
