@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -26,6 +27,7 @@ const (
 	crashPause    = 6 * time.Second
 	longestDown   = 3 * time.Second
 	weatherPause  = 5 * time.Second
+	troublePause  = 2 * time.Second
 	longestToxic  = 6 * time.Second
 	// restTime is how long nothing may be written at the end.
 	restTime = 5 * time.Second
@@ -218,12 +220,24 @@ func anyToxic(random *rand.Rand) toxic {
 	return spoiled
 }
 
+// troubled are the operations that fail more often than others; the empty one stands for all.
+var troubled = []emulator.Operation{
+	"", emulator.OperationCreateThread, emulator.OperationCreateThread, emulator.OperationDeleteThread,
+	emulator.OperationAddParticipants, emulator.OperationRemoveParticipant, emulator.OperationUpdateThread,
+}
+
 // trouble makes the service itself fail now and then; calls that it did without answering are the worst.
 func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
-	for pause(ctx, time.Duration(random.Int64N(int64(weatherPause)))) {
-		fault := map[string]any{"share": 0.1 + random.Float64()*0.5, "times": 1 + random.IntN(40)}
-		what := []string{"dropAfter", "dropBefore", "truncate"}[random.IntN(3)]
+	for pause(ctx, time.Duration(random.Int64N(int64(troublePause)))) {
+		fault := map[string]any{"share": 0.1 + random.Float64()*0.5, "times": 1 + random.IntN(20)}
+		if operation := troubled[random.IntN(len(troubled))]; operation != "" {
+			fault["operation"] = operation
+		}
+		what := []string{"dropAfter", "dropBefore", "truncate", "delay"}[random.IntN(4)]
 		fault[what] = true
+		if what == "delay" { // the call is under way when the operator dies, and has its effect
+			fault[what] = fmt.Sprintf("%dms", 200+random.IntN(1500))
+		}
 		// Fails while the service is down.
 		if err := c.service.call(ctx, "POST", "/faults", fault, nil); err == nil {
 			c.count(atService, what)

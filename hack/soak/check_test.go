@@ -221,10 +221,13 @@ func (w *world) converge(ctx context.Context, limit time.Duration, check func(co
 	for {
 		s, err := w.look(ctx)
 		if err == nil {
-			left = check(ctx, s)
-		}
-		if err == nil && len(left) == 0 {
-			return time.Since(begun), s
+			now := check(ctx, s)
+			if len(now) == 0 {
+				return time.Since(begun), s
+			}
+			if ctx.Err() == nil { // and not cut short
+				left = now
+			}
 		}
 		if !pause(ctx, lookInterval) {
 			w.t.Fatalf("not as declared after %s (%v): %v", limit, err, left)

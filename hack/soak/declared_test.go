@@ -85,21 +85,21 @@ func (d *declared) change(random *rand.Rand) string {
 	}
 	full := len(d.inline)+len(d.apart) >= maxMembers
 	switch n := random.IntN(100); {
-	case n < 25:
+	case n < 20:
 		d.made++
 		d.topic = fmt.Sprintf("topic %d of %s", d.made, d.Name)
 		return "topic"
-	case n < 45 && !full:
+	case n < 35 && !full:
 		d.addInline()
 		return "inline member in"
-	case n < 65 && len(d.inline) > 0:
+	case n < 50 && len(d.inline) > 0:
 		i := random.IntN(len(d.inline))
 		d.inline = slices.Delete(slices.Clone(d.inline), i, i+1)
 		return "inline member out"
-	case n < 80 && !full:
+	case n < 65 && !full:
 		d.addApart()
 		return "ChatParticipant made"
-	case n < 92 && len(d.apart) > 0:
+	case n < 75 && len(d.apart) > 0:
 		d.removeApart(random)
 		return "ChatParticipant deleted"
 	default:

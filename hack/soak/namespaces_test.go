@@ -48,12 +48,15 @@ type deletions struct {
 const (
 	plain    = "plain"
 	careless = "careless" // its Secret is deleted first
-	retained = "retained"
 	cutOff   = "cut-off"
 	bereft   = "bereft" // loses its credentials
 	hub      = "hub"    // has the connection of guest
 	guest    = "guest"
 )
+
+// retained have threads that stay. In some of several the ChatParticipants are deleted some time before
+// the ChatThreads, which nobody may be taken out of for that.
+var retained = []string{"retained-1", "retained-2", "retained-3"}
 
 func TestSoakNamespaceDeletion(t *testing.T) {
 	t.Parallel()
@@ -73,7 +76,7 @@ func TestSoakNamespaceDeletion(t *testing.T) {
 func (d *deletions) declare() {
 	d.t.Helper()
 	ctx := d.t.Context()
-	for _, namespace := range []string{plain, careless, retained, cutOff, bereft, hub} {
+	for _, namespace := range slices.Concat(retained, []string{plain, careless, cutOff, bereft, hub}) {
 		spec := chatv1alpha1.ChatConnectionSpec{}
 		if namespace == hub {
 			spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
@@ -82,13 +85,13 @@ func (d *deletions) declare() {
 	}
 	d.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guest}})
 	var all []*declared
-	for _, namespace := range []string{plain, careless, retained, cutOff, bereft, hub, guest} {
+	for _, namespace := range slices.Concat(retained, []string{plain, careless, cutOff, bereft, hub, guest}) {
 		for i := range roomsEach {
 			room := newDeclared(namespace, fmt.Sprintf("room-%d", i), chatv1alpha1.ConnectionReference{})
 			if namespace == guest {
 				room.connection.Namespace = hub
 			}
-			if namespace == retained {
+			if slices.Contains(retained, namespace) {
 				room.deletion = chatv1alpha1.DeletionRetain
 			}
 			for range 3 {
@@ -106,21 +109,22 @@ func (d *deletions) declare() {
 // reachable deletes namespaces while ACS can be reached.
 func (d *deletions) reachable() {
 	d.t.Helper()
-	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remote(retained)
+	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remoteOf(ownerStamp)
 	d.loseSecret(careless)
-	d.delete(plain, careless, retained)
-	took := d.awaitGone(plain, careless, retained)
+	names := slices.Concat(retained, []string{plain, careless})
+	d.delete(names...)
+	took := d.awaitGone(names...)
 	d.checkDeleted(deleted)
 	if diff := cmp.Diff(membersOf(kept), membersOf(d.again(kept))); diff != "" {
 		d.t.Errorf("threads that were to be retained (-before +after):\n%s", diff)
 	}
 	for _, thread := range d.again(kept) {
-		if thread.Metadata[uidStamp] != "" || !strings.HasPrefix(thread.Metadata[releasedStamp], retained+"/") {
+		if thread.Metadata[uidStamp] != "" || !strings.HasPrefix(thread.Metadata[releasedStamp], "retained-") {
 			d.t.Errorf("thread %s was not released: %v", thread.ID, thread.Metadata)
 		}
 	}
-	d.t.Logf("ACS reachable: three namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
-		took.Seconds(), len(deleted), len(kept))
+	d.t.Logf("ACS reachable: %d namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
+		len(names), took.Seconds(), len(deleted), len(kept))
 }
 
 // unreachable deletes a namespace while ACS cannot be reached.
@@ -177,7 +181,7 @@ func (d *deletions) restarted() {
 	if diff := cmp.Diff(lost, d.again(lost)); diff != "" {
 		d.t.Errorf("threads that were let go (-before +after):\n%s", diff)
 	}
-	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(retained)), idsOf(d.remote(hub))))
+	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(releasedStamp)), idsOf(d.remote(hub))))
 	d.t.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
 		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), told.Seconds(), let.Seconds())
 }
@@ -300,10 +304,10 @@ func (d *deletions) remote(namespace string) []emulator.Thread {
 	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
 }
 
-// remoteOf are those that were released by the ChatThreads of a namespace.
-func (d *deletions) remoteOf(namespace string) []emulator.Thread {
+// remoteOf are those that have the stamp of a ChatThread whose thread stays.
+func (d *deletions) remoteOf(stamp string) []emulator.Thread {
 	d.t.Helper()
-	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[releasedStamp], namespace+"/") })
+	return d.filter(roomsEach*len(retained), func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[stamp], "retained-") })
 }
 
 // again are the same threads as they are now.

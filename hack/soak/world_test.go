@@ -27,8 +27,10 @@ import (
 
 const (
 	// startPatience is generous: a busy machine is no failure.
-	startPatience     = 2 * time.Minute
-	requestTimeout    = 10 * time.Second
+	startPatience  = 2 * time.Minute
+	requestTimeout = 10 * time.Second
+	// listDelay is how late the service lists what is new.
+	listDelay         = "3s"
 	operatorNamespace = "acs-chat-operator-system"
 	operatorProgram   = "bin/manager"
 	emulatorProgram   = "bin/acs-emulator"
@@ -168,7 +170,7 @@ func (w *world) startEmulator(ctx context.Context, address string) {
 	admin, file := w.freeAddress(ctx), w.path("connection-string")
 	w.service = &service{admin: "http://" + admin, client: &http.Client{Timeout: requestTimeout}}
 	w.emulator = newMachine(w.t, w.program("acs-emulator", emulatorProgram,
-		"--listen="+address, "--admin-listen="+admin, "--quotas=off",
+		"--listen="+address, "--admin-listen="+admin, "--quotas=off", "--list-delay="+listDelay,
 		"--tls-dir="+w.path("acs"), "--state-file="+w.path("acs.json"), "--connection-string-file="+file,
 	), func(context.Context) error { _, err := os.Stat(file); return err })
 	w.emulator.start()

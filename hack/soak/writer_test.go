@@ -23,7 +23,9 @@ const (
 	chaosMembers = 10
 	writers      = 4
 	// writePause is the longest time between two changes of a writer.
-	writePause   = 600 * time.Millisecond
+	writePause = 600 * time.Millisecond
+	// firstThreads is how long users make threads before they change them: none is made in peace.
+	firstThreads = 20 * time.Second
 	writeTimeout = 5 * time.Second
 )
 
@@ -83,15 +85,25 @@ func (m *model) write(ctx context.Context, w *world) {
 func (m *model) writeOwn(ctx context.Context, w *world, own []*declared, random *rand.Rand) {
 	for _, d := range own {
 		m.applyOne(ctx, w, d)
+		pause(ctx, firstThreads/time.Duration(len(own)))
 	}
 	for pause(ctx, time.Duration(random.Int64N(int64(writePause)))) {
-		d := own[random.IntN(len(own))]
+		d := choose(own, random)
 		what := d.change(random)
 		m.mu.Lock()
 		m.changes[what]++
 		m.mu.Unlock()
 		m.applyOne(ctx, w, d)
 	}
+}
+
+// choose takes a thread, every third time one that was deleted, to be made again.
+func choose(own []*declared, random *rand.Rand) *declared {
+	deleted := slices.DeleteFunc(slices.Clone(own), func(d *declared) bool { return d.there })
+	if len(deleted) > 0 && random.IntN(3) == 0 {
+		return deleted[random.IntN(len(deleted))]
+	}
+	return own[random.IntN(len(own))]
 }
 
 // applyOne tries once; what fails is applied with the thread's next change, or at the end.
