@@ -120,7 +120,7 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	all := &Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
 	found := all.get(types.NamespacedName{Namespace: "ns", Name: "default"})
 	mustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
-		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found.gate))
+		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found))
 	}))
 	l := &listing{emulator: emu, index: newThreadIndex()}
 	for range users {

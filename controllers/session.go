@@ -16,9 +16,10 @@ import (
 
 // session is one connection as the operator uses it.
 type session struct {
-	gate  *breaker
-	pacer *pacer
-	index *threadIndex
+	gate       *breaker
+	discretion *discretion
+	pacer      *pacer
+	index      *threadIndex
 
 	mu       sync.Mutex
 	uid      types.UID
@@ -49,7 +50,7 @@ type session struct {
 
 func newSession(pacer *pacer) *session {
 	return &session{
-		gate: &breaker{}, pacer: pacer, index: newThreadIndex(),
+		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: newThreadIndex(),
 		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{},
 	}
 }

@@ -168,8 +168,9 @@ func (s *Sessions) load(ctx context.Context, conn *chatv1alpha1.ChatConnection, 
 	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
 		return err
 	}
+	found.discretion.keep(parsed.AccessKey.Reveal())
 	return found.use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
-		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, clientOptions(s.Transport, s.Timeout, found.gate))
+		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, clientOptions(s.Transport, s.Timeout, found))
 	})
 }
 
@@ -197,7 +198,7 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 			return nil, &stalledError{chatv1alpha1.ReasonAuthenticationFailed,
 				"The operator has no workload identity: " + cut(err.Error(), maxMessage)}
 		}
-		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate))
+		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found))
 	})
 }
 
@@ -281,7 +282,7 @@ func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*
 		issued, err := identity.IssueToken(ctx, id, []acs.TokenScope{acs.ScopeChat}, nil)
 		return issued.AccessToken, err
 	}, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found.gate, found.pacer.policy(id)))
+	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found, found.pacer.policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}

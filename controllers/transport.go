@@ -61,7 +61,7 @@ func NewHTTPClient(caFile string) (*http.Client, error) {
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
 // belongs to the work queue, which holds no worker while it waits. first are policies that see a call
 // before all others.
-func clientOptions(transport *http.Client, timeout time.Duration, gate *breaker, first ...policy.Policy) *acs.ClientOptions {
+func clientOptions(transport *http.Client, timeout time.Duration, found *session, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport: transport,
 		Retry: policy.RetryOptions{
@@ -75,7 +75,7 @@ func clientOptions(transport *http.Client, timeout time.Duration, gate *breaker,
 			},
 		},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
-		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, gate),
+		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.discretion, found.gate),
 	}}
 }
 
