@@ -97,7 +97,7 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 		return told, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return told, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, refusal(err)}
+		return told, &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: err}
 	}
 	return told, err
 }
@@ -183,8 +183,8 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 		}
 		_, err = user.credential.Token(ctx)
 		if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinned, id) {
-			return &stalledError{chatv1alpha1.ReasonInvalidRequest,
-				fmt.Sprintf("spec.serviceUsers.ids: %s Name users of this ACS resource only.", refusal(failed("issue a token for "+id, err)))}
+			return &refusedError{reason: chatv1alpha1.ReasonInvalidRequest, err: failed("issue a token for "+id, err),
+				prefix: "spec.serviceUsers.ids: ", suffix: " Name users of this ACS resource only."}
 		}
 		if err != nil {
 			return failed("issue a token for "+id, err)

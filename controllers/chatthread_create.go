@@ -218,7 +218,7 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, tries int32, err err
 		s.memory.settled = false
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return &stalledError{chatv1alpha1.ReasonAuthenticationFailed, refusal(failed("create a thread", err))}
+		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("create a thread", err)}
 	}
 	return failed("create a thread", err)
 }

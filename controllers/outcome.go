@@ -51,6 +51,19 @@ type stalledError struct {
 
 func (e *stalledError) Error() string { return e.reason + ": " + e.message }
 
+// refusedError is a refusal of ACS after which a person must act, with a reason of its own.
+type refusedError struct {
+	reason string
+	// prefix and suffix are more words around what ACS said.
+	prefix, suffix string
+	// after is when to look again; zero leaves it to the resync.
+	after time.Duration
+	err   error
+}
+
+func (e *refusedError) Error() string { return e.reason + ": " + e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
 // callError is a call to ACS that failed.
 type callError struct {
 	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
@@ -73,6 +86,9 @@ func failed(attempt string, err error) error {
 type outcome struct {
 	reason  string
 	message string
+	// gist is how a message begins that tells the same in other words: ACS may put the id of a request,
+	// or a time, into what it says.
+	gist    string
 	ready   bool
 	stalled bool
 	// quiet leaves the conditions as they are.
@@ -87,6 +103,7 @@ type outcome struct {
 func classify(err error) outcome {
 	var wait *waitError
 	var stalled *stalledError
+	var refused *refusedError
 	var status apierrors.APIStatus
 	var call *callError
 	var token *acs.TokenError
@@ -98,6 +115,10 @@ func classify(err error) outcome {
 		return outcome{reason: wait.reason, message: wait.message, after: wait.after, quiet: wait.quiet}
 	case errors.As(err, &stalled):
 		return outcome{reason: stalled.reason, message: stalled.message, stalled: true}
+	case errors.As(err, &refused):
+		gist, message := refusal(refused.err)
+		return outcome{reason: refused.reason, gist: refused.prefix + gist, message: refused.prefix + message + refused.suffix,
+			stalled: true, after: refused.after}
 	case errors.As(err, &status):
 		// The API server will not take a status either. A conflict is a cache that lags.
 		if apierrors.IsConflict(err) {
@@ -117,40 +138,47 @@ func classify(err error) outcome {
 }
 
 func classifyResponse(response *azcore.ResponseError, err error) outcome {
-	message := refusal(err)
+	o := outcome{}
+	o.gist, o.message = refusal(err)
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
-		after, ok := acs.RetryAfter(err)
-		if !ok || after <= 0 {
-			after = throttleWait
-		}
-		return outcome{reason: chatv1alpha1.ReasonThrottled, after: after,
-			message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
+		return outcome{reason: chatv1alpha1.ReasonThrottled, message: throttledMessage, after: askedWait(err)}
 	case status == http.StatusUnauthorized:
-		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, message: message, stalled: true}
+		o.reason, o.stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
-		return outcome{reason: chatv1alpha1.ReasonAccessLost, message: message, stalled: true}
+		o.reason, o.stalled = chatv1alpha1.ReasonAccessLost, true
 	// What a server in trouble says may change from pass to pass: it goes to the log, not to status.
 	case status >= 500:
-		message = fmt.Sprintf("ACS is in trouble (%d) and did not %s; the operator tries again.", status, attempted(err))
+		o.message = fmt.Sprintf("ACS is in trouble (%d) and did not %s; the operator tries again.", status, attempted(err))
 		fallthrough
 	case status == http.StatusRequestTimeout, status == http.StatusConflict, status == http.StatusPreconditionFailed,
 		status == http.StatusNotFound, status < 400:
+		o.reason, o.err = chatv1alpha1.ReasonServiceUnavailable, err
 		if after, ok := acs.RetryAfter(err); ok && after > 0 {
-			return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, after: after}
+			o.after, o.err = after, nil
 		}
-		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: message, err: err}
 	default:
-		return outcome{reason: chatv1alpha1.ReasonInvalidRequest, message: message, stalled: true}
+		o.reason, o.stalled = chatv1alpha1.ReasonInvalidRequest, true
 	}
+	return o
 }
+
+// askedWait is how long ACS wants its caller to wait after a 429.
+func askedWait(err error) time.Duration {
+	if after, ok := acs.RetryAfter(err); ok && after > 0 {
+		return after
+	}
+	return throttleWait
+}
+
+const throttledMessage = "ACS limits the rate of calls (429); the operator goes on when it allows."
 
 // classifyTokenRefusal deals with a service user for whom ACS issues no token: what it says of the user
 // says nothing of the thread.
 func classifyTokenRefusal(response *azcore.ResponseError, err error) outcome {
 	o := classifyResponse(response, failed("issue a token for the service user", err))
 	if o.stalled || response.StatusCode == http.StatusNotFound {
-		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, message: o.message, stalled: true}
+		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, gist: o.gist, message: o.message, stalled: true}
 	}
 	return o
 }
@@ -170,23 +198,21 @@ func attempted(err error) string {
 	return "answer"
 }
 
-// refusal is a sentence on an answer of ACS that is no success. It does not change from pass to pass.
-func refusal(err error) string {
+// refusal is a sentence on an answer of ACS that is no success, and how that begins whatever else ACS says.
+func refusal(err error) (gist, sentence string) {
 	var response *azcore.ResponseError
 	if !errors.As(err, &response) {
-		return unreachable(err)
+		return "", unreachable(err)
 	}
 	if response.StatusCode < http.StatusBadRequest {
-		return fmt.Sprintf("ACS gave an answer (%d) that is not understood when asked to %s; the operator tries again.", response.StatusCode, attempted(err))
+		return "", fmt.Sprintf("ACS gave an answer (%d) that is not understood when asked to %s; the operator tries again.", response.StatusCode, attempted(err))
 	}
-	said := ""
-	if detail, ok := acs.Detail(err); ok {
-		said = strings.TrimSuffix(cut(strings.TrimSpace(detail.Code+" "+detail.Message), maxMessage), ".")
+	gist = fmt.Sprintf("ACS refused to %s (%d", attempted(err), response.StatusCode)
+	detail, _ := acs.Detail(err)
+	if said := strings.TrimSuffix(cut(strings.TrimSpace(detail.Code+" "+detail.Message), maxMessage), "."); said != "" {
+		return gist + ": " + cut(detail.Code, maxMessage), gist + ": " + said + ")."
 	}
-	if said != "" {
-		said = ": " + said
-	}
-	return fmt.Sprintf("ACS refused to %s (%d%s).", attempted(err), response.StatusCode, said)
+	return gist, gist + ")."
 }
 
 // unreachable is a sentence on a call without an answer. It names no address or port, which would
