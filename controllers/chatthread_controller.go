@@ -40,6 +40,7 @@ type ChatThreadReconciler struct {
 	timing         timing
 	started        sync.Once
 	startedAt      time.Time
+	backoff        *backoff
 	written        *ownWrites
 	memories       *memories
 	roster         *roster
@@ -168,6 +169,7 @@ func (s *threadScope) client() *acs.ThreadClient { return s.user.chat.ThreadClie
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent, changes *debouncer) error {
+	options.RateLimiter = r.backoff
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("chatthread").
 		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt))).
@@ -289,6 +291,9 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	if o.err != nil {
 		return ctrl.Result{}, o.err
 	}
+	if o.ready || o.stalled {
+		r.backoff.end(keyOf(s.thread))
+	}
 	if o.after > 0 {
 		s.putOff()
 		return ctrl.Result{RequeueAfter: o.after}, nil
@@ -358,6 +363,7 @@ func (s *threadScope) readyMessage() string {
 // forget drops all that is remembered of a ChatThread that is no more.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.written.forget(key)
+	r.backoff.end(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
 	}

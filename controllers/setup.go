@@ -112,7 +112,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
-		timing: timing, written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		timing: timing, backoff: newBackoff(), written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)

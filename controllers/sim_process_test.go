@@ -78,7 +78,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{}, Sessions: sessions, written: newOwnWrites()}
 	p.threads = &ChatThreadReconciler{
 		Client: cached, APIReader: live, Recorder: simRecorder{}, Sessions: sessions, timing: defaultTiming,
-		written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
+		backoff: newBackoff(), written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
 	}
 	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{}, roster: roster, written: newOwnWrites()}
 	p.at = map[simKind]reconcile.Reconciler{simConnection: p.connections, simThread: p.threads, simParticipant: p.participants}

@@ -1,0 +1,29 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// A controller forgets after each pass without an error. Only the end of the trouble counts.
+func TestBackoffOutlastsWaits(t *testing.T) {
+	t.Parallel()
+	b := newBackoff()
+	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "a", Name: "b"}}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		if got := b.When(request); got != want*time.Second {
+			t.Errorf("waits %s, want %ds", got, want)
+		}
+		b.Forget(request)
+	}
+	b.end(request.NamespacedName)
+	if got := b.When(request); got != firstBackoff {
+		t.Errorf("waits %s after a success, want %s", got, firstBackoff)
+	}
+}
