@@ -4,11 +4,16 @@
 package controllers
 
 import (
+	"errors"
+	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
 // A controller forgets after each pass without an error. Only the end of the trouble counts.
@@ -25,5 +30,39 @@ func TestBackoffOutlastsWaits(t *testing.T) {
 	b.end(request.NamespacedName)
 	if got := b.When(request); got != firstBackoff {
 		t.Errorf("waits %s after a success, want %s", got, firstBackoff)
+	}
+}
+
+// A try that has no room ends the call with what the one before brought, which is backed off from.
+func TestPacingOfRetries(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limit, tries int
+	}{"room for both": {2, 2}, "room for one": {1, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				found := &session{gate: &breaker{}, discretion: &discretion{}, pacer: newPacer(true)}
+				found.pacer.limit(map[quotaClass][]quota{classReadThread: {{c.limit, shortWindow}}})
+				tries := 0
+				transport := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+					tries++
+					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
+				})}
+				chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
+					clientOptions(transport, time.Second, found, found.pacer.policy("user")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx := withPass(t.Context(), pass{thread: "a"})
+				if _, err = chat.ThreadClient("19:a").GetProperties(ctx, nil); !acs.HasStatus(err, http.StatusServiceUnavailable) || tries != c.tries {
+					t.Errorf("%d tries, error %v", tries, err)
+				}
+				wait, ok := errors.AsType[*waitError](found.pacer.take(pass{thread: "b"}, classReadThread, keys(classReadThread, "user", "")))
+				if !ok || wait.after > shortWindow {
+					t.Errorf("the next waits %v: a slot is held for nobody", wait)
+				}
+			})
+		})
 	}
 }

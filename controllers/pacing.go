@@ -7,13 +7,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -376,45 +373,6 @@ func (p *pacer) readInterval(threads int) time.Duration {
 		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(larger))
 	}
 	return interval
-}
-
-// policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
-// try takes a slot of its own.
-func (p *pacer) policy(user string) policy.Policy {
-	return &pacingPolicy{pacer: p, user: userKey(user)}
-}
-
-type pacingPolicy struct {
-	pacer *pacer
-	user  string
-}
-
-func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
-	ctx := req.Raw().Context()
-	operation, _ := ctx.Value(runtime.CtxAPINameKey{}).(string)
-	class, counted := operationClasses[operation]
-	if !counted || !p.pacer.enabled {
-		return req.Next()
-	}
-	who, _ := ctx.Value(passKey{}).(pass)
-	all := keys(class, p.user, threadInPath(req.Raw().URL))
-	if err := p.pacer.take(who, class, all); err != nil {
-		quotaWaits.WithLabelValues(operation).Inc()
-		return nil, err
-	}
-	resp, err := req.Next()
-	p.pacer.answered(who, all, resp)
-	return resp, err
-}
-
-// threadInPath is the thread that a call is about, if it is about one.
-func threadInPath(u *url.URL) string {
-	rest, found := strings.CutPrefix(u.Path, "/chat/threads/")
-	if !found {
-		return ""
-	}
-	thread, _, _ := strings.Cut(rest, "/")
-	return thread
 }
 
 // waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does

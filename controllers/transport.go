@@ -58,6 +58,12 @@ func NewHTTPClient(caFile string) (*http.Client, error) {
 	}, nil
 }
 
+// retriedStatuses are answers after which a call is tried again at once.
+var retriedStatuses = []int{
+	http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
+	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
+
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
 // belongs to the work queue, which holds no worker while it waits. first are policies that see a call
 // before all others.
@@ -69,11 +75,9 @@ func clientOptions(transport *http.Client, timeout time.Duration, found *session
 			TryTimeout:    timeout,
 			RetryDelay:    500 * time.Millisecond,
 			MaxRetryDelay: time.Second,
-			StatusCodes: []int{
-				http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
-				http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-			},
+			StatusCodes:   retriedStatuses,
 		},
+		PerCallPolicies:  []policy.Policy{callPolicy{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
 		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.discretion, found.gate),
 	}}

@@ -1,0 +1,80 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
+// try takes a slot of its own.
+func (p *pacer) policy(user string) policy.Policy {
+	return &pacingPolicy{pacer: p, user: userKey(user)}
+}
+
+type pacingPolicy struct {
+	pacer *pacer
+	user  string
+}
+
+func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
+	ctx := req.Raw().Context()
+	operation, _ := ctx.Value(runtime.CtxAPINameKey{}).(string)
+	class, counted := operationClasses[operation]
+	if !counted || !p.pacer.enabled {
+		return req.Next()
+	}
+	who, _ := ctx.Value(passKey{}).(pass)
+	all := keys(class, p.user, threadInPath(req.Raw().URL))
+	before, _ := ctx.Value(tryKey{}).(*earlierTry)
+	if err := p.pacer.take(who, class, all); err != nil {
+		// A try that failed is told of, and backed off from. To wait for room would hide it.
+		if before != nil && before.failed {
+			p.pacer.giveBack(who.thread)
+			return before.resp, before.err
+		}
+		quotaWaits.WithLabelValues(operation).Inc()
+		return nil, err
+	}
+	resp, err := req.Next()
+	p.pacer.answered(who, all, resp)
+	if before != nil {
+		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode)}
+	}
+	return resp, err
+}
+
+type tryKey struct{}
+
+// earlierTry is what the last try of a call brought.
+type earlierTry struct {
+	resp *http.Response
+	err  error
+	// failed says that azcore tries again.
+	failed bool
+}
+
+// callPolicy lets the tries of a call know of each other.
+type callPolicy struct{}
+
+func (callPolicy) Do(req *policy.Request) (*http.Response, error) {
+	return req.WithContext(context.WithValue(req.Raw().Context(), tryKey{}, &earlierTry{})).Next()
+}
+
+// threadInPath is the thread that a call is about, if it is about one.
+func threadInPath(u *url.URL) string {
+	rest, found := strings.CutPrefix(u.Path, "/chat/threads/")
+	if !found {
+		return ""
+	}
+	thread, _, _ := strings.Cut(rest, "/")
+	return thread
+}
