@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -311,10 +309,16 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 		p.bucket(key).release(who.thread)
 		p.bucket(key).taken = append(p.bucket(key).taken, slot{background: who.background})
 	}
-	if at.After(now) {
-		return waitForQuota(who, class, now, at)
+	if !at.After(now) {
+		return nil
 	}
-	return nil
+	for _, key := range all {
+		if p.bucket(key).blockedUntil.Equal(at) {
+			wait := at.Sub(now)
+			return &waitError{reason: chatv1alpha1.ReasonThrottled, message: throttledMessage, after: wait, quiet: isQuietWait(who, wait)}
+		}
+	}
+	return waitForQuota(who, class, now, at)
 }
 
 // answered gives the slots of a call their moment, and obeys a refusal.
@@ -326,11 +330,7 @@ func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) {
 		b := p.bucket(key)
 		b.answered(now, who.background)
 		if resp != nil && resp.StatusCode == http.StatusTooManyRequests && key != resourceBucket {
-			wait, ok := acs.RetryAfter(runtime.NewResponseError(resp))
-			if !ok || wait <= 0 {
-				wait = throttleWait
-			}
-			b.blockedUntil = latest(b.blockedUntil, now.Add(wait))
+			b.blockedUntil = latest(b.blockedUntil, now.Add(askedWait(runtime.NewResponseError(resp))))
 		}
 	}
 }
@@ -373,15 +373,6 @@ func (p *pacer) readInterval(threads int) time.Duration {
 		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(larger))
 	}
 	return interval
-}
-
-// waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
-// not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
-// nothing of the thread.
-func waitForQuota(who pass, class quotaClass, now, at time.Time) error {
-	wait := at.Sub(now)
-	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: wait <= shownWait || who.background,
-		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
 }
 
 func soonest(a, b time.Time) time.Time {

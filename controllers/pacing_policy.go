@@ -5,13 +5,17 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
@@ -78,3 +82,14 @@ func threadInPath(u *url.URL) string {
 	thread, _, _ := strings.Cut(rest, "/")
 	return thread
 }
+
+// waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
+// not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
+// nothing of the thread.
+func waitForQuota(who pass, class quotaClass, now, at time.Time) error {
+	wait := at.Sub(now)
+	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: isQuietWait(who, wait),
+		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
+}
+
+func isQuietWait(who pass, wait time.Duration) bool { return wait <= shownWait || who.background }

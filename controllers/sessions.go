@@ -277,11 +277,8 @@ func (s *Sessions) user(found *session, id string) (*serviceUser, error) {
 // addUser makes the chat client of a service user; first is a token that came with its creation. The
 // caller holds the lock.
 func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*serviceUser, error) {
-	identity := found.identity
-	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
-		issued, err := identity.IssueToken(ctx, id, []acs.TokenScope{acs.ScopeChat}, nil)
-		return issued.AccessToken, err
-	}, &acs.UserCredentialOptions{Token: first})
+	tokens := &tokenSource{identity: found.identity, user: id}
+	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
 	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found, found.pacer.policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
