@@ -82,12 +82,25 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	return r.conclude(ctx, before, conn, told, err)
 }
 
-// keep reads the credential, sees to the service users and their tokens.
+// keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
+// as often as the Secret is read.
 func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]occurrence, error) {
 	session, err := r.Sessions.reopen(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
+	if err := session.heldBack(conn.Generation); err != nil && !isRequested(conn, conn.Status.LastHandledReconcileAt) {
+		return nil, err
+	}
+	told, err := r.ensure(ctx, conn, session)
+	if classify(err).stalled {
+		session.holdBack(conn.Generation, err)
+	}
+	return told, err
+}
+
+// ensure sees to the service users and their tokens.
+func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
 	told, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
 		err = r.ensureTokens(ctx, conn, session)

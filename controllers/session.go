@@ -34,6 +34,10 @@ type session struct {
 	stale bool
 	// refusedAt is when ACS last refused the credential; zero while it does not.
 	refusedAt time.Time
+	// held is what ACS refused the connection of a generation, and heldAt when.
+	held           error
+	heldAt         time.Time
+	heldGeneration int64
 	// problem is why the last reading of the credential failed. The clients before it stay: they
 	// finish deletions.
 	problem error
@@ -76,6 +80,23 @@ func (found *session) accepted() {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	found.refusedAt = time.Time{}
+}
+
+// holdBack notes what ACS refused the connection, so that it is not asked again at once.
+func (found *session) holdBack(generation int64, err error) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	found.held, found.heldAt, found.heldGeneration = err, time.Now(), generation
+}
+
+// heldBack is what ACS refused the connection a short while ago; nil where it may be asked.
+func (found *session) heldBack(generation int64) error {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	if found.heldGeneration != generation || time.Since(found.heldAt) >= refusedInterval {
+		return nil
+	}
+	return found.held
 }
 
 // knowUsers notes which service users may act; deletions need them when the connection is gone.

@@ -222,7 +222,7 @@ func (found *session) use(endpoint, secret string, identity func() (*acs.Identit
 	}
 	found.endpoint, found.credential, found.identity = endpoint, credential, client
 	found.users = map[string]*serviceUser{}
-	found.refusedAt = time.Time{}
+	found.refusedAt, found.held = time.Time{}, nil
 	return nil
 }
 
