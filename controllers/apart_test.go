@@ -265,7 +265,7 @@ var intrusions = []intrusion{
 	{name: "service users of another's connection", try: func(n *tenants) (client.Object, string) {
 		return n.connection("users", n.ownString(), func(conn *chatv1alpha1.ChatConnection) {
 			conn.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUsers: n.closed.Annotations[chatv1alpha1.AnnotationServiceUsers]}
-		}), chatv1alpha1.ReasonServiceUnavailable
+		}), chatv1alpha1.ReasonAuthenticationFailed
 	}},
 	{name: "endpoint of another's connection", try: func(n *tenants) (client.Object, string) {
 		return n.connection("endpoint", n.ownString(), func(conn *chatv1alpha1.ChatConnection) {

@@ -199,6 +199,10 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 			return &refusedError{reason: chatv1alpha1.ReasonInvalidRequest, err: failed("issue a token for "+id, err),
 				prefix: "spec.serviceUsers.ids: ", suffix: " Name users of this ACS resource only."}
 		}
+		if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge) {
+			return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("issue a token for "+id, err),
+				suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
+		}
 		if err != nil {
 			return failed("issue a token for "+id, err)
 		}
