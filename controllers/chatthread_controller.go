@@ -268,7 +268,9 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 		err = nil
 	}
 	if isUnauthorized(err) && s.session != nil {
-		err = r.unauthorized(s)
+		err = r.unauthorized(s, err)
+	} else {
+		s.memory.unauthorized = false
 	}
 	o := classify(err)
 	if o.ready {
@@ -318,15 +320,26 @@ func (r *ChatThreadReconciler) stretch(s *threadScope) {
 	s.memory.stretch(s.session.resyncFloor(s.user.id), resyncInterval(s.thread))
 }
 
-// unauthorized has the connection look at its Secret at once: the key may have been rotated.
-func (r *ChatThreadReconciler) unauthorized(s *threadScope) error {
-	s.session.refused()
-	r.wakeConnection(keyOf(s.conn))
-	message := fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn))
+// unauthorized tells a credential that ACS refuses, where the connection looks at its Secret at once, as
+// the key may have been rotated, from a token that ACS issued for that very call and refuses. The latter
+// is no fault of the connection and does not concern its other threads.
+func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
+	hint := ""
 	if !s.thread.DeletionTimestamp.IsZero() {
-		message += " " + abandonHint
+		hint = " " + abandonHint
 	}
-	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second, message: message}
+	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
+		s.session.refused()
+		r.wakeConnection(keyOf(s.conn))
+		return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second,
+			message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn)) + hint}
+	}
+	refused := &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, suffix: hint, err: err}
+	if !s.memory.unauthorized {
+		// A new token may not be known everywhere yet.
+		s.memory.unauthorized, refused.after = true, refusedInterval
+	}
+	return refused
 }
 
 // store writes conditions and allocated values, with the events that tell of the pass so far.
