@@ -42,6 +42,8 @@ type threadMemory struct {
 	missingSince time.Time
 	// recreationHeld says that the thread is not created anew before a person asks for it.
 	recreationHeld bool
+	// awaitingProbe is since when passes wait for another one that probes the connection.
+	awaitingProbe time.Time
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
 	unauthorized bool
 	// arrivingSince is since when there are ChatParticipants whose finalizer is not stored yet.

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,10 +68,23 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 	session.knowUsers(s.known)
 	leave, err := session.gate.enter()
 	if err != nil {
-		return err
+		return s.awaitProbe(err)
 	}
 	s.leave = leave
+	s.memory.awaitingProbe = time.Time{}
 	return nil
+}
+
+// awaitProbe is the end of a pass that another one probes the connection for.
+func (s *threadScope) awaitProbe(err error) error {
+	now := time.Now()
+	if s.memory.awaitingProbe.IsZero() {
+		s.memory.awaitingProbe = now
+	}
+	if wait, ok := errors.AsType[*waitError](err); ok {
+		wait.quiet = s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
+	}
+	return err
 }
 
 // getConnection reads a connection. One in a namespace that is not watched does not exist here.

@@ -22,8 +22,13 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// probeInterval is how long the threads of a connection that does not answer wait for its probe.
-const probeInterval = 5 * time.Second
+const (
+	// probeInterval is how long the threads of a connection that does not answer wait for its probe.
+	probeInterval = 5 * time.Second
+	// probeGrace is how long a look for drift waits before it says so: one call without an answer may be
+	// about another thread.
+	probeGrace = time.Minute
+)
 
 // NewHTTPClient returns the client for all calls to ACS. It follows no redirect: credentials go to
 // the endpoint that was checked and nowhere else. caFile adds PEM roots to those of the system.
