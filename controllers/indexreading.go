@@ -168,7 +168,7 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, claimed func(
 		r = newListReading(user)
 		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {
-		return failed("list threads", err)
+		return listFailed(err)
 	}
 	for {
 		if err := x.readStamps(ctx, r, claimed); err != nil {
@@ -182,12 +182,21 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, claimed func(
 			if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 				delete(x.halfRead, key)
 			}
-			return failed("list threads", err)
+			return listFailed(err)
 		}
 	}
 	delete(x.halfRead, key)
 	x.markListed(user.id, listTime{begun: r.begun, ended: time.Now()})
 	return nil
+}
+
+// listFailed is the error of a list. Who may not list may not create.
+func listFailed(err error) error {
+	err = failed("list threads", err)
+	if acs.HasStatus(err, http.StatusForbidden) {
+		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: err}
+	}
+	return err
 }
 
 // readStamps reads whose the threads are that a list has shown.
