@@ -7,6 +7,7 @@ package controllers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -52,7 +53,7 @@ func (c *simClient) Get(ctx context.Context, key client.ObjectKey, obj client.Ob
 	if !slices.Contains(simKinds, kind) {
 		return c.Client.Get(ctx, key, obj, opts...)
 	}
-	c.process.deliver()
+	defer c.process.look(ctx)()
 	found, ok := c.process.views[kind][key]
 	if !ok {
 		return apierrors.NewNotFound(schema.GroupResource{Group: chatv1alpha1.GroupVersion.Group, Resource: strings.ToLower(string(kind)) + "s"}, key.Name)
@@ -72,10 +73,10 @@ func copySim(from, to client.Object) {
 	}
 }
 
-func (c *simClient) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (c *simClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	options := client.ListOptions{}
 	options.ApplyOptions(opts)
-	c.process.deliver()
+	defer c.process.look(ctx)()
 	switch l := list.(type) {
 	case *chatv1alpha1.ChatThreadList:
 		for _, obj := range c.process.matching(simThread, options) {
@@ -206,7 +207,7 @@ func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
 		served.Body = http.NoBody
 	}
 	recorder := httptest.NewRecorder()
-	t.world.emulator.ServeHTTP(recorder, served)
+	cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator).ServeHTTP(recorder, served)
 	response := recorder.Result()
 	response.Request = req
 	if response.StatusCode == http.StatusTooManyRequests {
@@ -219,6 +220,14 @@ func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
 
 func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	if t.world.line == nil {
+		return t.call(operation, req)
+	}
+	return t.world.line.carry(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
+}
+
+// call has the service answer, unless it is struck.
+func (t *simTransport) call(operation string, req *http.Request) (*http.Response, error) {
 	// A token changes nothing at the service, and is asked for in a goroutine of its own.
 	if strings.HasSuffix(operation, "IssueToken") {
 		return t.serve(req)

@@ -8,6 +8,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -16,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -41,12 +42,15 @@ type simProcess struct {
 	views   map[simKind]map[types.NamespacedName]client.Object
 	cursors map[simKind]int
 	ready   map[simKind]time.Time
-	// delivering keeps a handler that reads from the cache from moving it on.
-	delivering bool
+	// cache is held while somebody reads from the caches or moves them on.
+	cache sync.Mutex
 
-	mu       sync.Mutex
-	queue    map[simKey]time.Time
-	failures map[simKey]int
+	mu    sync.Mutex
+	queue map[simKey]time.Time
+	// busy are the objects that have a pass now, where passes go on beside each other.
+	busy map[simKey]bool
+	// limiters are those of the work queues.
+	limiters map[simKind]workqueue.TypedRateLimiter[reconcile.Request]
 	woken    chan struct{}
 }
 
@@ -56,17 +60,19 @@ type simKey struct {
 	types.NamespacedName
 }
 
-// simRecorder drops events.
-type simRecorder struct{}
+// simRecorder tells events to those who listen.
+type simRecorder struct{ world *simWorld }
 
-func (simRecorder) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
+func (r simRecorder) Eventf(_ runtime.Object, _ runtime.Object, kind, reason, action, note string, args ...any) {
+	r.world.canary.hear("event", fmt.Sprintf(kind+" "+reason+" "+action+" "+note, args...))
+}
 
 // newSimProcess starts an operator: all objects that its caches show have a pass.
 func newSimProcess(w *simWorld, number int64) *simProcess {
 	p := &simProcess{
 		world: w, number: number,
 		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
-		queue: map[simKey]time.Time{}, failures: map[simKey]int{}, woken: make(chan struct{}, 1),
+		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1),
 	}
 	wake := func(kind simKind) func(types.NamespacedName) {
 		return func(key types.NamespacedName) { p.add(simKey{kind, key}, 0) }
@@ -75,14 +81,16 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	sessions := &Sessions{Reader: live, AllowedEndpoints: DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
 	p.changes = newDebouncer(wake(simThread))
 	roster := newRoster(wake(simParticipant))
-	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{}, Sessions: sessions, written: newOwnWrites()}
+	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: newOwnWrites()}
 	p.threads = &ChatThreadReconciler{
-		Client: cached, APIReader: live, Recorder: simRecorder{}, Sessions: sessions, timing: defaultTiming,
+		Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, timing: defaultTiming,
 		backoff: newBackoff(), written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
 	}
-	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{}, roster: roster, written: newOwnWrites()}
+	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{w}, roster: roster, written: newOwnWrites()}
+	p.limiters = map[simKind]workqueue.TypedRateLimiter[reconcile.Request]{
+		simConnection: controllerOptions(Options{}).RateLimiter, simThread: p.threads.backoff, simParticipant: controllerOptions(Options{}).RateLimiter,
+	}
 	p.at = map[simKind]reconcile.Reconciler{simConnection: p.connections, simThread: p.threads, simParticipant: p.participants}
-	p.delivering = true
 	for _, kind := range simKinds {
 		p.list(kind)
 	}
@@ -91,7 +99,6 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 			p.handle(kind, nil, p.views[kind][key], true)
 		}
 	}
-	p.delivering = false
 	return p
 }
 
@@ -137,39 +144,12 @@ func (p *simProcess) matching(kind simKind, options client.ListOptions) []client
 	return found
 }
 
-// add puts an object into the queue; the earlier moment counts.
-func (p *simProcess) add(key simKey, after time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	due := time.Now().Add(after)
-	if before, ok := p.queue[key]; !ok || due.Before(before) {
-		p.queue[key] = due
-	}
-	select {
-	case p.woken <- struct{}{}:
-	default:
-	}
-}
-
-// next is the object whose pass comes first.
-func (p *simProcess) next() (first simKey, due time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	due = time.Now().Add(365 * 24 * time.Hour)
-	for key, at := range p.queue {
-		if order := at.Compare(due); order < 0 || order == 0 && cmp.Or(cmp.Compare(key.kind, first.kind), cmp.Compare(key.String(), first.String())) < 0 {
-			first, due = key, at
-		}
-	}
-	return first, due
-}
-
 // run makes passes until a moment. It says whether the process crashed before.
 func (p *simProcess) run(until time.Time) (crashed bool) {
 	p.world.turn <- struct{}{}
 	defer func() { <-p.world.turn }()
 	for p.world.t.Context().Err() == nil {
-		p.deliver()
+		arrival := p.nextArrival()
 		key, due := p.next()
 		now := time.Now()
 		switch {
@@ -177,17 +157,15 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 			if p.passes++; p.passes > p.world.maxPasses {
 				p.world.t.Fatalf("a hot loop at %v", key)
 			}
-			if p.pass(key) {
+			if p.start(key) {
 				return true
 			}
 			continue
 		case !now.Before(until):
 			return false
 		}
-		for _, ready := range p.ready {
-			if !ready.IsZero() && ready.Before(due) {
-				due = ready
-			}
+		if !arrival.IsZero() && arrival.Before(due) {
+			due = arrival
 		}
 		if until.Before(due) {
 			due = until
@@ -200,34 +178,6 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 			timer.Stop()
 		}
 		p.world.turn <- struct{}{}
-	}
-	return false
-}
-
-// pass makes one pass and says whether the process died in it.
-func (p *simProcess) pass(key simKey) (crashed bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(simCrashed); !ok {
-				panic(r)
-			}
-			crashed = true
-		}
-	}()
-	p.mu.Lock()
-	delete(p.queue, key)
-	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(p.world.t.Context(), reconcileTimeout)
-	defer cancel()
-	result, err := p.at[key.kind].Reconcile(ctx, ctrl.Request{NamespacedName: key.NamespacedName})
-	if err != nil {
-		p.add(key, min(firstBackoff<<min(p.failures[key], 10), lastBackoff))
-		p.failures[key]++
-		return false
-	}
-	delete(p.failures, key)
-	if result.RequeueAfter > 0 {
-		p.add(key, result.RequeueAfter)
 	}
 	return false
 }
@@ -250,17 +200,31 @@ func (p *simProcess) pause() {
 	p.world.turn <- struct{}{}
 }
 
-// deliver brings to the caches the events that have come.
-func (p *simProcess) deliver() {
-	if p.delivering {
-		return
+// insideCache marks what the caches themselves call: it does not move them on.
+type insideCache struct{}
+
+// look brings to the caches the events that have come, and holds them until the caller has read.
+func (p *simProcess) look(ctx context.Context) (done func()) {
+	if ctx.Value(insideCache{}) != nil {
+		return func() {}
 	}
-	p.delivering = true
-	defer func() { p.delivering = false }()
+	p.cache.Lock()
 	for _, kind := range simKinds {
 		for p.arrive(kind) {
 		}
 	}
+	return p.cache.Unlock
+}
+
+// nextArrival is when the next event comes, as far as that is known.
+func (p *simProcess) nextArrival() (first time.Time) {
+	defer p.look(p.world.t.Context())()
+	for _, ready := range p.ready {
+		if !ready.IsZero() && (first.IsZero() || ready.Before(first)) {
+			first = ready
+		}
+	}
+	return first
 }
 
 // arrive takes in the next event of a kind, if it has come.
@@ -319,7 +283,7 @@ func latestOf(log []simEvent) []simEvent {
 
 // handle wakes what an event wakes, as the setup of the controllers has it.
 func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) {
-	ctx := p.world.t.Context()
+	ctx := context.WithValue(p.world.canary.logging(p.world.t.Context()), insideCache{}, true)
 	obj := now
 	if obj == nil {
 		obj = old

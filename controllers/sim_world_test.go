@@ -6,6 +6,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -39,6 +40,7 @@ const (
 // simWorld is an API server, the emulated service and the processes of an operator, all in one bubble of
 // fake time. Every effect of an operator goes through strike, which can end its process there.
 type simWorld struct {
+	simSurroundings
 	t        *testing.T
 	emulator *emulator.Server
 	live     client.WithWatch
@@ -47,14 +49,15 @@ type simWorld struct {
 	// downtime goes by between a crash and the next process.
 	downtime time.Duration
 	process  *simProcess
-	// people are the users that threads are declared with.
-	people []string
 	// maxPasses is how many passes a process makes at most: more are a hot loop.
 	maxPasses int
 	// onCall is told of each call to the service.
 	onCall func(operation string, u *url.URL)
 	// refused counts the calls that were answered with 429.
 	refused int
+	// people are the users that threads are declared with, created how many objects there were.
+	people  []string
+	created int
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -163,14 +166,15 @@ func emptySim(kind simKind) client.Object {
 // create stores an object as the API server would.
 func (w *simWorld) create(obj client.Object) {
 	w.t.Helper()
-	obj.SetUID(types.UID(uuid.NewSHA1(uuid.NameSpaceOID, []byte(fmt.Sprint(simKindOf(obj), obj.GetName(), len(w.logs[simKindOf(obj)])))).String()))
+	w.created++
+	obj.SetUID(types.UID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, simKindOf(obj), obj.GetName(), w.created)).String()))
 	obj.SetCreationTimestamp(metav1.Now())
 	obj.SetGeneration(1)
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
 		o.Status.ObservedGeneration = -1
 	case *chatv1alpha1.ChatThread:
-		o.Spec.ConnectionRef.Name = "default"
+		o.Spec.ConnectionRef.Name = cmp.Or(o.Spec.ConnectionRef.Name, "default")
 		o.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
 		o.Status.ObservedGeneration = -1
 	case *chatv1alpha1.ChatParticipant:
@@ -217,19 +221,19 @@ func (w *simWorld) remove(obj client.Object) {
 }
 
 // record notes what the API server holds of an object now, for those who watch.
-func (w *simWorld) record(obj client.Object) {
+func (w *simWorld) record(obj client.Object) (now client.Object) {
 	kind := simKindOf(obj)
 	if !slices.Contains(simKinds, kind) {
-		return
+		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	event := simEvent{key: keyOf(obj), at: time.Now(), now: emptySim(kind)}
 	if err := w.live.Get(w.t.Context(), event.key, event.now); apierrors.IsNotFound(err) {
 		event.now = nil
 	} else if err != nil {
 		w.t.Error(err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, before := range slices.Backward(w.logs[kind]) {
 		if before.key == event.key {
 			event.old = before.now
@@ -237,16 +241,16 @@ func (w *simWorld) record(obj client.Object) {
 		}
 	}
 	w.logs[kind] = append(w.logs[kind], event)
+	return event.now
 }
 
 // wrote notes a write of an operator and judges the conditions that it left.
 func (w *simWorld) wrote(obj client.Object) {
-	w.record(obj)
+	stored, ok := w.record(obj).(conditioned)
 	kind := simKindOf(obj)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lastWrite = time.Now()
-	stored, ok := w.logs[kind][len(w.logs[kind])-1].now.(conditioned)
 	if !ok || equality.Semantic.DeepEqual(w.judged[stored.GetUID()], stored.GetConditions()) {
 		return
 	}
@@ -370,7 +374,12 @@ func (w *simWorld) rotate() (update func()) {
 
 // httpClient is what a process calls the service with.
 func (w *simWorld) httpClient(p *simProcess) *http.Client {
-	return &http.Client{Transport: &simTransport{world: w, process: p}}
+	httpClient, err := NewHTTPClient("")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	httpClient.Transport = &simTransport{world: w, process: p}
+	return httpClient
 }
 
 // serviceUsers are the users at the service that no thread is declared with.

@@ -1,0 +1,123 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// outageRooms is how many threads a connection has in an outage: more than workers.
+	outageRooms = 24
+	// outageLasts is how long it lasts, outageCounted how long calls are counted at its end.
+	outageLasts, outageCounted = 45 * time.Minute, 20 * time.Minute
+)
+
+// outage has a whole ACS resource meet with a fault that many threads depend on.
+func outage(t *testing.T, name, operation string) *simWorld {
+	t.Helper()
+	rooms := faultedOperation{hall: true, begin: func(w *simWorld) {
+		beginHall(w)
+		for i := range outageRooms {
+			w.create(simThreadNamed(fmt.Sprint("room", i), w.people[1]))
+		}
+	}}
+	w := newSimWorld(t, emulator.Options{}, 5, 1)
+	rooms.begun(w)
+	w.run(simBegin)
+	for _, fault := range simFaults {
+		if fault.name == name {
+			w.line.put(&simBreakage{fault: fault, operation: operation})
+		}
+	}
+	return w
+}
+
+// An ACS resource that gives no answer, or only bad ones, keeps no thread of another one waiting, is asked
+// as often as its threads may ask, and is told of as what it is.
+func TestSimFaultsOutage(t *testing.T) {
+	t.Parallel()
+	each := (outageRooms + 1) * int(outageCounted/lastBackoff)
+	for name, most := range map[string]int{
+		// One pass at a time finds out, by calls that are tried twice.
+		"time-out": int(outageCounted / (5 * time.Second)), "reset": 2 * each, "503": 2 * each, "429": 3 * each,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := outage(t, name, "")
+				began := time.Now()
+				w.run(20 * time.Minute)
+				w.edit("elsewhere", promptly)
+				w.run(outageLasts - time.Since(began))
+				calls := w.line.during(time.Now().Add(-outageCounted), time.Now(), func(c simCall) bool { return c.endpoint == simEndpoint })
+				if len(calls) > most {
+					t.Errorf("%d calls in %s, want at most %d", len(calls), outageCounted, most)
+				}
+				w.checkRooms(t, map[bool]string{true: showsReady, false: showsBroken}[name == "429"])
+				w.line.mend()
+				w.run(simWork)
+				w.checkRooms(t, showsReady)
+				w.settle()
+				w.process.kill()
+				w.checkSilence()
+				w.checkOrphans()
+			})
+		})
+	}
+}
+
+// checkRooms compares what the threads of the connection show.
+func (w *simWorld) checkRooms(t *testing.T, want string) {
+	t.Helper()
+	for _, obj := range w.stored(simThread) {
+		if got := shown(obj); got != want && strings.HasPrefix(obj.GetName(), "room") {
+			t.Errorf("ChatThread %s shows %q, want %q", obj.GetName(), got, want)
+		}
+	}
+}
+
+// A service that denies all threads does not double every room: a few are made anew, for the others a
+// person must ask. As soon as it knows them again, all are as before.
+func TestSimFaultsAllDenied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := outage(t, "404", "ThreadClient.GetProperties")
+		began := time.Now()
+		w.run(outageLasts)
+		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
+		for i := maxRecreations; i < len(made); i++ {
+			if gap := made[i].at.Sub(made[i-maxRecreations].at); gap < recreationWindow {
+				t.Errorf("%d threads were made anew within %s", maxRecreations+1, gap)
+			}
+		}
+		if len(made) < maxRecreations {
+			t.Errorf("%d threads were made anew", len(made))
+		}
+		gone := 0
+		for _, obj := range w.stored(simThread) {
+			if shown(obj) == "Stalled "+chatv1alpha1.ReasonThreadGone {
+				gone++
+			}
+		}
+		if gone < outageRooms/2 {
+			t.Errorf("%d of %d threads show that they are gone", gone, outageRooms)
+		}
+		w.line.mend()
+		w.run(simWork)
+		w.checkRooms(t, showsReady)
+		w.settle()
+		w.process.kill()
+		w.checkSilence()
+	})
+}
