@@ -153,7 +153,7 @@ func (c *simCanary) leaks() []string {
 }
 
 // metricsText is what a registry shows.
-func metricsText(t *testing.T, registry prometheus.Gatherer) string {
+func metricsText(t simTB, registry prometheus.Gatherer) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))

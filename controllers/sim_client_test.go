@@ -220,6 +220,11 @@ func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
 
 func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	if t.world.outage != nil {
+		if response, err := t.world.outage(req); response != nil || err != nil {
+			return response, err
+		}
+	}
 	if t.world.line == nil {
 		return t.call(operation, req)
 	}
@@ -269,6 +274,9 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 
 // halve leaves half of the participants of a call.
 func halve(req *http.Request) error {
+	if req.Body == nil {
+		return nil
+	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,7 +40,7 @@ const (
 // fake time. Every effect of an operator goes through strike, which can end its process there.
 type simWorld struct {
 	simSurroundings
-	t        *testing.T
+	t        simTB
 	emulator *emulator.Server
 	live     client.WithWatch
 	indexes  simIndexes
@@ -73,6 +72,10 @@ type simWorld struct {
 	requests  int
 	// joins and removals count by user how often somebody came into a thread, or was taken out.
 	joins, removals map[string]int
+	// outage, where there is one, answers in place of the service.
+	outage func(*http.Request) (*http.Response, error)
+	// watch, where there is one, is told of each change at the API server.
+	watch func(simEvent)
 	// turn is full while a process is at work; two operators take turns. A lock would keep the time of the
 	// bubble from going on while somebody waits for it.
 	turn chan struct{}
@@ -114,7 +117,7 @@ var simScheme = sync.OnceValue(func() *runtime.Scheme {
 	return small
 })
 
-func newSimWorld(t *testing.T, options emulator.Options, people int, seed uint64) *simWorld {
+func newSimWorld(t simTB, options emulator.Options, people int, seed uint64) *simWorld {
 	t.Helper()
 	options.Seed = "sim"
 	options.KeepRequests = -1
@@ -175,7 +178,7 @@ func (w *simWorld) create(obj client.Object) {
 		o.Status.ObservedGeneration = -1
 	case *chatv1alpha1.ChatThread:
 		o.Spec.ConnectionRef.Name = cmp.Or(o.Spec.ConnectionRef.Name, "default")
-		o.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
+		o.Spec.ManagementPolicy = cmp.Or(o.Spec.ManagementPolicy, chatv1alpha1.ManagementManage)
 		o.Status.ObservedGeneration = -1
 	case *chatv1alpha1.ChatParticipant:
 		o.Status.ObservedGeneration = -1
@@ -226,9 +229,18 @@ func (w *simWorld) record(obj client.Object) (now client.Object) {
 	if !slices.Contains(simKinds, kind) {
 		return nil
 	}
+	event := w.log(kind, keyOf(obj))
+	if w.watch != nil {
+		w.watch(event)
+	}
+	return event.now
+}
+
+// log puts the present state of an object into the log of its kind.
+func (w *simWorld) log(kind simKind, key types.NamespacedName) simEvent {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	event := simEvent{key: keyOf(obj), at: time.Now(), now: emptySim(kind)}
+	event := simEvent{key: key, at: time.Now(), now: emptySim(kind)}
 	if err := w.live.Get(w.t.Context(), event.key, event.now); apierrors.IsNotFound(err) {
 		event.now = nil
 	} else if err != nil {
@@ -241,7 +253,7 @@ func (w *simWorld) record(obj client.Object) (now client.Object) {
 		}
 	}
 	w.logs[kind] = append(w.logs[kind], event)
-	return event.now
+	return event
 }
 
 // wrote notes a write of an operator and judges the conditions that it left.
