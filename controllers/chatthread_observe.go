@@ -247,12 +247,19 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 }
 
 // plan ends the pass where the operator only observes: the message says what it would do.
-func (r *ChatThreadReconciler) plan(_ context.Context, s *threadScope) error {
+func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	if !s.thread.Observes() {
 		return nil
 	}
 	if s.remote == nil {
 		return &stalledError{chatv1alpha1.ReasonDrifted, fmt.Sprintf("would create the thread with %s", participantCount(s))}
+	}
+	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
+	if s.taking && s.remote.properties.Metadata[uidStampKey] != string(s.thread.UID) {
+		if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+			return err
+		}
+		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	}
 	r.allocate(s)
 	changes := propertyChanges(s, false)
