@@ -28,6 +28,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	if isAbandoned(s.thread) || s.thread.Observes() {
 		if s.thread.Status.ThreadID != "" {
 			s.tell(chatv1alpha1.EventReleased, "Let thread %s go without a call; it stays at ACS", s.thread.Status.ThreadID)
+			r.leaveBehind(s.thread)
 		}
 		return r.release(ctx, s)
 	}
@@ -51,6 +52,14 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		s.session.index.drop(id)
 	}
 	return r.release(ctx, s)
+}
+
+// leaveBehind has the next resource of this name find the thread. As long as a resource had it, it may
+// never have been read.
+func (r *ChatThreadReconciler) leaveBehind(thread *chatv1alpha1.ChatThread) {
+	if found, ok := r.Sessions.retained(connectionKey(thread)); ok && !found.index.knows(thread.Status.ThreadID) {
+		found.index.forgetLists()
+	}
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and

@@ -262,6 +262,8 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	}
 	r.allocate(s)
+	// It may be let go at any time, and the next resource of the name must find it.
+	s.session.index.put(stampedThread(s.remote.properties))
 	changes := propertyChanges(s, false)
 	parts := make([]string, 0, 6)
 	for _, field := range changes.fields() {

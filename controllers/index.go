@@ -99,6 +99,13 @@ func (x *threadIndex) markListed(user string, as listTime) {
 	x.listed[userKey(user)] = as
 }
 
+// forgetLists has all lists read anew before they are believed.
+func (x *threadIndex) forgetLists() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.listed)
+}
+
 // outdated returns the users whose list does not meet a need.
 func (x *threadIndex) outdated(users []string, need listNeed) []string {
 	x.mu.Lock()

@@ -5,10 +5,12 @@ package controllers
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -49,4 +51,58 @@ func TestRestoredToObserve(t *testing.T) {
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	w.Expect(again.Status.ThreadID).To(Equal(id))
 	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(uidStampKey, string(again.UID)))
+}
+
+// A thread that was let go with its stamp is found by the next resource of the name, also where this
+// process had no need to read it so far.
+func TestLeftThreadIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.connect()
+	stop := w.start()
+	thread := w.newThread("left")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
+	edit(w, thread, observing)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	stop()
+	w.start()
+	other := w.newThread("other")
+	w.create(other)
+	w.awaitReason(other, chatv1alpha1.ReasonSucceeded)
+	w.delete(thread)
+	w.awaitGone(thread)
+	again := w.newThread("left")
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	w.Expect(again.Status.ThreadID).To(Equal(id))
+	w.Expect(w.threads()).To(HaveLen(2))
+}
+
+// Lists that were read before are not believed once a thread was let go that none of them was read for.
+func TestIndexForgetsLists(t *testing.T) {
+	t.Parallel()
+	thread := (&world{namespace: "ns"}).newThread("left")
+	thread.Status.ThreadID, thread.Spec.ConnectionRef.Name = "19:left", "default"
+	all := &Sessions{}
+	r := &ChatThreadReconciler{Sessions: all}
+	// Without a session nothing was listed.
+	r.leaveBehind(thread)
+	found := all.get(connectionKey(thread))
+	mustSucceed(t, found.use("https://contoso.communication.azure.com", "key", func() (*acs.IdentityClient, error) {
+		return acs.NewIdentityClientWithAccessKey("https://contoso.communication.azure.com", acs.NewSecret("a2V5"), nil)
+	}))
+	outdated := func() []string { return found.index.outdated([]string{"8:acs:u"}, listNeed{}) }
+	found.index.markListed("8:acs:u", listTime{begun: time.Now(), ended: time.Now()})
+	found.index.put(indexedThread{id: thread.Status.ThreadID})
+	r.leaveBehind(thread)
+	if got := outdated(); len(got) > 0 {
+		t.Errorf("outdated are %v, though the thread was read", got)
+	}
+	found.index.drop(thread.Status.ThreadID)
+	r.leaveBehind(thread)
+	if got := outdated(); len(got) != 1 {
+		t.Errorf("outdated are %v", got)
+	}
 }
