@@ -40,13 +40,13 @@ const (
 // only: the next pass over the thread rebuilds it.
 type roster struct {
 	mu      sync.Mutex
-	threads map[types.UID]map[types.UID]rosterEntry
+	threads map[types.UID]map[types.UID]rosterLine
 	// wake is called for each ChatParticipant whose entry has changed.
 	wake func(types.NamespacedName)
 }
 
 func newRoster(wake func(types.NamespacedName)) *roster {
-	return &roster{threads: map[types.UID]map[types.UID]rosterEntry{}, wake: wake}
+	return &roster{threads: map[types.UID]map[types.UID]rosterLine{}, wake: wake}
 }
 
 // rosterLine is an entry with the ChatParticipant that it is for.
@@ -60,18 +60,23 @@ type rosterLine struct {
 func (r *roster) publish(thread types.UID, lines []rosterLine) {
 	r.mu.Lock()
 	before := r.threads[thread]
-	after := make(map[types.UID]rosterEntry, len(lines))
+	after := make(map[types.UID]rosterLine, len(lines))
 	var changed []types.NamespacedName
 	for _, line := range lines {
-		entry := line.rosterEntry
 		known, found := before[line.uid]
 		// A thread that cannot be looked at now says nothing new of those it was seen with.
-		if found && entry.state == rosterWaiting && known.generation == entry.generation &&
-			known.threadID == entry.threadID && known.state <= rosterRefused {
-			entry = known
+		if found && line.state == rosterWaiting && known.generation == line.generation &&
+			known.threadID == line.threadID && known.state <= rosterRefused {
+			line = known
 		}
-		after[line.uid] = entry
-		if !found || known != entry {
+		after[line.uid] = line
+		if !found || known != line {
+			changed = append(changed, line.key)
+		}
+	}
+	// A thread that took nobody may take them now: those without a finalizer must store it first.
+	for uid, line := range before {
+		if _, found := after[uid]; !found && (line.state == rosterShut || line.state == rosterClosed) {
 			changed = append(changed, line.key)
 		}
 	}
@@ -86,8 +91,8 @@ func (r *roster) publish(thread types.UID, lines []rosterLine) {
 func (r *roster) entry(thread, participant types.UID) (rosterEntry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	entry, ok := r.threads[thread][participant]
-	return entry, ok
+	line, ok := r.threads[thread][participant]
+	return line.rosterEntry, ok
 }
 
 // forget drops the entries of a thread that is no more.

@@ -46,10 +46,12 @@ func TestRosterWakesOnlyOnChange(t *testing.T) {
 		before, after []rosterLine
 		want          []string
 	}{
-		"first":              {nil, []rosterLine{line("a", joined), line("b", refused)}, []string{"a", "b"}},
-		"the same":           {[]rosterLine{line("a", joined), line("b", refused)}, []rosterLine{line("b", refused), line("a", joined)}, nil},
-		"one more":           {[]rosterLine{line("a", joined)}, []rosterLine{line("a", joined), line("b", joined)}, []string{"b"}},
-		"one less":           {[]rosterLine{line("a", joined), line("b", joined)}, []rosterLine{line("a", joined)}, nil},
+		"first":    {nil, []rosterLine{line("a", joined), line("b", refused)}, []string{"a", "b"}},
+		"the same": {[]rosterLine{line("a", joined), line("b", refused)}, []rosterLine{line("b", refused), line("a", joined)}, nil},
+		"one more": {[]rosterLine{line("a", joined)}, []rosterLine{line("a", joined), line("b", joined)}, []string{"b"}},
+		"one less": {[]rosterLine{line("a", joined), line("b", joined)}, []rosterLine{line("a", joined)}, nil},
+		"no longer closed": {[]rosterLine{line("a", rosterEntry{state: rosterClosed, generation: 1}), line("b", rosterEntry{state: rosterShut, generation: 1})}, nil,
+			[]string{"a", "b"}},
 		"another state":      {[]rosterLine{line("a", joined)}, []rosterLine{line("a", refused)}, []string{"a"}},
 		"another thread":     {[]rosterLine{line("a", joined)}, []rosterLine{line("a", rosterEntry{state: rosterJoined, generation: 1, threadID: "19:b"})}, []string{"a"}},
 		"another generation": {[]rosterLine{line("a", joined)}, []rosterLine{line("a", rosterEntry{state: rosterJoined, generation: 2, threadID: "19:a"})}, []string{"a"}},
