@@ -27,3 +27,27 @@ func TestParticipantOfObservedThreadJoins(t *testing.T) {
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{string(participant.Spec.UserID)}))
 }
+
+// A pass over an older object than the one that is stored leaves a status that is of one piece.
+func TestPatchStatusOverAnOlderOne(t *testing.T) {
+	t.Parallel()
+	thread := stored(t)
+	older := thread.DeepCopy()
+	edited := now(t, thread)
+	edited.Spec.Topic = "another"
+	mustSucceed(t, admin.Update(t.Context(), edited))
+	for _, judged := range []*chatv1alpha1.ChatThread{older, edited} {
+		before := judged.DeepCopy()
+		mark(judged, readyOutcome)
+		judged.Status.ObservedGeneration = judged.Generation
+		mustSucceed(t, patchStatus(t.Context(), admin, before, judged))
+	}
+	// It saw its own write, but not that of the other one.
+	before := older.DeepCopy()
+	mark(older, stalledOutcome)
+	mustSucceed(t, patchStatus(t.Context(), admin, before, older))
+	live := now(t, thread)
+	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
+		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -43,11 +42,6 @@ func mark(obj conditioned, o outcome) {
 		return
 	}
 	conditions := slices.Clone(obj.GetConditions())
-	// The same in other words is no news.
-	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.gist != "" &&
-		told.Reason == o.reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.gist) {
-		o.message = told.Message
-	}
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		apimeta.SetStatusCondition(&conditions, metav1.Condition{Type: conditionType, Status: status,
 			Reason: o.reason, Message: o.message, ObservedGeneration: obj.GetGeneration()})
@@ -95,6 +89,10 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	}
 	if len(diff.Status) == 0 {
 		return nil
+	}
+	// Conditions and the generation that they speak of go together: before may be older than what is stored.
+	if _, judged := diff.Status["conditions"]; judged {
+		diff.Status["observedGeneration"] = nil
 	}
 	whole, err := statusFields(after)
 	if err != nil {
