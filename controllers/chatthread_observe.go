@@ -42,7 +42,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 	case err != nil:
 		return failed("read the thread", err)
 	case properties.DeletedOn != nil && s.taking:
-		return r.missing(ctx, s)
+		return notThere(s)
 	case properties.DeletedOn != nil:
 		return r.gone(ctx, s)
 	}
@@ -177,12 +177,7 @@ func accessLost(s *threadScope) error {
 // believe that it is gone.
 func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) error {
 	if s.taking && s.thread.Adopts() {
-		return &stalledError{chatv1alpha1.ReasonThreadGone,
-			fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
-	}
-	if s.taking {
-		s.session.index.drop(s.threadID)
-		return &waitError{reason: chatv1alpha1.ReasonSearching, message: searchingMessage, after: time.Second}
+		return notThere(s)
 	}
 	now := time.Now()
 	if s.memory.missingSince.IsZero() {
@@ -196,7 +191,21 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 		return &waitError{reason: chatv1alpha1.ReasonSearching, after: max(certain.Sub(now), time.Second),
 			message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
 	}
+	if s.taking {
+		return notThere(s)
+	}
 	return r.gone(ctx, s)
+}
+
+// notThere deals with a thread that was found, or is to be adopted, and is no more.
+func notThere(s *threadScope) error {
+	if s.thread.Adopts() {
+		return &stalledError{chatv1alpha1.ReasonThreadGone,
+			fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
+	}
+	s.memory.missingSince = time.Time{}
+	s.session.index.drop(s.threadID)
+	return &waitError{reason: chatv1alpha1.ReasonSearching, message: searchingMessage, after: time.Second}
 }
 
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the

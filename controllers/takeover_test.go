@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -105,4 +106,23 @@ func TestIndexForgetsLists(t *testing.T) {
 	if got := outdated(); len(got) != 1 {
 		t.Errorf("outdated are %v", got)
 	}
+}
+
+// One answer that there is no such thread is not enough to make a second one, also not where the first
+// was found just now.
+func TestFoundThreadIsMissedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("missed")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
+	w.lose([]client.Object{thread})
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Times: 1, Status: http.StatusNotFound})
+	again := w.newThread("missed")
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	w.Expect(again.Status.ThreadID).To(Equal(id))
+	w.Expect(w.emulator.Threads()).To(HaveLen(1))
 }
