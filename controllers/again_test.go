@@ -28,6 +28,39 @@ func TestParticipantOfObservedThreadJoins(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{string(participant.Spec.UserID)}))
 }
 
+// The same change of a name is made as often as it is declared.
+func TestNameChangesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	user := w.users(1)[0]
+	thread := w.newThread("names", user)
+	thread.Spec.Participants[0].DisplayName = "Ann"
+	declared := thread.Spec.Participants[0]
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	for _, name := range []string{"Anna", "", "Ann", "Anna"} {
+		edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+			o.Spec.Participants = nil
+			if declared.DisplayName = name; name != "" {
+				o.Spec.Participants = []chatv1alpha1.Member{declared}
+			}
+		})
+		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+		names := []string{}
+		for _, m := range w.remote(thread).Members {
+			if m.ID == user {
+				names = append(names, m.DisplayName)
+			}
+		}
+		if name == "" {
+			w.Expect(names).To(BeEmpty())
+			continue
+		}
+		w.Expect(names).To(Equal([]string{name}))
+	}
+}
+
 // A pass over an older object than the one that is stored leaves a status that is of one piece.
 func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,7 +36,8 @@ func (s *threadScope) planMembers() membersPlan {
 	for i := range s.arriving {
 		protected[userKey(string(s.arriving[i].Spec.UserID))] = true
 	}
-	return planMembers(membersInput{
+	differs := map[string]bool{}
+	plan := planMembers(membersInput{
 		protected:    protected,
 		declared:     declared,
 		observed:     s.remote.members,
@@ -46,9 +48,13 @@ func (s *threadScope) planMembers() membersPlan {
 			return refused
 		},
 		renew: func(m declaredMember, observed observedMember) bool {
+			differs[m.key()] = true
 			return s.memory.renewed[m.key()] != renewalMark(m, observed)
 		},
 	})
+	// Whoever is as declared, or left, may have to be added again for the same reason one day.
+	maps.DeleteFunc(s.memory.renewed, func(key, _ string) bool { return !differs[key] })
+	return plan
 }
 
 // renewalMark says what a member was added again for. The same is not done twice: a service that
