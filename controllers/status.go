@@ -10,6 +10,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -42,6 +43,11 @@ func mark(obj conditioned, o outcome) {
 		return
 	}
 	conditions := slices.Clone(obj.GetConditions())
+	// The same in other words is no news.
+	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.gist != "" &&
+		told.Reason == o.reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.gist) {
+		o.message = told.Message
+	}
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		apimeta.SetStatusCondition(&conditions, metav1.Condition{Type: conditionType, Status: status,
 			Reason: o.reason, Message: o.message, ObservedGeneration: obj.GetGeneration()})
