@@ -7,9 +7,11 @@ package soak
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -101,7 +103,7 @@ func TestSoakChaos(t *testing.T) {
 	c.checkRest()
 	c.checkLog(c.operator)
 	if _, _, ends := c.operator.counts(); ends > 0 {
-		t.Logf("The operator ended by itself %d times.", ends)
+		t.Logf("The operator ended by itself %d times: %s.", ends, countsOf(c.reasons(c.operator)))
 	}
 }
 
@@ -243,6 +245,23 @@ func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 			c.count(atService, what)
 		}
 	}
+}
+
+// reasons are those that an operator gave when it ended by itself.
+func (w *world) reasons(m *machine) map[string]int {
+	w.t.Helper()
+	text, err := os.ReadFile(m.program.Log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		var entry struct{ Msg, Error string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "Manager failed" {
+			counts[strconv.Quote(entry.Error)]++
+		}
+	}
+	return counts
 }
 
 // checkLog says whether an operator panicked.

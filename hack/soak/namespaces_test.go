@@ -54,8 +54,8 @@ const (
 	guest    = "guest"
 )
 
-// retained have threads that stay. In some of several the ChatParticipants are deleted some time before
-// the ChatThreads, which nobody may be taken out of for that.
+// retained have threads that stay. Chance decides how long before the ChatThreads of a namespace its
+// ChatParticipants are deleted; for that alone nobody may be taken out, so there are several.
 var retained = []string{"retained-1", "retained-2", "retained-3"}
 
 func TestSoakNamespaceDeletion(t *testing.T) {
