@@ -1,0 +1,220 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// modelOutage is how the service fails, and until when.
+type modelOutage struct {
+	what  string
+	until time.Time
+	// wait is what a 429 asks for.
+	wait int
+}
+
+var (
+	errServiceDown   = errors.New("connection refused")
+	modelBreakLength = []time.Duration{2 * time.Second, 8 * time.Second, 40 * time.Second, 3 * time.Minute, 15 * time.Minute, time.Hour}
+)
+
+// missLength is how long the service knows no thread at most: shorter than it takes to believe it.
+const missLength = 6 * time.Second
+
+func (m *modelRun) breaks() modelOutage {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	return m.outage
+}
+
+func (m *modelRun) setBreak(outage modelOutage) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.outage = outage
+}
+
+func (m *modelRun) breakService(a modelAction) {
+	outage := modelOutage{what: a.what, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
+	if a.what == "404" {
+		for _, t := range m.threads {
+			m.missed = m.missed || t.deleting
+		}
+		if m.missed {
+			return
+		}
+		m.missed = true
+		outage.until = time.Now().Add(min(missLength, modelBreakLength[a.n]))
+	}
+	m.setBreak(outage)
+}
+
+// answer is what a service that fails says; nothing where it does not.
+func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
+	outage := m.breaks()
+	if !time.Now().Before(outage.until) {
+		return nil, nil
+	}
+	switch outage.what {
+	case "down":
+		return nil, errServiceDown
+	case "hangs":
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	status, err := strconv.Atoi(outage.what)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	if status == http.StatusTooManyRequests && outage.wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(outage.wait))
+	}
+	body := fmt.Sprintf(`{"CommunicationError":{"Code":%q,"Message":"for a while"}}`, strings.ReplaceAll(http.StatusText(status), " ", ""))
+	return &http.Response{
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+	}, nil
+}
+
+// strikeEffect has an effect struck that is to come.
+func (m *modelRun) strikeEffect(a modelAction) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.w.count, m.w.plan = 0, []simStrike{{1 + a.n, simWay(a.what)}}
+}
+
+// restart ends the process; the next one knows nothing of what it remembered.
+func (m *modelRun) restart() {
+	m.w.process.kill()
+	m.w.process = newSimProcess(m.w, 0)
+}
+
+func (m *modelRun) makeStale(a modelAction) {
+	m.w.lags = simLags{latest: simDelays[a.n%len(simDelays)], events: 1 + 8*a.n}
+}
+
+// mend ends all that is broken.
+func (m *modelRun) mend() {
+	m.setBreak(modelOutage{})
+	m.missed = false
+	m.w.lags = simLags{}
+	m.w.mu.Lock()
+	m.w.plan = nil
+	m.w.mu.Unlock()
+	if m.rotated != nil {
+		m.rotated()
+		m.rotated = nil
+	}
+}
+
+// drift is what people do to the thread of a resource at the service.
+func (m *modelRun) drift(a modelAction) {
+	declared, stored := m.threads[a.name], m.storedThread(a.name)
+	if declared == nil {
+		return
+	}
+	id := stored.Status.ThreadID
+	if id == "" {
+		id = declared.spec.ThreadID
+	}
+	remote, live := m.live(id)
+	if !live {
+		return
+	}
+	found := m.remote(id)
+	found.seen = nil
+	switch a.what {
+	case "topic":
+		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Topic = fmt.Sprint("drift ", a.n) })
+	case "metadata":
+		m.driftMetadata(id, fmt.Sprint("key ", a.n), "drift")
+	case "retention":
+		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.RetentionDays = 40 + int32(a.n) }) //nolint:gosec // small
+		if found.retention >= 0 {
+			found.retention = 40 + int32(a.n) //nolint:gosec // small
+		}
+	case "delete":
+		m.w.emulator.DeleteThread(id)
+		found.deleted = true
+		m.losses++
+		declared.mayReturn = modelRecreates(declared.spec) && !modelObserves(declared.spec)
+	case "empty the stamp":
+		if remote.Metadata[uidStampKey] == string(stored.UID) && stored.Status.ThreadID == id {
+			m.driftMetadata(id, ownerStampKey, "")
+			m.driftMetadata(id, uidStampKey, "")
+		}
+	default:
+		m.driftMember(a, declared, stored, remote)
+	}
+}
+
+func (m *modelRun) driftMetadata(id, key, value string) {
+	m.w.emulator.UpdateThread(id, func(t *emulator.Thread) {
+		if t.Metadata == nil {
+			t.Metadata = map[string]string{}
+		}
+		t.Metadata[key] = value
+	})
+	if kept := m.remote(id).kept; value != "" {
+		delete(kept, key)
+	}
+}
+
+func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
+	actors := m.actors(declared.spec)
+	found := m.remote(remote.ID)
+	user := a.members[0].id(m.w)
+	isActor := slices.Contains(m.w.serviceUsers(), user)
+	switch {
+	case a.what == "remove" && !isActor:
+		m.w.emulator.RemoveMember(remote.ID, user)
+		delete(found.guests, userKey(user))
+	case a.what == "add" && a.members[0].user < modelPeople && !hasMember(remote, user):
+		member := emulator.Member{ID: user}
+		if a.members[0].name > 0 {
+			member.DisplayName = fmt.Sprint("name ", a.members[0].name)
+		}
+		m.w.emulator.AddMember(remote.ID, member)
+		found.added[userKey(user)]++
+		found.guests[userKey(user)] = m.mayStay(remote.ID, user)
+	case a.what == "shut us out" && stored.Status.ServiceUser != "":
+		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
+	case a.what == "let us in":
+		actor := stored.Annotations[chatv1alpha1.AnnotationServiceUser]
+		if actor == "" && len(actors) > 0 {
+			actor = actors[0]
+		}
+		if actor != "" && !hasMember(remote, actor) {
+			m.w.emulator.AddMember(remote.ID, emulator.Member{ID: actor})
+		}
+	}
+}
+
+// declares says whether somebody declares a user for a thread.
+func (m *modelRun) declares(name, user string) bool {
+	for _, member := range m.threads[name].spec.Participants {
+		if strings.EqualFold(string(member.UserID), user) {
+			return true
+		}
+	}
+	for _, p := range m.participants {
+		if p.spec.ThreadRef.Name == name && strings.EqualFold(string(p.spec.UserID), user) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,387 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// settle mends all that is broken, lets time go by, and compares the world with the model. Then nothing
+// may be written any more.
+func (m *modelRun) settle() {
+	m.mend()
+	m.w.run(modelHeal)
+	if m.askHeld() {
+		m.w.run(modelAsked)
+	}
+	m.check()
+	if m.w.t.Failed() {
+		return
+	}
+	before, events, lastWrite := m.w.emulator.Threads(), m.events(), m.w.lastWrite
+	m.w.run(modelRest)
+	if after := m.events(); after != events {
+		m.fail("the API server was written to %d times after all had come to rest: %s", after-events, m.lastEvents(after-events))
+	}
+	if diff := cmp.Diff(before, m.w.emulator.Threads()); diff != "" {
+		m.fail("the service was changed after all had come to rest (-before +after):\n%s", diff)
+	}
+	// Whom the service refused it is asked for again at each resync.
+	if m.w.lastWrite.After(lastWrite) && !m.anyRefused() {
+		m.fail("the service was written to after all had come to rest")
+	}
+}
+
+// askHeld does what a person must where threads of a connection vanished that are not created anew by
+// themselves.
+func (m *modelRun) askHeld() bool {
+	held := false
+	for _, name := range sortedKeys(m.threads) {
+		stored := m.storedThread(name)
+		_, reason := readyReason(stored)
+		if reason == chatv1alpha1.ReasonThreadGone && m.judge(name).reason == "(not created anew)" && m.losses > maxRecreationsOfModel {
+			m.ask(name)
+			held = true
+		}
+	}
+	return held
+}
+
+// maxRecreationsOfModel is how many threads of a connection are created anew within ten minutes.
+const maxRecreationsOfModel = 3
+
+func (m *modelRun) fail(format string, args ...any) {
+	m.w.t.Errorf("after chapter %d: "+format, append([]any{m.chapter}, args...)...)
+}
+
+func (m *modelRun) events() int {
+	count := 0
+	for _, kind := range simKinds {
+		count += len(m.w.logs[kind])
+	}
+	return count
+}
+
+func (m *modelRun) lastEvents(count int) string {
+	var b strings.Builder
+	for _, kind := range simKinds {
+		log := m.w.logs[kind]
+		for _, e := range log[max(len(log)-min(count, 4), 0):] {
+			if obj, ok := e.now.(conditioned); ok {
+				fmt.Fprintf(&b, "\n%s %s", e.at.Format("15:04:05.000"), m.w.describe(obj))
+			}
+		}
+	}
+	return b.String()
+}
+
+func (m *modelRun) anyRefused() bool {
+	for _, name := range sortedKeys(m.threads) {
+		members, _ := m.memberList(name)
+		if slices.ContainsFunc(members, func(d modelDeclared) bool { return !d.joins() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// check compares the world with the model.
+func (m *modelRun) check() {
+	owned := map[string]string{}
+	for _, name := range sortedKeys(m.threads) {
+		m.checkThread(name, owned)
+	}
+	m.checkParticipants()
+	m.checkFree(owned)
+	for _, obj := range m.w.stored(simConnection) {
+		if _, reason := readyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
+			m.fail("ChatConnection %s is not ready: %s", obj.GetName(), m.w.describe(obj))
+		}
+	}
+	for _, kind := range simKinds {
+		for _, obj := range m.w.stored(kind) {
+			if obj.GetDeletionTimestamp() == nil && m.threads[obj.GetName()] == nil && kind == simThread {
+				m.fail("ChatThread %s is unknown to the model", obj.GetName())
+			}
+		}
+	}
+	if m.w.t.Failed() {
+		m.tell()
+	}
+}
+
+// tell logs the world, for whoever reads a failure.
+func (m *modelRun) tell() {
+	for _, kind := range simKinds {
+		for _, obj := range m.w.stored(kind) {
+			m.w.t.Logf("%s", m.w.describe(obj))
+		}
+	}
+	service := map[string]bool{}
+	for _, id := range m.w.serviceUsers() {
+		service[id] = true
+	}
+	for _, thread := range m.w.threads() {
+		m.w.t.Logf("%s by %s: %s", thread.ID, thread.CreatedBy, describeRemote(thread, service))
+	}
+	m.w.t.Logf("struck: %s", strings.Join(m.w.struck, "; "))
+}
+
+// checkThread compares a ChatThread, and the thread that it has.
+func (m *modelRun) checkThread(name string, owned map[string]string) {
+	declared, stored := m.threads[name], m.storedThread(name)
+	if stored == nil {
+		m.fail("ChatThread %s is gone, and nobody deleted it", name)
+		return
+	}
+	v := m.judge(name)
+	ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
+	if ready == nil {
+		m.fail("ChatThread %s has no condition", name)
+		return
+	}
+	if declared.deleting {
+		if v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason {
+			m.fail("ChatThread %s is still being deleted (%s), the model has %s", name, ready.Reason, v.reason)
+		}
+		m.own(name, stored, owned)
+		return
+	}
+	if diff := cmp.Diff(declared.spec, stored.Spec); diff != "" {
+		m.fail("the spec of ChatThread %s changed (-declared +stored):\n%s", name, diff)
+	}
+	plan, sure := "", true
+	if modelObserves(declared.spec) && (v.reason == "" || v.reason == chatv1alpha1.ReasonDrifted) {
+		v.reason = chatv1alpha1.ReasonDrifted
+		if plan, sure = m.plan(name, v); plan == "" || !sure && ready.Reason == chatv1alpha1.ReasonSucceeded {
+			v.reason = chatv1alpha1.ReasonSucceeded
+		}
+		if !sure && ready.Reason == chatv1alpha1.ReasonDrifted {
+			v.reason = chatv1alpha1.ReasonDrifted
+		}
+	}
+	if ready.Reason != v.reason || (ready.Status == metav1.ConditionTrue) != (v.reason == chatv1alpha1.ReasonSucceeded) {
+		m.fail("ChatThread %s is %s %s (%s), the model has %s %s", name, ready.Status, ready.Reason, ready.Message, v.reason, plan)
+		return
+	}
+	if plan != "" && sure && ready.Message != plan {
+		m.fail("the plan for ChatThread %s is %q, the model has %q", name, ready.Message, plan)
+	}
+	waits := v.reason == chatv1alpha1.ReasonConnectionNotFound
+	if ready.ObservedGeneration != stored.Generation || !waits && stored.Status.ObservedGeneration != stored.Generation {
+		m.fail("ChatThread %s was judged at generation %d and %d, and is at %d", name, ready.ObservedGeneration, stored.Status.ObservedGeneration, stored.Generation)
+	}
+	m.own(name, stored, owned)
+	if v.remote == nil {
+		return
+	}
+	m.checkCounts(name, stored, v)
+	m.checkRemote(name, declared, v)
+}
+
+// own notes which thread a resource has.
+func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[string]string) {
+	id := stored.Status.ThreadID
+	remote, live := m.live(id)
+	uid := remote.Metadata[uidStampKey]
+	if !live || uid != "" && uid != string(stored.UID) && !modelObserves(m.threads[name].spec) {
+		return
+	}
+	if found := m.remote(id); found.free == "left behind" || found.free != "" && uid == string(stored.UID) {
+		found.free = ""
+	}
+	owned[id] = name
+}
+
+func (m *modelRun) checkCounts(name string, stored *chatv1alpha1.ChatThread, v modelVerdict) {
+	want := chatv1alpha1.ParticipantCounts{Desired: int32(len(v.members))} //nolint:gosec // few
+	for _, d := range v.members {
+		switch {
+		case m.isRejected(v, d):
+			want.Rejected++
+		case hasMember(*v.remote, d.key):
+			want.Joined++
+		}
+	}
+	if got := stored.Status.Participants; got == nil || *got != want || stored.Status.Joined != fmt.Sprintf("%d/%d", want.Joined, want.Desired) {
+		m.fail("ChatThread %s counts %+v (%s), the model has %+v", name, got, stored.Status.Joined, want)
+	}
+}
+
+// checkRemote compares the thread of a resource with what is declared.
+func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdict) {
+	remote, found := *v.remote, m.remote(v.remote.ID)
+	if modelObserves(declared.spec) {
+		if diff := cmp.Diff(found.seen, &remote); found.seen != nil && diff != "" {
+			m.fail("the thread of ChatThread %s was written to though it is only observed (-before +after):\n%s", name, diff)
+		}
+		if found.seen = nil; m.isOnlyObserved(remote.ID) {
+			found.seen = &remote
+		}
+		return
+	}
+	if got, want := remote.Metadata[uidStampKey]+" "+remote.Metadata[ownerStampKey]+" "+remote.Metadata[releasedStampKey],
+		string(declared.uid)+" "+simNamespace+"/"+name+" "; got != want {
+		m.fail("the thread of ChatThread %s carries the stamp %q, want %q", name, got, want)
+	}
+	if remote.Topic != declared.spec.Topic {
+		m.fail("the topic of ChatThread %s is %q, want %q", name, remote.Topic, declared.spec.Topic)
+	}
+	if keys := m.metadataDiff(declared.spec, remote); len(keys) > 0 {
+		m.fail("the metadata of ChatThread %s is %v, want %v", name, remote.Metadata, declared.spec.Metadata)
+	}
+	for key, value := range found.kept {
+		if declared.spec.ThreadID != "" && remote.Metadata[key] != value {
+			m.fail("people's metadata in the adopted thread of ChatThread %s is %v, want %v", name, remote.Metadata, found.kept)
+		}
+	}
+	days, judged := wantedDays(declared.spec)
+	if !judged && found.retention >= 0 {
+		days, judged = found.retention, true
+	}
+	if judged && remote.RetentionDays != days {
+		m.fail("the retention of ChatThread %s is %d days, want %d", name, remote.RetentionDays, days)
+	}
+	m.checkMembers(name, declared, v, found)
+}
+
+// checkMembers compares who is in a thread.
+func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdict, found *modelRemote) {
+	actors := m.actorsOf(v)
+	for _, d := range v.members {
+		at := slices.IndexFunc(v.remote.Members, func(r emulator.Member) bool { return strings.EqualFold(r.ID, d.key) })
+		isActor := slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) })
+		if m.isIn(v, d) != (at >= 0) {
+			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
+		} else if at >= 0 && !isActor && !isAsDeclared(d, v.remote.Members[at]) && found.added[d.key] < 2 {
+			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
+		}
+	}
+	for _, r := range v.remote.Members {
+		_, isGuest := found.guests[strings.ToLower(r.ID)]
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || isGuest && !modelExclusive(declared.spec) && !isStamped(r) {
+			continue
+		}
+		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)
+	}
+	for key, certain := range found.guests {
+		if certain && !hasMember(*v.remote, key) {
+			m.fail("%s was taken out of the thread of ChatThread %s, which is Additive", key, name)
+		}
+		// From now on it is known who is there.
+		if found.guests[key] = m.mayStay(v.remote.ID, key); !hasMember(*v.remote, key) {
+			delete(found.guests, key)
+		}
+	}
+}
+
+// checkParticipants compares the ChatParticipants.
+func (m *modelRun) checkParticipants() {
+	for _, name := range sortedKeys(m.participants) {
+		declared := m.participants[name]
+		stored, _ := m.stored(simParticipant, name).(*chatv1alpha1.ChatParticipant)
+		if stored == nil {
+			m.fail("ChatParticipant %s is gone, and nobody deleted it", name)
+			continue
+		}
+		want, threadID := m.judgeParticipant(name)
+		status, reason := readyReason(stored)
+		if declared.deleting {
+			if want != chatv1alpha1.ReasonThreadNotReady || !m.holdsParticipants(declared.spec.ThreadRef.Name) {
+				m.fail("ChatParticipant %s is still being deleted (%s), the model has %s", name, reason, want)
+			}
+			continue
+		}
+		if reason != want || (status == metav1.ConditionTrue) != (want == chatv1alpha1.ReasonSucceeded) {
+			m.fail("ChatParticipant %s is %s %s, the model has %s", name, status, reason, want)
+		}
+		if threadID != "" && stored.Status.ThreadID != threadID || want == chatv1alpha1.ReasonThreadNotFound && stored.Status.ThreadID != "" {
+			m.fail("ChatParticipant %s is in thread %q, the model has %q", name, stored.Status.ThreadID, threadID)
+		}
+		ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
+		if ready != nil && ready.ObservedGeneration != stored.Generation || threadID != "" && stored.Status.ObservedGeneration != stored.Generation {
+			m.fail("ChatParticipant %s was judged at another generation than %d: %s", name, stored.Generation, m.w.describe(stored))
+		}
+	}
+}
+
+// holdsParticipants says that ChatParticipants that are deleted wait for a thread.
+func (m *modelRun) holdsParticipants(name string) bool {
+	if declared := m.threads[name]; declared == nil || declared.deleting || modelObserves(declared.spec) {
+		return false
+	}
+	reason := m.judge(name).reason
+	return reason == chatv1alpha1.ReasonAccessLost || reason == chatv1alpha1.ReasonConnectionNotFound
+}
+
+// judgeParticipant says what should become of a ChatParticipant, and which thread its status names; none
+// where that does not matter.
+func (m *modelRun) judgeParticipant(name string) (reason, threadID string) {
+	thread := m.threads[m.participants[name].spec.ThreadRef.Name]
+	if thread == nil {
+		return chatv1alpha1.ReasonThreadNotFound, ""
+	}
+	v := m.judge(m.participants[name].spec.ThreadRef.Name)
+	if v.remote == nil || thread.deleting {
+		return chatv1alpha1.ReasonThreadNotReady, ""
+	}
+	for _, d := range v.members {
+		switch {
+		case d.participant != name:
+		case m.isRejected(v, d):
+			return chatv1alpha1.ReasonRejected, v.remote.ID
+		case hasMember(*v.remote, d.key):
+			return chatv1alpha1.ReasonSucceeded, v.remote.ID
+		default:
+			return chatv1alpha1.ReasonThreadNotReady, ""
+		}
+	}
+	if slices.ContainsFunc(v.others, func(d modelDeclared) bool { return d.participant == name }) {
+		return chatv1alpha1.ReasonDuplicate, v.remote.ID
+	}
+	return chatv1alpha1.ReasonThreadNotReady, ""
+}
+
+// checkFree says which threads at the service are nobody's though they should be somebody's.
+func (m *modelRun) checkFree(owned map[string]string) {
+	for _, thread := range m.w.threads() {
+		if owned[thread.ID] != "" {
+			continue
+		}
+		found, known := m.remotes[thread.ID]
+		if !known || found.free == "" {
+			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
+			continue
+		}
+		if name := m.taker(thread, found); name != "" {
+			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
+		}
+	}
+}
+
+// taker is the resource that should have taken up a thread that was left behind: one that had a thread
+// created since.
+func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
+	_, name, _ := strings.Cut(found.owner, "/")
+	declared := m.threads[name]
+	if !found.certain || thread.Metadata[ownerStampKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
+		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
+		return ""
+	}
+	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.left) {
+		return name
+	}
+	return ""
+}
