@@ -147,7 +147,7 @@ func (c *chaos) rage(m *model) {
 	group.Go(func() { m.write(ctx, c.world) })
 	group.Go(func() { c.crash(ctx, chance(100)) })
 	for i, l := range []*link{c.toEtcd, c.toAPI, c.toACS} {
-		group.Go(func() { c.weather(ctx, l, chance(uint64(200+i))) })
+		group.Go(func() { c.weather(ctx, l, chance(200+i)) })
 	}
 	group.Go(func() { c.trouble(ctx, chance(300)) })
 	group.Wait()

@@ -59,8 +59,8 @@ func prepare() error {
 }
 
 // chance gives random numbers that the seed determines; each stream is another's.
-func chance(stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, stream)) //nolint:gosec // chance, not secrecy
+func chance(stream int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(stream))) //nolint:gosec // chance, not secrecy; streams are small
 }
 
 // launches are starts of processes. Linux ends a process with the thread that started it, so all are

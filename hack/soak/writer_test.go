@@ -76,7 +76,7 @@ func (m *model) write(ctx context.Context, w *world) {
 		for j := i; j < len(m.threads); j += writers {
 			own = append(own, m.threads[j])
 		}
-		random := chance(uint64(i))
+		random := chance(i)
 		group.Go(func() { m.writeOwn(ctx, w, own, random) })
 	}
 	group.Wait()
