@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -106,4 +107,39 @@ func TestStampsForgedAtTheService(t *testing.T) {
 	w.delete(thread)
 	w.awaitGone(thread)
 	w.Expect(slices.DeleteFunc(w.emulator.Threads(), func(th emulator.Thread) bool { return th.ID == next.Status.ThreadID })).To(Equal(before))
+}
+
+// Who writes into a status of its own that it has a thread of another's keeps nobody from finding that
+// thread again.
+func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
+	w.connect()
+	strange := newConnection(w.namespace, "strange")
+	w.create(strange)
+	stop := w.start()
+	w.awaitReason(strange, chatv1alpha1.ReasonSucceeded)
+	thread := w.newThread("mine", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	stop()
+	forged := w.newThread("forged")
+	forged.Spec.ConnectionRef.Name, forged.Spec.ManagementPolicy = strange.Name, chatv1alpha1.ManagementObserve
+	w.create(forged)
+	id := thread.Status.ThreadID
+	w.writeStatus(forged, chatv1alpha1.ChatThreadStatus{ThreadID: id})
+	w.writeStatus(thread, chatv1alpha1.ChatThreadStatus{Incarnation: 1})
+
+	w.start()
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(id))
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// writeStatus writes a status as only somebody can who may write it.
+func (w *world) writeStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha1.ChatThreadStatus) {
+	w.t.Helper()
+	before := thread.DeepCopy()
+	thread.Status = status
+	w.Expect(admin.Status().Patch(w.t.Context(), thread, client.MergeFrom(before))).To(Succeed())
 }

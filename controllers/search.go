@@ -228,7 +228,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, ne
 	if len(s.session.index.outdated(makers, need)) == 0 {
 		return nil
 	}
-	claims, err := r.claims(ctx)
+	claims, err := r.claims(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -271,11 +271,12 @@ func (s *threadScope) isServiceUser(id string) bool {
 	return false
 }
 
-// candidates are the threads that carry the stamp of the resource and that nobody else claims.
+// candidates are the threads that carry the stamp of the resource and that nobody else claims. Nobody can
+// claim what carries its own uid.
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) []indexedThread {
 	var candidates []indexedThread
 	for _, candidate := range s.session.index.find(s.owner(), s.known) {
-		if s.memory.formerIDs[candidate.id] || r.isClaimed(ctx, s, candidate.id) {
+		if s.memory.formerIDs[candidate.id] || candidate.uid != string(s.thread.UID) && r.isClaimed(ctx, s, candidate.id) {
 			continue
 		}
 		candidates = append(candidates, candidate)
@@ -283,24 +284,25 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) [
 	return candidates
 }
 
-// isClaimed says whether another resource has the thread in its status.
+// isClaimed says whether another resource of the connection has the thread in its status.
 func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id string) bool {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
 		return true
 	}
 	for i := range threads.Items {
-		if threads.Items[i].UID != s.thread.UID {
+		if threads.Items[i].UID != s.thread.UID && connectionKey(&threads.Items[i]) == connectionKey(s.thread) {
 			return true
 		}
 	}
 	return false
 }
 
-// claims are the threads that resources have in their status.
-func (r *ChatThreadReconciler) claims(ctx context.Context) (map[string]bool, error) {
+// claims are the threads that resources of the connection have in their status. What is in the status of
+// others may have been written by whoever wants the thread not to be found.
+func (r *ChatThreadReconciler) claims(ctx context.Context, s *threadScope) (map[string]bool, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
-	if err := r.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list ChatThreads: %w", err)
 	}
 	claims := make(map[string]bool, len(threads.Items))
