@@ -264,22 +264,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	// What was done must be told even where the pass ran out of time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
-	if errors.Is(err, errObserved) {
-		err = nil
-	}
-	if isUnauthorized(err) && s.session != nil {
-		err = r.unauthorized(s, err)
-	} else {
-		s.memory.unauthorized = false
-	}
-	o := classify(err)
-	if o.ready {
-		o.message = s.readyMessage()
-	}
-	// A look for drift that has to wait says nothing of the thread.
-	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled {
-		o.quiet = true
-	}
+	o := r.judge(s, err)
 	if requested := reconcileRequested(s.thread); requested != "" && !o.quiet {
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
@@ -302,6 +287,27 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	}
 	r.stretch(s)
 	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+}
+
+// judge says what the end of a pass means.
+func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
+	if errors.Is(err, errObserved) {
+		err = nil
+	}
+	if isUnauthorized(err) && s.session != nil {
+		err = r.unauthorized(s, err)
+	} else {
+		s.memory.unauthorized = false
+	}
+	o := classify(err)
+	if o.ready {
+		o.message = s.readyMessage()
+	}
+	// A look for drift that has to wait says nothing of the thread.
+	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled {
+		o.quiet = true
+	}
+	return o
 }
 
 // putOff has the next pass begin anew where this one looked for drift and had no room to read.

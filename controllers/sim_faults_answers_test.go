@@ -33,8 +33,11 @@ type simFault struct {
 	heavy bool
 	// gap is how far apart calls must be that meet with it.
 	gap    time.Duration
-	answer func(*exchange) (*http.Response, error)
+	answer simAnswer
 }
+
+// simAnswer gives what comes back of a call.
+type simAnswer func(*exchange) (*http.Response, error)
 
 const (
 	// retryAfter is what the service asks to wait for, in the faults in which it does.
@@ -114,7 +117,7 @@ func resetError() error {
 }
 
 // after has the call take effect before it is answered.
-func after(answer func(*exchange) (*http.Response, error)) func(*exchange) (*http.Response, error) {
+func after(answer simAnswer) simAnswer {
 	return func(e *exchange) (*http.Response, error) {
 		effect := e.serve
 		response, err := effect()
@@ -127,7 +130,7 @@ func after(answer func(*exchange) (*http.Response, error)) func(*exchange) (*htt
 }
 
 // changed changes the body of the true answer.
-func changed(change func([]byte) io.Reader) func(*exchange) (*http.Response, error) {
+func changed(change func([]byte) io.Reader) simAnswer {
 	return func(e *exchange) (*http.Response, error) {
 		response, err := e.serve()
 		if err != nil {
@@ -142,7 +145,7 @@ func changed(change func([]byte) io.Reader) func(*exchange) (*http.Response, err
 	}
 }
 
-func changedText(change func([]byte) []byte) func(*exchange) (*http.Response, error) {
+func changedText(change func([]byte) []byte) simAnswer {
 	return changed(func(body []byte) io.Reader { return bytes.NewReader(change(body)) })
 }
 
@@ -183,7 +186,7 @@ func withNumbers(content any) any {
 	return content
 }
 
-func tooMany(wait func() string) func(*exchange) (*http.Response, error) {
+func tooMany(wait func() string) simAnswer {
 	return func(e *exchange) (*http.Response, error) {
 		response := e.refuse(http.StatusTooManyRequests)
 		if value := wait(); value != "" {
@@ -194,7 +197,7 @@ func tooMany(wait func() string) func(*exchange) (*http.Response, error) {
 }
 
 // redirect sends the client elsewhere, with what a server of another would like to see.
-func redirect(status int, location string) func(*exchange) (*http.Response, error) {
+func redirect(status int, location string) simAnswer {
 	return func(e *exchange) (*http.Response, error) {
 		response := e.respond(status, "text/html", strings.NewReader(strings.Join(e.echo, "\n")))
 		response.Header.Set("Location", location)

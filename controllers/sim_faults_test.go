@@ -220,10 +220,15 @@ func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Tim
 	if len(all) == 0 {
 		w.t.Error("the fault struck no call")
 	}
-	hour := time.Hour
-	if time.Since(began) < settledAfter+hour {
-		return
+	if time.Since(began) >= settledAfter+time.Hour {
+		o.checkRate(w, fault)
 	}
+}
+
+// checkRate counts the calls of the last hour.
+func (o faultedOperation) checkRate(w *simWorld, fault simFault) {
+	w.t.Helper()
+	const hour = time.Hour
 	hall := w.storedThread("hall")
 	calls := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
 		return c.endpoint == simEndpoint && (hall == nil || !strings.Contains(c.path, hall.Status.ThreadID))
@@ -231,8 +236,15 @@ func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Tim
 	hits := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
 		return c.endpoint == simEndpoint && c.operation == o.operation && strings.Contains(c.path, w.line.broken.target)
 	})
+	if most, mostHits := o.rates(fault, hour); len(calls) > most || len(hits) > mostHits {
+		w.t.Errorf("%d calls in the last hour, of these %d of the operation; want at most %d, %d", len(calls), len(hits), most, mostHits)
+	}
+}
+
+// rates are how many calls there may be at most, in all and of the operation.
+func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostHits int) {
 	shown := o.shownBy(fault) + o.shownByConnection(fault)
-	most, mostHits := 10*int(hour/lastBackoff), 2*int(hour/lastBackoff)
+	most, mostHits = 10*int(hour/lastBackoff), 2*int(hour/lastBackoff)
 	switch {
 	case fault.gap > 0:
 		most, mostHits = 5*int(hour/fault.gap), int(hour/fault.gap)
@@ -245,9 +257,7 @@ func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Tim
 	if o.operation == "IdentityClient.IssueToken" && fault.gap == 0 && !strings.Contains(shown, "Stalled") {
 		mostHits *= 2
 	}
-	if len(calls) > most || len(hits) > mostHits {
-		w.t.Errorf("%d calls in the last hour, of these %d of the operation; want at most %d, %d", len(calls), len(hits), most, mostHits)
-	}
+	return most, mostHits
 }
 
 // checkWrites says what was written after the first minutes.
