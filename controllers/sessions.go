@@ -156,6 +156,10 @@ func (s *Sessions) load(ctx context.Context, conn *chatv1alpha1.ChatConnection, 
 	if conn.Spec.Entra != nil {
 		return s.loadEntra(conn, found)
 	}
+	// The schema asks for one of the two; an object of an older schema may lack both.
+	if conn.Spec.ConnectionStringSecretRef == nil {
+		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, "spec.connectionStringSecretRef or spec.entra must be set."}
+	}
 	secret, err := s.readSecret(ctx, conn)
 	if err != nil {
 		return err
@@ -309,7 +313,10 @@ func credentialSource(conn *chatv1alpha1.ChatConnection) string {
 	if entra := conn.Spec.Entra; entra != nil {
 		return fmt.Sprintf("entra %+v", *entra)
 	}
-	return fmt.Sprintf("secret %+v", *conn.Spec.ConnectionStringSecretRef)
+	if ref := conn.Spec.ConnectionStringSecretRef; ref != nil {
+		return fmt.Sprintf("secret %+v", *ref)
+	}
+	return ""
 }
 
 // recordedEndpoint is the endpoint that the service users of a connection belong to.

@@ -343,6 +343,7 @@ func TestSessionsRefuse(t *testing.T) {
 	}{
 		"no Secret":    {want: chatv1alpha1.ReasonSecretNotFound},
 		"no such key":  {secret: firstString, want: chatv1alpha1.ReasonSecretNotFound, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef.Key = "other" }},
+		"no reference": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef = nil }},
 		"junk":         {secret: "junk", want: chatv1alpha1.ReasonInvalidConnectionString},
 		"too long":     {secret: firstString + strings.Repeat(" ", maxConnectionString), want: chatv1alpha1.ReasonInvalidConnectionString},
 		"http":         {secret: strings.Replace(firstString, "https", "http", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
