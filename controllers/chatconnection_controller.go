@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,6 +119,9 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 // maxStatusUsers is how many service users status lists.
 const maxStatusUsers = 256
 
+// serviceUserForm is that of the ids that status takes.
+var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]{1,240}$`)
+
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows.
 func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
@@ -179,8 +183,11 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	}
 	conn.Status.Endpoint = endpoint
 	conn.Status.ServiceUsers = nil
-	for _, id := range ids[:min(len(ids), maxStatusUsers)] {
-		conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
+	for _, id := range ids {
+		// Somebody may have written into the annotation what status does not take.
+		if len(conn.Status.ServiceUsers) < maxStatusUsers && serviceUserForm.MatchString(id) {
+			conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
+		}
 	}
 	session.knowUsers(knownUsers(conn))
 	return nil

@@ -71,6 +71,24 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 	w.Expect(poolUsers(conn)).To(Equal(made[:1]))
 }
 
+// What somebody wrote into the record of service users, and status does not take, keeps nothing else out
+// of the status.
+func TestJunkAmongRecordedUsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect(func(conn *chatv1alpha1.ChatConnection) {
+		setAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "no id of a user")
+	})
+	w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
+	w.Expect(conn.Status.ServiceUsers).To(BeEmpty())
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
+		delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers)
+		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "corrected")
+	})
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+}
+
 // Pinned users are used as they are; the display name stands in the threads.
 func TestPinnedServiceUsers(t *testing.T) {
 	t.Parallel()
