@@ -321,9 +321,9 @@ func countOf(count int, noun string) string {
 	return fmt.Sprintf("%d %ss", count, noun)
 }
 
-// statusTime is a moment as status keeps it, in whole seconds.
+// statusTime is a moment as status keeps it, in whole seconds; none where it takes no such moment.
 func statusTime(t time.Time) *metav1.Time {
-	if t.IsZero() {
+	if year := t.UTC().Year(); year < 1970 || year > 2999 {
 		return nil
 	}
 	stored := metav1.NewTime(t.UTC().Truncate(time.Second))

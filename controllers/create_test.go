@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -37,6 +38,33 @@ func TestCreateBudget(t *testing.T) {
 			w.Expect(w.writesSoFar(thread)).To(Equal(c.writes))
 			w.Eventually(func() []string { return w.eventReasons(thread) }).ShouldNot(BeEmpty())
 			w.Expect(w.eventReasons(thread)[0]).To(Equal(chatv1alpha1.EventCreated))
+		})
+	}
+}
+
+// A moment that status does not take would keep the id of the thread out of it.
+func TestStatusTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		at   time.Time
+		want string
+	}{
+		"none":         {time.Time{}, ""},
+		"before 1970":  {time.Unix(0, -1), ""},
+		"the first":    {time.Unix(0, 0), "1970-01-01T00:00:00Z"},
+		"elsewhere":    {time.Date(2026, 3, 1, 13, 0, 0, 5e8, time.FixedZone("", 3600)), "2026-03-01T12:00:00Z"},
+		"the last":     {time.Date(2999, 12, 31, 23, 59, 59, 9e8, time.UTC), "2999-12-31T23:59:59Z"},
+		"out of reach": {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := ""
+			if stored := statusTime(c.at); stored != nil {
+				got = stored.UTC().Format(time.RFC3339Nano)
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
 		})
 	}
 }
