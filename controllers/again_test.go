@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"net/http"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -59,6 +60,23 @@ func TestNameChangesAgain(t *testing.T) {
 		}
 		w.Expect(names).To(Equal([]string{name}))
 	}
+}
+
+// A change of a name that ACS refused once is made later.
+func TestNameChangesAfterRefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	user := w.users(1)[0]
+	thread := w.newThread("refused", user)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationRemoveParticipant, Times: 1, Status: http.StatusForbidden})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants[0].DisplayName = "Ann" })
+	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.remote(thread).Members).To(ContainElement(HaveField("DisplayName", "Ann")))
 }
 
 // A pass over an older object than the one that is stored leaves a status that is of one piece.

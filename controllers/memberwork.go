@@ -192,11 +192,11 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 	batch := make([]declaredMember, 0, len(renewals))
 	var err error
 	for _, renewal := range renewals {
-		w.memory.renewed[renewal.declared.key()] = renewalMark(renewal.declared, renewal.observed)
 		if _, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil); err != nil {
 			err = failed("remove a member", err)
 			break
 		}
+		w.memory.renewed[renewal.declared.key()] = renewalMark(renewal.declared, renewal.observed)
 		delete(w.results.joined, renewal.declared.key())
 		w.observedHistory[renewal.declared.key()] = renewal.observed.historySince
 		batch = append(batch, renewal.declared)
