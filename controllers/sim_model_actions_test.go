@@ -45,6 +45,7 @@ const (
 	modelConnection        modelKind = "connection"
 	modelDrift             modelKind = "at the service, thread"
 	modelBreak             modelKind = "break"
+	modelRefusal           modelKind = "a single call is refused with"
 	modelStrike            modelKind = "strike"
 	modelRestart           modelKind = "restart"
 	modelStale             modelKind = "stale caches"
@@ -69,6 +70,7 @@ var modelWeights = []struct {
 	{modelConnection, 2, []string{"service users", "rotate the key", "another", "display name"}},
 	{modelDrift, 6, []string{"topic", "metadata", "retention", "remove", "add", "remove", "add", "delete", "delete", "empty the stamp", "shut us out", "let us in"}},
 	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "hangs"}},
+	{modelRefusal, 4, []string{"500", "429", "403"}},
 	{modelStrike, 5, []string{string(simAfter), string(simBefore), string(simLost), string(simHalf)}},
 	{modelRestart, 2, nil},
 	{modelStale, 1, nil},
@@ -118,7 +120,7 @@ func (a modelAction) String() string {
 	case modelTime, modelRestart:
 	case modelConnection:
 		parts = append(parts, a.what, fmt.Sprint(a.n))
-	case modelBreak, modelStrike, modelStale:
+	case modelBreak, modelRefusal, modelStrike, modelStale:
 		parts = append(parts, a.what, fmt.Sprint(a.n))
 	case modelCreateThread, modelEditThread, modelDrift:
 		parts = append(parts, a.name, a.what, fmt.Sprint(a.n), fmt.Sprint(a.members))

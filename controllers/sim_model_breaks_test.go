@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -62,10 +64,54 @@ func (m *modelRun) breakService(a modelAction) {
 	m.setBreak(outage)
 }
 
+// modelRefused is a call to come that is refused, with its retry.
+type modelRefused struct {
+	status int
+	// skip is how many calls come before it, left how often it is refused; writes says that only those
+	// that change something are counted.
+	skip, left int
+	writes     bool
+}
+
+func (m *modelRun) refuseCall(a modelAction) {
+	refusal := modelRefused{skip: a.n, left: 1}
+	switch a.what {
+	case "500":
+		refusal.status, refusal.left, refusal.writes = http.StatusInternalServerError, 2, a.n%2 == 0
+	case "429":
+		refusal.status = http.StatusTooManyRequests
+	default:
+		refusal.status, refusal.writes = http.StatusForbidden, true
+	}
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.refusal = refusal
+}
+
+// isRefused says with what a single call is refused; 0 where it is not.
+func (m *modelRun) isRefused(req *http.Request) int {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	r := &m.refusal
+	switch {
+	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet:
+		return 0
+	case r.skip > 0:
+		r.skip--
+		return 0
+	}
+	r.left--
+	return r.status
+}
+
 // answer is what a service that fails says; nothing where it does not.
 func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	outage := m.breaks()
 	if !time.Now().Before(outage.until) {
+		if status := m.isRefused(req); status > 0 {
+			return modelAnswer(req, status, 0), nil
+		}
 		return nil, nil
 	}
 	switch outage.what {
@@ -79,15 +125,20 @@ func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	return modelAnswer(req, status, outage.wait), nil
+}
+
+// modelAnswer is a refusal.
+func modelAnswer(req *http.Request, status, wait int) *http.Response {
 	header := http.Header{"Content-Type": {"application/json"}}
-	if status == http.StatusTooManyRequests && outage.wait > 0 {
-		header.Set("Retry-After", strconv.Itoa(outage.wait))
+	if status == http.StatusTooManyRequests && wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(wait))
 	}
 	body := fmt.Sprintf(`{"CommunicationError":{"Code":%q,"Message":"for a while"}}`, strings.ReplaceAll(http.StatusText(status), " ", ""))
 	return &http.Response{
 		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
-	}, nil
+	}
 }
 
 // strikeEffect has an effect struck that is to come.
@@ -113,7 +164,7 @@ func (m *modelRun) mend() {
 	m.missed = false
 	m.w.lags = simLags{}
 	m.w.mu.Lock()
-	m.w.plan = nil
+	m.w.plan, m.refusal = nil, modelRefused{}
 	m.w.mu.Unlock()
 	if m.rotated != nil {
 		m.rotated()

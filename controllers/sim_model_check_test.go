@@ -277,7 +277,7 @@ func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdi
 		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)
 	}
 	for key, certain := range found.guests {
-		if certain && !hasMember(*v.remote, key) {
+		if certain && m.mayStay(v.remote.ID, key) && !hasMember(*v.remote, key) {
 			m.fail("%s was taken out of the thread of ChatThread %s, which is Additive", key, name)
 		}
 		// From now on it is known who is there.

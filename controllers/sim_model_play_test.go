@@ -30,6 +30,7 @@ func (m *modelRun) play(a modelAction) {
 		modelConnection:        m.changeConnection,
 		modelDrift:             m.drift,
 		modelBreak:             m.breakService,
+		modelRefusal:           m.refuseCall,
 		modelStrike:            m.strikeEffect,
 		modelRestart:           func(modelAction) { m.restart() },
 		modelStale:             m.makeStale,

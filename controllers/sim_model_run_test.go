@@ -38,6 +38,8 @@ type modelRun struct {
 	missed bool
 	asked  int
 	outage modelOutage
+	// refusal is how a single call fails that is to come.
+	refusal modelRefused
 }
 
 // modelThread is a ChatThread as people declared it.
@@ -253,6 +255,10 @@ func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
 	}
 	found := m.remote(id)
 	found.free, found.owner, found.left = "left behind", remote.Metadata[ownerStampKey], time.Now()
+	// Whoever takes it up may want nobody else in it.
+	for key := range found.guests {
+		found.guests[key] = false
+	}
 	isActor := func(id string) bool { return slices.Contains(m.actors(spec), id) }
 	found.certain = isActor(remote.CreatedBy) && hasMember(remote, remote.CreatedBy) && time.Since(remote.CreatedOn) > 15*time.Second
 }
