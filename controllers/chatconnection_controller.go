@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,19 +124,16 @@ const maxStatusUsers = 256
 var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]{1,240}$`)
 
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
-// used and before the next one is created: a crash leaves at most one at ACS that nobody knows.
+// used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
+// created where the spec names them.
 func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
-	var fromStatus []string
-	for _, id := range conn.Status.ServiceUsers {
-		fromStatus = append(fromStatus, string(id))
+	if len(pinnedUsers(conn)) > 0 {
+		return nil, nil
 	}
-	recorded := mergeUsers(recordedUsers(conn), fromStatus)
-	missing := 0
-	if len(pinnedUsers(conn)) == 0 {
-		missing = max(wantedUsers(conn)-len(recorded), 0)
-	}
-	if missing == 0 {
-		return nil, r.recordUsers(ctx, conn, session, mergeUsers(recorded, pinnedUsers(conn)))
+	recorded := everRecorded(conn)
+	missing := wantedUsers(conn) - len(recorded)
+	if missing <= 0 {
+		return nil, r.recordUsers(ctx, conn, session, recorded)
 	}
 	var made []string
 	var err error
@@ -157,6 +155,15 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	}
 	return []occurrence{{reason: chatv1alpha1.EventCreated,
 		note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
+}
+
+// everRecorded are the service users in the annotation, and those that somebody dropped from it.
+func everRecorded(conn *chatv1alpha1.ChatConnection) []string {
+	var fromStatus []string
+	for _, id := range conn.Status.ServiceUsers {
+		fromStatus = append(fromStatus, string(id))
+	}
+	return mergeUsers(recordedUsers(conn), fromStatus)
 }
 
 // createUser creates a service user, or takes one that an earlier pass created and could not store.
@@ -193,29 +200,49 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	return nil
 }
 
-// ensureTokens sees to it that each service user of the pool has a token.
+// ensureTokens sees to it that each service user of the pool has a token. Of those that the spec names
+// only whom ACS issues one is recorded: the record only grows, and a mistake would stay in it for ever.
 func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) error {
-	pinned := pinnedUsers(conn)
+	var proven []string
+	var failure error
 	for _, id := range poolUsers(conn) {
-		user, err := r.Sessions.user(session, id)
-		if err != nil {
-			return err
+		err := r.ensureToken(ctx, conn, session, id)
+		if err == nil {
+			proven = append(proven, id)
+			continue
 		}
-		_, err = user.credential.Token(ctx)
-		if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinned, id) {
-			return &refusedError{reason: chatv1alpha1.ReasonInvalidRequest, err: failed("issue a token for "+id, err),
-				prefix: "spec.serviceUsers.ids: ", suffix: " Name users of this ACS resource only."}
-		}
-		if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge) {
-			return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("issue a token for "+id, err),
-				suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
-		}
-		if err != nil {
-			return failed("issue a token for "+id, err)
+		failure = cmp.Or(failure, err)
+		if !classify(err).stalled {
+			break
 		}
 	}
-	session.accepted()
-	return nil
+	if len(pinnedUsers(conn)) > 0 {
+		if err := r.recordUsers(ctx, conn, session, mergeUsers(everRecorded(conn), proven)); err != nil {
+			return errors.Join(failure, err)
+		}
+	}
+	if failure == nil {
+		session.accepted()
+	}
+	return failure
+}
+
+// ensureToken sees to it that a service user has a token.
+func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, id string) error {
+	user, err := r.Sessions.user(session, id)
+	if err != nil {
+		return err
+	}
+	_, err = user.credential.Token(ctx)
+	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinnedUsers(conn), id) {
+		return &refusedError{reason: chatv1alpha1.ReasonInvalidRequest, err: failed("issue a token for "+id, err),
+			prefix: "spec.serviceUsers.ids: ", suffix: " Name users of this ACS resource only."}
+	}
+	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge) {
+		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("issue a token for "+id, err),
+			suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
+	}
+	return failed("issue a token for "+id, err)
 }
 
 // finalize lets the connection go once no thread uses it any more.

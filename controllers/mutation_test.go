@@ -1,0 +1,236 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// mistakes is the world in which users write bad values and correct them.
+type mistakes struct {
+	*world
+	// user and another are users of the ACS resource. There is also a thread "room" for ChatParticipants.
+	user, another string
+}
+
+// A bad value, whether the API server refuses it or ACS does, and its correction lead to where the good
+// value leads at once.
+func TestBadValueAndItsCorrection(t *testing.T) {
+	t.Parallel()
+	m := &mistakes{world: newWorld(t, emulator.Options{})}
+	m.options.Pacing = false
+	m.ready()
+	m.create(m.newThread("room"))
+	t.Run("all", func(t *testing.T) {
+		for i, c := range badValues() {
+			for n, bad := range c.bad {
+				t.Run(fmt.Sprintf("%s %s %d", c.kind, c.field, n), func(t *testing.T) {
+					t.Parallel()
+					inner := &mistakes{world: m.within(t), user: m.emulator.CreateUser(), another: m.emulator.CreateUser()}
+					inner.check(c, bad, fmt.Sprintf("mistake-%d-%d", i, n))
+				})
+			}
+		}
+	})
+}
+
+// badValue is a field with values that are bad, and one that is good.
+type badValue struct {
+	kind, field string
+	bad         []bad
+	// good gives the value; nil is none.
+	good func(*mistakes) any
+	// immutable says that only a new object corrects it.
+	immutable bool
+	// covers are the fields of the schema that this is about, where it is not just field.
+	covers []string
+}
+
+// bad is a bad value; reason is what becomes of it, nothing where the API server refuses it.
+type bad struct {
+	value  any
+	reason string
+}
+
+func refused(values ...any) []bad {
+	var all []bad
+	for _, value := range values {
+		all = append(all, bad{value: value})
+	}
+	return all
+}
+
+// check plays both ways, and compares where they lead.
+func (m *mistakes) check(c badValue, b bad, name string) {
+	m.t.Helper()
+	good := c.good(m)
+	direct := m.object(c, name+"-direct", good)
+	m.create(direct)
+	want := m.end(direct)
+	if c.kind != "ChatConnection" {
+		// Both may be about the same member, or thread.
+		m.delete(direct)
+		m.awaitGone(direct)
+		good = c.good(m)
+	}
+
+	name += "-corrected"
+	wrong := m.object(c, name, b.value)
+	err := admin.Create(m.t.Context(), wrong)
+	switch {
+	case b.reason == "":
+		m.Expect(apierrors.IsInvalid(err)).To(BeTrue(), "create with %v: %v", b.value, err)
+		path := strings.Split(strings.TrimSuffix(c.field, "[]"), ".")
+		m.Expect(err.Error()).To(And(ContainSubstring(path[0]), ContainSubstring(path[len(path)-1])), "the error names the field")
+		m.refuseEdit(c, b, name)
+	case err != nil:
+		m.t.Fatal(err)
+	default:
+		m.awaitReason(m.typed(wrong), b.reason)
+	}
+	if c.immutable {
+		m.delete(wrong)
+		m.awaitGone(wrong)
+	}
+	m.correct(c, name, good)
+	got := m.end(m.object(c, name, good))
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Errorf("the end differs (-directly +corrected):\n%s", diff)
+	}
+}
+
+// refuseEdit has the API server refuse the bad value of an object that is there as well.
+func (m *mistakes) refuseEdit(c badValue, b bad, name string) {
+	m.t.Helper()
+	if c.immutable {
+		return
+	}
+	obj := m.object(c, name, c.good(m))
+	m.create(obj)
+	m.end(obj)
+	before := obj.DeepCopy()
+	m.set(obj, c.field, b.value)
+	m.Expect(apierrors.IsInvalid(admin.Patch(m.t.Context(), obj, client.MergeFrom(before)))).To(BeTrue(), "edit to %v", b.value)
+}
+
+// correct writes the good value, into a new object where there is none.
+func (m *mistakes) correct(c badValue, name string, good any) {
+	m.t.Helper()
+	obj := m.object(c, name, good)
+	err := admin.Create(m.t.Context(), obj)
+	if !apierrors.IsAlreadyExists(err) {
+		m.Expect(err).NotTo(HaveOccurred())
+		return
+	}
+	edit(m.world, obj, func(o *unstructured.Unstructured) { m.set(o, c.field, good) })
+}
+
+// object is one of the kind with a value in the field.
+func (m *mistakes) object(c badValue, name string, value any) *unstructured.Unstructured {
+	m.t.Helper()
+	spec := map[string]any{}
+	switch c.kind {
+	case "ChatThread":
+		spec["topic"] = "topic"
+	case "ChatConnection":
+		spec["connectionStringSecretRef"] = map[string]any{"name": "acs"}
+	default:
+		spec["threadRef"] = map[string]any{"name": "room"}
+		spec["userID"] = m.user
+	}
+	obj := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	obj.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(c.kind))
+	obj.SetNamespace(m.namespace)
+	obj.SetName(name)
+	m.set(obj, c.field, value)
+	return obj
+}
+
+// set puts a value into a field; nil takes the field out.
+func (m *mistakes) set(obj *unstructured.Unstructured, field string, value any) {
+	m.t.Helper()
+	path := strings.Split(strings.TrimSuffix(field, "[]"), ".")
+	if value == nil {
+		unstructured.RemoveNestedField(obj.Object, path...)
+		return
+	}
+	m.Expect(unstructured.SetNestedField(obj.Object, value, path...)).To(Succeed())
+}
+
+func (m *mistakes) typed(obj *unstructured.Unstructured) conditioned {
+	m.t.Helper()
+	var typed conditioned
+	switch obj.GetKind() {
+	case "ChatThread":
+		typed = &chatv1alpha1.ChatThread{}
+	case "ChatConnection":
+		typed = &chatv1alpha1.ChatConnection{}
+	default:
+		typed = &chatv1alpha1.ChatParticipant{}
+	}
+	m.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(map[string]any{
+		"metadata": map[string]any{"namespace": obj.GetNamespace(), "name": obj.GetName()},
+	}, typed)).To(Succeed())
+	return typed
+}
+
+// namesInEnd are those of users and threads, which differ from one object to the next.
+var namesInEnd = regexp.MustCompile(`8:acs:[0-9a-f_-]+|19:[A-Za-z0-9_-]+@thread\.v2`)
+
+// end waits until an object is as declared, and says what that is.
+func (m *mistakes) end(obj *unstructured.Unstructured) []string {
+	m.t.Helper()
+	typed := m.typed(obj)
+	m.awaitReason(typed, chatv1alpha1.ReasonSucceeded)
+	var lines []string
+	for _, condition := range typed.GetConditions() {
+		lines = append(lines, namesInEnd.ReplaceAllString(fmt.Sprintln(condition.Type, condition.Status, condition.Reason, condition.Message), "ID"))
+	}
+	switch o := typed.(type) {
+	case *chatv1alpha1.ChatConnection:
+		lines = append(lines, fmt.Sprint(len(o.Status.ServiceUsers), " service users at ", o.Status.Endpoint))
+	case *chatv1alpha1.ChatThread:
+		lines = append(lines, m.describeThread(o)...)
+	case *chatv1alpha1.ChatParticipant:
+		room := m.newThread("room")
+		for _, member := range m.remote(room).Members {
+			if member.ID == string(o.Spec.UserID) {
+				lines = append(lines, describeMember(member))
+			}
+		}
+	}
+	return lines
+}
+
+func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
+	m.t.Helper()
+	remote := m.remote(thread)
+	delete(remote.Metadata, uidStampKey)
+	delete(remote.Metadata, ownerStampKey)
+	lines := []string{fmt.Sprintf("%q %v, %d days, joined %s, incarnation %d", remote.Topic, remote.Metadata, remote.RetentionDays, thread.Status.Joined, thread.Status.Incarnation)}
+	for _, member := range remote.Members {
+		lines = append(lines, describeMember(member))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func describeMember(member emulator.Member) string {
+	// All of the history is that since 1970, or since the thread was made.
+	return fmt.Sprintf("member %q %s, all %t", member.DisplayName, member.Metadata[memberStampKey], member.ShareHistoryTime.Unix() == 0)
+}
