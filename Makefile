@@ -100,7 +100,7 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 
 .PHONY: test-faults
 test-faults: $(assets) ## Simulate the operator: a crash at every effect, every fault, old caches, two operators, a model (minutes).
-	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 15m $(TESTFLAGS) -run '^Test(Sim|Faults)' ./controllers
+	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 15m $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers
 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
