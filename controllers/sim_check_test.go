@@ -8,6 +8,7 @@ package controllers
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -175,4 +176,43 @@ func (w *simWorld) checkOrphans() {
 			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
 		}
 	}
+}
+
+// countMembers notes who came into a thread, or went, while a call was answered.
+func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
+	w.mu.Lock()
+	armed := w.armed
+	w.mu.Unlock()
+	if !armed {
+		return call()
+	}
+	was := w.membersNow()
+	response, err := call()
+	is := w.membersNow()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for place := range is {
+		if !was[place] && slices.Contains(w.people, place.user) {
+			w.joins[place.user]++
+		}
+	}
+	for place := range was {
+		if !is[place] {
+			w.removals[place.user]++
+		}
+	}
+	return response, err
+}
+
+// simPlace is a user in a thread.
+type simPlace struct{ thread, user string }
+
+func (w *simWorld) membersNow() map[simPlace]bool {
+	places := map[simPlace]bool{}
+	for _, thread := range w.emulator.Threads() {
+		for _, m := range thread.Members {
+			places[simPlace{thread.ID, m.ID}] = true
+		}
+	}
+	return places
 }

@@ -146,14 +146,13 @@ func (m *modelRun) checkThread(name string, owned map[string]string) {
 		m.fail("ChatThread %s is gone, and nobody deleted it", name)
 		return
 	}
-	v := m.judge(name)
 	ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
 	if ready == nil {
 		m.fail("ChatThread %s has no condition", name)
 		return
 	}
 	if declared.deleting {
-		if v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason {
+		if v := m.judge(name); v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason {
 			m.fail("ChatThread %s is still being deleted (%s), the model has %s", name, ready.Reason, v.reason)
 		}
 		m.own(name, stored, owned)
@@ -162,33 +161,53 @@ func (m *modelRun) checkThread(name string, owned map[string]string) {
 	if diff := cmp.Diff(declared.spec, stored.Spec); diff != "" {
 		m.fail("the spec of ChatThread %s changed (-declared +stored):\n%s", name, diff)
 	}
-	plan, sure := "", true
-	if modelObserves(declared.spec) && (v.reason == "" || v.reason == chatv1alpha1.ReasonDrifted) {
-		v.reason = chatv1alpha1.ReasonDrifted
-		if plan, sure = m.plan(name, v); plan == "" || !sure && ready.Reason == chatv1alpha1.ReasonSucceeded {
-			v.reason = chatv1alpha1.ReasonSucceeded
-		}
-		if !sure && ready.Reason == chatv1alpha1.ReasonDrifted {
-			v.reason = chatv1alpha1.ReasonDrifted
-		}
-	}
-	if ready.Reason != v.reason || (ready.Status == metav1.ConditionTrue) != (v.reason == chatv1alpha1.ReasonSucceeded) {
-		m.fail("ChatThread %s is %s %s (%s), the model has %s %s", name, ready.Status, ready.Reason, ready.Message, v.reason, plan)
+	v, ok := m.checkCondition(name, stored, ready)
+	if !ok {
 		return
 	}
-	if plan != "" && sure && ready.Message != plan {
+	m.own(name, stored, owned)
+	if v.remote != nil {
+		m.checkCounts(name, stored, v)
+		m.checkRemote(name, declared, v)
+	}
+}
+
+// checkCondition compares what a ChatThread says of itself, and gives what the model says.
+func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, ready *metav1.Condition) (modelVerdict, bool) {
+	v, plan := m.expect(name, ready.Reason)
+	if ready.Reason != v.reason || (ready.Status == metav1.ConditionTrue) != (v.reason == chatv1alpha1.ReasonSucceeded) {
+		m.fail("ChatThread %s is %s %s (%s), the model has %s %s", name, ready.Status, ready.Reason, ready.Message, v.reason, plan)
+		return v, false
+	}
+	if plan != "" && ready.Message != plan {
 		m.fail("the plan for ChatThread %s is %q, the model has %q", name, ready.Message, plan)
 	}
 	waits := v.reason == chatv1alpha1.ReasonConnectionNotFound
 	if ready.ObservedGeneration != stored.Generation || !waits && stored.Status.ObservedGeneration != stored.Generation {
 		m.fail("ChatThread %s was judged at generation %d and %d, and is at %d", name, ready.ObservedGeneration, stored.Status.ObservedGeneration, stored.Generation)
 	}
-	m.own(name, stored, owned)
-	if v.remote == nil {
-		return
+	return v, true
+}
+
+// expect judges a ChatThread, with its plan where it is only observed. Where the model cannot tell, it
+// believes what is said.
+func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
+	v = m.judge(name)
+	if !modelObserves(m.threads[name].spec) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {
+		return v, ""
 	}
-	m.checkCounts(name, stored, v)
-	m.checkRemote(name, declared, v)
+	plan, sure := m.plan(name, v)
+	v.reason = chatv1alpha1.ReasonDrifted
+	if plan == "" {
+		v.reason = chatv1alpha1.ReasonSucceeded
+	}
+	if sure {
+		return v, plan
+	}
+	if said == chatv1alpha1.ReasonSucceeded || said == chatv1alpha1.ReasonDrifted {
+		v.reason = said
+	}
+	return v, ""
 }
 
 // own notes which thread a resource has.
@@ -232,6 +251,12 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 		}
 		return
 	}
+	m.checkProperties(name, declared, remote, found)
+	m.checkMembers(name, declared, v, found)
+}
+
+// checkProperties compares stamp, topic, metadata and retention.
+func (m *modelRun) checkProperties(name string, declared *modelThread, remote emulator.Thread, found *modelRemote) {
 	if got, want := remote.Metadata[uidStampKey]+" "+remote.Metadata[ownerStampKey]+" "+remote.Metadata[releasedStampKey],
 		string(declared.uid)+" "+simNamespace+"/"+name+" "; got != want {
 		m.fail("the thread of ChatThread %s carries the stamp %q, want %q", name, got, want)
@@ -254,21 +279,12 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 	if judged && remote.RetentionDays != days {
 		m.fail("the retention of ChatThread %s is %d days, want %d", name, remote.RetentionDays, days)
 	}
-	m.checkMembers(name, declared, v, found)
 }
 
 // checkMembers compares who is in a thread.
 func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdict, found *modelRemote) {
+	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
-	for _, d := range v.members {
-		at := slices.IndexFunc(v.remote.Members, func(r emulator.Member) bool { return strings.EqualFold(r.ID, d.key) })
-		isActor := slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) })
-		if m.isIn(v, d) != (at >= 0) {
-			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
-		} else if at >= 0 && !isActor && !isAsDeclared(d, v.remote.Members[at]) && found.added[d.key] < 2 {
-			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
-		}
-	}
 	for _, r := range v.remote.Members {
 		_, isGuest := found.guests[strings.ToLower(r.ID)]
 		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || isGuest && !modelExclusive(declared.spec) && !isStamped(r) {
@@ -287,33 +303,52 @@ func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdi
 	}
 }
 
+// checkDeclaredMembers compares those who are declared.
+func (m *modelRun) checkDeclaredMembers(name string, v modelVerdict, found *modelRemote) {
+	actors := m.actorsOf(v)
+	for _, d := range v.members {
+		at := slices.IndexFunc(v.remote.Members, func(r emulator.Member) bool { return strings.EqualFold(r.ID, d.key) })
+		isActor := slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) })
+		if m.isIn(v, d) != (at >= 0) {
+			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
+		} else if at >= 0 && !isActor && !isAsDeclared(d, v.remote.Members[at]) && found.added[d.key] < 2 {
+			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
+		}
+	}
+}
+
 // checkParticipants compares the ChatParticipants.
 func (m *modelRun) checkParticipants() {
 	for _, name := range sortedKeys(m.participants) {
-		declared := m.participants[name]
-		stored, _ := m.stored(simParticipant, name).(*chatv1alpha1.ChatParticipant)
-		if stored == nil {
+		stored, ok := m.stored(simParticipant, name).(*chatv1alpha1.ChatParticipant)
+		if !ok || stored == nil {
 			m.fail("ChatParticipant %s is gone, and nobody deleted it", name)
 			continue
 		}
 		want, threadID := m.judgeParticipant(name)
-		status, reason := readyReason(stored)
-		if declared.deleting {
-			if want != chatv1alpha1.ReasonThreadNotReady || !m.holdsParticipants(declared.spec.ThreadRef.Name) {
-				m.fail("ChatParticipant %s is still being deleted (%s), the model has %s", name, reason, want)
-			}
-			continue
+		declared := m.participants[name]
+		if !declared.deleting {
+			m.checkParticipant(stored, want, threadID)
+		} else if want != chatv1alpha1.ReasonThreadNotReady || !m.holdsParticipants(declared.spec.ThreadRef.Name) {
+			_, reason := readyReason(stored)
+			m.fail("ChatParticipant %s is still being deleted (%s), the model has %s", name, reason, want)
 		}
-		if reason != want || (status == metav1.ConditionTrue) != (want == chatv1alpha1.ReasonSucceeded) {
-			m.fail("ChatParticipant %s is %s %s, the model has %s", name, status, reason, want)
-		}
-		if threadID != "" && stored.Status.ThreadID != threadID || want == chatv1alpha1.ReasonThreadNotFound && stored.Status.ThreadID != "" {
-			m.fail("ChatParticipant %s is in thread %q, the model has %q", name, stored.Status.ThreadID, threadID)
-		}
-		ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
-		if ready != nil && ready.ObservedGeneration != stored.Generation || threadID != "" && stored.Status.ObservedGeneration != stored.Generation {
-			m.fail("ChatParticipant %s was judged at another generation than %d: %s", name, stored.Generation, m.w.describe(stored))
-		}
+	}
+}
+
+// checkParticipant compares what a ChatParticipant says.
+func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, threadID string) {
+	name := stored.Name
+	status, reason := readyReason(stored)
+	if reason != want || (status == metav1.ConditionTrue) != (want == chatv1alpha1.ReasonSucceeded) {
+		m.fail("ChatParticipant %s is %s %s, the model has %s", name, status, reason, want)
+	}
+	if threadID != "" && stored.Status.ThreadID != threadID || want == chatv1alpha1.ReasonThreadNotFound && stored.Status.ThreadID != "" {
+		m.fail("ChatParticipant %s is in thread %q, the model has %q", name, stored.Status.ThreadID, threadID)
+	}
+	ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
+	if ready != nil && ready.ObservedGeneration != stored.Generation || threadID != "" && stored.Status.ObservedGeneration != stored.Generation {
+		m.fail("ChatParticipant %s was judged at another generation than %d: %s", name, stored.Generation, m.w.describe(stored))
 	}
 }
 
@@ -352,36 +387,4 @@ func (m *modelRun) judgeParticipant(name string) (reason, threadID string) {
 		return chatv1alpha1.ReasonDuplicate, v.remote.ID
 	}
 	return chatv1alpha1.ReasonThreadNotReady, ""
-}
-
-// checkFree says which threads at the service are nobody's though they should be somebody's.
-func (m *modelRun) checkFree(owned map[string]string) {
-	for _, thread := range m.w.threads() {
-		if owned[thread.ID] != "" {
-			continue
-		}
-		found, known := m.remotes[thread.ID]
-		if !known || found.free == "" {
-			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
-			continue
-		}
-		if name := m.taker(thread, found); name != "" {
-			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
-		}
-	}
-}
-
-// taker is the resource that should have taken up a thread that was left behind: one that had a thread
-// created since.
-func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
-	_, name, _ := strings.Cut(found.owner, "/")
-	declared := m.threads[name]
-	if !found.certain || thread.Metadata[ownerStampKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
-		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
-		return ""
-	}
-	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.left) {
-		return name
-	}
-	return ""
 }

@@ -79,13 +79,11 @@ func (m *modelRun) judge(name string) modelVerdict {
 	switch {
 	case m.connection(connectionName(declared.spec)) == nil:
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
-	case id == "" && m.remembers(name, stored):
-		v.reason = chatv1alpha1.ReasonAccessLost
-	case id == "" && observes, id != "" && !live && observes && recreates && !m.isHidden(stored, remote):
-		v.reason = chatv1alpha1.ReasonDrifted
 	case id == "":
-		v.reason = "(no thread)"
-	case id != "" && m.isShutOut(declared, stored, remote):
+		v.reason = m.judgeWithout(name, stored, observes)
+	case !live && observes && recreates && !m.isHidden(stored, remote):
+		v.reason = chatv1alpha1.ReasonDrifted
+	case m.isShutOut(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonAccessLost
 	case !live && recreates:
 		v.reason = "(not created anew)"
@@ -98,6 +96,18 @@ func (m *modelRun) judge(name string) modelVerdict {
 		v.reason = m.judgeMembers(v, observes)
 	}
 	return v
+}
+
+// judgeWithout says what should become of a ChatThread that has no thread.
+func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, observes bool) string {
+	switch {
+	case m.remembers(name, stored):
+		return chatv1alpha1.ReasonAccessLost
+	case observes:
+		return chatv1alpha1.ReasonDrifted
+	default:
+		return "(no thread)"
+	}
 }
 
 // remembers says that an earlier resource left a thread behind that nobody may see: as long as the process
@@ -181,16 +191,7 @@ func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 	if v.remote == nil {
 		return "would create the thread with " + strings.Replace(fmt.Sprintf("%d participants", len(v.members)), "1 participants", "1 participant", 1), true
 	}
-	var parts []string
-	if v.remote.Topic != spec.Topic {
-		parts = append(parts, "set topic")
-	}
-	if len(m.metadataDiff(spec, *v.remote)) > 0 {
-		parts = append(parts, "set metadata")
-	}
-	if days, judged := wantedDays(spec); judged && days != v.remote.RetentionDays {
-		parts = append(parts, "set retention")
-	}
+	parts := m.planProperties(spec, *v.remote)
 	adds, renews, sure := m.planDeclared(v)
 	removes := 0
 	for _, r := range v.remote.Members {
@@ -210,6 +211,21 @@ func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 		return "", sure
 	}
 	return "would " + strings.Join(parts, ", "), sure
+}
+
+// planProperties are the properties that would be set.
+func (m *modelRun) planProperties(spec chatv1alpha1.ChatThreadSpec, remote emulator.Thread) []string {
+	var parts []string
+	if remote.Topic != spec.Topic {
+		parts = append(parts, "set topic")
+	}
+	if len(m.metadataDiff(spec, remote)) > 0 {
+		parts = append(parts, "set metadata")
+	}
+	if days, judged := wantedDays(spec); judged && days != remote.RetentionDays {
+		parts = append(parts, "set retention")
+	}
+	return parts
 }
 
 // planDeclared counts the declared users that would be added, and those that would be added again.
@@ -283,4 +299,36 @@ func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulato
 		}
 	}
 	return keys
+}
+
+// checkFree says which threads at the service are nobody's though they should be somebody's.
+func (m *modelRun) checkFree(owned map[string]string) {
+	for _, thread := range m.w.threads() {
+		if owned[thread.ID] != "" {
+			continue
+		}
+		found, known := m.remotes[thread.ID]
+		if !known || found.free == "" {
+			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
+			continue
+		}
+		if name := m.taker(thread, found); name != "" {
+			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
+		}
+	}
+}
+
+// taker is the resource that should have taken up a thread that was left behind: one that had a thread
+// created since.
+func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
+	_, name, _ := strings.Cut(found.owner, "/")
+	declared := m.threads[name]
+	if !found.certain || thread.Metadata[ownerStampKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
+		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
+		return ""
+	}
+	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.left) {
+		return name
+	}
+	return ""
 }

@@ -141,29 +141,7 @@ func (m *modelRun) editThread(a modelAction) {
 	if declared == nil || declared.deleting {
 		return
 	}
-	change := func(spec *chatv1alpha1.ChatThreadSpec) {
-		switch a.what {
-		case "members":
-			spec.Participants = m.w.declared(a.members)
-		case "topic":
-			spec.Topic = fmt.Sprint("topic ", a.n)
-		case "metadata":
-			spec.Metadata = modelMetadata(a.n)
-		case "retention":
-			spec.Retention = nil
-			if a.n > 2 {
-				spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30 + int32(a.n)} //nolint:gosec // small
-			}
-		case "membership":
-			spec.MembershipPolicy = []chatv1alpha1.MembershipPolicy{chatv1alpha1.MembershipAdditive, chatv1alpha1.MembershipExclusive, ""}[a.n%3]
-		case "management":
-			spec.ManagementPolicy = []chatv1alpha1.ManagementPolicy{chatv1alpha1.ManagementManage, chatv1alpha1.ManagementObserve}[a.n%2]
-		case "deletion":
-			spec.DeletionPolicy = []chatv1alpha1.DeletionPolicy{chatv1alpha1.DeletionRetain, chatv1alpha1.DeletionDelete, ""}[a.n%3]
-		case "recreation":
-			spec.RecreationPolicy = []chatv1alpha1.RecreationPolicy{chatv1alpha1.RecreationNever, chatv1alpha1.RecreationRecreate, ""}[a.n%3]
-		}
-	}
+	change := func(spec *chatv1alpha1.ChatThreadSpec) { m.change(spec, a) }
 	m.noteDeclared(a.name)
 	change(&declared.spec)
 	m.noteDeclared(a.name)
@@ -171,6 +149,31 @@ func (m *modelRun) editThread(a modelAction) {
 		declared.mayReturn = declared.mayReturn || modelRecreates(declared.spec)
 	}
 	simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { change(&t.Spec) })
+}
+
+// change changes one field.
+func (m *modelRun) change(spec *chatv1alpha1.ChatThreadSpec, a modelAction) {
+	switch a.what {
+	case "members":
+		spec.Participants = m.w.declared(a.members)
+	case "topic":
+		spec.Topic = fmt.Sprint("topic ", a.n)
+	case "metadata":
+		spec.Metadata = modelMetadata(a.n)
+	case "retention":
+		spec.Retention = nil
+		if a.n > 2 {
+			spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30 + int32(a.n)} //nolint:gosec // small
+		}
+	case "membership":
+		spec.MembershipPolicy = []chatv1alpha1.MembershipPolicy{chatv1alpha1.MembershipAdditive, chatv1alpha1.MembershipExclusive, ""}[a.n%3]
+	case "management":
+		spec.ManagementPolicy = []chatv1alpha1.ManagementPolicy{chatv1alpha1.ManagementManage, chatv1alpha1.ManagementObserve}[a.n%2]
+	case "deletion":
+		spec.DeletionPolicy = []chatv1alpha1.DeletionPolicy{chatv1alpha1.DeletionRetain, chatv1alpha1.DeletionDelete, ""}[a.n%3]
+	case "recreation":
+		spec.RecreationPolicy = []chatv1alpha1.RecreationPolicy{chatv1alpha1.RecreationNever, chatv1alpha1.RecreationRecreate, ""}[a.n%3]
+	}
 }
 
 // modelMetadata are some keys, of which one may be declared to be empty.
@@ -317,7 +320,7 @@ func (m *modelRun) changeConnection(a modelAction) {
 				c.Spec.ServiceUsers.DisplayName = fmt.Sprint("service ", a.n)
 				return
 			}
-			count := int32(1 + a.n%3) //nolint:gosec // small
+			count := int32(1 + a.n%3)
 			c.Spec.ServiceUsers.Count = &count
 		})
 	}

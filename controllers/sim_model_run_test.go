@@ -224,7 +224,6 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 	if declared.spec.ThreadID == "" {
 		m.remote(id).retention = -1
 	}
-	uid := remote.Metadata[uidStampKey]
 	left := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting
 	switch {
 	case left:
@@ -235,14 +234,22 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 		}
 	case stamped != "":
 		m.w.t.Errorf("ChatThread %s went, and thread %s still carries its stamp", thread.Name, stamped)
-	case live && (uid != "" || m.remote(id).free != ""):
-		// It is another's, or was never taken.
-	case live && !modelRetains(declared.spec):
-		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", thread.Name, id)
-	case live && remote.Metadata[releasedStampKey] != simNamespace+"/"+thread.Name && !m.remote(id).deleted:
-		m.w.t.Errorf("ChatThread %s went, and thread %s does not say who released it: %v", thread.Name, id, remote.Metadata)
 	case live:
-		m.remote(id).free = "retained"
+		m.checkReleased(thread.Name, remote, declared.spec)
+	}
+}
+
+// checkReleased judges a thread that is there though the resource that had it went.
+func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
+	switch found := m.remote(remote.ID); {
+	case remote.Metadata[uidStampKey] != "" || found.free != "":
+		// It is another's, or was never taken.
+	case !modelRetains(spec):
+		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", name, remote.ID)
+	case remote.Metadata[releasedStampKey] != simNamespace+"/"+name && !found.deleted:
+		m.w.t.Errorf("ChatThread %s went, and thread %s does not say who released it: %v", name, remote.ID, remote.Metadata)
+	default:
+		found.free = "retained"
 	}
 }
 
