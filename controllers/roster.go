@@ -56,6 +56,12 @@ type rosterLine struct {
 	rosterEntry
 }
 
+// outlasts says that a later entry tells nothing new: a thread that cannot be looked at now says nothing of
+// those it was seen with.
+func (e rosterEntry) outlasts(later rosterEntry) bool {
+	return later.state == rosterWaiting && e.generation == later.generation && e.threadID == later.threadID && e.state <= rosterRefused
+}
+
 // publish replaces the entries of a thread.
 func (r *roster) publish(thread types.UID, lines []rosterLine) {
 	r.mu.Lock()
@@ -64,9 +70,7 @@ func (r *roster) publish(thread types.UID, lines []rosterLine) {
 	var changed []types.NamespacedName
 	for _, line := range lines {
 		known, found := before[line.uid]
-		// A thread that cannot be looked at now says nothing new of those it was seen with.
-		if found && line.state == rosterWaiting && known.generation == line.generation &&
-			known.threadID == line.threadID && known.state <= rosterRefused {
+		if found && known.outlasts(line.rosterEntry) {
 			line = known
 		}
 		after[line.uid] = line

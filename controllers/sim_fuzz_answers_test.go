@@ -43,10 +43,16 @@ func (l *fuzzLies) transform(status int, header http.Header, body []byte) (int, 
 		return status, body
 	}
 	lie := l.source.below(16)
-	if lie > 4 {
-		l.told++
+	if lie <= 4 {
+		return status, body
 	}
-	switch lie {
+	l.told++
+	return l.lie(lie, status, header, body)
+}
+
+// lie changes an answer in one of some ways.
+func (l *fuzzLies) lie(way, status int, header http.Header, body []byte) (int, []byte) {
+	switch way {
 	case 5, 6:
 		return l.status(), body
 	case 7:

@@ -87,7 +87,7 @@ func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
 	if err != nil {
 		return field.ErrorList{field.InternalError(field.NewPath("status"), err)}
 	}
-	return validation.ValidateCustomResource(field.NewPath("status"), map[string]any(fields), r.schemas[simKindOf(obj)])
+	return validation.ValidateCustomResource(field.NewPath("status"), fields, r.schemas[simKindOf(obj)])
 }
 
 // transient are reasons that an honest service does not leave a resource in.
@@ -96,6 +96,12 @@ var transient = []string{chatv1alpha1.ReasonSearching, chatv1alpha1.ReasonCreati
 
 // checkEnd says what did not converge though the service was honest for long.
 func (r *fuzzRun) checkEnd() {
+	r.checkConditions()
+	r.checkRoom()
+}
+
+// checkConditions says what is still under way.
+func (r *fuzzRun) checkConditions() {
 	for _, kind := range simKinds {
 		for _, obj := range r.w.stored(kind) {
 			ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
@@ -109,6 +115,10 @@ func (r *fuzzRun) checkEnd() {
 			}
 		}
 	}
+}
+
+// checkRoom says whether the room is as it was declared last.
+func (r *fuzzRun) checkRoom() {
 	room, _ := r.find(simThread, "room").(*chatv1alpha1.ChatThread)
 	if _, reason := readyReason(room); reason != chatv1alpha1.ReasonSucceeded {
 		r.w.t.Errorf("the room is not as declared: %s", r.w.describe(room))

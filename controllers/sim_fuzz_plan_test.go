@@ -80,6 +80,10 @@ func (f *fuzzFiller) fill(v reflect.Value) {
 		value.Duration = fuzzDurations[f.below(len(fuzzDurations))]
 		return
 	}
+	f.fillKind(v)
+}
+
+func (f *fuzzFiller) fillKind(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if f.below(3) > 0 {
@@ -87,8 +91,8 @@ func (f *fuzzFiller) fill(v reflect.Value) {
 			f.fill(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f.fill(v.Field(i))
+		for _, field := range v.Fields() {
+			f.fill(field)
 		}
 	case reflect.String:
 		v.SetString(f.text(v.Type()))
@@ -101,14 +105,18 @@ func (f *fuzzFiller) fill(v reflect.Value) {
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		for range f.below(4) {
-			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-			f.fill(key)
-			f.fill(value)
-			v.SetMapIndex(key, value)
-		}
+		f.fillMap(v)
 	default:
 		panic(fmt.Sprintf("a field of kind %s", v.Kind()))
+	}
+}
+
+func (f *fuzzFiller) fillMap(v reflect.Value) {
+	for range f.below(4) {
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		f.fill(key)
+		f.fill(value)
+		v.SetMapIndex(key, value)
 	}
 }
 

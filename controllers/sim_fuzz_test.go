@@ -81,7 +81,7 @@ func (r *fuzzRun) play() {
 	w.create(simThreadNamed("room", w.people[:2]...))
 	w.create(simParticipantNamed("guest", w.people[2]))
 	w.run(time.Minute)
-	w.watch, w.outage = r.checkStatus, fuzzElsewhere(w.t)
+	w.watch, w.outage = r.checkStatus, fuzzElsewhere(w.t) //nolint:bodyclose // a function that answers
 	w.emulator.Inject(emulator.Fault{Transform: r.lies.transform})
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
 		t.Spec.Topic = "another"

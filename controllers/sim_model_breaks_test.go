@@ -6,6 +6,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -178,10 +179,7 @@ func (m *modelRun) drift(a modelAction) {
 	if declared == nil {
 		return
 	}
-	id := stored.Status.ThreadID
-	if id == "" {
-		id = declared.spec.ThreadID
-	}
+	id := cmp.Or(stored.Status.ThreadID, declared.spec.ThreadID)
 	remote, live := m.live(id)
 	if !live {
 		return
@@ -204,12 +202,16 @@ func (m *modelRun) drift(a modelAction) {
 		m.losses++
 		declared.mayReturn = modelRecreates(declared.spec) && !modelObserves(declared.spec)
 	case "empty the stamp":
-		if remote.Metadata[uidStampKey] == string(stored.UID) && stored.Status.ThreadID == id {
-			m.driftMetadata(id, ownerStampKey, "")
-			m.driftMetadata(id, uidStampKey, "")
-		}
+		m.driftStamp(stored, remote)
 	default:
 		m.driftMember(a, declared, stored, remote)
+	}
+}
+
+func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
+	if remote.Metadata[uidStampKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
+		m.driftMetadata(remote.ID, ownerStampKey, "")
+		m.driftMetadata(remote.ID, uidStampKey, "")
 	}
 }
 
@@ -226,7 +228,6 @@ func (m *modelRun) driftMetadata(id, key, value string) {
 }
 
 func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
-	actors := m.actors(declared.spec)
 	found := m.remote(remote.ID)
 	user := a.members[0].id(m.w)
 	isActor := slices.Contains(m.w.serviceUsers(), user)
@@ -245,11 +246,9 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 	case a.what == "shut us out" && stored.Status.ServiceUser != "":
 		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
 	case a.what == "let us in":
-		actor := stored.Annotations[chatv1alpha1.AnnotationServiceUser]
-		if actor == "" && len(actors) > 0 {
-			actor = actors[0]
-		}
-		if actor != "" && !hasMember(remote, actor) {
+		// An empty one is none that acts.
+		actors := append(m.actors(declared.spec), "")
+		if actor := cmp.Or(stored.Annotations[chatv1alpha1.AnnotationServiceUser], actors[0]); actor != "" && !hasMember(remote, actor) {
 			m.w.emulator.AddMember(remote.ID, emulator.Member{ID: actor})
 		}
 	}
