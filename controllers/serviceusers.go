@@ -51,12 +51,13 @@ func poolUsers(conn *chatv1alpha1.ChatConnection) []string {
 	return recorded[:min(len(recorded), wantedUsers(conn))]
 }
 
-// wantedUsers is how many service users the connection asks for, where none are pinned.
+// wantedUsers is how many service users the connection asks for, where none are pinned. An object of an
+// older schema may ask for any number.
 func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
 	if conn.Spec.ServiceUsers == nil || conn.Spec.ServiceUsers.Count == nil {
 		return 1
 	}
-	return int(*conn.Spec.ServiceUsers.Count)
+	return min(max(int(*conn.Spec.ServiceUsers.Count), 1), chatv1alpha1.MaxServiceUsers)
 }
 
 // mergeUsers joins lists of ids, each user once, in the order of first mention.

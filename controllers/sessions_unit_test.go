@@ -59,6 +59,8 @@ func TestServiceUserLists(t *testing.T) {
 		"fewer than wanted":      {annotation: "a,b", spec: count(32), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a", "b"}, wanted: 32},
 		"who left the pool still acts": {annotation: "a,b,c", spec: count(2),
 			recorded: []string{"a", "b", "c"}, known: []string{"a", "b", "c"}, pool: []string{"a", "b"}, wanted: 2},
+		"fewer than one": {annotation: "a,b", spec: count(-1), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a"}, wanted: 1},
+		"too many":       {annotation: "a,b", spec: count(1 << 20), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a", "b"}, wanted: 32},
 		"no count": {annotation: "a,b", spec: &chatv1alpha1.ServiceUsers{DisplayName: "Bot"},
 			recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a"}, wanted: 1},
 		"pinned: new threads use only these": {annotation: "a,b", spec: &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{"c", "b"}},
