@@ -69,11 +69,11 @@ var modelWeights = []struct {
 	{modelDeleteParticipant, 2, nil},
 	{modelConnection, 2, []string{"service users", "rotate the key", "another", "display name"}},
 	{modelDrift, 6, []string{"topic", "metadata", "retention", "remove", "add", "remove", "add", "delete", "delete", "empty the stamp", "shut us out", "let us in"}},
-	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "hangs"}},
+	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "404", "hangs"}},
 	{modelRefusal, 4, []string{"500", "429", "403"}},
 	{modelStrike, 5, []string{string(simAfter), string(simBefore), string(simLost), string(simHalf)}},
 	{modelRestart, 2, nil},
-	{modelStale, 1, nil},
+	{modelStale, 2, nil},
 	{modelWipeThread, 1, nil},
 	{modelAbandonThread, 1, nil},
 	{modelRestoreThread, 1, nil},
@@ -158,10 +158,10 @@ const (
 var modelUsers = []int{0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, modelForeigner, modelMalformed, modelServiceUser}
 
 var modelMembers = rapid.Custom(func(t *rapid.T) modelMember {
-	rare := func(n int, label string) int { return max(rapid.IntRange(0, n+4).Draw(t, label)-4, 0) }
+	rare := func(n int, label string) int { return max(rapid.IntRange(0, n+3).Draw(t, label)-3, 0) }
 	return modelMember{
 		user:  rapid.SampledFrom(modelUsers).Draw(t, "user"),
-		upper: rare(1, "upper") == 1, name: rare(2, "name"), history: rare(2, "history"),
+		upper: rare(1, "upper") == 1, name: rapid.IntRange(0, 2).Draw(t, "name"), history: rare(2, "history"),
 	}
 })
 

@@ -214,8 +214,8 @@ func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[string]string) {
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
-	uid := remote.Metadata[uidStampKey]
-	if !live || uid != "" && uid != string(stored.UID) && !modelObserves(m.threads[name].spec) {
+	uid, isOwner := remote.Metadata[uidStampKey], remote.Metadata[ownerStampKey] == simNamespace+"/"+name
+	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.threads[name].spec) {
 		return
 	}
 	if found := m.remote(id); found.free == "left behind" || found.free != "" && uid == string(stored.UID) {

@@ -15,8 +15,12 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// play does what an action says, if the world is such that it can be done, and lets time go by.
+// play does what an action says and lets time go by. What is to happen to something that is not there
+// happens to something else.
 func (m *modelRun) play(a modelAction) {
+	a = m.resolve(a)
+	m.steps++
+	m.story = append(m.story, fmt.Sprintf("%4d. %s", m.steps, a))
 	map[modelKind]func(modelAction){
 		modelCreateThread:      m.createThread,
 		modelEditThread:        m.editThread,
@@ -39,11 +43,34 @@ func (m *modelRun) play(a modelAction) {
 	m.w.run(a.wait)
 }
 
-func (m *modelRun) createThread(a modelAction) {
-	if m.threads[a.name] != nil {
-		m.editThread(modelAction{name: a.name, what: "members", n: a.n, members: a.members})
-		return
+// resolve finds what an action can happen to.
+func (m *modelRun) resolve(a modelAction) modelAction {
+	switch a.kind {
+	case modelCreateThread:
+		if m.threads[a.name] != nil {
+			a.kind, a.what = modelEditThread, "members"
+		}
+	case modelCreateParticipant:
+		if m.participants[a.name] != nil {
+			a.kind = modelEditParticipant
+		}
+	case modelEditParticipant, modelDeleteParticipant:
+		if names := sortedKeys(m.participants); m.participants[a.name] == nil && len(names) > 0 {
+			a.name = names[a.n%len(names)]
+		} else if len(names) == 0 {
+			a.kind = modelCreateParticipant
+		}
+	case modelEditThread, modelDeleteThread, modelAbandonThread, modelRestoreThread, modelWipeThread, modelDrift:
+		if names := sortedKeys(m.threads); m.threads[a.name] == nil && len(names) > 0 {
+			a.name = names[a.n%len(names)]
+		} else if len(names) == 0 {
+			a.kind, a.what = modelCreateThread, ""
+		}
 	}
+	return a
+}
+
+func (m *modelRun) createThread(a modelAction) {
 	thread := simThreadNamed(a.name)
 	thread.Spec.Topic = fmt.Sprint("topic ", a.n)
 	thread.Spec.Participants = m.w.declared(a.members)
@@ -260,8 +287,7 @@ func (m *modelRun) wipeThread(a modelAction) {
 
 func (m *modelRun) createParticipant(a modelAction) {
 	members := m.w.declared(a.members)
-	if m.participants[a.name] != nil || len(members) == 0 {
-		m.editParticipant(a)
+	if len(members) == 0 {
 		return
 	}
 	p := simParticipantNamed(a.name, string(members[0].UserID))

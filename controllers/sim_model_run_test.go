@@ -25,6 +25,9 @@ type modelRun struct {
 	w       *simWorld
 	service modelService
 	chapter int
+	// story is what was done so far, in so many steps.
+	story []string
+	steps int
 
 	threads      map[string]*modelThread
 	participants map[string]*modelParticipant
