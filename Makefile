@@ -6,12 +6,13 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
-# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how long soak makes
-# trouble, and the SEED that another soak printed.
+# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how many STEPS the
+# model of test-faults plays; how long soak makes trouble, and the SEED that another soak printed.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
 DEMO      ?=
+STEPS     ?=
 DURATION  ?= 3m
 SEED      ?=
 ARGS      ?=
@@ -100,7 +101,8 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 
 .PHONY: test-faults
 test-faults: $(assets) ## Simulate the operator: a crash at every effect, every fault, old caches, two operators, a model (minutes).
-	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 15m $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers
+	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout $(if $(STEPS),12h,20m) $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers \
+		$(if $(STEPS),-sim.steps=$(STEPS))
 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
