@@ -7,6 +7,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,19 +56,23 @@ func (m *modelRun) resolve(a modelAction) modelAction {
 			a.kind = modelEditParticipant
 		}
 	case modelEditParticipant, modelDeleteParticipant:
-		if names := sortedKeys(m.participants); m.participants[a.name] == nil && len(names) > 0 {
-			a.name = names[a.n%len(names)]
-		} else if len(names) == 0 {
+		if a.name = oneOf(sortedKeys(m.participants), a); len(m.participants) == 0 {
 			a.kind = modelCreateParticipant
 		}
 	case modelEditThread, modelDeleteThread, modelAbandonThread, modelRestoreThread, modelWipeThread, modelDrift:
-		if names := sortedKeys(m.threads); m.threads[a.name] == nil && len(names) > 0 {
-			a.name = names[a.n%len(names)]
-		} else if len(names) == 0 {
+		if a.name = oneOf(sortedKeys(m.threads), a); len(m.threads) == 0 {
 			a.kind, a.what = modelCreateThread, ""
 		}
 	}
 	return a
+}
+
+// oneOf is the name of an action, or another one where nothing of that name is there but of others.
+func oneOf(names []string, a modelAction) string {
+	if len(names) == 0 || slices.Contains(names, a.name) {
+		return a.name
+	}
+	return names[a.n%len(names)]
 }
 
 func (m *modelRun) createThread(a modelAction) {
