@@ -389,7 +389,7 @@ func connectionChanged() predicate.Predicate {
 			}
 			beforeStatus, beforeReason := readyReason(before)
 			status, reason := readyReason(after)
-			return before.Generation != after.Generation || beforeStatus != status || beforeReason != reason ||
+			return isNamesake(e) || before.Generation != after.Generation || beforeStatus != status || beforeReason != reason ||
 				before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]
 		},
 	}

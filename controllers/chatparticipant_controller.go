@@ -192,7 +192,7 @@ func threadComesOrGoes() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
 			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
-			return ok && ok2 && (before.Observes() != after.Observes() ||
+			return ok && ok2 && (isNamesake(e) || before.Observes() != after.Observes() ||
 				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
 		},
 	}

@@ -34,6 +34,11 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
+			if isNamesake(e) {
+				touch(e.ObjectOld)
+				touch(e.ObjectNew)
+				return
+			}
 			if hasFinalizer(e.ObjectOld) != hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
 				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
 				touch(e.ObjectNew)
@@ -67,7 +72,7 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 // are asked for. What the operator itself writes wakes nobody.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
 			return true
 		}
 		for _, annotation := range annotations {
@@ -78,3 +83,7 @@ func declarationChanged(annotations ...string) predicate.Predicate {
 		return false
 	}}
 }
+
+// isNamesake says that an object was deleted and another one of its name created: a list that follows a
+// watch that broke off shows that as a change.
+func isNamesake(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }

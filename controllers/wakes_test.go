@@ -1,0 +1,64 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// A list that follows a watch that broke off shows a resource that was deleted and created anew as one
+// that changed. Its generation is that of the former, and still it was seen by nobody.
+func TestNamesakeIsAnother(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		filter predicate.Predicate
+		obj    client.Object
+	}{
+		"own resource":            {declarationChanged(), &chatv1alpha1.ChatParticipant{}},
+		"connection of a thread":  {connectionChanged(), &chatv1alpha1.ChatConnection{}},
+		"thread of a participant": {threadComesOrGoes(), &chatv1alpha1.ChatThread{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			same := copyOf(c.obj)
+			if c.filter.Update(event.UpdateEvent{ObjectOld: c.obj, ObjectNew: same}) {
+				t.Error("woken by nothing")
+			}
+			namesake := copyOf(c.obj)
+			namesake.SetUID("another")
+			if !c.filter.Update(event.UpdateEvent{ObjectOld: c.obj, ObjectNew: namesake}) {
+				t.Error("not woken by a namesake")
+			}
+		})
+	}
+}
+
+// The thread that a ChatParticipant was for is woken as well as that of its namesake.
+func TestNamesakeIsForAnotherThread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var woken []string
+		changes := newDebouncer(func(key types.NamespacedName) { woken = append(woken, key.Name) })
+		defer changes.stop()
+		w := &world{namespace: "ns"}
+		former, namesake := w.newParticipant("p", "former", "8:acs:a"), w.newParticipant("p", "later", "8:acs:b")
+		namesake.UID = "another"
+		(&ChatThreadReconciler{}).participantHandler(changes).Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, nil)
+		<-time.After(2 * latestTime)
+		slices.Sort(woken)
+		if !slices.Equal(woken, []string{"former", "later"}) {
+			t.Errorf("woken are %v", woken)
+		}
+	})
+}
