@@ -101,7 +101,7 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 
 .PHONY: test-faults
 test-faults: $(assets) ## Simulate the operator: a crash at every effect, every fault, old caches, two operators, a model (minutes).
-	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout $(if $(STEPS),12h,20m) $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers \
+	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout $(if $(STEPS),12h,20m) -parallel 6 $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers \
 		$(if $(STEPS),-sim.steps=$(STEPS))
 
 .PHONY: soak

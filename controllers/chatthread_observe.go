@@ -84,12 +84,16 @@ func (s *threadScope) actors() []string {
 	if id, ok := s.assignedUser(); ok {
 		return []string{id}
 	}
+	first := []string{}
+	if s.isServiceUser(s.memory.actor) {
+		first = append(first, s.memory.actor)
+	}
 	for _, found := range s.session.index.find(s.owner(), s.known) {
 		if found.id == s.threadID {
-			return mergeUsers([]string{found.createdBy}, s.known)
+			first = append(first, found.createdBy)
 		}
 	}
-	return s.known
+	return mergeUsers(first, s.known)
 }
 
 func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participant, error) {
@@ -161,7 +165,9 @@ func (s *threadScope) isReleasedByAnother(released string) bool {
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
 // so far carries no stamp of it.
-func (s *threadScope) isManaged() bool { return !s.taking && hasFinalizer(s.thread) }
+func (s *threadScope) isManaged() bool {
+	return !s.taking && hasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
+}
 
 // accessLost is the end of a pass over a thread that the service user may not see.
 func accessLost(s *threadScope) error {
@@ -271,6 +277,11 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	}
 	r.allocate(s)
+	if !hasFinalizer(s.thread) {
+		// Nobody acts for it yet. Once it is managed, a crash before it carries our stamp must not make it
+		// look like one that carried it before and was taken by another.
+		s.thread.Status.ServiceUser = ""
+	}
 	// It may be let go at any time, and the next resource of the name must find it.
 	s.session.index.put(stampedThread(s.remote.properties))
 	changes := propertyChanges(s, false)
@@ -307,7 +318,7 @@ func participantCount(s *threadScope) string {
 
 // allocate takes over into status what identifies the thread.
 func (r *ChatThreadReconciler) allocate(s *threadScope) {
-	s.memory.threadID = s.threadID
+	s.memory.threadID, s.memory.actor = s.threadID, s.user.id
 	s.thread.Status.ThreadID = s.threadID
 	s.thread.Status.ServiceUser = s.user.id
 	s.thread.Status.CreatedOn = statusTime(s.remote.properties.CreatedOn)

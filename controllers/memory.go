@@ -30,6 +30,8 @@ type threadMemory struct {
 	// lag behind.
 	threadID    string
 	incarnation int64
+	// actor is the service user that was let into the thread last.
+	actor string
 
 	// settled says that this process stored the finalizer, and that ACS refused for certain every
 	// create since: there is no thread to search for.
