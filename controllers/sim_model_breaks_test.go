@@ -200,7 +200,6 @@ func (m *modelRun) drift(a modelAction) {
 		m.w.emulator.DeleteThread(id)
 		found.deleted = true
 		m.losses++
-		declared.mayReturn = modelRecreates(declared.spec) && !modelObserves(declared.spec)
 	case "empty the stamp":
 		m.driftStamp(stored, remote)
 	default:

@@ -210,8 +210,18 @@ func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 	return v, ""
 }
 
+// mayReturn says that a thread that people deleted at the service is created anew.
+func mayReturn(spec chatv1alpha1.ChatThreadSpec) bool {
+	return modelRecreates(spec) && !modelObserves(spec)
+}
+
 // own notes which thread a resource has.
 func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[string]string) {
+	declared := m.threads[name]
+	if stored.Status.Incarnation > declared.incarnation && !declared.mayReturn {
+		m.fail("the thread of ChatThread %s was created anew, which its recreationPolicy does not allow", name)
+	}
+	declared.incarnation, declared.mayReturn = stored.Status.Incarnation, mayReturn(declared.spec)
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
 	uid, isOwner := remote.Metadata[uidStampKey], remote.Metadata[ownerStampKey] == simNamespace+"/"+name

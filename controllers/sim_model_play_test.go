@@ -96,6 +96,7 @@ func (m *modelRun) createThread(a modelAction) {
 
 func (m *modelRun) add(thread *chatv1alpha1.ChatThread) {
 	declared := &modelThread{spec: *thread.Spec.DeepCopy()}
+	declared.mayReturn = mayReturn(declared.spec)
 	m.threads[thread.Name] = declared
 	m.noteDeclared(thread.Name)
 	m.w.create(thread)

@@ -50,8 +50,10 @@ type modelThread struct {
 	spec     chatv1alpha1.ChatThreadSpec
 	uid      types.UID
 	deleting bool
-	// mayReturn says that the thread, which people deleted at the service, may have been created anew.
-	mayReturn bool
+	// incarnation is that of the last check, and mayReturn says that the thread may have been created
+	// anew since.
+	incarnation int64
+	mayReturn   bool
 }
 
 // modelParticipant is a ChatParticipant as people declared it.
@@ -246,7 +248,10 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
 	switch found := m.remote(remote.ID); {
 	case remote.Metadata[uidStampKey] != "" || found.free != "":
-		// It is another's, or was never taken.
+		// It is another's, or was never taken. One of an earlier resource of the name is left as it was.
+		if remote.Metadata[ownerStampKey] == simNamespace+"/"+name {
+			m.leave(remote.ID, spec)
+		}
 	case !modelRetains(spec):
 		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", name, remote.ID)
 	case remote.Metadata[releasedStampKey] != simNamespace+"/"+name && !found.deleted:
