@@ -81,7 +81,7 @@ func (m *modelRun) judge(name string) modelVerdict {
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
 	case id == "":
 		v.reason = m.judgeWithout(name, stored, observes)
-	case !live && observes && recreates && !m.isHidden(stored, remote):
+	case !live && observes && recreates && !m.isHidden(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonDrifted
 	case m.isShutOut(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonAccessLost
@@ -120,8 +120,12 @@ func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool 
 }
 
 // isHidden says that a deleted thread cannot be told from one that nobody may see.
-func (m *modelRun) isHidden(stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
-	return m.marks() && remote.ID != "" && !hasMember(remote, stored.Status.ServiceUser)
+func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
+	actors := m.actors(declared.spec)
+	if actor := stored.Status.ServiceUser; actor != "" {
+		actors = []string{actor}
+	}
+	return m.marks() && remote.ID != "" && !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
 }
 
 func (m *modelRun) marks() bool { return m.service.Marks }
