@@ -56,6 +56,7 @@ func TestNamesakeIsForAnotherThread(t *testing.T) {
 		namesake.UID = "another"
 		(&ChatThreadReconciler{}).participantHandler(changes).Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, nil)
 		<-time.After(2 * latestTime)
+		synctest.Wait()
 		slices.Sort(woken)
 		if !slices.Equal(woken, []string{"former", "later"}) {
 			t.Errorf("woken are %v", woken)
