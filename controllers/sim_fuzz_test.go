@@ -44,6 +44,9 @@ type fuzzRun struct {
 // whatever: nothing panics, no status is one that the API server would refuse, none holds a credential
 // or a long message, and no pass follows the other without end. Then the service turns honest, and all
 // comes to an end.
+//
+// To look for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run depends on
+// chance, which would have the fuzzer spend all its time on shorter inputs.
 func FuzzReconcile(f *testing.F) {
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, objects, answers []byte) {

@@ -48,8 +48,8 @@ func TestNamesakeIsAnother(t *testing.T) {
 func TestNamesakeIsForAnotherThread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var woken []string
-		changes := newDebouncer(func(key types.NamespacedName) { woken = append(woken, key.Name) })
+		wakes := make(chan string, 3)
+		changes := newDebouncer(func(key types.NamespacedName) { wakes <- key.Name })
 		defer changes.stop()
 		w := &world{namespace: "ns"}
 		former, namesake := w.newParticipant("p", "former", "8:acs:a"), w.newParticipant("p", "later", "8:acs:b")
@@ -57,6 +57,11 @@ func TestNamesakeIsForAnotherThread(t *testing.T) {
 		(&ChatThreadReconciler{}).participantHandler(changes).Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, nil)
 		<-time.After(2 * latestTime)
 		synctest.Wait()
+		close(wakes)
+		var woken []string
+		for name := range wakes {
+			woken = append(woken, name)
+		}
 		slices.Sort(woken)
 		if !slices.Equal(woken, []string{"former", "later"}) {
 			t.Errorf("woken are %v", woken)
