@@ -184,6 +184,11 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 // letGo deletes or releases one thread. What is another's is left alone.
 func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error {
 	properties, err := r.readThread(ctx, s)
+	if isNotShown(err) {
+		if err := confirmNotShown(ctx, s.client()); err != nil {
+			return err
+		}
+	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound):
 		return nil

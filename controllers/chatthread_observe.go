@@ -246,7 +246,8 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 	s.memory.settled = false
 	s.memory.formerIDs[s.threadID] = true
 	s.memory.threadID = ""
-	s.session.index.drop(s.threadID)
+	// Lists may show it yet: it is not read again to find out whose it is.
+	s.session.index.put(indexedThread{id: s.threadID})
 
 	status := &s.thread.Status
 	status.Incarnation++

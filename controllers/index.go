@@ -34,24 +34,31 @@ type threadIndex struct {
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
 	threads map[string]indexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
-	// did not come to the end of.
+	// did not come to the end of, and refused, the threads that ACS refuses to show to a user, and since when.
 	reading  bool
 	halfRead map[string]*listReading
+	refused  map[string]map[string]time.Time
 }
 
 // listTime says from when to when a list was read.
 type listTime struct{ begun, ended time.Time }
 
 // listNeed says what list is believed: nothing that was made before begun is missing in it, and it was
-// read to its end after ended.
-type listNeed struct{ begun, ended time.Time }
+// read to its end after ended. Two refusals to show a listed thread are believed when they are confirm apart.
+type listNeed struct {
+	begun, ended time.Time
+	confirm      time.Duration
+}
 
 func (l listTime) meets(need listNeed) bool {
 	return !l.begun.Before(need.begun) && !l.ended.Before(need.ended)
 }
 
 func newThreadIndex() *threadIndex {
-	return &threadIndex{listed: map[string]listTime{}, threads: map[string]indexedThread{}, halfRead: map[string]*listReading{}}
+	return &threadIndex{
+		listed: map[string]listTime{}, threads: map[string]indexedThread{},
+		halfRead: map[string]*listReading{}, refused: map[string]map[string]time.Time{},
+	}
 }
 
 // put notes a thread whose stamp is known.

@@ -296,37 +296,6 @@ func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
 	}
 }
 
-// Lists show threads that are deleted, and such that the user may not see.
-func TestIndexPassesOverWhatIsGone(t *testing.T) {
-	t.Parallel()
-	for _, deleted := range []emulator.DeletedThreads{emulator.DeletedNotFound, emulator.DeletedForbidden, emulator.DeletedMarked} {
-		t.Run("deleted "+string(deleted), func(t *testing.T) {
-			t.Parallel()
-			l := newListing(t, emulator.Options{DeletedThreads: deleted}, 1)
-			gone, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
-			l.emulator.DeleteThread(gone)
-			if _, _, err := l.ensure(t.Context(), listNeed{}); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
-				t.Errorf("found (-want +got):\n%s", diff)
-			}
-		})
-	}
-	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
-		t.Run(http.StatusText(status), func(t *testing.T) {
-			t.Parallel()
-			l := newListing(t, emulator.Options{}, 1)
-			shut, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
-			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: shut, Status: status})
-			calledFor(t, 1, []string{shut, there})(l.ensure(t.Context(), listNeed{}))
-			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
-				t.Errorf("found (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 // What was read stays when a later call fails, and the next pass goes on from there.
 func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()

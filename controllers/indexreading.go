@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -28,7 +29,10 @@ const (
 	maxHalfRead = 10 * time.Minute
 )
 
-const searchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
+const (
+	searchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
+	doubtingMessage  = "ACS lists threads that it refuses to show. Before they count as left by the service user, the operator asks again, so that no second thread is made where one exists."
+)
 
 // listReading is a list of the threads of one user while it is read. The quota may allow fewer pages at
 // a time than the list has, so it is kept from pass to pass.
@@ -43,15 +47,21 @@ type listReading struct {
 	nextLink string
 	pages    int
 	seen     map[string]bool
-	// unread are threads whose stamp is still to be read.
-	unread []string
+	// unread are threads whose stamp is still to be read, doubtful those that ACS refused to show, which are
+	// to be read again.
+	unread, doubtful []string
+	// refused says since when ACS refuses to show a thread, also from earlier lists.
+	refused map[string]time.Time
 	// again says that the first pages are read again, anyNew that they showed something new, and done
 	// that there is nothing more to list.
 	again, anyNew, done bool
 }
 
-func newListReading(user *serviceUser) *listReading {
-	r := &listReading{user: user, begun: time.Now(), seen: map[string]bool{}}
+func newListReading(user *serviceUser, refused map[string]time.Time) *listReading {
+	if refused == nil {
+		refused = map[string]time.Time{}
+	}
+	r := &listReading{user: user, begun: time.Now(), seen: map[string]bool{}, refused: refused}
 	r.start()
 	return r
 }
@@ -64,6 +74,9 @@ func (r *listReading) start() {
 
 // resume goes on behind the last page: a pager that has failed does not.
 func (r *listReading) resume(ctx context.Context) error {
+	if r.done {
+		return nil
+	}
 	r.pager = r.user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
 	if r.nextLink == "" {
 		return nil
@@ -143,7 +156,7 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need lis
 	for _, user := range users {
 		// A list that was begun before it was needed is read to its end all the same: others wait for it.
 		for len(x.outdated([]string{user.id}, need)) > 0 {
-			if err := x.read(ctx, user, claimed); err != nil {
+			if err := x.read(ctx, user, need.confirm, claimed); err != nil {
 				return searching(err)
 			}
 		}
@@ -161,32 +174,57 @@ func searching(err error) error {
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *threadIndex) read(ctx context.Context, user *serviceUser, claimed func(id string) bool) error {
+func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claimed func(id string) bool) error {
 	key := userKey(user.id)
 	r := x.halfRead[key]
 	if r == nil || r.user != user || time.Since(r.begun) > maxHalfRead {
-		r = newListReading(user)
-		x.halfRead[key] = r
+		r = newListReading(user, x.refused[key])
+		x.halfRead[key], x.refused[key] = r, r.refused
 	} else if err := r.resume(ctx); err != nil {
 		return listFailed(err)
 	}
-	for {
-		if err := x.readStamps(ctx, r, claimed); err != nil {
+	for !r.isComplete() {
+		if err := x.readStamps(ctx, r, confirm, claimed); err != nil {
 			return err
 		}
-		if r.done {
-			break
-		}
-		if err := r.next(ctx); err != nil {
-			// A page that ACS refuses is not asked for again: the next pass begins anew.
-			if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-				delete(x.halfRead, key)
+		switch {
+		case len(r.doubtful) > 0 && r.done:
+			if err := r.readDoubtful(confirm); err != nil {
+				return err
 			}
-			return listFailed(err)
+		case !r.done:
+			if err := r.next(ctx); err != nil {
+				// A page that ACS refuses is not asked for again: the next pass begins anew.
+				if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+					delete(x.halfRead, key)
+				}
+				return listFailed(err)
+			}
 		}
 	}
 	delete(x.halfRead, key)
+	maps.DeleteFunc(r.refused, func(id string, _ time.Time) bool { return !r.seen[id] })
 	x.markListed(user.id, listTime{begun: r.begun, ended: time.Now()})
+	return nil
+}
+
+// isComplete says that all was read.
+func (r *listReading) isComplete() bool {
+	return r.done && len(r.unread) == 0 && len(r.doubtful) == 0
+}
+
+// readDoubtful has the threads read again that ACS refused to show, once that is long enough ago.
+func (r *listReading) readDoubtful(confirm time.Duration) error {
+	var certain time.Time
+	for _, id := range r.doubtful {
+		if at := r.refused[id].Add(confirm); at.After(certain) {
+			certain = at
+		}
+	}
+	if rest := time.Until(certain); rest > 0 {
+		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest, message: doubtingMessage}
+	}
+	r.unread, r.doubtful = r.doubtful, nil
 	return nil
 }
 
@@ -200,11 +238,15 @@ func listFailed(err error) error {
 }
 
 // readStamps reads whose the threads are that a list has shown.
-func (x *threadIndex) readStamps(ctx context.Context, r *listReading, claimed func(id string) bool) error {
+func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claimed func(id string) bool) error {
 	for len(r.unread) > 0 {
 		if id := r.unread[0]; !claimed(id) && !x.knows(id) {
-			if err := x.readStamp(ctx, r.user, id); err != nil {
+			certain, err := x.readStamp(ctx, r, id, confirm)
+			if err != nil {
 				return err
+			}
+			if !certain {
+				r.doubtful = append(r.doubtful, id)
 			}
 		}
 		r.unread = r.unread[1:]
@@ -212,21 +254,55 @@ func (x *threadIndex) readStamps(ctx context.Context, r *listReading, claimed fu
 	return nil
 }
 
-// readStamp reads whose a thread is.
-func (x *threadIndex) readStamp(ctx context.Context, user *serviceUser, id string) error {
-	properties, err := user.chat.ThreadClient(id).GetProperties(ctx, nil)
-	// Lists show threads that the user has left, and may show deleted ones.
-	if acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) {
-		return nil
+// readStamp reads whose a thread is, and says whether that is certain.
+func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, confirm time.Duration) (certain bool, err error) {
+	properties, err := r.user.chat.ThreadClient(id).GetProperties(ctx, nil)
+	if isNotShown(err) {
+		return r.isShutOut(ctx, id, confirm)
 	}
 	if err != nil {
-		return failed("read a thread", err)
+		return false, failed("read a thread", err)
 	}
+	delete(r.refused, id)
 	if properties.DeletedOn == nil {
 		x.put(stampedThread(properties.ThreadProperties))
 	}
-	return nil
+	return true, nil
 }
+
+// isShutOut says whether a thread that ACS refuses to show is certainly none of the user's. Lists show
+// threads that the user has left, and may show deleted ones; but a thread that is overlooked for a fault of
+// the service is made a second time. So the refusals must be some time apart, and agree with another call.
+func (r *listReading) isShutOut(ctx context.Context, id string, confirm time.Duration) (bool, error) {
+	since, again := r.refused[id]
+	if !again {
+		r.refused[id] = time.Now()
+	}
+	if !again || time.Since(since) < confirm {
+		return false, nil
+	}
+	if err := confirmNotShown(ctx, r.user.chat.ThreadClient(id)); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// confirmNotShown fails unless ACS refuses the members of a thread too that it refused to show: one refusal
+// alone may be a fault.
+func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
+	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
+	switch {
+	case err == nil:
+		return &contradictionError{"ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
+	case isNotShown(err):
+		return nil
+	default:
+		return failed("list the members of a thread that it does not show", err)
+	}
+}
+
+// isNotShown says whether a thread is not there, or not for this user.
+func isNotShown(err error) bool { return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) }
 
 func stampedThread(properties acs.ThreadProperties) indexedThread {
 	createdBy := ""

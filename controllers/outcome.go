@@ -64,6 +64,11 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.reason + ": " + e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
+// contradictionError is an answer of ACS that another one belies. Neither is believed.
+type contradictionError struct{ message string }
+
+func (e *contradictionError) Error() string { return e.message }
+
 // callError is a call to ACS that failed.
 type callError struct {
 	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
@@ -104,6 +109,7 @@ func classify(err error) outcome {
 	var wait *waitError
 	var stalled *stalledError
 	var refused *refusedError
+	var contradiction *contradictionError
 	var status apierrors.APIStatus
 	var call *callError
 	var token *acs.TokenError
@@ -119,6 +125,8 @@ func classify(err error) outcome {
 		gist, message := refusal(refused.err)
 		return outcome{reason: refused.reason, gist: refused.prefix + gist, message: refused.prefix + message + refused.suffix,
 			stalled: true, after: refused.after}
+	case errors.As(err, &contradiction):
+		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: contradiction.message, err: err}
 	case errors.As(err, &status):
 		// The API server will not take a status either. A conflict is a cache that lags.
 		if apierrors.IsConflict(err) {

@@ -207,7 +207,7 @@ func (s *threadScope) count() {
 // list that was begun some time after that shows its thread, and only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 	if !hasFinalizer(s.thread) || s.memory.settled {
-		return listNeed{}, nil
+		return listNeed{confirm: r.timing.goneConfirm}, nil
 	}
 	certain := r.startedAt
 	if s.memory.lostAnswer.After(certain) {
@@ -218,7 +218,7 @@ func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 	if now.Before(certain) {
 		return listNeed{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: certain.Sub(now), message: searchingMessage}
 	}
-	return listNeed{begun: certain, ended: now.Add(-r.timing.listFresh)}, nil
+	return listNeed{begun: certain, ended: now.Add(-r.timing.listFresh), confirm: r.timing.goneConfirm}, nil
 }
 
 // readIndex brings the index of the connection up to date for the users that may have made the thread.

@@ -6,6 +6,8 @@
 package controllers
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -24,6 +26,8 @@ type faultedOperation struct {
 	// hall says that there is another thread of the same connection, and sharesQuota that ACS counts its
 	// calls together with those of the fault.
 	hall, sharesQuota bool
+	// believed says that the answer that there is no such thread is believed, sooner or later.
+	believed bool
 	// expected says by fault what ChatThread room shows while it lasts, connection what the connection
 	// shows. What is in neither is as in the tables for all.
 	expected, connection map[string]string
@@ -37,7 +41,11 @@ var faultedOperations = []faultedOperation{
 	{name: "list threads", operation: "ChatClient.ListThreads", hall: true, sharesQuota: true,
 		begin: beginHall, act: func(w *simWorld) { w.restart(); makeRoom(w) }, expected: whereSearched},
 	{name: "get properties", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
-		begin: beginRoom, act: retitleRoom, expected: whereRead},
+		begin: beginRoom, act: retitleRoom, expected: whereRead, believed: true},
+	{name: "get properties in a search", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
+		begin: beginOldRoom, act: loseRoom, expected: whereBelied},
+	{name: "get properties in a deletion", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
+		begin: beginRoom, act: deleteRoom, expected: with(whereBelied, map[string]string{"content type": showsGone})},
 	{name: "list participants", operation: "ThreadClient.ListParticipants", hall: true, target: roomsThread,
 		begin: beginRoom, act: joinRoom},
 	{name: "update properties", operation: "ThreadClient.UpdateProperties", hall: true, target: roomsThread,
@@ -47,7 +55,7 @@ var faultedOperations = []faultedOperation{
 	{name: "remove participant", operation: "ThreadClient.RemoveParticipant", hall: true, target: roomsThread,
 		begin: beginRoom, act: leaveRoom, expected: whereWritten},
 	{name: "delete thread", operation: "ChatClient.DeleteThread", hall: true, target: roomsThread,
-		begin: beginRoom, act: func(w *simWorld) { w.remove(simThreadNamed("room")) }, expected: whereDeleted},
+		begin: beginRoom, act: deleteRoom, expected: whereDeleted, believed: true},
 	{name: "create user", operation: "IdentityClient.CreateUser",
 		begin: func(*simWorld) {}, act: func(w *simWorld) { w.connect(1); makeRoom(w) }, expected: whereWithoutUser, connection: whereUserMade},
 	{name: "create another user", operation: "IdentityClient.CreateUser", hall: true,
@@ -90,6 +98,12 @@ func beginRoom(w *simWorld) {
 	w.create(simThreadNamed("room", w.people[:3]...))
 }
 
+// beginOldRoom has the service forget the request that made the thread.
+func beginOldRoom(w *simWorld) {
+	beginRoom(w)
+	w.run(10 * time.Minute)
+}
+
 // beginTwoUsers gives each thread a service user of its own.
 func beginTwoUsers(w *simWorld) {
 	w.connect(2)
@@ -112,6 +126,19 @@ func joinRoom(w *simWorld) {
 
 func leaveRoom(w *simWorld) {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.Participants = t.Spec.Participants[:1] })
+}
+
+func deleteRoom(w *simWorld) { w.remove(simThreadNamed("room")) }
+
+// loseRoom has a new operator look for a thread whose status was lost.
+func loseRoom(w *simWorld) {
+	w.restart()
+	room := w.storedThread("room")
+	room.Status = chatv1alpha1.ChatThreadStatus{}
+	if err := w.live.Status().Update(w.t.Context(), room); err != nil {
+		w.t.Fatal(err)
+	}
+	w.record(room)
 }
 
 func moreUsers(w *simWorld) {

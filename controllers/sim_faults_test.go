@@ -83,7 +83,7 @@ func (o faultedOperation) hasBody() bool {
 // play makes a run, with a fault or without.
 func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *simWorld {
 	t.Helper()
-	w := newSimWorld(t, emulator.Options{}, 5, 1)
+	w := newSimWorld(t, emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 5, 1)
 	o.begun(w)
 	w.line.wording = span.wording
 	began := time.Now()
@@ -112,7 +112,9 @@ func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *sim
 		w.checkWrites(began, o.harmsHall(*fault))
 	}
 	w.line.mend()
-	w.forgetFormer(former)
+	if o.believed {
+		w.forgetFormer(former)
+	}
 	w.run(simWork)
 	w.settle()
 	w.process.kill()
@@ -129,7 +131,7 @@ func (o faultedOperation) checkOthers(w *simWorld, fault *simFault) {
 	w.edit("elsewhere", promptly)
 	switch {
 	case !o.hall:
-	case fault == nil || !o.harmsHall(*fault) && !fault.slow:
+	case fault == nil || !o.harmsHall(*fault) && !fault.slow && !fault.heavy:
 		w.edit("hall", promptly)
 	case !o.harmsHall(*fault):
 		w.edit("hall", patiently)

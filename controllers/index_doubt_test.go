@@ -1,0 +1,109 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// Lists show threads that are deleted, and such that the user may not see.
+func TestIndexPassesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, deleted := range []emulator.DeletedThreads{emulator.DeletedNotFound, emulator.DeletedForbidden, emulator.DeletedMarked} {
+		t.Run("deleted "+string(deleted), func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{DeletedThreads: deleted}, 1)
+			gone, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
+			l.emulator.DeleteThread(gone)
+			if _, _, err := l.ensure(t.Context(), listNeed{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
+				t.Errorf("found (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{}, 1)
+			shut, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
+			l.refuse(shut, status, 0)
+			calledFor(t, 1, []string{shut, shut, there})(l.ensure(t.Context(), listNeed{}))
+			// The next list believes at once what was believed before.
+			calledFor(t, 1, []string{shut})(l.ensure(t.Context(), listNeed{begun: time.Now()}))
+			l.finds(t, there)
+			l.emulator.ClearFaults()
+			l.ensureAll(t)
+			l.finds(t, shut, there)
+		})
+	}
+}
+
+// A thread that is overlooked for a fault of the service would be made a second time.
+func TestIndexDoubtsARefusal(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{}, 1)
+			own := l.thread(0, "ns/a")
+			l.refuse(own, status, 1)
+			_, _, err := l.ensure(t.Context(), listNeed{confirm: time.Hour})
+			if got := classify(err); got.reason != chatv1alpha1.ReasonSearching || got.message != doubtingMessage || got.after < 59*time.Minute {
+				t.Errorf("after one refusal: %+v", got)
+			}
+			if outdated := l.index.outdated([]string{l.users[0].id}, listNeed{}); len(outdated) == 0 {
+				t.Error("a list counts as read while a thread is in doubt")
+			}
+			calledFor(t, 0, []string{own})(l.ensure(t.Context(), listNeed{}))
+			l.finds(t, own)
+		})
+		t.Run(http.StatusText(status)+" and members", func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{}, 1)
+			own := l.thread(0, "ns/a")
+			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: own, Status: status})
+			for range 2 {
+				_, _, err := l.ensure(t.Context(), listNeed{})
+				if got := classify(err); got.reason != chatv1alpha1.ReasonServiceUnavailable || got.err == nil || got.stalled {
+					t.Errorf("while the members are listed: %+v", got)
+				}
+			}
+			l.emulator.ClearFaults()
+			l.ensureAll(t)
+			l.finds(t, own)
+		})
+	}
+}
+
+// refuse has the service deny a thread a number of times; 0: for good.
+func (l *listing) refuse(thread string, status, times int) {
+	for _, operation := range []emulator.Operation{emulator.OperationGetThread, emulator.OperationListParticipants} {
+		l.emulator.Inject(emulator.Fault{Operation: operation, ThreadID: thread, Status: status, Times: times})
+	}
+}
+
+// ensureAll reads all lists anew.
+func (l *listing) ensureAll(t *testing.T) {
+	t.Helper()
+	if _, _, err := l.ensure(t.Context(), listNeed{begun: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// finds fails the test unless just these threads carry the stamp of ns/a.
+func (l *listing) finds(t *testing.T, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(sorted(want...), sorted(idsOf(l.index.find("ns/a", []string{l.users[0].id}))...)); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+}
