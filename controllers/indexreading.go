@@ -184,28 +184,30 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.
 		return listFailed(err)
 	}
 	for !r.isComplete() {
-		if err := x.readStamps(ctx, r, confirm, claimed); err != nil {
+		if err := x.readOn(ctx, r, confirm, claimed); err != nil {
 			return err
-		}
-		switch {
-		case len(r.doubtful) > 0 && r.done:
-			if err := r.readDoubtful(confirm); err != nil {
-				return err
-			}
-		case !r.done:
-			if err := r.next(ctx); err != nil {
-				// A page that ACS refuses is not asked for again: the next pass begins anew.
-				if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-					delete(x.halfRead, key)
-				}
-				return listFailed(err)
-			}
 		}
 	}
 	delete(x.halfRead, key)
 	maps.DeleteFunc(r.refused, func(id string, _ time.Time) bool { return !r.seen[id] })
 	x.markListed(user.id, listTime{begun: r.begun, ended: time.Now()})
 	return nil
+}
+
+// readOn reads the stamps of the threads that were listed last, and a page more.
+func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claimed func(id string) bool) error {
+	if err := x.readStamps(ctx, r, confirm, claimed); err != nil {
+		return err
+	}
+	if r.done {
+		return r.readDoubtful(confirm)
+	}
+	err := r.next(ctx)
+	// A page that ACS refuses is not asked for again: the next pass begins anew.
+	if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+		delete(x.halfRead, userKey(r.user.id))
+	}
+	return listFailed(err)
 }
 
 // isComplete says that all was read.

@@ -28,6 +28,12 @@ const (
 	maxMessage = 256
 )
 
+// judgedError is an error that whoever saw it knows the meaning of.
+type judgedError interface {
+	error
+	outcome() outcome
+}
+
 // waitError is work that goes on by itself, with no error to back off from.
 type waitError struct {
 	reason  string
@@ -39,6 +45,9 @@ type waitError struct {
 }
 
 func (e *waitError) Error() string { return e.reason + ": " + e.message }
+func (e *waitError) outcome() outcome {
+	return outcome{reason: e.reason, message: e.message, after: e.after, quiet: e.quiet}
+}
 
 // NonRetriable tells azcore that a call that waits for a quota is not to be tried again at once.
 func (e *waitError) NonRetriable() {}
@@ -50,6 +59,9 @@ type stalledError struct {
 }
 
 func (e *stalledError) Error() string { return e.reason + ": " + e.message }
+func (e *stalledError) outcome() outcome {
+	return outcome{reason: e.reason, message: e.message, stalled: true}
+}
 
 // refusedError is a refusal of ACS after which a person must act, with a reason of its own.
 type refusedError struct {
@@ -63,11 +75,18 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return e.reason + ": " + e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
+func (e *refusedError) outcome() outcome {
+	gist, message := refusal(e.err)
+	return outcome{reason: e.reason, gist: e.prefix + gist, message: e.prefix + message + e.suffix, stalled: true, after: e.after}
+}
 
 // contradictionError is an answer of ACS that another one belies. Neither is believed.
 type contradictionError struct{ message string }
 
 func (e *contradictionError) Error() string { return e.message }
+func (e *contradictionError) outcome() outcome {
+	return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: e.message, err: e}
+}
 
 // callError is a call to ACS that failed.
 type callError struct {
@@ -106,10 +125,7 @@ type outcome struct {
 
 // classify is the only place that turns an error into what users see and when it is tried again.
 func classify(err error) outcome {
-	var wait *waitError
-	var stalled *stalledError
-	var refused *refusedError
-	var contradiction *contradictionError
+	var judged judgedError
 	var status apierrors.APIStatus
 	var call *callError
 	var token *acs.TokenError
@@ -117,16 +133,8 @@ func classify(err error) outcome {
 	switch {
 	case err == nil:
 		return outcome{reason: chatv1alpha1.ReasonSucceeded, ready: true}
-	case errors.As(err, &wait):
-		return outcome{reason: wait.reason, message: wait.message, after: wait.after, quiet: wait.quiet}
-	case errors.As(err, &stalled):
-		return outcome{reason: stalled.reason, message: stalled.message, stalled: true}
-	case errors.As(err, &refused):
-		gist, message := refusal(refused.err)
-		return outcome{reason: refused.reason, gist: refused.prefix + gist, message: refused.prefix + message + refused.suffix,
-			stalled: true, after: refused.after}
-	case errors.As(err, &contradiction):
-		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: contradiction.message, err: err}
+	case errors.As(err, &judged):
+		return judged.outcome()
 	case errors.As(err, &status):
 		// The API server will not take a status either. A conflict is a cache that lags.
 		if apierrors.IsConflict(err) {

@@ -162,11 +162,12 @@ func (b *bucket) release(thread types.UID) {
 	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.pass.thread == thread })
 }
 
-// answered counts a slot from its answer.
+// answered counts a slot from its answer. It comes before those without one: these are in order.
 func (b *bucket) answered(now time.Time, background bool) {
 	for i, s := range b.taken {
 		if s.at.IsZero() && s.background == background {
-			b.taken = append(slices.Delete(b.taken, i, i+1), slot{now, background})
+			first := slices.IndexFunc(b.taken, func(s slot) bool { return s.at.IsZero() })
+			b.taken = slices.Insert(slices.Delete(b.taken, i, i+1), first, slot{now, background})
 			return
 		}
 	}
