@@ -117,11 +117,17 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 	return told, err
 }
 
-// maxStatusUsers is how many service users status lists.
-const maxStatusUsers = 256
+const (
+	// maxStatusUsers is how many service users status lists, maxUserID how long each id may be.
+	maxStatusUsers = 256
+	maxUserID      = 256
+)
 
-// serviceUserForm is that of the ids that status takes.
-var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]{1,240}$`)
+// fitsStatus says whether status takes the id of a service user.
+func fitsStatus(id string) bool { return len(id) <= maxUserID && serviceUserForm.MatchString(id) }
+
+// serviceUserForm is that of the ids that spec and status take.
+var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`)
 
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
@@ -192,7 +198,7 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	conn.Status.ServiceUsers = nil
 	for _, id := range ids {
 		// Somebody may have written into the annotation what status does not take.
-		if len(conn.Status.ServiceUsers) < maxStatusUsers && serviceUserForm.MatchString(id) {
+		if len(conn.Status.ServiceUsers) < maxStatusUsers && fitsStatus(id) {
 			conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 		}
 	}

@@ -140,6 +140,9 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	batch := plan.add[:min(places, len(plan.add))]
 
 	made, sent, err := r.sendCreate(ctx, s, batch)
+	if len(made.thread.ID) > maxThreadID {
+		err = &unbelievableError{"ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
+	}
 	if err != nil {
 		return r.createFailed(s, made.tries, err)
 	}
@@ -150,6 +153,9 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	}
 	return r.created(ctx, s, made, sent)
 }
+
+// maxThreadID is how long an id status takes, in bytes. Those of ACS have 64 or so.
+const maxThreadID = 1024
 
 // madeThread is the answer to a create.
 type madeThread struct {

@@ -89,6 +89,19 @@ func TestJunkAmongRecordedUsers(t *testing.T) {
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 }
 
+// Status takes whatever spec does.
+func TestIDsThatStatusTakes(t *testing.T) {
+	t.Parallel()
+	longest := "8:acs:" + strings.Repeat("x", maxUserID-len("8:acs:"))
+	for id, want := range map[string]bool{
+		longest: true, longest + "x": false, "8:gcch-acs:a_b.c=d-1": true, "8:acs:": false, "no id": false, "8:teams:a": false,
+	} {
+		if got := fitsStatus(id); got != want {
+			t.Errorf("%q: %t", id, got)
+		}
+	}
+}
+
 // Pinned users are used as they are; the display name stands in the threads.
 func TestPinnedServiceUsers(t *testing.T) {
 	t.Parallel()

@@ -295,7 +295,7 @@ func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
 	case err == nil:
-		return &contradictionError{"ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
+		return &unbelievableError{"ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
 	case isNotShown(err):
 		return nil
 	default:

@@ -4,7 +4,9 @@
 package controllers
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +57,22 @@ func TestOneThreadWhateverTheAnswer(t *testing.T) {
 			w.Expect(thread.Status.Joined).To(Equal("1/1"))
 		})
 	}
+}
+
+// A thread whose id cannot be stored would be made again: such an answer is none, and the thread is found.
+func TestIDTooLongToStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
+	w.ready()
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+		return status, bytes.Replace(body, []byte(`"id":"19:`), []byte(`"id":"19:`+strings.Repeat("x", maxThreadID)), 1)
+	}})
+	thread := w.newThread("long")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.emulator.Threads()).To(HaveLen(1))
+	w.Expect(thread.Status.ThreadID).To(Equal(w.emulator.Threads()[0].ID))
+	w.Expect(thread.Status.Incarnation).To(BeZero())
 }
 
 // An operator that is stopped while its create is under way leaves no second thread behind.

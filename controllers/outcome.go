@@ -80,11 +80,11 @@ func (e *refusedError) outcome() outcome {
 	return outcome{reason: e.reason, gist: e.prefix + gist, message: e.prefix + message + e.suffix, stalled: true, after: e.after}
 }
 
-// contradictionError is an answer of ACS that another one belies. Neither is believed.
-type contradictionError struct{ message string }
+// unbelievableError is an answer of ACS that cannot be, or that another one belies.
+type unbelievableError struct{ message string }
 
-func (e *contradictionError) Error() string { return e.message }
-func (e *contradictionError) outcome() outcome {
+func (e *unbelievableError) Error() string { return e.message }
+func (e *unbelievableError) outcome() outcome {
 	return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: e.message, err: e}
 }
 
