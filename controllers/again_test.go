@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -100,5 +102,36 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	live := now(t, thread)
 	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
 		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)
+	}
+}
+
+// A status that somebody emptied is written again at once, and nothing else comes of it.
+func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	thread := w.newThread("emptied")
+	w.create(thread)
+	participant := w.newParticipant("member", thread.Name, w.users(1)[0])
+	w.create(participant)
+	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
+	id := w.emulator.Threads()[0].ID
+	w.emulator.ResetRequests()
+	for obj, emptied := range map[conditioned]string{
+		participant: `{"status":null}`,
+		thread:      `{"status":{"conditions":null,"joined":null,"participants":null,"observedGeneration":null}}`,
+		conn:        `{"status":{"conditions":null,"endpoint":null,"serviceUsers":null,"observedGeneration":null}}`,
+	} {
+		w.Expect(admin.Status().Patch(t.Context(), obj, client.RawPatch(types.MergePatchType, []byte(emptied)))).To(Succeed())
+		w.Expect(obj.GetConditions()).To(BeEmpty())
+		w.awaitReason(obj, chatv1alpha1.ReasonSucceeded)
+	}
+	w.Expect(thread.Status.ThreadID).To(Equal(id))
+	w.Expect(thread.Status.Joined).To(Equal("1/1"))
+	w.Expect(participant.Status.ThreadID).To(Equal(id))
+	w.Expect(conn.Status.ServiceUsers).To(HaveLen(1))
+	calls := w.calls()
+	for _, operation := range []emulator.Operation{emulator.OperationCreateThread, emulator.OperationCreateUser, emulator.OperationAddParticipants} {
+		w.Expect(calls[operation]).To(BeZero(), string(operation))
 	}
 }

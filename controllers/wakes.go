@@ -68,11 +68,11 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 	return requests
 }
 
-// declarationChanged lets through what a user changes: the spec, a deletion, and the annotations that
-// are asked for. What the operator itself writes wakes nobody.
+// declarationChanged lets through what a user changes: the spec, a deletion, the annotations that are asked
+// for, and a status that was emptied. What the operator itself writes wakes nobody.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) {
 			return true
 		}
 		for _, annotation := range annotations {
@@ -82,6 +82,13 @@ func declarationChanged(annotations ...string) predicate.Predicate {
 		}
 		return false
 	}}
+}
+
+// isStatusLost says that somebody emptied a status.
+func isStatusLost(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(conditioned)
+	after, ok2 := e.ObjectNew.(conditioned)
+	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
 }
 
 // isNamesake says that an object was deleted and another one of its name created: a list that follows a
