@@ -54,10 +54,11 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	return r.release(ctx, s)
 }
 
-// leaveBehind has the next resource of this name find the thread. As long as a resource had it, it may
-// never have been read.
+// leaveBehind has the next resource of this name read the thread anew: as long as this one had it, nobody
+// else looked at it, and its service user may have been shut out of it since.
 func (r *ChatThreadReconciler) leaveBehind(thread *chatv1alpha1.ChatThread) {
-	if found, ok := r.Sessions.retained(connectionKey(thread)); ok && !found.index.knows(thread.Status.ThreadID) {
+	if found, ok := r.Sessions.retained(connectionKey(thread)); ok {
+		found.index.drop(thread.Status.ThreadID)
 		found.index.forgetLists()
 	}
 }

@@ -81,7 +81,27 @@ func TestLeftThreadIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
-// Lists that were read before are not believed once a thread was let go that none of them was read for.
+// A resource is not held to a thread that its forerunner was shut out of and gave up.
+func TestThreadThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("shut")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.UpdateThread(thread.Status.ThreadID, func(remote *emulator.Thread) { remote.Members = nil })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	w.delete(thread)
+	w.awaitGone(thread)
+	again := w.newThread("shut")
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	w.Expect(again.Status.ThreadID).NotTo(Equal(thread.Status.ThreadID))
+}
+
+// Neither a list nor what was read of a thread is believed once that was let go.
 func TestIndexForgetsLists(t *testing.T) {
 	t.Parallel()
 	thread := (&world{namespace: "ns"}).newThread("left")
@@ -98,13 +118,8 @@ func TestIndexForgetsLists(t *testing.T) {
 	found.index.markListed("8:acs:u", listTime{begun: time.Now(), ended: time.Now()})
 	found.index.put(indexedThread{id: thread.Status.ThreadID})
 	r.leaveBehind(thread)
-	if got := outdated(); len(got) > 0 {
-		t.Errorf("outdated are %v, though the thread was read", got)
-	}
-	found.index.drop(thread.Status.ThreadID)
-	r.leaveBehind(thread)
-	if got := outdated(); len(got) != 1 {
-		t.Errorf("outdated are %v", got)
+	if got := outdated(); len(got) != 1 || found.index.knows(thread.Status.ThreadID) {
+		t.Errorf("outdated are %v, thread known %t", got, found.index.knows(thread.Status.ThreadID))
 	}
 }
 
