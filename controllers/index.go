@@ -29,8 +29,10 @@ type indexedThread struct {
 // creates a thread where it has one. It is filled from lists, and with what this process creates.
 type threadIndex struct {
 	mu sync.Mutex
-	// listed says when the threads of a service user were last listed as a whole.
-	listed map[string]listTime
+	// listed says when the threads of a service user were last listed as a whole, and forgotten how often
+	// all lists were forgotten.
+	listed    map[string]listTime
+	forgotten int
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
 	threads map[string]indexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
@@ -106,11 +108,28 @@ func (x *threadIndex) markListed(user string, as listTime) {
 	x.listed[userKey(user)] = as
 }
 
-// forgetLists has all lists read anew before they are believed.
+// forgetLists has all lists read anew before they are believed, also those that are being read.
 func (x *threadIndex) forgetLists() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.listed)
+	x.forgotten++
+}
+
+// isForgotten says whether a list was begun before all were forgotten.
+func (x *threadIndex) isForgotten(r *listReading) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return r.forgotten != x.forgotten
+}
+
+// finish notes that a list was read to its end, unless it was forgotten in the meantime.
+func (x *threadIndex) finish(r *listReading) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r.forgotten == x.forgotten {
+		x.listed[userKey(r.user.id)] = listTime{begun: r.begun, ended: time.Now()}
+	}
 }
 
 // outdated returns the users whose list does not meet a need.

@@ -42,7 +42,9 @@ const (
 type listReading struct {
 	user  *serviceUser
 	begun time.Time
-	pager *runtime.Pager[acs.ListThreadsResponse]
+	// forgotten is how often lists had been forgotten by then.
+	forgotten int
+	pager     *runtime.Pager[acs.ListThreadsResponse]
 	// nextLink is where the last page led to.
 	nextLink string
 	pages    int
@@ -57,11 +59,14 @@ type listReading struct {
 	again, anyNew, done bool
 }
 
-func newListReading(user *serviceUser, refused map[string]time.Time) *listReading {
-	if refused == nil {
-		refused = map[string]time.Time{}
+func (x *threadIndex) newListReading(user *serviceUser) *listReading {
+	key := userKey(user.id)
+	if x.refused[key] == nil {
+		x.refused[key] = map[string]time.Time{}
 	}
-	r := &listReading{user: user, begun: time.Now(), seen: map[string]bool{}, refused: refused}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := &listReading{user: user, begun: time.Now(), forgotten: x.forgotten, seen: map[string]bool{}, refused: x.refused[key]}
 	r.start()
 	return r
 }
@@ -177,9 +182,9 @@ func searching(err error) error {
 func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claimed func(id string) bool) error {
 	key := userKey(user.id)
 	r := x.halfRead[key]
-	if r == nil || r.user != user || time.Since(r.begun) > maxHalfRead {
-		r = newListReading(user, x.refused[key])
-		x.halfRead[key], x.refused[key] = r, r.refused
+	if r == nil || r.user != user || time.Since(r.begun) > maxHalfRead || x.isForgotten(r) {
+		r = x.newListReading(user)
+		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {
 		return listFailed(err)
 	}
@@ -190,7 +195,7 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.
 	}
 	delete(x.halfRead, key)
 	maps.DeleteFunc(r.refused, func(id string, _ time.Time) bool { return !r.seen[id] })
-	x.markListed(user.id, listTime{begun: r.begun, ended: time.Now()})
+	x.finish(r)
 	return nil
 }
 
