@@ -81,6 +81,29 @@ func TestLeftThreadIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
+// Whoever takes the finalizer off a resource leaves its thread behind for the next one of its name, also where
+// the lists were read while the thread was claimed.
+func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.connect()
+	stop := w.start()
+	thread := w.newThread("left")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	stop()
+	w.start()
+	other := w.newThread("other")
+	w.create(other)
+	w.awaitReason(other, chatv1alpha1.ReasonSucceeded)
+	w.lose([]client.Object{thread})
+	again := w.newThread("left")
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	w.Expect(again.Status.ThreadID).To(Equal(thread.Status.ThreadID))
+	w.Expect(w.threads()).To(HaveLen(2))
+}
+
 // A resource is not held to a thread that its forerunner was shut out of and gave up.
 func TestThreadThatWasGivenUp(t *testing.T) {
 	t.Parallel()
