@@ -141,10 +141,11 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 
 	made, sent, err := r.sendCreate(ctx, s, batch)
 	if len(made.thread.ID) > maxThreadID {
+		made.unanswered = true
 		err = &unbelievableError{"ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
 	}
 	if err != nil {
-		return r.createFailed(s, made.tries, err)
+		return r.createFailed(s, made.unanswered, err)
 	}
 	if made.thread.DeletedOn != nil || s.memory.formerIDs[made.thread.ID] {
 		// ACS gave an old thread for a new request: no success, and nothing that could be kept.
@@ -164,8 +165,9 @@ type madeThread struct {
 	// again says that the create was sent more than once: the answer may be a replay, which answers
 	// for the first body.
 	again bool
-	// tries is how often the last create was sent.
-	tries int32
+	// unanswered says that a create was sent that ACS did not refuse for certain: a thread may have been made
+	// even if a later one was refused.
+	unanswered bool
 }
 
 // sendCreate sends the create; again without the ids that ACS calls malformed, and in the end without
@@ -175,8 +177,9 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 	for try := 0; ; try++ {
 		tried, tries := countTries(ctx)
 		answer, err := s.user.chat.CreateThread(tried, s.thread.Spec.Topic, r.createOptions(s, batch))
-		made.tries = tries.Load()
-		made.again = made.again || made.tries > 1
+		sent := tries.Load()
+		made.again = made.again || sent > 1
+		made.unanswered = made.unanswered || sent > 1 || sent > 0 && !isRefused(err)
 		var invalid *acs.InvalidParticipantsError
 		switch {
 		case errors.As(err, &invalid):
@@ -218,8 +221,8 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 }
 
 // createFailed remembers whether a thread may have been made all the same.
-func (r *ChatThreadReconciler) createFailed(s *threadScope, tries int32, err error) error {
-	if tries > 0 && !isRefused(err) {
+func (r *ChatThreadReconciler) createFailed(s *threadScope, unanswered bool, err error) error {
+	if unanswered {
 		s.memory.lostAnswer = time.Now()
 		s.memory.settled = false
 	}

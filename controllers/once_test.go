@@ -59,6 +59,33 @@ func TestOneThreadWhateverTheAnswer(t *testing.T) {
 	}
 }
 
+// The refusal of a retry says nothing of the try before it.
+func TestRetryIsRefusedAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	for name, deletes := range map[string]bool{"kept": false, "deleted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
+			w.ready()
+			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, DropAfter: true, Times: 1})
+			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Status: http.StatusTooManyRequests,
+				Header: http.Header{"Retry-After": {"3"}}, Times: 1})
+			thread := w.newThread("once")
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonThrottled)
+			w.Expect(w.emulator.Threads()).To(HaveLen(1))
+			if deletes {
+				w.delete(thread)
+				w.awaitGone(thread)
+				w.Expect(w.threads()).To(BeEmpty())
+				return
+			}
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.Expect(w.emulator.Threads()).To(HaveLen(1))
+		})
+	}
+}
+
 // A thread whose id cannot be stored would be made again: such an answer is none, and the thread is found.
 func TestIDTooLongToStore(t *testing.T) {
 	t.Parallel()
