@@ -73,6 +73,9 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 		return behind(), nil
 	}
 	before := conn.DeepCopy()
+	if err := r.restoreRecord(ctx, conn); err != nil {
+		return r.conclude(ctx, before, conn, nil, fmt.Errorf("restore service users: %w", err))
+	}
 	if !conn.DeletionTimestamp.IsZero() {
 		err := r.finalize(ctx, conn)
 		if errors.Is(err, errReleased) {
@@ -97,6 +100,8 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	told, err := r.ensure(ctx, conn, session)
 	if classify(err).stalled {
 		session.holdBack(conn.Generation, err)
+	} else {
+		session.holdBack(conn.Generation, nil)
 	}
 	return told, err
 }
@@ -161,6 +166,18 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	}
 	return []occurrence{{reason: chatv1alpha1.EventCreated,
 		note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
+}
+
+// restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
+// waits for nothing.
+func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
+	ever := everRecorded(conn)
+	if len(ever) == len(recordedUsers(conn)) {
+		return nil
+	}
+	return patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+		setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
+	})
 }
 
 // everRecorded are the service users in the annotation, and those that somebody dropped from it.

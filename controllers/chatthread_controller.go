@@ -385,5 +385,6 @@ func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.backoff.end(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
+		r.Sessions.relieve(uid)
 	}
 }

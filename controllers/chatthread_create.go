@@ -150,7 +150,12 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	if made.thread.DeletedOn != nil || s.memory.formerIDs[made.thread.ID] {
 		// ACS gave an old thread for a new request: no success, and nothing that could be kept.
 		s.threadID = made.thread.ID
-		return r.nextIncarnation(ctx, s)
+		again := r.nextIncarnation(ctx, s)
+		if wait, ok := errors.AsType[*waitError](again); ok && s.memory.replayed {
+			wait.after = refusedInterval
+		}
+		s.memory.replayed = true
+		return again
 	}
 	return r.created(ctx, s, made, sent)
 }
@@ -237,6 +242,7 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, unanswered bool, err
 func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []declaredMember) error {
 	s.threadID = made.thread.ID
 	s.memory.threadID = s.threadID
+	s.memory.replayed = false
 	s.made = true
 	s.session.index.put(indexedThread{id: made.thread.ID, owner: s.owner(), uid: string(s.thread.UID), createdBy: s.user.id, createdOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}

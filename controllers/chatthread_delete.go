@@ -4,9 +4,11 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,8 +30,8 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	if isAbandoned(s.thread) || s.thread.Observes() {
 		if s.thread.Status.ThreadID != "" {
 			s.tell(chatv1alpha1.EventReleased, "Let thread %s go without a call; it stays at ACS", s.thread.Status.ThreadID)
-			r.leaveBehind(s.thread)
 		}
+		r.leaveBehind(s)
 		return r.release(ctx, s)
 	}
 	if s.hasNothing() {
@@ -55,12 +57,18 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 }
 
 // leaveBehind has the next resource of this name read the thread anew: as long as this one had it, nobody
-// else looked at it, and its service user may have been shut out of it since.
-func (r *ChatThreadReconciler) leaveBehind(thread *chatv1alpha1.ChatThread) {
-	if found, ok := r.Sessions.retained(connectionKey(thread)); ok {
-		found.index.drop(thread.Status.ThreadID)
-		found.index.forgetLists()
+// else looked at it, and its service user may have been shut out of it since. Where no id is known, a create
+// may have been sent all the same.
+func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
+	found, ok := r.Sessions.retained(connectionKey(s.thread))
+	if !ok || s.hasNothing() {
+		return
 	}
+	var from time.Time
+	if !s.memory.lostAnswer.IsZero() {
+		from = r.certainFrom(s.memory)
+	}
+	found.index.leave(cmp.Or(s.thread.Status.ThreadID, s.memory.threadID), from)
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
@@ -74,10 +82,7 @@ func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) erro
 	if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
 		return err
 	}
-	if s.session != nil {
-		s.session.assign(s.thread.UID, "")
-		s.session.pacer.giveBack(s.thread.UID)
-	}
+	r.Sessions.relieve(s.thread.UID)
 	return errReleased
 }
 
@@ -103,6 +108,9 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 		if err := r.useRetained(ctx, s, key, err); err != nil {
 			return err
 		}
+	}
+	if err := s.checkUsers(); err != nil {
+		return err
 	}
 	leave, err := s.session.gate.enter()
 	if err != nil {

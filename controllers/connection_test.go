@@ -89,6 +89,49 @@ func TestJunkAmongRecordedUsers(t *testing.T) {
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 }
 
+// Threads are deleted by the users that made them, whoever cuts the record of these while the connection goes.
+func TestRecordIsCutWhileTheConnectionGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	thread := w.newThread("last", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.delete(conn)
+	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers) })
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.awaitGone(conn)
+	w.Expect(w.threads()).To(BeEmpty())
+}
+
+// A thread waits for its own user: in the lists of others it would not be found.
+func TestThreadWaitsForItsUser(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		known, status []string
+		want          string
+	}{
+		"nobody is known": {nil, nil, chatv1alpha1.ReasonConnectionNotReady},
+		"it was cut":      {[]string{"8:acs:b"}, []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonConnectionNotReady},
+		"it is known":     {[]string{"8:acs:b", "8:ACS:A"}, []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonSucceeded},
+		"it is of nobody": {[]string{"8:acs:b"}, []string{"8:acs:b"}, chatv1alpha1.ReasonSucceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}, known: c.known}
+			setAnnotation(s.thread, chatv1alpha1.AnnotationServiceUser, "8:acs:a")
+			for _, id := range c.status {
+				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
+			}
+			if got := classify(s.checkUsers()); got.reason != c.want || got.stalled {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 // Status takes whatever spec does.
 func TestIDsThatStatusTakes(t *testing.T) {
 	t.Parallel()

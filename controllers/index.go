@@ -29,10 +29,13 @@ type indexedThread struct {
 // creates a thread where it has one. It is filled from lists, and with what this process creates.
 type threadIndex struct {
 	mu sync.Mutex
-	// listed says when the threads of a service user were last listed as a whole, and forgotten how often
-	// all lists were forgotten.
+	// listed says when the threads of a service user were last listed as a whole, forgotten how often all
+	// lists were forgotten, and listsFrom when those can begin at the earliest that are believed since.
 	listed    map[string]listTime
 	forgotten int
+	listsFrom time.Time
+	// left are threads that a resource let go without a call: they are read even if it seems to have them yet.
+	left map[string]bool
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
 	threads map[string]indexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
@@ -58,7 +61,7 @@ func (l listTime) meets(need listNeed) bool {
 
 func newThreadIndex() *threadIndex {
 	return &threadIndex{
-		listed: map[string]listTime{}, threads: map[string]indexedThread{},
+		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]bool{},
 		halfRead: map[string]*listReading{}, refused: map[string]map[string]time.Time{},
 	}
 }
@@ -68,6 +71,7 @@ func (x *threadIndex) put(thread indexedThread) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.threads[thread.id] = thread
+	delete(x.left, thread.id)
 }
 
 // drop forgets a thread that is gone or let go.
@@ -75,6 +79,36 @@ func (x *threadIndex) drop(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.threads, id)
+	delete(x.left, id)
+}
+
+// leave has a thread read anew that was let go, and all lists, also those that are being read. Without an id it is
+// one that may have been made: only lists that are begun from some time on show it.
+func (x *threadIndex) leave(id string, from time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if id != "" {
+		delete(x.threads, id)
+		x.left[id] = true
+	}
+	clear(x.listed)
+	x.forgotten++
+	x.listsFrom = latest(x.listsFrom, from)
+}
+
+// believedFrom is when a list may begin that is to be believed.
+func (x *threadIndex) believedFrom() time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.listsFrom
+}
+
+// needsReading says whether a listed thread must be read to know whose it is.
+func (x *threadIndex) needsReading(id string, claims map[string]bool) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, known := x.threads[id]
+	return x.left[id] || !known && !claims[id]
 }
 
 // find returns the threads that a resource owns, the oldest first. Only those that one of users made
@@ -106,14 +140,6 @@ func (x *threadIndex) markListed(user string, as listTime) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.listed[userKey(user)] = as
-}
-
-// forgetLists has all lists read anew before they are believed, also those that are being read.
-func (x *threadIndex) forgetLists() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	clear(x.listed)
-	x.forgotten++
 }
 
 // isForgotten says whether a list was begun before all were forgotten.
@@ -160,11 +186,4 @@ func (x *threadIndex) endReading() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.reading = false
-}
-
-func (x *threadIndex) knows(id string) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, ok := x.threads[id]
-	return ok
 }

@@ -107,3 +107,44 @@ func (l *listing) finds(t *testing.T, want ...string) {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 }
+
+// A thread that is let go while lists are read is in none of them: its resource seems to have it to the end, and
+// for a moment after that.
+func TestIndexReadsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	own, doubtful := l.thread(0, "ns/a"), l.thread(0, "")
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: doubtful, Status: http.StatusNotFound, Times: 1})
+	if _, reads, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}, own); classify(err).reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
+		t.Fatalf("read %v, error %v", reads, err)
+	}
+	l.index.leave(own, time.Time{})
+	calledFor(t, 1, []string{own, doubtful})(l.ensure(t.Context(), listNeed{}, own))
+	l.finds(t, own)
+	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}, own))
+	l.index.leave(own, time.Time{})
+	calledFor(t, 1, []string{own})(l.ensure(t.Context(), listNeed{}, own))
+	l.finds(t, own)
+	later := time.Now().Add(time.Hour)
+	l.index.leave("", later)
+	if got := l.index.believedFrom(); !got.Equal(later) {
+		t.Errorf("lists are believed from %s", got)
+	}
+}
+
+// The list of a user that was deleted at ACS cannot be read, and is done without once that is certain.
+func TestIndexPassesOverDeletedUsers(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 2)
+	own := l.thread(0, "ns/a")
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Skip: 1, Status: http.StatusNotFound})
+	_, _, err := l.ensure(t.Context(), listNeed{confirm: time.Hour})
+	if got := classify(err); got.reason != chatv1alpha1.ReasonSearching || got.after < 59*time.Minute {
+		t.Errorf("after one refusal: %+v", got)
+	}
+	if outdated := l.index.outdated([]string{l.users[1].id}, listNeed{}); len(outdated) == 0 {
+		t.Error("the list counts as read while the user is in doubt")
+	}
+	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
+	l.finds(t, own)
+}

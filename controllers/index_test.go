@@ -149,7 +149,11 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 // ensure brings the index up to date and returns what was called for it.
 func (l *listing) ensure(ctx context.Context, need listNeed, claimed ...string) (lists int, reads []string, err error) {
 	l.emulator.ResetRequests()
-	err = l.index.ensure(ctx, l.users, need, func(id string) bool { return slices.Contains(claimed, id) })
+	claims := map[string]bool{}
+	for _, id := range claimed {
+		claims[id] = true
+	}
+	err = l.index.ensure(ctx, l.users, need, func(context.Context) (map[string]bool, error) { return claims, nil })
 	for _, request := range l.emulator.Requests() {
 		switch request.Operation {
 		case emulator.OperationListThreads:
@@ -332,7 +336,7 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	id := l.thread(0, "ns/a")
 	released := make(chan struct{})
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Times: 1, Block: released})
-	nobody := func(string) bool { return false }
+	nobody := func(context.Context) (map[string]bool, error) { return nil, nil } //nolint:nilnil // nothing is claimed
 	ctx := t.Context()
 	done := make(chan error, 1)
 	go func() { done <- l.index.ensure(ctx, l.users, listNeed{}, nobody) }()

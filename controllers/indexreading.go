@@ -24,8 +24,8 @@ const (
 	readerWait = time.Second
 	// listSkew is by how much the clock of ACS may differ from ours.
 	listSkew = time.Minute
-	// maxHalfRead is how long a list that was not read to its end is kept: what ACS gives to go on with
-	// need not last.
+	// maxHalfRead is how long after its last page a list is read on: what ACS gives to go on with need not
+	// last.
 	maxHalfRead = 10 * time.Minute
 )
 
@@ -40,8 +40,9 @@ const (
 // ACS lists by latest message: a thread that is written to in the meantime moves to pages that were read
 // already. So at the end the first pages are read again, as far as something can have moved there.
 type listReading struct {
-	user  *serviceUser
-	begun time.Time
+	user *serviceUser
+	// begun is when it was begun, and turned when its last page was read.
+	begun, turned time.Time
 	// forgotten is how often lists had been forgotten by then.
 	forgotten int
 	pager     *runtime.Pager[acs.ListThreadsResponse]
@@ -60,13 +61,11 @@ type listReading struct {
 }
 
 func (x *threadIndex) newListReading(user *serviceUser) *listReading {
-	key := userKey(user.id)
-	if x.refused[key] == nil {
-		x.refused[key] = map[string]time.Time{}
-	}
+	refused := x.refusedTo(user)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	r := &listReading{user: user, begun: time.Now(), forgotten: x.forgotten, seen: map[string]bool{}, refused: x.refused[key]}
+	now := time.Now()
+	r := &listReading{user: user, begun: now, turned: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
 	r.start()
 	return r
 }
@@ -103,7 +102,7 @@ func (r *listReading) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.nextLink = page.NextLink
+	r.nextLink, r.turned = page.NextLink, time.Now()
 	r.pages++
 	pageNew := r.take(page.Threads)
 	r.anyNew = r.anyNew || pageNew
@@ -143,10 +142,12 @@ func (r *listReading) isRecent(threads []acs.ThreadItem) bool {
 	return last != nil && !last.Before(r.begun.Add(-listSkew))
 }
 
-// ensure sees to it that the lists of all users meet a need. claimed says which threads belong to a
-// resource already; these are not read. What was read stays when a later call fails: the next pass goes
-// on from there.
-func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need listNeed, claimed func(id string) bool) error {
+// claimsReader says which threads belong to a resource already; these are not read.
+type claimsReader func(ctx context.Context) (map[string]bool, error)
+
+// ensure sees to it that the lists of all users meet a need. What was read stays when a later call fails: the
+// next pass goes on from there.
+func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need listNeed, claimed claimsReader) error {
 	ids := make([]string, 0, len(users))
 	for _, user := range users {
 		ids = append(ids, user.id)
@@ -161,12 +162,50 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need lis
 	for _, user := range users {
 		// A list that was begun before it was needed is read to its end all the same: others wait for it.
 		for len(x.outdated([]string{user.id}, need)) > 0 {
-			if err := x.read(ctx, user, need.confirm, claimed); err != nil {
+			claims, err := claimed(ctx)
+			if err == nil {
+				err = x.read(ctx, user, need.confirm, claims)
+			}
+			if isUserUnknown(err) {
+				err = x.passOver(user, need.confirm)
+			}
+			if err != nil {
 				return searching(err)
 			}
 		}
 	}
 	return nil
+}
+
+// isUserUnknown says whether ACS issues no token because there is no such user.
+func isUserUnknown(err error) bool {
+	noToken, ok := errors.AsType[*acs.TokenError](err)
+	return ok && acs.HasStatus(noToken.Err, http.StatusBadRequest, http.StatusNotFound)
+}
+
+// passOver does without the list of a user that was deleted at ACS: nobody can read what it made. That it was
+// must be said twice, some time apart.
+func (x *threadIndex) passOver(user *serviceUser, confirm time.Duration) error {
+	refused := x.refusedTo(user)
+	now := time.Now()
+	if refused[""].IsZero() {
+		refused[""] = now
+	}
+	if rest := refused[""].Add(confirm).Sub(now); rest > 0 {
+		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest,
+			message: "ACS issues no token for a service user whose threads are to be read; the operator asks again before it does without them."}
+	}
+	x.markListed(user.id, listTime{begun: now, ended: now})
+	return nil
+}
+
+// refusedTo says since when ACS refuses threads to a user; under the empty id, since when it has no token for it.
+func (x *threadIndex) refusedTo(user *serviceUser) map[string]time.Time {
+	key := userKey(user.id)
+	if x.refused[key] == nil {
+		x.refused[key] = map[string]time.Time{}
+	}
+	return x.refused[key]
 }
 
 // searching tells a wait for the quota as part of the search.
@@ -179,17 +218,17 @@ func searching(err error) error {
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claimed func(id string) bool) error {
+func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]bool) error {
 	key := userKey(user.id)
 	r := x.halfRead[key]
-	if r == nil || r.user != user || time.Since(r.begun) > maxHalfRead || x.isForgotten(r) {
+	if r == nil || r.user != user || !r.done && time.Since(r.turned) > maxHalfRead || x.isForgotten(r) {
 		r = x.newListReading(user)
 		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {
 		return listFailed(err)
 	}
 	for !r.isComplete() {
-		if err := x.readOn(ctx, r, confirm, claimed); err != nil {
+		if err := x.readOn(ctx, r, confirm, claims); err != nil {
 			return err
 		}
 	}
@@ -200,8 +239,8 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.
 }
 
 // readOn reads the stamps of the threads that were listed last, and a page more.
-func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claimed func(id string) bool) error {
-	if err := x.readStamps(ctx, r, confirm, claimed); err != nil {
+func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]bool) error {
+	if err := x.readStamps(ctx, r, confirm, claims); err != nil {
 		return err
 	}
 	if r.done {
@@ -245,9 +284,9 @@ func listFailed(err error) error {
 }
 
 // readStamps reads whose the threads are that a list has shown.
-func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claimed func(id string) bool) error {
+func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]bool) error {
 	for len(r.unread) > 0 {
-		if id := r.unread[0]; !claimed(id) && !x.knows(id) {
+		if id := r.unread[0]; x.needsReading(id, claims) {
 			certain, err := x.readStamp(ctx, r, id, confirm)
 			if err != nil {
 				return err
@@ -271,9 +310,11 @@ func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, 
 		return false, failed("read a thread", err)
 	}
 	delete(r.refused, id)
-	if properties.DeletedOn == nil {
-		x.put(stampedThread(properties.ThreadProperties))
+	if properties.DeletedOn != nil {
+		x.drop(id)
+		return true, nil
 	}
+	x.put(stampedThread(properties.ThreadProperties))
 	return true, nil
 }
 
@@ -288,10 +329,7 @@ func (r *listReading) isShutOut(ctx context.Context, id string, confirm time.Dur
 	if !again || time.Since(since) < confirm {
 		return false, nil
 	}
-	if err := confirmNotShown(ctx, r.user.chat.ThreadClient(id)); err != nil {
-		return false, err
-	}
-	return true, nil
+	return true, confirmNotShown(ctx, r.user.chat.ThreadClient(id))
 }
 
 // confirmNotShown fails unless ACS refuses the members of a thread too that it refused to show: one refusal

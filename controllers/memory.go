@@ -40,6 +40,8 @@ type threadMemory struct {
 	lostAnswer time.Time
 	// formerIDs are the threads of earlier incarnations.
 	formerIDs map[string]bool
+	// replayed says that the last create was answered with an earlier thread.
+	replayed bool
 	// missingSince is when ACS first answered that it knows no such thread.
 	missingSince time.Time
 	// recreationHeld says that the thread is not created anew before a person asks for it.

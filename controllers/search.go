@@ -61,9 +61,8 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 		return r.connectionNotReady(key, err)
 	}
 	s.session, s.known = session, knownUsers(s.conn)
-	if len(s.known) == 0 {
-		return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
-			message: fmt.Sprintf("ChatConnection %s has no service user yet.", key)}
+	if err := s.checkUsers(); err != nil {
+		return err
 	}
 	session.knowUsers(s.known)
 	leave, err := session.gate.enter()
@@ -73,6 +72,21 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 	s.leave = leave
 	s.memory.awaitingProbe = time.Time{}
 	return nil
+}
+
+// checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
+// status, the thread would be looked for in the lists of others.
+func (s *threadScope) checkUsers() error {
+	wait := &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval}
+	switch id := s.thread.Annotations[chatv1alpha1.AnnotationServiceUser]; {
+	case len(s.known) == 0:
+		wait.message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
+	case !s.isServiceUser(id) && slices.Contains(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id)):
+		wait.message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
+	default:
+		return nil
+	}
+	return wait
 }
 
 // awaitProbe is the end of a pass that another one probes the connection for.
@@ -206,31 +220,28 @@ func (s *threadScope) count() {
 // list will do. With one, a create may have been sent by an earlier process or without an answer: only a
 // list that was begun some time after that shows its thread, and only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
-	if !hasFinalizer(s.thread) || s.memory.settled {
-		return listNeed{confirm: r.timing.goneConfirm}, nil
-	}
-	certain := r.startedAt
-	if s.memory.lostAnswer.After(certain) {
-		certain = s.memory.lostAnswer
-	}
-	certain = certain.Add(r.timing.listAfter)
 	now := time.Now()
-	if now.Before(certain) {
-		return listNeed{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: certain.Sub(now), message: searchingMessage}
+	need := listNeed{begun: s.session.index.believedFrom(), confirm: r.timing.goneConfirm}
+	if hasFinalizer(s.thread) && !s.memory.settled {
+		need.begun = latest(need.begun, r.certainFrom(s.memory))
+		need.ended = now.Add(-r.timing.listFresh)
 	}
-	return listNeed{begun: certain, ended: now.Add(-r.timing.listFresh), confirm: r.timing.goneConfirm}, nil
+	if now.Before(need.begun) {
+		return listNeed{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: need.begun.Sub(now), message: searchingMessage}
+	}
+	return need, nil
+}
+
+// certainFrom is from when on a list shows whatever was created so far.
+func (r *ChatThreadReconciler) certainFrom(memory *threadMemory) time.Time {
+	return latest(r.startedAt, memory.lostAnswer).Add(r.timing.listAfter)
 }
 
 // readIndex brings the index of the connection up to date for the users that may have made the thread.
 func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, need listNeed) error {
 	makers := s.makers()
-	// All ChatThreads are looked through only where there is something to read.
 	if len(s.session.index.outdated(makers, need)) == 0 {
 		return nil
-	}
-	claims, err := r.claims(ctx, s)
-	if err != nil {
-		return err
 	}
 	users := make([]*serviceUser, 0, len(makers))
 	for _, id := range makers {
@@ -240,7 +251,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, ne
 		}
 		users = append(users, user)
 	}
-	return s.session.index.ensure(ctx, users, need, func(id string) bool { return claims[id] })
+	return s.session.index.ensure(ctx, users, need, func(ctx context.Context) (map[string]bool, error) { return r.claims(ctx, s) })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the

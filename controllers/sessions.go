@@ -72,13 +72,24 @@ func (s *Sessions) get(key types.NamespacedName) *session {
 	return made
 }
 
+func (s *Sessions) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.sessions))
+}
+
+// relieve takes a ChatThread that is no more off whatever service user has it.
+func (s *Sessions) relieve(thread types.UID) {
+	for _, found := range s.all() {
+		found.assign(thread, "")
+		found.pacer.giveBack(thread)
+	}
+}
+
 // resyncFloor is how far apart resyncs must be at the service user that has the most threads.
 func (s *Sessions) resyncFloor() time.Duration {
-	s.mu.Lock()
-	all := slices.Collect(maps.Values(s.sessions))
-	s.mu.Unlock()
 	var floor time.Duration
-	for _, found := range all {
+	for _, found := range s.all() {
 		for _, user := range found.usersKnown() {
 			floor = max(floor, found.resyncFloor(user))
 		}

@@ -11,7 +11,6 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -104,6 +103,29 @@ func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
+// What may have been created when its resource was given up is looked for by the next one.
+func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{ListDelay: 200 * time.Millisecond})
+	w.ready()
+	first := w.newThread("first")
+	w.create(first)
+	w.awaitReason(first, chatv1alpha1.ReasonSucceeded)
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, DropAfter: true})
+	thread := w.newThread("given-up")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonServiceUnavailable)
+	w.Expect(thread.Status.ThreadID).To(BeEmpty())
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	w.delete(thread)
+	w.awaitGone(thread)
+	remove()
+	again := w.newThread("given-up")
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.threads()).To(HaveLen(2))
+}
+
 // A resource is not held to a thread that its forerunner was shut out of and gave up.
 func TestThreadThatWasGivenUp(t *testing.T) {
 	t.Parallel()
@@ -122,28 +144,6 @@ func TestThreadThatWasGivenUp(t *testing.T) {
 	w.create(again)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	w.Expect(again.Status.ThreadID).NotTo(Equal(thread.Status.ThreadID))
-}
-
-// Neither a list nor what was read of a thread is believed once that was let go.
-func TestIndexForgetsLists(t *testing.T) {
-	t.Parallel()
-	thread := (&world{namespace: "ns"}).newThread("left")
-	thread.Status.ThreadID, thread.Spec.ConnectionRef.Name = "19:left", "default"
-	all := &Sessions{}
-	r := &ChatThreadReconciler{Sessions: all}
-	// Without a session nothing was listed.
-	r.leaveBehind(thread)
-	found := all.get(connectionKey(thread))
-	mustSucceed(t, found.use("https://contoso.communication.azure.com", "key", func() (*acs.IdentityClient, error) {
-		return acs.NewIdentityClientWithAccessKey("https://contoso.communication.azure.com", acs.NewSecret("a2V5"), nil)
-	}))
-	outdated := func() []string { return found.index.outdated([]string{"8:acs:u"}, listNeed{}) }
-	found.index.markListed("8:acs:u", listTime{begun: time.Now(), ended: time.Now()})
-	found.index.put(indexedThread{id: thread.Status.ThreadID})
-	r.leaveBehind(thread)
-	if got := outdated(); len(got) != 1 || found.index.knows(thread.Status.ThreadID) {
-		t.Errorf("outdated are %v, thread known %t", got, found.index.knows(thread.Status.ThreadID))
-	}
 }
 
 // One answer that there is no such thread is not enough to make a second one, also not where the first
