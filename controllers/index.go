@@ -142,13 +142,6 @@ func (x *threadIndex) markListed(user string, as listTime) {
 	x.listed[userKey(user)] = as
 }
 
-// isForgotten says whether a list was begun before all were forgotten.
-func (x *threadIndex) isForgotten(r *listReading) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return r.forgotten != x.forgotten
-}
-
 // finish notes that a list was read to its end, unless it was forgotten in the meantime.
 func (x *threadIndex) finish(r *listReading) {
 	x.mu.Lock()

@@ -221,7 +221,7 @@ func searching(err error) error {
 func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]bool) error {
 	key := userKey(user.id)
 	r := x.halfRead[key]
-	if r == nil || r.user != user || !r.done && time.Since(r.turned) > maxHalfRead || x.isForgotten(r) {
+	if r == nil || r.user != user || !r.done && time.Since(r.turned) > maxHalfRead {
 		r = x.newListReading(user)
 		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {

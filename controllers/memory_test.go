@@ -80,6 +80,27 @@ func TestMemoryBegin(t *testing.T) {
 
 // Whoever prunes the annotation asks for nothing: each pass would try everything again, and threads
 // that vanish would be created anew without a limit.
+// Once another process has found the thread gone, the one that was remembered is a former one.
+func TestMemoryOfAFormerIncarnation(t *testing.T) {
+	t.Parallel()
+	thread, memory := remembered()
+	memory.threadID, memory.settled = "19:former", true
+	memory.begin(thread, time.Now())
+	if memory.threadID != "19:former" || !memory.settled {
+		t.Errorf("forgotten while the incarnation lasts: %+v", memory)
+	}
+	thread.Status.Incarnation = 1
+	memory.begin(thread, time.Now())
+	if memory.threadID != "" || memory.settled || !memory.formerIDs["19:former"] {
+		t.Errorf("still remembered: %+v", memory)
+	}
+	memory.threadID = "19:later"
+	memory.begin(thread, time.Now())
+	if memory.threadID != "19:later" {
+		t.Error("the thread of this incarnation is forgotten")
+	}
+}
+
 func TestMemoryBeginAfterTheRequestWasTakenBack(t *testing.T) {
 	t.Parallel()
 	thread, memory := remembered()

@@ -10,7 +10,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
 // wakes remembers who was woken.
@@ -203,4 +209,26 @@ func TestRosterOfManyThreads(t *testing.T) {
 	if got := len(keys); got != threads*passes {
 		t.Errorf("%d wakes, want %d", got, threads*passes)
 	}
+}
+
+// What was found out of an earlier generation says nothing of this one.
+func TestEntryOfAnEarlierGeneration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	thread, participant := w.newThread("room"), w.newParticipant("member", "room", "8:acs:a")
+	w.create(thread, participant)
+	judgements := newRoster(func(types.NamespacedName) {})
+	r := &ChatParticipantReconciler{Client: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, written: newOwnWrites()}
+	pass := func(generation int64) bool {
+		judgements.publish(thread.UID, []rosterLine{{key: keyOf(participant), uid: participant.UID,
+			rosterEntry: rosterEntry{state: rosterJoined, generation: generation, threadID: "19:a"}}})
+		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: keyOf(participant)})
+		w.Expect(err).NotTo(HaveOccurred())
+		w.get(participant)
+		status, _ := readyReason(participant)
+		return status == metav1.ConditionTrue
+	}
+	w.Expect(pass(participant.Generation - 1)).To(BeFalse())
+	w.Expect(participant.Status.ObservedGeneration).To(BeEquivalentTo(-1))
+	w.Expect(pass(participant.Generation)).To(BeTrue())
 }
