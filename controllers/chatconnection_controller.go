@@ -203,15 +203,18 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	endpoint := session.currentEndpoint()
 	err := patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
-		setAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
+		// Without a user that is known to belong there, the endpoint may be a mistake.
 		if len(ids) > 0 {
+			setAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
 			setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ids, ","))
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("store service users: %w", err)
 	}
-	conn.Status.Endpoint = endpoint
+	if len(ids) > 0 {
+		conn.Status.Endpoint = endpoint
+	}
 	conn.Status.ServiceUsers = nil
 	for _, id := range ids {
 		// Somebody may have written into the annotation what status does not take.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,11 +94,11 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 }
 
 // chooseUser takes the service user that was stored before, as every retry must, or the one of the
-// pool that can create first.
+// pool that can create first. Who made nothing for sure, and is in the pool no more, gives way.
 func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	id, assigned := s.assignedUser()
-	if !assigned {
-		pool := poolUsers(s.conn)
+	pool := poolUsers(s.conn)
+	if !assigned || s.hasNothing() && !slices.ContainsFunc(pool, func(user string) bool { return userKey(user) == userKey(id) }) {
 		if len(pool) == 0 {
 			return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}

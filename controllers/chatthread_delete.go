@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -64,11 +63,11 @@ func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
 	if !ok || s.hasNothing() {
 		return
 	}
-	var from time.Time
-	if !s.memory.lostAnswer.IsZero() {
-		from = r.certainFrom(s.memory)
+	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
+		found.index.leave(id, s.thread.Status.ServiceUser)
+		return
 	}
-	found.index.leave(cmp.Or(s.thread.Status.ThreadID, s.memory.threadID), from)
+	found.index.believeFrom(r.certainFrom(s.memory))
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and

@@ -106,25 +106,28 @@ func TestRecordIsCutWhileTheConnectionGoes(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// A thread waits for its own user: in the lists of others it would not be found.
-func TestThreadWaitsForItsUser(t *testing.T) {
+// Threads wait for all users of their connection: in the lists of some they may not be found.
+func TestThreadWaitsForAllUsers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		known, status []string
-		want          string
+		annotation string
+		status     []string
+		want       string
 	}{
-		"nobody is known": {nil, nil, chatv1alpha1.ReasonConnectionNotReady},
-		"it was cut":      {[]string{"8:acs:b"}, []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonConnectionNotReady},
-		"it is known":     {[]string{"8:acs:b", "8:ACS:A"}, []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonSucceeded},
-		"it is of nobody": {[]string{"8:acs:b"}, []string{"8:acs:b"}, chatv1alpha1.ReasonSucceeded},
+		"nobody is known": {"", nil, chatv1alpha1.ReasonConnectionNotReady},
+		"all were cut":    {"", []string{"8:acs:a"}, chatv1alpha1.ReasonConnectionNotReady},
+		"one was cut":     {"8:acs:b", []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonConnectionNotReady},
+		"all are known":   {"8:acs:b,8:ACS:A", []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonSucceeded},
+		"not in status":   {"8:acs:b", nil, chatv1alpha1.ReasonSucceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}, known: c.known}
-			setAnnotation(s.thread, chatv1alpha1.AnnotationServiceUser, "8:acs:a")
+			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}}
+			setAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}
+			s.known = knownUsers(s.conn)
 			if got := classify(s.checkUsers()); got.reason != c.want || got.stalled {
 				t.Errorf("got %+v", got)
 			}

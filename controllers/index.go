@@ -34,8 +34,11 @@ type threadIndex struct {
 	listed    map[string]listTime
 	forgotten int
 	listsFrom time.Time
-	// left are threads that a resource let go without a call: they are read even if it seems to have them yet.
-	left map[string]bool
+	// left are threads that a resource let go without a call, with the user that acted for them: they are read
+	// even if a resource seems to have them yet, or lists do not show them yet.
+	left map[string]string
+	// passed are threads that were not read because a resource had them, by its owner stamp.
+	passed map[string][]string
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
 	threads map[string]indexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
@@ -61,7 +64,7 @@ func (l listTime) meets(need listNeed) bool {
 
 func newThreadIndex() *threadIndex {
 	return &threadIndex{
-		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]bool{},
+		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]string{}, passed: map[string][]string{},
 		halfRead: map[string]*listReading{}, refused: map[string]map[string]time.Time{},
 	}
 }
@@ -82,18 +85,42 @@ func (x *threadIndex) drop(id string) {
 	delete(x.left, id)
 }
 
-// leave has a thread read anew that was let go, and all lists, also those that are being read. Without an id it is
-// one that may have been made: only lists that are begun from some time on show it.
-func (x *threadIndex) leave(id string, from time.Time) {
+// leave has a thread read anew that was let go, and all lists, also those that are being read.
+func (x *threadIndex) leave(id, user string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if id != "" {
-		delete(x.threads, id)
-		x.left[id] = true
-	}
+	delete(x.threads, id)
+	x.left[id] = userKey(user)
 	clear(x.listed)
 	x.forgotten++
-	x.listsFrom = latest(x.listsFrom, from)
+}
+
+// passOver notes a thread that is not read because a resource has it.
+func (x *threadIndex) passOver(id, owner string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !slices.Contains(x.passed[owner], id) {
+		x.passed[owner] = append(x.passed[owner], id)
+	}
+}
+
+// takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind.
+func (x *threadIndex) takeUp(owner string) {
+	x.mu.Lock()
+	ids := x.passed[owner]
+	delete(x.passed, owner)
+	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := x.threads[id]; return known })
+	x.mu.Unlock()
+	for _, id := range ids {
+		x.leave(id, "")
+	}
+}
+
+// believeFrom has only lists believed that begin at a moment or later.
+func (x *threadIndex) believeFrom(moment time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.listsFrom = latest(x.listsFrom, moment)
 }
 
 // believedFrom is when a list may begin that is to be believed.
@@ -104,11 +131,12 @@ func (x *threadIndex) believedFrom() time.Time {
 }
 
 // needsReading says whether a listed thread must be read to know whose it is.
-func (x *threadIndex) needsReading(id string, claims map[string]bool) bool {
+func (x *threadIndex) needsReading(id string, claimed bool) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	_, known := x.threads[id]
-	return x.left[id] || !known && !claims[id]
+	_, left := x.left[id]
+	return left || !known && !claimed
 }
 
 // find returns the threads that a resource owns, the oldest first. Only those that one of users made

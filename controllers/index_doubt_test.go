@@ -118,18 +118,54 @@ func TestIndexReadsWhatIsLeft(t *testing.T) {
 	if _, reads, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}, own); classify(err).reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
 		t.Fatalf("read %v, error %v", reads, err)
 	}
-	l.index.leave(own, time.Time{})
+	l.index.leave(own, l.users[0].id)
 	calledFor(t, 1, []string{own, doubtful})(l.ensure(t.Context(), listNeed{}, own))
 	l.finds(t, own)
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}, own))
-	l.index.leave(own, time.Time{})
+	l.index.leave(own, "")
 	calledFor(t, 1, []string{own})(l.ensure(t.Context(), listNeed{}, own))
 	l.finds(t, own)
-	later := time.Now().Add(time.Hour)
-	l.index.leave("", later)
-	if got := l.index.believedFrom(); !got.Equal(later) {
-		t.Errorf("lists are believed from %s", got)
+}
+
+// What was let go is read also where lists do not show it yet.
+func TestIndexReadsWhatIsNotListedYet(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{ListDelay: time.Hour}, 2)
+	own := l.thread(0, "ns/a")
+	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
+	l.index.leave(own, l.users[0].id)
+	calledFor(t, 2, []string{own})(l.ensure(t.Context(), listNeed{}))
+	l.finds(t, own)
+}
+
+// A thread that was claimed when the list was read is read once its resource looks for one.
+func TestIndexReadsWhatWasPassedOver(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	own := l.thread(0, "ns/a")
+	calledFor(t, 1, nil)(l.ensure(t.Context(), listNeed{}, own))
+	l.index.takeUp("ns/other")
+	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
+	l.index.takeUp("ns/claimant")
+	calledFor(t, 1, []string{own})(l.ensure(t.Context(), listNeed{}))
+	l.finds(t, own)
+	l.index.takeUp("ns/claimant")
+	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
+}
+
+// A list that rested is not believed to be as new as its end.
+func TestIndexBeginsAnewAfterARest(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	doubtful := l.thread(0, "")
+	l.refuse(doubtful, http.StatusNotFound, 1)
+	if _, _, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}); err == nil {
+		t.Fatal("read to its end")
 	}
+	own := l.thread(0, "ns/a")
+	l.index.halfRead[userKey(l.users[0].id)].touched = time.Now().Add(-maxIdle)
+	calledFor(t, 1, []string{doubtful, own})(l.ensure(t.Context(), listNeed{}))
+	l.finds(t, own)
 }
 
 // The list of a user that was deleted at ACS cannot be read, and is done without once that is certain.
@@ -142,9 +178,22 @@ func TestIndexPassesOverDeletedUsers(t *testing.T) {
 	if got := classify(err); got.reason != chatv1alpha1.ReasonSearching || got.after < 59*time.Minute {
 		t.Errorf("after one refusal: %+v", got)
 	}
-	if outdated := l.index.outdated([]string{l.users[1].id}, listNeed{}); len(outdated) == 0 {
-		t.Error("the list counts as read while the user is in doubt")
-	}
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
+	// Once there is a token again, nothing is done without the list.
+	l.emulator.ClearFaults()
+	calledFor(t, 1, nil)(l.ensure(t.Context(), listNeed{}))
+}
+
+// A service that knows none of the users any more is in trouble.
+func TestIndexNeedsAUser(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 2)
+	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Status: http.StatusNotFound})
+	for range 3 {
+		_, _, err := l.ensure(t.Context(), listNeed{})
+		if got := classify(err); got.reason != chatv1alpha1.ReasonAuthenticationFailed {
+			t.Errorf("got %+v", got)
+		}
+	}
 }

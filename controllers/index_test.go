@@ -149,11 +149,11 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 // ensure brings the index up to date and returns what was called for it.
 func (l *listing) ensure(ctx context.Context, need listNeed, claimed ...string) (lists int, reads []string, err error) {
 	l.emulator.ResetRequests()
-	claims := map[string]bool{}
+	claims := map[string]string{}
 	for _, id := range claimed {
-		claims[id] = true
+		claims[id] = "ns/claimant"
 	}
-	err = l.index.ensure(ctx, l.users, need, func(context.Context) (map[string]bool, error) { return claims, nil })
+	err = l.index.ensure(ctx, l.users, need, func(context.Context) (map[string]string, error) { return claims, nil })
 	for _, request := range l.emulator.Requests() {
 		switch request.Operation {
 		case emulator.OperationListThreads:
@@ -336,7 +336,7 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	id := l.thread(0, "ns/a")
 	released := make(chan struct{})
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Times: 1, Block: released})
-	nobody := func(context.Context) (map[string]bool, error) { return nil, nil } //nolint:nilnil // nothing is claimed
+	nobody := func(context.Context) (map[string]string, error) { return nil, nil } //nolint:nilnil // nothing is claimed
 	ctx := t.Context()
 	done := make(chan error, 1)
 	go func() { done <- l.index.ensure(ctx, l.users, listNeed{}, nobody) }()

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,9 +25,9 @@ const (
 	readerWait = time.Second
 	// listSkew is by how much the clock of ACS may differ from ours.
 	listSkew = time.Minute
-	// maxHalfRead is how long after its last page a list is read on: what ACS gives to go on with need not
-	// last.
-	maxHalfRead = 10 * time.Minute
+	// maxIdle is how long a list that is being read may rest: what ACS gives to go on with need not last, and
+	// a list is believed by when it was read to its end.
+	maxIdle = 2 * time.Minute
 )
 
 const (
@@ -41,8 +42,8 @@ const (
 // already. So at the end the first pages are read again, as far as something can have moved there.
 type listReading struct {
 	user *serviceUser
-	// begun is when it was begun, and turned when its last page was read.
-	begun, turned time.Time
+	// begun is when it was begun, and touched when something of it was read last.
+	begun, touched time.Time
 	// forgotten is how often lists had been forgotten by then.
 	forgotten int
 	pager     *runtime.Pager[acs.ListThreadsResponse]
@@ -65,8 +66,13 @@ func (x *threadIndex) newListReading(user *serviceUser) *listReading {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := time.Now()
-	r := &listReading{user: user, begun: now, turned: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
+	r := &listReading{user: user, begun: now, touched: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
 	r.start()
+	for id, actor := range x.left {
+		if actor == userKey(user.id) {
+			r.seen[id], r.unread = true, append(r.unread, id)
+		}
+	}
 	return r
 }
 
@@ -102,7 +108,8 @@ func (r *listReading) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.nextLink, r.turned = page.NextLink, time.Now()
+	r.nextLink, r.touched = page.NextLink, time.Now()
+	delete(r.refused, "")
 	r.pages++
 	pageNew := r.take(page.Threads)
 	r.anyNew = r.anyNew || pageNew
@@ -142,8 +149,8 @@ func (r *listReading) isRecent(threads []acs.ThreadItem) bool {
 	return last != nil && !last.Before(r.begun.Add(-listSkew))
 }
 
-// claimsReader says which threads belong to a resource already; these are not read.
-type claimsReader func(ctx context.Context) (map[string]bool, error)
+// claimsReader says which threads belong to a resource already, by its owner stamp; these are not read.
+type claimsReader func(ctx context.Context) (map[string]string, error)
 
 // ensure sees to it that the lists of all users meet a need. What was read stays when a later call fails: the
 // next pass goes on from there.
@@ -159,19 +166,37 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need lis
 		return &waitError{reason: chatv1alpha1.ReasonSearching, after: readerWait, message: searchingMessage}
 	}
 	defer x.endReading()
+	var deleted error
+	read := 0
 	for _, user := range users {
-		// A list that was begun before it was needed is read to its end all the same: others wait for it.
-		for len(x.outdated([]string{user.id}, need)) > 0 {
-			claims, err := claimed(ctx)
-			if err == nil {
-				err = x.read(ctx, user, need.confirm, claims)
-			}
-			if isUserUnknown(err) {
-				err = x.passOver(user, need.confirm)
-			}
-			if err != nil {
-				return searching(err)
-			}
+		err := x.readAll(ctx, user, need, claimed)
+		switch {
+		case isUserUnknown(err):
+			deleted = cmp.Or(deleted, err)
+			err = x.doubtUser(user, need.confirm)
+		case err == nil:
+			read++
+		}
+		if err != nil {
+			return searching(err)
+		}
+	}
+	if read == 0 {
+		return deleted
+	}
+	return nil
+}
+
+// readAll reads the list of a user until it meets the need. A list that was begun before it was needed is read to
+// its end all the same: others wait for it.
+func (x *threadIndex) readAll(ctx context.Context, user *serviceUser, need listNeed, claimed claimsReader) error {
+	for len(x.outdated([]string{user.id}, need)) > 0 {
+		claims, err := claimed(ctx)
+		if err == nil {
+			err = x.read(ctx, user, need.confirm, claims)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -183,9 +208,10 @@ func isUserUnknown(err error) bool {
 	return ok && acs.HasStatus(noToken.Err, http.StatusBadRequest, http.StatusNotFound)
 }
 
-// passOver does without the list of a user that was deleted at ACS: nobody can read what it made. That it was
-// must be said twice, some time apart.
-func (x *threadIndex) passOver(user *serviceUser, confirm time.Duration) error {
+// doubtUser says whether this pass must do without the list of a user that was deleted at ACS: nobody can read
+// what it made. ACS must say so twice, some time apart, and know another user: a fault of its Identity service must
+// not hide all threads. The next pass asks again.
+func (x *threadIndex) doubtUser(user *serviceUser, confirm time.Duration) error {
 	refused := x.refusedTo(user)
 	now := time.Now()
 	if refused[""].IsZero() {
@@ -195,7 +221,6 @@ func (x *threadIndex) passOver(user *serviceUser, confirm time.Duration) error {
 		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest,
 			message: "ACS issues no token for a service user whose threads are to be read; the operator asks again before it does without them."}
 	}
-	x.markListed(user.id, listTime{begun: now, ended: now})
 	return nil
 }
 
@@ -218,10 +243,10 @@ func searching(err error) error {
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]bool) error {
+func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]string) error {
 	key := userKey(user.id)
 	r := x.halfRead[key]
-	if r == nil || r.user != user || !r.done && time.Since(r.turned) > maxHalfRead {
+	if r == nil || r.user != user || time.Since(r.touched) > maxIdle {
 		r = x.newListReading(user)
 		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {
@@ -239,7 +264,7 @@ func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.
 }
 
 // readOn reads the stamps of the threads that were listed last, and a page more.
-func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]bool) error {
+func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]string) error {
 	if err := x.readStamps(ctx, r, confirm, claims); err != nil {
 		return err
 	}
@@ -284,9 +309,11 @@ func listFailed(err error) error {
 }
 
 // readStamps reads whose the threads are that a list has shown.
-func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]bool) error {
+func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]string) error {
 	for len(r.unread) > 0 {
-		if id := r.unread[0]; x.needsReading(id, claims) {
+		id := r.unread[0]
+		owner, claimed := claims[id]
+		if x.needsReading(id, claimed) {
 			certain, err := x.readStamp(ctx, r, id, confirm)
 			if err != nil {
 				return err
@@ -294,6 +321,8 @@ func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm ti
 			if !certain {
 				r.doubtful = append(r.doubtful, id)
 			}
+		} else if claimed {
+			x.passOver(id, owner)
 		}
 		r.unread = r.unread[1:]
 	}
@@ -303,6 +332,7 @@ func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm ti
 // readStamp reads whose a thread is, and says whether that is certain.
 func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, confirm time.Duration) (certain bool, err error) {
 	properties, err := r.user.chat.ThreadClient(id).GetProperties(ctx, nil)
+	r.touched = time.Now()
 	if isNotShown(err) {
 		return r.isShutOut(ctx, id, confirm)
 	}

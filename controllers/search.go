@@ -75,14 +75,14 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 }
 
 // checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
-// status, the thread would be looked for in the lists of others.
+// status, threads would be looked for in the lists of some users only.
 func (s *threadScope) checkUsers() error {
 	wait := &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval}
-	switch id := s.thread.Annotations[chatv1alpha1.AnnotationServiceUser]; {
+	switch {
+	case len(everRecorded(s.conn)) != len(recordedUsers(s.conn)):
+		wait.message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
 	case len(s.known) == 0:
 		wait.message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
-	case !s.isServiceUser(id) && slices.Contains(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id)):
-		wait.message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
 	default:
 		return nil
 	}
@@ -177,6 +177,7 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.threadID, s.taking = s.thread.Spec.ThreadID, true
 		return nil
 	}
+	s.session.index.takeUp(s.owner())
 	// What carries our own uid is ours, however old the list.
 	for _, candidate := range r.candidates(ctx, s) {
 		if candidate.uid == string(s.thread.UID) {
@@ -251,7 +252,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, ne
 		}
 		users = append(users, user)
 	}
-	return s.session.index.ensure(ctx, users, need, func(ctx context.Context) (map[string]bool, error) { return r.claims(ctx, s) })
+	return s.session.index.ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -309,17 +310,17 @@ func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id
 	return false
 }
 
-// claims are the threads that resources of the connection have in their status. What is in the status of
-// others may have been written by whoever wants the thread not to be found.
-func (r *ChatThreadReconciler) claims(ctx context.Context, s *threadScope) (map[string]bool, error) {
+// claims are the threads that resources of the connection have in their status, with the stamps of these. What is
+// in the status of others may have been written by whoever wants the thread not to be found.
+func (r *ChatThreadReconciler) claims(ctx context.Context, s *threadScope) (map[string]string, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list ChatThreads: %w", err)
 	}
-	claims := make(map[string]bool, len(threads.Items))
+	claims := make(map[string]string, len(threads.Items))
 	for i := range threads.Items {
 		if id := threads.Items[i].Status.ThreadID; id != "" {
-			claims[id] = true
+			claims[id] = keyOf(&threads.Items[i]).String()
 		}
 	}
 	return claims, nil
