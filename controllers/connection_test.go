@@ -89,65 +89,6 @@ func TestJunkAmongRecordedUsers(t *testing.T) {
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 }
 
-// Threads are deleted by the users that made them, whoever cuts the record of these while the connection goes.
-func TestRecordIsCutWhileTheConnectionGoes(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	conn := w.ready()
-	thread := w.newThread("last", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.delete(conn)
-	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
-	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers) })
-	w.delete(thread)
-	w.awaitGone(thread)
-	w.awaitGone(conn)
-	w.Expect(w.threads()).To(BeEmpty())
-}
-
-// Threads wait for all users of their connection: in the lists of some they may not be found.
-func TestThreadWaitsForAllUsers(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		annotation string
-		status     []string
-		want       string
-	}{
-		"nobody is known": {"", nil, chatv1alpha1.ReasonConnectionNotReady},
-		"all were cut":    {"", []string{"8:acs:a"}, chatv1alpha1.ReasonConnectionNotReady},
-		"one was cut":     {"8:acs:b", []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonConnectionNotReady},
-		"all are known":   {"8:acs:b,8:ACS:A", []string{"8:acs:a", "8:acs:b"}, chatv1alpha1.ReasonSucceeded},
-		"not in status":   {"8:acs:b", nil, chatv1alpha1.ReasonSucceeded},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}}
-			setAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
-			for _, id := range c.status {
-				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
-			}
-			s.known = knownUsers(s.conn)
-			if got := classify(s.checkUsers()); got.reason != c.want || got.stalled {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-}
-
-// Status takes whatever spec does.
-func TestIDsThatStatusTakes(t *testing.T) {
-	t.Parallel()
-	longest := "8:acs:" + strings.Repeat("x", maxUserID-len("8:acs:"))
-	for id, want := range map[string]bool{
-		longest: true, longest + "x": false, "8:gcch-acs:a_b.c=d-1": true, "8:acs:": false, "no id": false, "8:teams:a": false,
-	} {
-		if got := fitsStatus(id); got != want {
-			t.Errorf("%q: %t", id, got)
-		}
-	}
-}
-
 // Pinned users are used as they are; the display name stands in the threads.
 func TestPinnedServiceUsers(t *testing.T) {
 	t.Parallel()
