@@ -64,7 +64,7 @@ func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.index.leave(id, s.thread.Status.ServiceUser)
+		found.index.leave(id)
 		return
 	}
 	found.index.believeFrom(r.certainFrom(s.memory))

@@ -34,11 +34,11 @@ type threadIndex struct {
 	listed    map[string]listTime
 	forgotten int
 	listsFrom time.Time
-	// left are threads that a resource let go without a call, with the user that acted for them: they are read
-	// even if a resource seems to have them yet, or lists do not show them yet.
+	// left are threads that a resource let go without a call: they are read even if a resource seems to have
+	// them yet. Under the user that made them, where that is known, they are read even if no list shows them yet.
 	left map[string]string
-	// passed are threads that were not read because a resource had them, by its owner stamp.
-	passed map[string][]string
+	// passed are threads that were not read because a resource had them, with its owner stamp.
+	passed map[string]string
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
 	threads map[string]indexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
@@ -64,7 +64,7 @@ func (l listTime) meets(need listNeed) bool {
 
 func newThreadIndex() *threadIndex {
 	return &threadIndex{
-		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]string{}, passed: map[string][]string{},
+		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]string{}, passed: map[string]string{},
 		halfRead: map[string]*listReading{}, refused: map[string]map[string]time.Time{},
 	}
 }
@@ -75,6 +75,7 @@ func (x *threadIndex) put(thread indexedThread) {
 	defer x.mu.Unlock()
 	x.threads[thread.id] = thread
 	delete(x.left, thread.id)
+	delete(x.passed, thread.id)
 }
 
 // drop forgets a thread that is gone or let go.
@@ -83,14 +84,16 @@ func (x *threadIndex) drop(id string) {
 	defer x.mu.Unlock()
 	delete(x.threads, id)
 	delete(x.left, id)
+	delete(x.passed, id)
 }
 
 // leave has a thread read anew that was let go, and all lists, also those that are being read.
-func (x *threadIndex) leave(id, user string) {
+func (x *threadIndex) leave(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.left[id] = userKey(x.threads[id].createdBy)
 	delete(x.threads, id)
-	x.left[id] = userKey(user)
+	delete(x.passed, id)
 	clear(x.listed)
 	x.forgotten++
 }
@@ -99,20 +102,23 @@ func (x *threadIndex) leave(id, user string) {
 func (x *threadIndex) passOver(id, owner string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !slices.Contains(x.passed[owner], id) {
-		x.passed[owner] = append(x.passed[owner], id)
+	if _, known := x.threads[id]; !known {
+		x.passed[id] = owner
 	}
 }
 
 // takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind.
 func (x *threadIndex) takeUp(owner string) {
 	x.mu.Lock()
-	ids := x.passed[owner]
-	delete(x.passed, owner)
-	ids = slices.DeleteFunc(ids, func(id string) bool { _, known := x.threads[id]; return known })
+	var ids []string
+	for id, claimant := range x.passed {
+		if claimant == owner {
+			ids = append(ids, id)
+		}
+	}
 	x.mu.Unlock()
 	for _, id := range ids {
-		x.leave(id, "")
+		x.leave(id)
 	}
 }
 

@@ -118,11 +118,11 @@ func TestIndexReadsWhatIsLeft(t *testing.T) {
 	if _, reads, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}, own); classify(err).reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
 		t.Fatalf("read %v, error %v", reads, err)
 	}
-	l.index.leave(own, l.users[0].id)
+	l.index.leave(own)
 	calledFor(t, 1, []string{own, doubtful})(l.ensure(t.Context(), listNeed{}, own))
 	l.finds(t, own)
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}, own))
-	l.index.leave(own, "")
+	l.index.leave(own)
 	calledFor(t, 1, []string{own})(l.ensure(t.Context(), listNeed{}, own))
 	l.finds(t, own)
 }
@@ -133,7 +133,8 @@ func TestIndexReadsWhatIsNotListedYet(t *testing.T) {
 	l := newListing(t, emulator.Options{ListDelay: time.Hour}, 2)
 	own := l.thread(0, "ns/a")
 	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
-	l.index.leave(own, l.users[0].id)
+	l.index.put(indexedThread{id: own, createdBy: l.users[0].id})
+	l.index.leave(own)
 	calledFor(t, 2, []string{own})(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
 }
@@ -151,6 +152,19 @@ func TestIndexReadsWhatWasPassedOver(t *testing.T) {
 	l.finds(t, own)
 	l.index.takeUp("ns/claimant")
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
+	l.index.passOver(own, "ns/claimant")
+	l.index.passOver("19:deleted", "ns/claimant")
+	l.index.drop("19:deleted")
+	l.index.takeUp("ns/claimant")
+	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
+}
+
+// What nobody read before is not asked for unless ACS lists it: its id may be anything.
+func TestIndexReadsNoIDThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	l := newListing(t, emulator.Options{}, 1)
+	l.index.leave(".")
+	calledFor(t, 1, nil)(l.ensure(t.Context(), listNeed{}))
 }
 
 // A list that rested is not believed to be as new as its end.

@@ -334,7 +334,11 @@ func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, 
 	properties, err := r.user.chat.ThreadClient(id).GetProperties(ctx, nil)
 	r.touched = time.Now()
 	if isNotShown(err) {
-		return r.isShutOut(ctx, id, confirm)
+		certain, err = r.isShutOut(ctx, id, confirm)
+		if certain && err == nil {
+			x.drop(id)
+		}
+		return certain, err
 	}
 	if err != nil {
 		return false, failed("read a thread", err)

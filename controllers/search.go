@@ -256,9 +256,9 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, ne
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
-// first create, or any where none was.
+// first create, or any where none was or nothing was made.
 func (s *threadScope) makers() []string {
-	if user, ok := s.assignedUser(); ok && hasFinalizer(s.thread) {
+	if user, ok := s.assignedUser(); ok && hasFinalizer(s.thread) && !s.hasNothing() {
 		return []string{user}
 	}
 	return s.known
