@@ -50,7 +50,6 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		if err := r.letGo(ctx, s); err != nil {
 			return err
 		}
-		s.session.index.drop(id)
 	}
 	return r.release(ctx, s)
 }
@@ -198,28 +197,35 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 		}
 	}
 	switch {
-	case acs.HasStatus(err, http.StatusNotFound):
+	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
+		s.session.index.drop(s.threadID)
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
 		return shutOut(s)
 	case err != nil:
 		return failed("read the thread", err)
-	case properties.DeletedOn != nil:
-		return nil
 	}
 	mine, err := r.mayDelete(ctx, s, properties)
 	switch {
 	case err != nil:
 		return err
-	case mine && s.thread.Deletion() == chatv1alpha1.DeletionRetain:
-		return r.retain(ctx, s)
-	case mine:
-		return r.remove(ctx, s)
-	case !s.taking:
+	case !mine:
 		// Of an adoption that did not happen there is nothing to tell.
-		s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
+		if !s.taking {
+			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
+		}
+		// It may be that of an earlier resource of this name, which the next one takes up.
+		s.session.index.leave(s.threadID)
+		return nil
+	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
+		err = r.retain(ctx, s)
+	default:
+		err = r.remove(ctx, s)
 	}
-	return nil
+	if err == nil {
+		s.session.index.drop(s.threadID)
+	}
+	return err
 }
 
 // shutOut is the end of a deletion by a user that may not see the thread. One that was to be adopted

@@ -126,6 +126,29 @@ func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
+// A thread that a resource found and could not stamp is left for the next one of its name.
+func TestThreadThatWasNotStampedIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("passed-on")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.lose([]client.Object{thread})
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Status: http.StatusForbidden})
+	second := w.newThread("passed-on")
+	w.create(second)
+	w.awaitReason(second, chatv1alpha1.ReasonAccessLost)
+	w.delete(second)
+	w.awaitGone(second)
+	remove()
+	third := w.newThread("passed-on")
+	w.create(third)
+	w.awaitReason(third, chatv1alpha1.ReasonSucceeded)
+	w.Expect(third.Status.ThreadID).To(Equal(thread.Status.ThreadID))
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
 // A resource is not held to a thread that its forerunner was shut out of and gave up.
 func TestThreadThatWasGivenUp(t *testing.T) {
 	t.Parallel()
