@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -98,11 +97,11 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 		return nil, err
 	}
 	told, err := r.ensure(ctx, conn, session)
+	var held error
 	if classify(err).stalled {
-		session.holdBack(conn.Generation, err)
-	} else {
-		session.holdBack(conn.Generation, nil)
+		held = err
 	}
+	session.holdBack(conn.Generation, held)
 	return told, err
 }
 
@@ -121,18 +120,6 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 	}
 	return told, err
 }
-
-const (
-	// maxStatusUsers is how many service users status lists, maxUserID how long each id may be.
-	maxStatusUsers = 256
-	maxUserID      = 256
-)
-
-// fitsStatus says whether status takes the id of a service user.
-func fitsStatus(id string) bool { return len(id) <= maxUserID && serviceUserForm.MatchString(id) }
-
-// serviceUserForm is that of the ids that spec and status take.
-var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`)
 
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
@@ -178,15 +165,6 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 	return patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
 	})
-}
-
-// everRecorded are the service users in the annotation, and those that somebody dropped from it.
-func everRecorded(conn *chatv1alpha1.ChatConnection) []string {
-	var fromStatus []string
-	for _, id := range conn.Status.ServiceUsers {
-		fromStatus = append(fromStatus, string(id))
-	}
-	return mergeUsers(recordedUsers(conn), fromStatus)
 }
 
 // createUser creates a service user, or takes one that an earlier pass created and could not store.

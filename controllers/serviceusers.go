@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,18 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
+
+const (
+	// maxStatusUsers is how many service users status lists, maxUserID how long each id may be.
+	maxStatusUsers = 256
+	maxUserID      = 256
+)
+
+// fitsStatus says whether status takes the id of a service user.
+func fitsStatus(id string) bool { return len(id) <= maxUserID && serviceUserForm.MatchString(id) }
+
+// serviceUserForm is that of the ids that spec and status take.
+var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`)
 
 // pinnedUsers are the service users that the spec names.
 func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
@@ -35,6 +48,15 @@ func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
 		}
 	}
 	return mergeUsers(ids)
+}
+
+// everRecorded are the service users in the annotation, and those that somebody dropped from it.
+func everRecorded(conn *chatv1alpha1.ChatConnection) []string {
+	var fromStatus []string
+	for _, id := range conn.Status.ServiceUsers {
+		fromStatus = append(fromStatus, string(id))
+	}
+	return mergeUsers(recordedUsers(conn), fromStatus)
 }
 
 // knownUsers are all service users that may act for threads of the connection.
