@@ -57,8 +57,8 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if r.written.isBehind(participant) {
-		return behind(), nil
+	if result, behind := r.written.isBehind(participant); behind {
+		return result, nil
 	}
 	before := participant.DeepCopy()
 	thread, err := r.thread(ctx, participant)

@@ -191,8 +191,8 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if r.written.isBehind(thread) {
-		return behind(), nil
+	if result, behind := r.written.isBehind(thread); behind {
+		return result, nil
 	}
 	s := &threadScope{
 		thread: thread,
@@ -204,6 +204,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 
 	err := r.run(ctx, s)
 	if errors.Is(err, errReleased) {
+		r.written.note(s.thread)
 		tellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, nil
 	}

@@ -26,6 +26,8 @@ type ownWrites struct {
 type ownWrite struct {
 	uid     types.UID
 	version string
+	// last says that nothing kept the object any more after it.
+	last bool
 }
 
 func newOwnWrites() *ownWrites { return &ownWrites{versions: map[types.NamespacedName]ownWrite{}} }
@@ -34,19 +36,24 @@ func newOwnWrites() *ownWrites { return &ownWrites{versions: map[types.Namespace
 func (o *ownWrites) note(obj client.Object) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.versions[keyOf(obj)] = ownWrite{uid: obj.GetUID(), version: obj.GetResourceVersion()}
+	o.versions[keyOf(obj)] = ownWrite{uid: obj.GetUID(), version: obj.GetResourceVersion(),
+		last: !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0}
 }
 
-// isBehind says whether an object that was read from the cache is older than the last write.
-func (o *ownWrites) isBehind(obj client.Object) bool {
+// isBehind says whether an object that was read from the cache is older than the last write, and how the
+// pass over it ends: it comes again soon, or, where the object is no more, when the cache shows that.
+func (o *ownWrites) isBehind(obj client.Object) (reconcile.Result, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	last, ok := o.versions[keyOf(obj)]
-	if !ok || last.uid != obj.GetUID() {
-		return false
+	written, ok := o.versions[keyOf(obj)]
+	if !ok || written.uid != obj.GetUID() {
+		return reconcile.Result{}, false
 	}
-	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), last.version)
-	return err == nil && order < 0
+	if written.last {
+		return reconcile.Result{}, true
+	}
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), written.version)
+	return reconcile.Result{RequeueAfter: cacheLag}, err == nil && order < 0
 }
 
 // forget drops an object that is no more.
@@ -55,6 +62,3 @@ func (o *ownWrites) forget(key types.NamespacedName) {
 	defer o.mu.Unlock()
 	delete(o.versions, key)
 }
-
-// behind is the result of a pass that waits for the cache.
-func behind() reconcile.Result { return reconcile.Result{RequeueAfter: cacheLag} }

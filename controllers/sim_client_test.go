@@ -164,6 +164,9 @@ func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string 
 
 // write carries out a write of the process, if it lives so long.
 func (p *simProcess) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
+	if p.isReleased(obj) {
+		p.world.t.Errorf("%s: this process let the object go before", effect)
+	}
 	p.pause()
 	way := p.world.strike(effect)
 	if way == simBefore {
@@ -179,7 +182,16 @@ func (p *simProcess) write(ctx context.Context, effect string, obj client.Object
 	case simLost:
 		return errAnswerLost
 	}
+	if err == nil && !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0 {
+		p.released.Store(obj.GetUID(), true)
+	}
 	return errors.Join(err, ctx.Err())
+}
+
+// isReleased says whether this process took the last finalizer off an object.
+func (p *simProcess) isReleased(obj client.Object) bool {
+	_, released := p.released.Load(obj.GetUID())
+	return released
 }
 
 // simReader reads from the API server.

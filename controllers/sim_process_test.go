@@ -37,6 +37,8 @@ type simProcess struct {
 	participants *ChatParticipantReconciler
 	changes      *debouncer
 	passes       int
+	// released holds the uids of the objects that it took the last finalizer off.
+	released sync.Map
 
 	// views are what the caches show, cursors how far they have come, ready when the next event comes.
 	views   map[simKind]map[types.NamespacedName]client.Object

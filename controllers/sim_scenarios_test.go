@@ -97,6 +97,8 @@ var simScenarios = []simScenario{
 			w.askRoom()
 		}},
 	{"delete", 2, func(w *simWorld) { w.room(w.people...) }, func(w *simWorld) { w.remove(simThreadNamed("room")) }},
+	{"delete all", 2, func(w *simWorld) { w.room(w.people...) },
+		func(w *simWorld) { w.remove(simThreadNamed("room")); w.remove(newConnection(simNamespace, "default")) }},
 	{"retain", 2, func(w *simWorld) {
 		w.room(w.people...)
 		w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain })

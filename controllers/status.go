@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -165,7 +166,11 @@ func copyOf(obj client.Object) client.Object {
 // removeFinalizer lets an object go. An object that is gone already is fine.
 func removeFinalizer(ctx context.Context, c client.Client, obj client.Object) error {
 	err := patchMetadata(ctx, c, obj, func(o client.Object) { controllerutil.RemoveFinalizer(o, chatv1alpha1.Finalizer) })
-	if client.IgnoreNotFound(err) != nil {
+	if apierrors.IsNotFound(err) {
+		obj.SetFinalizers(nil)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
 	return nil

@@ -381,8 +381,12 @@ func TestRemoveFinalizer(t *testing.T) {
 	mustSucceed(t, admin.Delete(t.Context(), thread))
 	deleting := now(t, thread)
 	for range 2 { // the second time it is gone
-		if err := removeFinalizer(t.Context(), admin, deleting.DeepCopy()); err != nil {
+		free := deleting.DeepCopy()
+		if err := removeFinalizer(t.Context(), admin, free); err != nil {
 			t.Errorf("remove finalizer: %v", err)
+		}
+		if len(free.Finalizers) != 0 {
+			t.Errorf("finalizers %v are still on it", free.Finalizers)
 		}
 	}
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(thread), thread); !apierrors.IsNotFound(err) {
