@@ -107,8 +107,9 @@ func (x *threadIndex) passOver(id, owner string) {
 	}
 }
 
-// takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind.
-func (x *threadIndex) takeUp(owner string) {
+// takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind. It
+// says whether there are any: what was listed is then to be read again.
+func (x *threadIndex) takeUp(owner string) bool {
 	x.mu.Lock()
 	var ids []string
 	for id, claimant := range x.passed {
@@ -120,6 +121,7 @@ func (x *threadIndex) takeUp(owner string) {
 	for _, id := range ids {
 		x.leave(id)
 	}
+	return len(ids) > 0
 }
 
 // believeFrom has only lists believed that begin at a moment or later.

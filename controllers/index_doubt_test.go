@@ -100,6 +100,14 @@ func (l *listing) ensureAll(t *testing.T) {
 	}
 }
 
+// takesUp fails the test unless threads that the resource with this owner stamp had are read anew, or none are.
+func (l *listing) takesUp(t *testing.T, owner string, want bool) {
+	t.Helper()
+	if got := l.index.takeUp(owner); got != want {
+		t.Errorf("takes up what %s had: %v", owner, got)
+	}
+}
+
 // finds fails the test unless just these threads carry the stamp of ns/a.
 func (l *listing) finds(t *testing.T, want ...string) {
 	t.Helper()
@@ -145,17 +153,17 @@ func TestIndexReadsWhatWasPassedOver(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 1)
 	own := l.thread(0, "ns/a")
 	calledFor(t, 1, nil)(l.ensure(t.Context(), listNeed{}, own))
-	l.index.takeUp("ns/other")
+	l.takesUp(t, "ns/other", false)
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
-	l.index.takeUp("ns/claimant")
+	l.takesUp(t, "ns/claimant", true)
 	calledFor(t, 1, []string{own})(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
-	l.index.takeUp("ns/claimant")
+	l.takesUp(t, "ns/claimant", false)
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
 	l.index.passOver(own, "ns/claimant")
 	l.index.passOver("19:deleted", "ns/claimant")
 	l.index.drop("19:deleted")
-	l.index.takeUp("ns/claimant")
+	l.takesUp(t, "ns/claimant", false)
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
 }
 

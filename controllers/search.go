@@ -177,7 +177,6 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.threadID, s.taking = s.thread.Spec.ThreadID, true
 		return nil
 	}
-	s.session.index.takeUp(s.owner())
 	// What carries our own uid is ours, however old the list.
 	for _, candidate := range r.candidates(ctx, s) {
 		if candidate.uid == string(s.thread.UID) {
@@ -189,8 +188,10 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	if err != nil {
 		return err
 	}
-	if err := r.readIndex(ctx, s, need); err != nil {
-		return err
+	for again := true; again; again = s.session.index.takeUp(s.owner()) {
+		if err := r.readIndex(ctx, s, need); err != nil {
+			return err
+		}
 	}
 	candidates := r.candidates(ctx, s)
 	if len(candidates) == 0 {
