@@ -127,7 +127,7 @@ type ThreadItem struct {
 // NewListThreadsPager lists the threads of the user. Those the user has left or was removed from
 // are listed too, and deleted ones may be. A thread just created may be missing for some
 // seconds. The quota is 50 in 10 seconds per user, together with
-// GetProperties. A nextLink to another host, and a list without end, is an error.
+// GetProperties. A nextLink to another host, and a list without end, is ErrNextLink.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/list-chat-threads.
 func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.Pager[ListThreadsResponse] {

@@ -161,7 +161,7 @@ type ListMessagesResponse struct {
 // just sent may be missing for some seconds. A participant sees them from its ShareHistoryTime on;
 // a user who never was one is refused with 403. The quota is 50 pages in 10 seconds and 200 in a
 // minute per user and thread, and 250 and 400 per thread. A nextLink to another host, and a list
-// without end, is an error.
+// without end, is ErrNextLink.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-messages.
 func (c *ThreadClient) NewListMessagesPager(options *ListMessagesOptions) *runtime.Pager[ListMessagesResponse] {

@@ -21,6 +21,10 @@ const (
 	maxNextLink = 16 << 10
 )
 
+// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, leads to
+// another host, where the credential would go, or comes again and again.
+var ErrNextLink = errors.New("nextLink is not followed")
+
 // newPager makes a pager of a function that gets one page, the first one for an empty link.
 func newPager[T any](get func(ctx context.Context, link string) (T, error), next func(T) string) *runtime.Pager[T] {
 	links := trail{}
@@ -61,10 +65,10 @@ type trail map[string]struct{}
 // follow refuses what would never come to an end.
 func (t trail) follow(link string) error {
 	if _, again := t[link]; again {
-		return errors.New("list has no end: a nextLink occurs twice")
+		return fmt.Errorf("%w: it occurs twice", ErrNextLink)
 	}
 	if len(t) >= maxPages-1 {
-		return fmt.Errorf("list has more than %d pages", maxPages)
+		return fmt.Errorf("%w: the list has more than %d pages", ErrNextLink, maxPages)
 	}
 	t[link] = struct{}{}
 	return nil
@@ -73,18 +77,18 @@ func (t trail) follow(link string) error {
 // checkNextLink refuses a link to another place: the credential would go there.
 func (c *client) checkNextLink(link string) error {
 	if len(link) > maxNextLink {
-		return fmt.Errorf("nextLink is longer than %d bytes", maxNextLink)
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrNextLink, maxNextLink)
 	}
 	next, err := url.Parse(link)
 	if err != nil {
-		return errors.New("nextLink is not a URL")
+		return fmt.Errorf("%w: it is not a URL", ErrNextLink)
 	}
 	own, err := url.Parse(c.endpoint)
 	if err != nil {
 		return err
 	}
 	if next.User != nil || origin(next) != origin(own) {
-		return fmt.Errorf("nextLink leads to another place than %s", c.endpoint)
+		return fmt.Errorf("%w: it leads to another place than %s", ErrNextLink, c.endpoint)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@
 package acs_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,7 +75,7 @@ func TestNextLinkElsewhereIsRefused(t *testing.T) {
 				t.Fatal("the list ends, want an error")
 			}
 			_, err := pager.NextPage(t.Context())
-			if err == nil || !strings.Contains(err.Error(), "nextLink") {
+			if !errors.Is(err, acs.ErrNextLink) {
 				t.Errorf("error is %v, want one about the link", err)
 			}
 			if pager.More() {
@@ -117,8 +118,8 @@ func TestListsWithoutEnd(t *testing.T) {
 			for err == nil && pager.More() {
 				_, err = pager.NextPage(t.Context())
 			}
-			if err == nil || pages != test.pages {
-				t.Errorf("%d pages, then error %v, want %d and an error", pages, err, test.pages)
+			if !errors.Is(err, acs.ErrNextLink) || pages != test.pages {
+				t.Errorf("%d pages, then error %v, want %d and one about the link", pages, err, test.pages)
 			}
 		})
 	}

@@ -283,20 +283,29 @@ func TestIndexIsReadInParts(t *testing.T) {
 	}
 }
 
-// A page that ACS refuses is not asked for again for ever.
+// A page that ACS refuses, or that it names at another place, is not asked for again for ever.
 func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
 	t.Parallel()
-	l := newListing(t, emulator.Options{}, 1)
-	for range listPageSize + 1 {
-		l.thread(0, "ns/a")
-	}
-	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Skip: 1, Times: 1, Status: http.StatusNotFound})
-	if _, _, err := l.ensure(t.Context(), listNeed{}); err == nil {
-		t.Fatal("a page that was refused counts as read")
-	}
-	lists, _, err := l.ensure(t.Context(), listNeed{})
-	if err != nil || lists != 4 {
-		t.Errorf("%d lists, want the whole list of 2 pages twice; error %v", lists, err)
+	for name, fault := range map[string]emulator.Fault{
+		"refused":   {Skip: 1, Status: http.StatusNotFound},
+		"elsewhere": {Status: http.StatusOK, Body: `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/chat/threads"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newListing(t, emulator.Options{}, 1)
+			for range listPageSize + 1 {
+				l.thread(0, "ns/a")
+			}
+			fault.Operation, fault.Times = emulator.OperationListThreads, 1
+			l.emulator.Inject(fault)
+			if _, _, err := l.ensure(t.Context(), listNeed{}); err == nil {
+				t.Fatal("a page that was not read counts as read")
+			}
+			lists, _, err := l.ensure(t.Context(), listNeed{})
+			if err != nil || lists != 4 {
+				t.Errorf("%d lists, want the whole list of 2 pages twice; error %v", lists, err)
+			}
+		})
 	}
 }
 

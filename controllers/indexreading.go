@@ -272,8 +272,8 @@ func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.D
 		return r.readDoubtful(confirm)
 	}
 	err := r.next(ctx)
-	// A page that ACS refuses is not asked for again: the next pass begins anew.
-	if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
+	if errors.Is(err, acs.ErrNextLink) || isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 		delete(x.halfRead, userKey(r.user.id))
 	}
 	return listFailed(err)

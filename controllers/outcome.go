@@ -242,6 +242,8 @@ func unreachable(err error) string {
 		why = "could not be found: check the host of the endpoint"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		why = "did not answer in time"
+	case errors.Is(err, acs.ErrNextLink):
+		why = "named a next page (nextLink) that the operator does not follow"
 	case isCertificateError(err):
 		why = "showed a certificate that is not trusted (flag --acs-ca-file)"
 	}

@@ -45,6 +45,16 @@ func (n noAnswer) Do(req *http.Request) (*http.Response, error) {
 // readThreadAt reads a thread, as a pass would, and returns the error as a step does.
 func readThreadAt(ctx context.Context, t *testing.T, endpoint string, transport policy.Transporter) error {
 	t.Helper()
+	_, err := chatAt(t, endpoint, transport).ThreadClient("19:thread@thread.v2").GetProperties(ctx, nil)
+	if err == nil {
+		t.Fatal("the call succeeded")
+	}
+	return fmt.Errorf("observe: %w", failed("read the thread", err))
+}
+
+// chatAt is a client that tries once.
+func chatAt(t *testing.T, endpoint string, transport policy.Transporter) *acs.ChatClient {
+	t.Helper()
 	chat, err := acs.NewChatClient(endpoint, acs.NewStaticUserCredential("secret-token"), &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport: transport,
 		Retry:     policy.RetryOptions{MaxRetries: -1, TryTimeout: 5 * time.Second},
@@ -52,11 +62,7 @@ func readThreadAt(ctx context.Context, t *testing.T, endpoint string, transport 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = chat.ThreadClient("19:thread@thread.v2").GetProperties(ctx, nil)
-	if err == nil {
-		t.Fatal("the call succeeded")
-	}
-	return fmt.Errorf("observe: %w", failed("read the thread", err))
+	return chat
 }
 
 // refusedWith is the error of a call that was answered like this.
@@ -196,11 +202,12 @@ func TestClassifyJunk(t *testing.T) {
 func TestClassifyUnreachable(t *testing.T) {
 	t.Parallel()
 	const (
-		endpoint = "https://contoso.communication.azure.com"
-		reached  = "ACS could not be reached when asked to read the thread; the operator tries again."
-		found    = "ACS could not be found: check the host of the endpoint when asked to read the thread; the operator tries again."
-		late     = "ACS did not answer in time when asked to read the thread; the operator tries again."
-		trusted  = "ACS showed a certificate that is not trusted (flag --acs-ca-file) when asked to read the thread; the operator tries again."
+		endpoint  = "https://contoso.communication.azure.com"
+		reached   = "ACS could not be reached when asked to read the thread; the operator tries again."
+		found     = "ACS could not be found: check the host of the endpoint when asked to read the thread; the operator tries again."
+		late      = "ACS did not answer in time when asked to read the thread; the operator tries again."
+		elsewhere = "ACS named a next page (nextLink) that the operator does not follow when asked to list threads; the operator tries again."
+		trusted   = "ACS showed a certificate that is not trusted (flag --acs-ca-file) when asked to read the thread; the operator tries again."
 	)
 	failing := func(err error) func(*testing.T) error {
 		return func(t *testing.T) error {
@@ -234,6 +241,20 @@ func TestClassifyUnreachable(t *testing.T) {
 			}
 			defer stranger.CloseIdleConnections()
 			return readThreadAt(t.Context(), t, server.URL, stranger)
+		}},
+		"next page elsewhere": {want: elsewhere, make: func(t *testing.T) error {
+			t.Helper()
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/chat/threads"}`)
+			}))
+			defer server.Close()
+			pager := chatAt(t, server.URL, server.Client()).NewListThreadsPager(nil)
+			_, err := pager.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = pager.NextPage(t.Context())
+			return listFailed(err)
 		}},
 		"certificate of another host": {want: trusted, make: failing(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "contoso"})},
 		"expired certificate":         {want: trusted, make: failing(x509.CertificateInvalidError{Reason: x509.Expired})},
