@@ -172,11 +172,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return []string{s.thread.Spec.ThreadID}, nil
 	}
 	s.taking = true
-	need, err := r.listNeeded(s)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.readIndex(ctx, s, need); err != nil {
+	if err := r.readIndex(ctx, s); err != nil {
 		return nil, err
 	}
 	var ids []string

@@ -184,14 +184,8 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 			return nil
 		}
 	}
-	need, err := r.listNeeded(s)
-	if err != nil {
+	if err := r.readIndex(ctx, s); err != nil {
 		return err
-	}
-	for again := true; again; again = s.session.index.takeUp(s.owner()) {
-		if err := r.readIndex(ctx, s, need); err != nil {
-			return err
-		}
 	}
 	candidates := r.candidates(ctx, s)
 	if len(candidates) == 0 {
@@ -239,8 +233,22 @@ func (r *ChatThreadReconciler) certainFrom(memory *threadMemory) time.Time {
 	return latest(r.startedAt, memory.lostAnswer).Add(r.timing.listAfter)
 }
 
-// readIndex brings the index of the connection up to date for the users that may have made the thread.
-func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope, need listNeed) error {
+// readIndex brings the index of the connection up to date for the resource.
+func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) error {
+	need, err := r.listNeeded(s)
+	if err != nil {
+		return err
+	}
+	for again := true; again; again = s.session.index.takeUp(s.owner()) {
+		if err := r.readLists(ctx, s, need); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readLists reads the threads of the users that may have made the thread.
+func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need listNeed) error {
 	makers := s.makers()
 	if len(s.session.index.outdated(makers, need)) == 0 {
 		return nil
