@@ -4,6 +4,8 @@
 package controllers
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -367,6 +370,45 @@ func TestChatParticipantStates(t *testing.T) {
 	w.Expect(orphan.Status.ThreadID).To(BeEmpty())
 	w.delete(orphan)
 	w.awaitGone(orphan)
+}
+
+// What ACS says is told as its own words, whatever they are.
+func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ code, message, want string }{
+		"none":             {"", "", "ACS refused the user ()."},
+		"a reason of ours": {chatv1alpha1.ReasonRejected, "", "ACS refused the user (Rejected)."},
+		"another":          {chatv1alpha1.ReasonTooManyParticipants, "no room.", "ACS refused the user (TooManyParticipants no room)."},
+		"long":             {"403", strings.Repeat("no ", 1000), "ACS refused the user (403 " + cut(strings.Repeat("no ", 1000), maxMessage) + ")."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			w.ready()
+			users := w.users(2)
+			thread := w.newThread("room", users[0])
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			answer := func(user string) string {
+				body, err := json.Marshal(map[string]any{"invalidParticipants": []any{map[string]string{"code": c.code, "message": c.message, "target": user}}})
+				w.Expect(err).NotTo(HaveOccurred())
+				return string(body)
+			}
+			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusCreated, Body: answer(users[1]), Times: 1})
+			refused := w.newParticipant("refused", "room", users[1])
+			w.create(refused)
+			w.awaitReason(refused, chatv1alpha1.ReasonRejected)
+			w.Expect(apimeta.FindStatusCondition(refused.Status.Conditions, chatv1alpha1.ConditionReady).Message).To(Equal(c.want))
+
+			inline := w.newThread("inline", users[1])
+			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+				return status, append(append(bytes.TrimSuffix(bytes.TrimSpace(body), []byte("}")), ','), []byte(answer(users[1]))[1:]...)
+			}})
+			w.create(inline)
+			w.awaitReason(inline, chatv1alpha1.ReasonParticipantRejected)
+			w.Expect(inline.Status.Rejected).To(Equal([]chatv1alpha1.RejectedParticipant{{UserID: users[1], Code: c.code, Message: cut(c.message, maxMessage)}}))
+		})
+	}
 }
 
 // More members than the quota of a window lets come back are not taken out at once.

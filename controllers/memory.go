@@ -67,11 +67,12 @@ type threadMemory struct {
 	sent map[string]sentValue
 }
 
-// refusedMember is a user that ACS refused, as it was declared.
+// refusedMember is a declared user that is not let in.
 type refusedMember struct {
-	participant   types.UID
-	generation    int64
-	code, message string
+	participant types.UID
+	generation  int64
+	// reason is set where the operator itself refuses; otherwise code and message are ACS's, of any length.
+	reason, code, message string
 }
 
 // sentValue is a value that the service changed into another one.

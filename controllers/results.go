@@ -4,11 +4,15 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
+
+// maxCode is how much of a code of ACS is shown, in bytes.
+const maxCode = 60
 
 // memberResults is how each declared member of a thread fared.
 type memberResults struct {
@@ -30,11 +34,11 @@ func (r *memberResults) record(plan membersPlan) {
 		r.joined[renewal.declared.key()] = true
 	}
 	for _, m := range plan.absent {
-		r.refused[m.key()] = refusedMember{code: chatv1alpha1.ReasonRejected,
+		r.refused[m.key()] = refusedMember{reason: chatv1alpha1.ReasonRejected,
 			message: "this is a service user of the connection, which the operator does not add: take it out of the declaration"}
 	}
 	for _, m := range plan.surplus {
-		r.refused[m.key()] = refusedMember{code: chatv1alpha1.ReasonTooManyParticipants,
+		r.refused[m.key()] = refusedMember{reason: chatv1alpha1.ReasonTooManyParticipants,
 			message: fmt.Sprintf("the thread is full: ACS allows %d members, the service user included", chatv1alpha1.MaxMembers)}
 	}
 }
@@ -63,7 +67,7 @@ func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	for _, m := range r.declared {
 		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
-				Code: cut(refusal.code, 60), Message: cut(refusal.message, maxMessage)})
+				Code: cut(cmp.Or(refusal.reason, refusal.code), maxCode), Message: cut(refusal.message, maxMessage)})
 		}
 	}
 	for _, m := range r.duplicates {
@@ -85,7 +89,7 @@ func (r *memberResults) verdict() error {
 	const shown = 3
 	names := make([]string, 0, shown+1)
 	for _, p := range rejected[:min(shown, len(rejected))] {
-		names = append(names, fmt.Sprintf("%s (%s %s)", p.UserID, p.Code, strings.TrimSuffix(p.Message, ".")))
+		names = append(names, fmt.Sprintf("%s (%s)", p.UserID, strings.TrimSuffix(strings.TrimSpace(p.Code+" "+p.Message), ".")))
 	}
 	if more := len(rejected) - shown; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -146,17 +150,13 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		return refused
 	case r.joined[key]:
 		return rosterEntry{state: rosterJoined, threadID: unknown.threadID}
-	case isRefused && refusal.code == chatv1alpha1.ReasonTooManyParticipants:
-		refused.reason = chatv1alpha1.ReasonTooManyParticipants
-		refused.message = strings.ToUpper(refusal.message[:1]) + refusal.message[1:] + "."
-		return refused
-	case isRefused && refusal.code == chatv1alpha1.ReasonRejected:
-		refused.reason = chatv1alpha1.ReasonRejected
+	case isRefused && refusal.reason != "":
+		refused.reason = refusal.reason
 		refused.message = strings.ToUpper(refusal.message[:1]) + refusal.message[1:] + "."
 		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
-		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, 60)+" "+cut(refusal.message, maxMessage)), "."))
+		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, maxCode)+" "+cut(refusal.message, maxMessage)), "."))
 		return refused
 	default:
 		return unknown

@@ -177,20 +177,32 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.threadID, s.taking = s.thread.Spec.ThreadID, true
 		return nil
 	}
-	// What carries our own uid is ours, however old the list.
-	for _, candidate := range r.candidates(ctx, s) {
-		if candidate.uid == string(s.thread.UID) {
-			s.threadID, s.taking = candidate.id, true
-			return nil
-		}
+	if id, found := s.ownThread(); found {
+		s.threadID, s.taking = id, true
+		return nil
 	}
 	if err := r.readIndex(ctx, s); err != nil {
 		return err
 	}
-	candidates := r.candidates(ctx, s)
-	if len(candidates) == 0 {
-		return nil
+	candidates, err := r.candidates(ctx, s)
+	if err == nil && len(candidates) > 0 {
+		s.take(candidates)
 	}
+	return err
+}
+
+// ownThread is the thread that carries the resource's own uid: it is ours however old the list.
+func (s *threadScope) ownThread() (id string, found bool) {
+	for _, thread := range s.session.index.find(s.owner(), s.known) {
+		if thread.uid == string(s.thread.UID) && !s.memory.formerIDs[thread.id] {
+			return thread.id, true
+		}
+	}
+	return "", false
+}
+
+// take goes on with the oldest of the threads that may be this resource's.
+func (s *threadScope) take(candidates []indexedThread) {
 	s.threadID, s.taking = candidates[0].id, true
 	if others := candidates[1:]; len(others) > 0 && !s.memory.warnedOfOthers {
 		ids := make([]string, 0, len(others))
@@ -201,7 +213,6 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.warn(chatv1alpha1.EventFound, "More than one thread carries the stamp of this resource. The oldest, %s, is taken; left alone are %s",
 			s.threadID, strings.Join(ids, ", "))
 	}
-	return nil
 }
 
 // count has the thread count for its service user before its turn to be read comes: from the start, resyncs
@@ -294,29 +305,35 @@ func (s *threadScope) isServiceUser(id string) bool {
 
 // candidates are the threads that carry the stamp of the resource and that nobody else claims. Nobody can
 // claim what carries its own uid.
-func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) []indexedThread {
+func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]indexedThread, error) {
 	var candidates []indexedThread
 	for _, candidate := range s.session.index.find(s.owner(), s.known) {
-		if s.memory.formerIDs[candidate.id] || candidate.uid != string(s.thread.UID) && r.isClaimed(ctx, s, candidate.id) {
+		if s.memory.formerIDs[candidate.id] {
 			continue
 		}
-		candidates = append(candidates, candidate)
+		claimed, err := r.isClaimed(ctx, s, candidate.id)
+		if err != nil {
+			return nil, err
+		}
+		if !claimed || candidate.uid == string(s.thread.UID) {
+			candidates = append(candidates, candidate)
+		}
 	}
-	return candidates
+	return candidates, nil
 }
 
 // isClaimed says whether another resource of the connection has the thread in its status.
-func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id string) bool {
+func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id string) (bool, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
-		return true
+		return false, fmt.Errorf("list ChatThreads: %w", err)
 	}
 	for i := range threads.Items {
 		if threads.Items[i].UID != s.thread.UID && connectionKey(&threads.Items[i]) == connectionKey(s.thread) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // claims are the threads that resources of the connection have in their status, with the stamps of these. What is
