@@ -281,6 +281,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	}
 	if o.ready || o.stalled {
 		r.backoff.end(keyOf(s.thread))
+		s.giveBack()
 	}
 	if o.after > 0 {
 		s.putOff()
@@ -315,6 +316,13 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
 func (s *threadScope) putOff() {
 	if s.who.background && s.remote == nil {
 		s.memory.nextResync = time.Now()
+	}
+}
+
+// giveBack lets others have the slots that the pass turned out not to need.
+func (s *threadScope) giveBack() {
+	if s.session != nil {
+		s.session.pacer.giveBack(s.thread.UID)
 	}
 }
 

@@ -50,7 +50,6 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 		// What waits for its turn has sent nothing, and needs no finalizer yet.
 		if err := s.session.pacer.holdCreate(s.who, s.user.id); err != nil {
-			quotaWaits.WithLabelValues("ChatClient.CreateThread").Inc()
 			return err
 		}
 	}
@@ -104,6 +103,8 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
 		id = s.session.chooseUser(s.who, pool)
+	} else {
+		s.session.assign(s.thread.UID, id)
 	}
 	user, err := r.Sessions.user(s.session, id)
 	s.user = user

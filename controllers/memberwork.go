@@ -45,9 +45,8 @@ func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
 // one call to add them.
 func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
 	for len(renewals) > 0 {
-		room, err := w.session.pacer.room(w.who, classChangeMembers, w.user.id, w.threadID, len(renewals)+1)
+		room, err := w.session.pacer.roomForMembers(w.who, w.threadID, len(renewals)+1)
 		if err != nil {
-			quotaWaits.WithLabelValues("ThreadClient.AddParticipants").Inc()
 			return err
 		}
 		now := renewals[:min(max(room-1, 1), len(renewals))]
@@ -186,9 +185,6 @@ func (w *memberWork) refuseAll(_ context.Context, batch []declaredMember, _ erro
 
 // renew takes members out and adds them again in the same pass.
 func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
-	if len(renewals) == 0 {
-		return nil
-	}
 	batch := make([]declaredMember, 0, len(renewals))
 	var err error
 	for _, renewal := range renewals {

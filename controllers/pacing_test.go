@@ -283,6 +283,41 @@ func TestPacingHoldsSlots(t *testing.T) {
 	})
 }
 
+// Who waits for a slot chooses anew where there are more users, in the order in which they came; who may have
+// sent a create keeps its user and its slot.
+func TestWaitersChooseAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := newPacer(true)
+		p.limit(map[quotaClass][]quota{classCreateThread: {{1, shortWindow}}})
+		found := newSession(p)
+		ask := func(n int, pool ...string) (user string, wait time.Duration) {
+			who := pass{thread: types.UID(fmt.Sprint(n))}
+			user = found.chooseUser(who, pool)
+			if asked, ok := errors.AsType[*waitError](p.holdCreate(who, user)); ok {
+				return user, asked.after
+			}
+			g.Expect(p.take(who, classCreateThread, keys(classCreateThread, user, ""))).To(Succeed())
+			return user, 0
+		}
+		for n := range 8 {
+			_, wait := ask(n, "a")
+			g.Expect(wait).To(Equal(time.Duration(n) * shortWindow))
+		}
+		found.assign("3", "a")
+		var waits []time.Duration
+		for _, n := range []int{7, 6, 5, 4, 2, 1} {
+			_, wait := ask(n, "a", "b", "c")
+			waits = append(waits, wait)
+		}
+		g.Expect(waits).To(Equal([]time.Duration{2 * shortWindow, 2 * shortWindow, shortWindow, shortWindow, 0, 0}))
+		user, wait := ask(3, "a", "b", "c")
+		g.Expect(user).To(Equal("a"))
+		g.Expect(wait).To(Equal(3 * shortWindow))
+	})
+}
+
 // What ACS refuses is obeyed, and counts.
 func TestPacingObeysRetryAfter(t *testing.T) {
 	t.Parallel()

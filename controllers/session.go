@@ -48,6 +48,10 @@ type session struct {
 	// threads holds the service user of each ChatThread, by key, and loads how many each user has.
 	threads map[types.UID]string
 	loads   map[string]int
+	// free are threads for which nothing was sent yet: another user of the pool may still make them.
+	free map[types.UID]bool
+	// pool are the users that the last thread could choose from.
+	pool []string
 	// recreations holds when threads of this connection were created anew.
 	recreations []time.Time
 }
@@ -55,7 +59,7 @@ type session struct {
 func newSession(pacer *pacer) *session {
 	return &session{
 		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: newThreadIndex(),
-		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{},
+		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
 	}
 }
 
@@ -116,6 +120,7 @@ func (found *session) usersKnown() []string {
 func (found *session) assign(thread types.UID, user string) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
+	delete(found.free, thread)
 	found.carry(thread, userKey(user))
 }
 
@@ -136,11 +141,23 @@ func (found *session) carry(thread types.UID, user string) {
 }
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
-// the fewest threads. The thread keeps the user that was chosen for it once.
+// the fewest threads. The thread keeps the user that was chosen for it once, as long as the pool is the same.
 func (found *session) chooseUser(who pass, pool []string) string {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	// Moments are compared in steps of the wait that is worth telling of.
+	if !slices.Equal(found.pool, pool) {
+		found.pool = pool
+		for _, waiting := range found.pacer.takeWaitingCreates(func(thread types.UID) bool { return found.free[thread] }) {
+			found.carry(waiting.thread, "")
+			found.choose(waiting, pool)
+		}
+	}
+	return found.choose(who, pool)
+}
+
+// choose does what chooseUser says for one thread. The caller holds the lock.
+func (found *session) choose(who pass, pool []string) string {
+	// Moments are compared by whole seconds.
 	wait := func(user string) time.Duration {
 		return max(time.Until(found.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
 	}
@@ -152,6 +169,7 @@ func (found *session) chooseUser(who pass, pool []string) string {
 			chosen = user
 		}
 	}
+	found.free[who.thread] = true
 	found.carry(who.thread, userKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
 	found.pacer.reserveCreate(who, chosen)

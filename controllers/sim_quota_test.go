@@ -106,6 +106,46 @@ func TestSimQuotaRestart(t *testing.T) {
 	})
 }
 
+// More service users, and larger quotas, count at once for the threads that wait already.
+func TestSimQuotaRaised(t *testing.T) {
+	t.Parallel()
+	perWindow := func(threads int32) *chatv1alpha1.Quotas {
+		return &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: threads}}
+	}
+	for name, c := range map[string]struct {
+		threads      int
+		before, edit func(*chatv1alpha1.ChatConnection)
+		// most is how long the threads that are left may take.
+		most time.Duration
+	}{
+		"service users": {threads: 60, before: func(*chatv1alpha1.ChatConnection) {}, most: 2 * simWindow,
+			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.ServiceUsers.Count = new(int32(4)) }},
+		"quotas": {threads: 8, before: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(1) }, most: simWindow,
+			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(8) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newQuotaWorld(t, 20000)
+				simEdit(w, newConnection(simNamespace, "default"), c.before)
+				w.run(time.Second)
+				w.createThreads(0, c.threads)
+				w.run(2 * time.Second)
+				simEdit(w, newConnection(simNamespace, "default"), c.edit)
+				took := w.runUntil(10*time.Minute, func() bool { return w.notReady() == 0 })
+				t.Logf("took %s", took)
+				if took > c.most {
+					t.Errorf("the threads that waited took %s, want at most %s", took, c.most)
+				}
+				if refused := w.refusedCalls(); refused > 0 {
+					t.Errorf("%d calls were answered with 429", refused)
+				}
+				w.process.kill()
+			})
+		})
+	}
+}
+
 // simWindow is a window of the quotas, and a little more.
 const simWindow = shortWindow + time.Second
 

@@ -1,0 +1,171 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// bucket counts the calls that fall under one limit, and holds slots for those that wait.
+type bucket struct {
+	// taken are the slots that count, in order.
+	taken []slot
+	// waiting are the slots that are held, in order.
+	waiting []reservation
+	// blockedUntil is when ACS allows the next call, after it refused one.
+	blockedUntil time.Time
+}
+
+// slot is a call. It counts from its answer on; at is zero while there is none yet.
+type slot struct {
+	at         time.Time
+	background bool
+}
+
+// reservation is the slot of one pass.
+type reservation struct {
+	pass pass
+	at   time.Time
+}
+
+// earliest is when a number of calls of p can be sent, behind everyone of its kind who waits already.
+// Passes that look for drift wait behind the others and leave them room, but neither kind can shut the
+// other out: while drift waits to be looked for, that has one fifth of a limit and the others have the rest.
+func (b *bucket) earliest(now time.Time, quotas []quota, p pass, calls int) time.Time {
+	b.forgetOld(now, quotas)
+	taken, alike, others := b.ahead(now, p)
+	at := latest(now, b.blockedUntil)
+	for _, q := range quotas {
+		larger, smaller := shares(q.limit)
+		free := q.room(taken, q.limit, calls)
+		switch {
+		case p.background:
+			free = soonest(q.room(merge(taken, others), larger, calls), latest(free, q.room(alike, smaller, calls)))
+		case b.backgroundWaits():
+			free = latest(free, q.room(alike, larger, calls))
+		}
+		at = latest(at, free)
+	}
+	return at
+}
+
+// merge puts moments in order.
+func merge(a, b []time.Time) []time.Time {
+	return slices.SortedFunc(slices.Values(slices.Concat(a, b)), time.Time.Compare)
+}
+
+// ahead are the moments of the calls that come before those of p: taken are those that were sent and
+// those of passes of its kind that wait, alike those among them that are of its kind. A pass that looks
+// for drift has the others that wait ahead of it as well.
+func (b *bucket) ahead(now time.Time, p pass) (taken, alike, others []time.Time) {
+	for _, s := range b.taken {
+		if s.at.IsZero() {
+			s.at = now
+		}
+		taken = append(taken, s.at)
+		if s.background == p.background {
+			alike = append(alike, s.at)
+		}
+	}
+	for _, r := range b.waiting {
+		at := latest(r.at, now)
+		switch {
+		case r.isFor(p):
+			return taken, alike, others
+		case r.pass.background == p.background:
+			taken, alike = append(taken, at), append(alike, at)
+		case p.background:
+			others = append(others, at)
+		}
+	}
+	return taken, alike, others
+}
+
+func (b *bucket) backgroundWaits() bool {
+	return slices.ContainsFunc(b.waiting, func(r reservation) bool { return r.pass.background })
+}
+
+// shares are the parts of a limit that are left to those who ask for something, and to those who look for
+// drift, where the others want all of it.
+func shares(limit int) (larger, smaller int) { return max(limit*4/5, 1), max(limit/5, 1) }
+
+// forgetOld drops slots that no window reaches back to, and reservations that nobody came for.
+func (b *bucket) forgetOld(now time.Time, quotas []quota) {
+	var reach time.Duration
+	for _, q := range quotas {
+		reach = max(reach, q.window)
+	}
+	b.taken = slices.DeleteFunc(b.taken, func(s slot) bool { return !s.at.IsZero() && !s.at.Add(reach).After(now) })
+	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.at.Add(reservationGrace).Before(now) })
+}
+
+// reserve holds a slot for p; the one it had is replaced.
+func (b *bucket) reserve(p pass, at time.Time) {
+	b.release(p.thread)
+	place, _ := slices.BinarySearchFunc(b.waiting, at, func(r reservation, at time.Time) int {
+		if r.at.After(at) {
+			return 1
+		}
+		return -1
+	})
+	b.waiting = slices.Insert(b.waiting, place, reservation{pass: p, at: at})
+}
+
+// isFor says whether the slot is held for a pass. Who was put off while it looked for drift waits no
+// longer for that slot once something is asked for.
+func (r reservation) isFor(p pass) bool {
+	return r.pass.thread == p.thread && (p.background || !r.pass.background)
+}
+
+// held is the slot that is held for a pass.
+func (b *bucket) held(p pass) (time.Time, bool) {
+	for _, r := range b.waiting {
+		if r.isFor(p) {
+			return r.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// replan gives those that wait their slots anew, in their order.
+func (b *bucket) replan(now time.Time, quotas []quota) {
+	b.forgetOld(now, quotas)
+	waiting := b.waiting
+	b.waiting = nil
+	for _, r := range waiting {
+		b.reserve(r.pass, b.earliest(now, quotas, r.pass, 1))
+	}
+}
+
+func (b *bucket) release(thread types.UID) {
+	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.pass.thread == thread })
+}
+
+// answered counts a slot from its answer. It comes before those without one: these are in order.
+func (b *bucket) answered(now time.Time, background bool) {
+	for i, s := range b.taken {
+		if s.at.IsZero() && s.background == background {
+			first := slices.IndexFunc(b.taken, func(s slot) bool { return s.at.IsZero() })
+			b.taken = slices.Insert(slices.Delete(b.taken, i, i+1), first, slot{now, background})
+			return
+		}
+	}
+}
+
+func soonest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
