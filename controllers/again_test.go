@@ -135,3 +135,36 @@ func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 		w.Expect(calls[operation]).To(BeZero(), string(operation))
 	}
 }
+
+// An annotation that somebody took off is put back before anything else happens.
+func TestServiceUserIsPutBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("annotated")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	user := thread.Annotations[chatv1alpha1.AnnotationServiceUser]
+	w.Expect(user).NotTo(BeEmpty())
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUser) })
+	w.Eventually(func() string { w.get(thread); return thread.Annotations[chatv1alpha1.AnnotationServiceUser] }).Should(Equal(user))
+}
+
+// A pass waits until the cache shows what this process wrote into the connection, such as its service users.
+func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect()
+	r := &ChatThreadReconciler{Client: admin, connections: newOwnWrites()}
+	read := func() outcome {
+		err := r.getConnection(t.Context(), keyOf(conn), &chatv1alpha1.ChatConnection{})
+		return classify(err)
+	}
+	r.connections.note(conn)
+	w.Expect(read().ready).To(BeTrue())
+	later := conn.DeepCopy()
+	later.ResourceVersion += "0"
+	r.connections.note(later)
+	w.Expect(read().quiet).To(BeTrue())
+	w.Expect(read().after).To(BeNumerically(">", 0))
+}

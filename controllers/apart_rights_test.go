@@ -41,7 +41,6 @@ func TestNamespaceLosesItsRight(t *testing.T) {
 	made := lend("made")
 	w.awaitReason(made, chatv1alpha1.ReasonNamespaceNotAllowed)
 	label("blue")
-	w.request(made)
 	w.awaitReason(made, chatv1alpha1.ReasonSucceeded)
 	kept := w.newThread("kept", w.users(1)...)
 	w.create(kept)
@@ -52,7 +51,6 @@ func TestNamespaceLosesItsRight(t *testing.T) {
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 
 	label("red")
-	w.request(made)
 	w.awaitReason(made, chatv1alpha1.ReasonNamespaceNotAllowed)
 	w.emulator.ResetRequests()
 	edit(w, made, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic, o.Spec.Participants = "not sent", nil })

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,14 +38,15 @@ type ChatThreadReconciler struct {
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
-	timing         timing
-	started        sync.Once
-	startedAt      time.Time
-	backoff        *backoff
-	written        *ownWrites
-	memories       *memories
-	roster         *roster
-	wakeConnection func(types.NamespacedName)
+	timing    timing
+	started   sync.Once
+	startedAt time.Time
+	backoff   *backoff
+	// written are the ChatThreads that this process wrote, connections the ChatConnections.
+	written, connections *ownWrites
+	memories             *memories
+	roster               *roster
+	wakeConnection       func(types.NamespacedName)
 }
 
 // timing holds the waits that make a search and a loss certain.
@@ -172,9 +174,10 @@ func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Option
 	options.RateLimiter = r.backoff
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("chatthread").
-		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt))).
+		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(threadChanged())).
 		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
 		Watches(&chatv1alpha1.ChatConnection{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfConnection), builder.WithPredicates(connectionChanged())).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged())).
 		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)

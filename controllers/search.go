@@ -101,12 +101,19 @@ func (s *threadScope) awaitProbe(err error) error {
 	return err
 }
 
-// getConnection reads a connection. One in a namespace that is not watched does not exist here.
+// getConnection reads a connection. One in a namespace that is not watched does not exist here, and what this
+// process wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
 		return apierrors.NewNotFound(chatv1alpha1.GroupVersion.WithResource("chatconnections").GroupResource(), key.String())
 	}
-	return r.Get(ctx, key, conn)
+	if err := r.Get(ctx, key, conn); err != nil {
+		return err
+	}
+	if _, behind := r.connections.isBehind(conn); behind {
+		return staleCache()
+	}
+	return nil
 }
 
 // connectionNotReady waits for a connection that shows in its own status what is wrong with it.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -75,10 +74,6 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	// The cache reads only what is watched. Nothing else watches namespaces.
-	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Namespace{}); err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
-	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),
 		AllowedEndpoints: options.AllowedEndpoints,
@@ -112,7 +107,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
-		timing: timing, backoff: newBackoff(), written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		timing: timing, backoff: newBackoff(), written: newOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)

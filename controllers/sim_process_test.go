@@ -86,7 +86,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: newOwnWrites()}
 	p.threads = &ChatThreadReconciler{
 		Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, timing: defaultTiming,
-		backoff: newBackoff(), written: newOwnWrites(), memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
+		backoff: newBackoff(), written: newOwnWrites(), connections: p.connections.written, memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
 	}
 	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{w}, roster: roster, written: newOwnWrites()}
 	p.limiters = map[simKind]workqueue.TypedRateLimiter[reconcile.Request]{
@@ -306,7 +306,7 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt), recordDropped()), self)
 		wake(simThread, connectionChanged(), p.threads.threadsOfConnection(ctx, obj)...)
 	case simThread:
-		wake(simThread, declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt), self)
+		wake(simThread, threadChanged(), self)
 		wake(simConnection, threadLetGo(), p.connections.deletingConnection(ctx, obj)...)
 		wake(simParticipant, threadComesOrGoes(), p.participants.participantsOfThread(ctx, obj)...)
 	case simParticipant:

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"maps"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -66,6 +67,44 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&threads.Items[i])})
 	}
 	return requests
+}
+
+// threadsOfNamespace wakes the threads of a namespace that use a connection of another one: its labels decide
+// whether they may.
+func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a namespace")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range threads.Items {
+		if thread := &threads.Items[i]; thread.ConnectionNamespace() != thread.Namespace {
+			requests = append(requests, reconcile.Request{NamespacedName: keyOf(thread)})
+		}
+	}
+	return requests
+}
+
+// labelsChanged lets through changes of labels.
+func labelsChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// threadChanged lets through what a user changes of a ChatThread. Its service user is put in and changed by the
+// operator, and taken out only by others.
+func threadChanged() predicate.Predicate {
+	return predicate.Or(
+		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt),
+		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] != "" && e.ObjectNew.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] == ""
+		}},
+	)
 }
 
 // declarationChanged lets through what a user changes: the spec, a deletion, the annotations that are asked
