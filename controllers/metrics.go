@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -95,7 +97,11 @@ func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	threads := &chatv1alpha1.ChatThreadList{}
-	if err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy); err != nil {
+	err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy)
+	if _, starting := errors.AsType[*cache.ErrCacheNotStarted](err); starting {
+		return
+	}
+	if err != nil {
 		samples <- prometheus.NewInvalidMetric(c.threads, err)
 		return
 	}

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -138,12 +139,14 @@ func TestMetrics(t *testing.T) {
 	}
 	families, err := metrics.Registry.Gather()
 	w.Expect(err).NotTo(HaveOccurred())
-	operations := map[string]bool{}
+	operations, shown := map[string]bool{}, map[string]bool{}
 	for _, family := range families {
-		labels, ours := allowed[family.GetName()]
-		if !ours {
+		if !strings.HasPrefix(family.GetName(), "acs_chat_operator_") {
 			continue
 		}
+		labels, known := allowed[family.GetName()]
+		w.Expect(known).To(BeTrue(), family.GetName())
+		shown[family.GetName()] = true
 		for _, metric := range family.GetMetric() {
 			var names []string
 			for _, label := range metric.GetLabel() {
@@ -154,6 +157,9 @@ func TestMetrics(t *testing.T) {
 			}
 			w.Expect(names).To(Equal(labels), family.GetName())
 		}
+	}
+	for _, name := range []string{"acs_requests_total", "acs_request_duration_seconds", "resync_floor_seconds"} {
+		w.Expect(shown).To(HaveKey("acs_chat_operator_" + name))
 	}
 	w.Expect(operations).To(HaveKey("ChatClient.CreateThread"))
 	w.Expect(operations).NotTo(HaveKey(""))
