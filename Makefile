@@ -7,7 +7,7 @@ SHELL := bash
 
 # What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
 # TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how many STEPS the
-# model of test-faults plays; how long soak makes trouble, and the SEED that another soak printed.
+# model of test-faults plays; how long soak makes trouble; the SEED of both, which a run that failed printed.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -97,12 +97,12 @@ lint: $(golangci-lint) ## Run the linters.
 .PHONY: test
 test: $(assets) binaries ## Run all tests, against a real API server, with the race detector where there is a C compiler.
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
-	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 6m $(TESTFLAGS) $(TESTS)
+	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 20m $(TESTFLAGS) $(TESTS)
 
 .PHONY: test-faults
 test-faults: $(assets) ## Simulate the operator: a crash at every effect, every fault, old caches, two operators, a model (minutes).
-	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout $(if $(STEPS),12h,20m) -parallel 6 $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers \
-		$(if $(STEPS),-sim.steps=$(STEPS))
+	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout $(if $(STEPS),12h,60m) -parallel 6 $(TESTFLAGS) -run '^(TestSim|TestFaults|FuzzReconcile)' ./controllers \
+		$(if $(STEPS),-sim.steps=$(STEPS)) $(if $(SEED),-rapid.seed=$(SEED) -rapid.checks=1000000)
 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).

@@ -6,6 +6,7 @@ package controllers
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,6 +41,7 @@ func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	}
 
 	w.emulator.ResetRequests()
+	w.timing.foundGrace = time.Minute // it ends once all are declared
 	w.start()
 	again := newConnection(w.namespace, "default")
 	withPinned(pinned)(again)

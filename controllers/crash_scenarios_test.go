@@ -123,7 +123,7 @@ func (s crashScenario) play(t *testing.T, plan *crash) *crashRun {
 	}
 	r.operators[0].rest()
 	r.lookAgain("in the end")
-	r.finish(crashStep{done: func(r *crashRun) bool { return (plan == nil || len(r.operators) > 1) && r.hasLooked("in the end") }})
+	r.finish(crashStep{done: func(r *crashRun) bool { return r.hasLooked("in the end") }})
 	for _, o := range r.operators {
 		o.stop()
 	}
@@ -141,8 +141,11 @@ func (r *crashRun) finish(step crashStep) {
 			r.operators = append(r.operators, next)
 		}
 		return step.done(r)
-	}).Should(BeTrue(), func() string { return describe(r.room) })
+	}).WithTimeout(time.Minute).Should(BeTrue(), func() string { return describe(r.room) })
 }
+
+// hasSuccessor says that an operator died and another one came.
+func (r *crashRun) hasSuccessor() bool { return len(r.operators) == 2 }
 
 // lookAgain asks for a pass over everything that is there.
 func (r *crashRun) lookAgain(value string) {

@@ -6,6 +6,7 @@
 package controllers
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,10 +15,12 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
+// crashTries is how often a run is played whose planned effect does not come.
+const crashTries = 3
+
 // Wherever an operator dies against a real API server, the next one brings all to the same end: as many
 // threads, nobody added or removed once more, no thread that no resource has.
-func TestFaultsCrash(t *testing.T) {
-	t.Parallel()
+func TestFaultsCrash(t *testing.T) { //nolint:paralleltest // what else runs would move its effects
 	for _, s := range crashScenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -25,7 +28,13 @@ func TestFaultsCrash(t *testing.T) {
 			undisturbed.checkThreads()
 			want := undisturbed.end()
 			t.Logf("%d effects:\n%s", len(want.effects), strings.Join(want.effects, "\n"))
+			again := s.play(t, nil).end().effects
 			for _, effect := range want.effects {
+				// What comes of chance alone nobody can die of at will.
+				if !slices.Contains(again, effect) {
+					t.Logf("Not in a second run: %s", effect)
+					continue
+				}
 				for _, way := range []crashWay{crashBefore, crashAfter, crashAmid} {
 					if way == crashAmid && !strings.Contains(effect, "AddParticipants") {
 						continue
@@ -34,6 +43,10 @@ func TestFaultsCrash(t *testing.T) {
 					t.Run(plan.String(), func(t *testing.T) {
 						t.Parallel()
 						r := s.play(t, plan)
+						for try := 1; try < crashTries && !r.hasSuccessor(); try++ {
+							t.Log("The effect did not come: once more.")
+							r = s.play(t, plan)
+						}
 						r.checkThreads()
 						r.compare(want)
 					})
@@ -47,7 +60,7 @@ func TestFaultsCrash(t *testing.T) {
 func (r *crashRun) compare(want simEnd) {
 	r.t.Helper()
 	got := r.end()
-	if len(r.operators) != 2 {
+	if !r.hasSuccessor() {
 		r.t.Fatalf("%d operators were at work: nobody died. Effects:\n%s", len(r.operators), strings.Join(got.effects, "\n"))
 	}
 	if diff := cmp.Diff(want.lines, got.lines); diff != "" {

@@ -71,6 +71,7 @@ func TestResyncBudget(t *testing.T) {
 	thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{"team": "blue", "none": ""}
 	thread.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 45}
 	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.create(w.newParticipant("rest-p", "rest", w.users(1)[0]))
 	w.Eventually(func() string { w.get(thread); return thread.Status.Joined }).Should(Equal("6/6"))
 	w.request(thread)

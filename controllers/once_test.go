@@ -69,7 +69,7 @@ func TestRetryIsRefusedAfterALostAnswer(t *testing.T) {
 			w.ready()
 			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, DropAfter: true, Times: 1})
 			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Status: http.StatusTooManyRequests,
-				Header: http.Header{"Retry-After": {"3"}}, Times: 1})
+				Header: http.Header{"Retry-After": {"8"}}, Times: 1})
 			thread := w.newThread("once")
 			w.create(thread)
 			w.awaitReason(thread, chatv1alpha1.ReasonThrottled)
@@ -107,7 +107,9 @@ func TestRestartDuringCreate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
 	conn := w.connect()
+	w.timing.listAfter = time.Minute // it finds nothing before it is stopped
 	stop := w.start()
+	w.timing = shortTiming
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, DropAfter: true})
 	thread := w.newThread("restart", w.users(2)...)
@@ -154,8 +156,8 @@ func TestRebuildFindsThreads(t *testing.T) {
 	pin(again)
 	thread = w.newThread("rebuilt", users...)
 	w.emulator.ResetRequests()
-	w.start()
 	w.create(again, thread)
+	w.start()
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(before.ID))
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())

@@ -131,14 +131,15 @@ func TestOwnPermissions(t *testing.T) {
 	for namespace, want := range map[string][]string{
 		systemNamespace: slices.Concat(ownRules, leaseRules), "kube-system": ownRules, w.namespace: ownRules,
 	} {
-		got := w.rules(operator, namespace)
-		// What every service account may do is none of ours.
-		for rule := range w.rules(nobody, namespace) {
-			delete(got, rule)
-		}
-		if diff := cmp.Diff(sorted(want...), slices.Sorted(maps.Keys(got))); diff != "" {
-			t.Errorf("rules in %s (-want +got):\n%s", namespace, diff)
-		}
+		// The API server knows new roles after a moment.
+		w.Eventually(func() string {
+			got := w.rules(operator, namespace)
+			// What every service account may do is none of ours.
+			for rule := range w.rules(nobody, namespace) {
+				delete(got, rule)
+			}
+			return cmp.Diff(sorted(want...), slices.Sorted(maps.Keys(got)))
+		}).Should(BeEmpty(), "rules in %s (-want +got)", namespace)
 		// The API server judges each by itself; in all namespaces too.
 		for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
 			for _, in := range []string{namespace, ""} {
@@ -201,18 +202,18 @@ func TestPeoplesPermissions(t *testing.T) {
 		"can-edit":  {"chatconnections": read, "chatthreads": write, "chatparticipants": write},
 		"can-admin": {"chatconnections": write, "chatthreads": write, "chatparticipants": write},
 	} {
-		got := map[string]string{}
-		for _, rule := range slices.Sorted(maps.Keys(w.rules(w.as(user), w.namespace))) {
-			if verb, resource, ours := strings.Cut(strings.TrimSuffix(rule, "."+chatv1alpha1.GroupVersion.Group), " "); ours && strings.HasPrefix(resource, "chat") {
-				got[resource] = strings.TrimSpace(got[resource] + " " + verb)
-			}
-		}
 		for kind := range maps.Clone(want) {
 			want[kind+"/status"] = "get"
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", user, diff)
-		}
+		w.Eventually(func() string {
+			got := map[string]string{}
+			for _, rule := range slices.Sorted(maps.Keys(w.rules(w.as(user), w.namespace))) {
+				if verb, resource, ours := strings.Cut(strings.TrimSuffix(rule, "."+chatv1alpha1.GroupVersion.Group), " "); ours && strings.HasPrefix(resource, "chat") {
+					got[resource] = strings.TrimSpace(got[resource] + " " + verb)
+				}
+			}
+			return cmp.Diff(want, got)
+		}).Should(BeEmpty(), "%s (-want +got)", user)
 	}
 	for _, name := range []string{"viewer-role", "editor-role", "admin-role"} {
 		role := &rbacv1.ClusterRole{}

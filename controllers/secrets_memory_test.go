@@ -42,8 +42,7 @@ const (
 
 // Secrets cost the operator no memory: neither those that it has nothing to do with, nor what else is in
 // those that it reads.
-func TestFaultsSecretsDoNotCostMemory(t *testing.T) {
-	t.Parallel()
+func TestFaultsSecretsDoNotCostMemory(t *testing.T) { //nolint:paralleltest // what else runs would slow a process that collects garbage all the time
 	w := newWorld(t, emulator.Options{})
 	conns := make([]*chatv1alpha1.ChatConnection, bigConnections)
 	for i := range conns {

@@ -91,9 +91,12 @@ var modelHistories = rapid.Custom(func(t *rapid.T) modelHistory {
 // -rapid.failfile. More histories are played with -sim.steps, which go test takes after -args.
 func TestSimModel(t *testing.T) {
 	t.Parallel()
-	steps, histories := 0, 0
+	steps, histories, failed := 0, 0, false
 	for steps < *simSteps {
 		rapid.Check(t, func(rt *rapid.T) {
+			if steps >= *simSteps && !failed {
+				return
+			}
 			history := modelHistories.Draw(rt, "history")
 			var story []string
 			report := simRun(t, func(tb simTB) { story = playModel(tb, history) })
@@ -102,6 +105,7 @@ func TestSimModel(t *testing.T) {
 			if len(report.failures) == 0 {
 				return
 			}
+			failed = true
 			rt.Logf("the service: %+v\n%s\n\n%s", history.service, strings.Join(story, "\n"), strings.Join(report.logs, "\n"))
 			for _, failure := range report.failures[1:] {
 				rt.Logf("also: %s", failure)

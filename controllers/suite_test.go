@@ -82,6 +82,10 @@ func runSuite(m *testing.M) int {
 	control := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
+		// go test may compile other packages at the same time.
+		ControlPlaneStartTimeout: 2 * time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
+		CRDInstallOptions:        envtest.CRDInstallOptions{MaxTime: time.Minute},
 	}
 	var err error
 	if adminConfig, err = control.Start(); err != nil {
@@ -189,7 +193,7 @@ func newWorld(t *testing.T, options emulator.Options) *world {
 	httpClient := w.server.Client()
 	httpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	w.options = Options{
-		AllowedEndpoints: rules, HTTPClient: httpClient, ACSTimeout: 2 * time.Second, Pacing: true,
+		AllowedEndpoints: rules, HTTPClient: httpClient, ACSTimeout: soon, Pacing: true,
 		MaxConcurrentReconciles: 16, WatchNamespaces: []string{w.namespace},
 	}
 	w.recorder = record(t, w.namespace)

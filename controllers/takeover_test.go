@@ -107,6 +107,7 @@ func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
 func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{ListDelay: 200 * time.Millisecond})
+	w.timing.listAfter = 5 * time.Second // for so long a lost answer shows
 	w.ready()
 	first := w.newThread("first")
 	w.create(first)
