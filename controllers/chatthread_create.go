@@ -44,6 +44,9 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 	}
 	s.firstTry = !hasFinalizer(s.thread)
+	if s.firstTry && creating && !s.conn.DeletionTimestamp.IsZero() {
+		return s.connectionGoes()
+	}
 	if creating {
 		if err := r.chooseUser(s); err != nil {
 			return err
@@ -123,6 +126,17 @@ func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *thre
 	if err == nil && live.DeletionTimestamp.IsZero() && live.UID == s.conn.UID {
 		return nil
 	}
+	// Without a thread the resource does not hold the connection.
+	if s.hasNothing() {
+		if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+			return err
+		}
+		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
+	}
+	return s.connectionGoes()
+}
+
+func (s *threadScope) connectionGoes() error {
 	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 		message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
 }

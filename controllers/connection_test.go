@@ -223,12 +223,39 @@ func TestConnectionInUse(t *testing.T) {
 	w.create(late)
 	w.awaitReason(late, chatv1alpha1.ReasonConnectionNotReady)
 	w.Expect(w.threads()).To(HaveLen(1))
-	w.delete(late)
-	w.awaitGone(late)
 	w.delete(thread)
 	w.awaitGone(thread)
 	w.awaitGone(conn)
+	w.awaitReason(late, chatv1alpha1.ReasonConnectionNotFound)
+	w.delete(late)
+	w.awaitGone(late)
 	w.Expect(w.threads()).To(BeEmpty())
+}
+
+// Who stored its finalizer in the moment in which its connection was deleted, and has nothing at ACS, does not
+// hold it.
+func TestConnectionIsNotHeldForNothing(t *testing.T) {
+	t.Parallel()
+	for name, nothing := range map[string]bool{"nothing was sent": true, "a create may have been sent": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			conn := w.connect(func(conn *chatv1alpha1.ChatConnection) { conn.Finalizers = []string{chatv1alpha1.Finalizer} })
+			cached := conn.DeepCopy()
+			w.delete(conn)
+			thread := w.newThread("late")
+			thread.Finalizers = []string{chatv1alpha1.Finalizer}
+			w.create(thread)
+			s := &threadScope{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{settled: nothing}, conn: cached}
+			o := classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionStays(t.Context(), s))
+			w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
+			w.get(thread)
+			w.Expect(hasFinalizer(thread)).To(Equal(!nothing))
+			for _, obj := range []client.Object{thread, conn} {
+				edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
+			}
+		})
+	}
 }
 
 // Other namespaces use a connection only where it lets them, and lose it with that.
