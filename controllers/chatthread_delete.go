@@ -112,7 +112,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 	}
 	leave, err := s.session.gate.enter()
 	if err != nil {
-		return err
+		return s.awaitProbe(err)
 	}
 	s.leave = leave
 	return nil

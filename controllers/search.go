@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -89,16 +90,23 @@ func (s *threadScope) checkUsers() error {
 	return wait
 }
 
-// awaitProbe is the end of a pass that another one probes the connection for.
+// awaitProbe is the end of a pass that another one probes the connection for. Where it was told that ACS does not
+// answer, a pass that did not ask has no better words.
 func (s *threadScope) awaitProbe(err error) error {
 	now := time.Now()
 	if s.memory.awaitingProbe.IsZero() {
 		s.memory.awaitingProbe = now
 	}
 	if wait, ok := errors.AsType[*waitError](err); ok {
-		wait.quiet = s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
+		wait.quiet = s.saysUnavailable() || s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
 	}
 	return err
+}
+
+// saysUnavailable says that the status tells of a service that does not answer.
+func (s *threadScope) saysUnavailable() bool {
+	told := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
+	return told != nil && told.Reason == chatv1alpha1.ReasonServiceUnavailable && told.ObservedGeneration == s.thread.Generation
 }
 
 // getConnection reads a connection. One in a namespace that is not watched does not exist here, and what this

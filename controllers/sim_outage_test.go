@@ -65,6 +65,10 @@ func TestSimFaultsOutage(t *testing.T) {
 					t.Errorf("%d calls in %s, want at most %d", len(calls), outageCounted, most)
 				}
 				w.checkRooms(t, map[bool]string{true: showsReady, false: showsBroken}[name == "429"])
+				// Once that ACS does not answer, and once what came of the thread's own call.
+				if told := w.toldOfRooms(began); told > 2*outageRooms {
+					t.Errorf("%d writes to %d threads", told, outageRooms)
+				}
 				w.line.mend()
 				w.run(simWork)
 				w.checkRooms(t, showsReady)
@@ -75,6 +79,19 @@ func TestSimFaultsOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// toldOfRooms counts the writes to the threads of the connection from a moment on.
+func (w *simWorld) toldOfRooms(since time.Time) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := 0
+	for _, e := range w.logs[simThread] {
+		if strings.HasPrefix(e.key.Name, "room") && e.at.After(since) {
+			count++
+		}
+	}
+	return count
 }
 
 // checkRooms compares what the threads of the connection show.
