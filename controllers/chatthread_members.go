@@ -143,7 +143,7 @@ func (r *ChatThreadReconciler) removable(ctx context.Context, s *threadScope, re
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil
 	}
-	if len(remove) == 0 || len(s.leaving) == 0 || s.thread.Deletion() != chatv1alpha1.DeletionRetain {
+	if len(remove) == 0 || s.thread.Deletion() != chatv1alpha1.DeletionRetain {
 		return remove, nil
 	}
 	terminating, err := r.isTerminating(ctx, s.thread.Namespace)

@@ -46,7 +46,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 	case properties.DeletedOn != nil:
 		return r.gone(ctx, s)
 	}
-	s.memory.missingSince = time.Time{}
+	s.memory.found()
 	if err := checkOwner(s, properties); err != nil {
 		return err
 	}
@@ -228,7 +228,8 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 		return &stalledError{chatv1alpha1.ReasonThreadGone,
 			fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	}
-	requested := isRequested(s.thread, s.thread.Status.LastHandledReconcileAt)
+	// The pass that the request came with may not have got so far.
+	requested := s.memory.recreationAsked || isRequested(s.thread, s.thread.Status.LastHandledReconcileAt)
 	if !requested && (s.memory.recreationHeld || !s.session.mayRecreate(time.Now())) {
 		s.memory.recreationHeld = true
 		return &stalledError{chatv1alpha1.ReasonThreadGone,
@@ -241,8 +242,7 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 // nextIncarnation turns the resource, in one write, into one without a thread.
 func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadScope) error {
 	s.warn(chatv1alpha1.ReasonThreadGone, "Thread %s no longer exists at ACS; creating it anew", s.threadID)
-	s.memory.recreationHeld = false
-	s.memory.missingSince = time.Time{}
+	s.memory.found()
 	s.memory.settled = false
 	s.memory.formerIDs[s.threadID] = true
 	s.memory.threadID = ""

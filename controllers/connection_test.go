@@ -341,3 +341,17 @@ func TestServiceUserIsStoredBeforeUse(t *testing.T) {
 	w.Expect(w.emulator.Users()).To(HaveLen(2))
 	w.Expect(client.ObjectKeyFromObject(conn).Name).To(Equal("default"))
 }
+
+// A credential that ACS refused is tried again when a person asks for it, and not after a minute only.
+func TestRefusedCredentialIsTriedWhenAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateUser, Status: http.StatusUnauthorized})
+	conn := w.connect()
+	w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
+	remove()
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	w.Expect(conn.Status.LastHandledReconcileAt).To(Equal("now"))
+}

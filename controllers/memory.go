@@ -44,8 +44,9 @@ type threadMemory struct {
 	replayed bool
 	// missingSince is when ACS first answered that it knows no such thread.
 	missingSince time.Time
-	// recreationHeld says that the thread is not created anew before a person asks for it.
-	recreationHeld bool
+	// recreationHeld says that the thread is not created anew before a person asks for it, recreationAsked that
+	// one did since.
+	recreationHeld, recreationAsked bool
 	// awaitingProbe is since when passes wait for another one that probes the connection.
 	awaitingProbe time.Time
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
@@ -115,11 +116,17 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
 		return false
 	}
+	m.recreationAsked = m.recreationAsked || requested && m.recreationHeld
 	m.generation = thread.Generation
 	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
 	m.refusals = map[string]refusedMember{}
 	return true
+}
+
+// found forgets that the thread was missing: it is there, or another one is to take its place.
+func (m *threadMemory) found() {
+	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
 }
 
 // stretch puts the next resync off to a floor that is longer than the declared interval.

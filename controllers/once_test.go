@@ -282,6 +282,8 @@ func TestRecreationsAreLimited(t *testing.T) {
 	w.Eventually(func() int { return len(held()) }).Should(Equal(count - maxRecreations))
 	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(maxRecreations))
 	last := held()[0]
+	// A request is not used up by a pass that does not get so far.
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: last.Status.ThreadID, Status: http.StatusServiceUnavailable, Times: 2})
 	w.request(last)
 	w.awaitReason(last, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.threads()).To(HaveLen(maxRecreations + 1))

@@ -138,7 +138,8 @@ func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) 
 
 const authenticationFailedMessage = "ACS refuses the credential (401). Put the current connection string of the ACS resource into the Secret."
 
-// reopen reads the credential anew. A credential that was refused is tried again after a while.
+// reopen reads the credential anew. A credential that was refused is tried again after a while, and when that
+// is asked for.
 func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
 	found := s.get(client.ObjectKeyFromObject(conn))
 	found.mu.Lock()
@@ -147,7 +148,7 @@ func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection
 	if found.problem != nil {
 		return found, found.problem
 	}
-	if !found.refusedAt.IsZero() && time.Since(found.refusedAt) < refusedInterval {
+	if !found.refusedAt.IsZero() && time.Since(found.refusedAt) < refusedInterval && !isRequested(conn, conn.Status.LastHandledReconcileAt) {
 		return found, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
 	}
 	return found, nil

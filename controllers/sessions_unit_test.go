@@ -317,6 +317,11 @@ func TestSessionsAfterARefusal(t *testing.T) {
 	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
 		t.Errorf("tried again at once: %v", err)
 	}
+	asked := w.conn.DeepCopy()
+	setAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
+		t.Errorf("not tried again when asked: %v", err)
+	}
 	found.refusedAt = time.Now().Add(-2 * refusedInterval)
 	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil {
 		t.Errorf("not tried again after a while: %v", err)
