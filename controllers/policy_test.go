@@ -319,6 +319,8 @@ func TestRetainedThreadKeepsMembers(t *testing.T) {
 	w.delete(participant)
 	w.awaitGone(participant)
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}))
+	w.request(thread)
+	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}), "also after the last of them went")
 }
 
 // One bad answer of the service harms neither other threads nor the thread for good.
