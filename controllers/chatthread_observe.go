@@ -217,6 +217,8 @@ func notThere(s *threadScope) error {
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
 // resource says otherwise or too many threads vanish at once.
 func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
+	nobody := newMemberResults(declareMembers(s.thread, s.participants))
+	nobody.count(s.thread)
 	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
 	switch {
 	case s.thread.Observes() && recreate:
@@ -302,7 +304,6 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	s.results = newMemberResults(declareMembers(s.thread, s.participants))
 	s.results.record(members)
 	s.results.count(s.thread)
-	s.membersDone = true
 	if len(parts) > 0 {
 		return &stalledError{chatv1alpha1.ReasonDrifted, "would " + strings.Join(parts, ", ")}
 	}
@@ -311,10 +312,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 
 func participantCount(s *threadScope) string {
 	declared, _ := declareMembers(s.thread, s.participants)
-	if len(declared) == 1 {
-		return "1 participant"
-	}
-	return fmt.Sprintf("%d participants", len(declared))
+	return countOf(len(declared), "participant")
 }
 
 // allocate takes over into status what identifies the thread.

@@ -239,7 +239,7 @@ func TestThreadGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("gone")
+	thread := w.newThread("gone", w.users(2)...)
 	thread.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30}
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
@@ -247,6 +247,7 @@ func TestThreadGone(t *testing.T) {
 	w.emulator.DeleteThread(thread.Status.ThreadID)
 	w.request(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonThreadGone)
+	w.Expect(thread.Status.Joined).To(Equal("0/2"))
 	w.Expect(w.threads()).To(BeEmpty())
 	w.delete(thread)
 	w.awaitGone(thread)

@@ -130,7 +130,7 @@ func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
 	}
 	for i := range s.leaving {
 		entry := unknown
-		if s.membersDone && !s.thread.Observes() {
+		if s.membersDone {
 			entry.state = rosterReleased
 		}
 		add(&s.leaving[i], entry)
