@@ -176,7 +176,8 @@ func createUser(ctx context.Context, session *session) (acs.CreateUserResponse, 
 	return user, failed("create a service user", err)
 }
 
-// recordUsers stores the service users, and the endpoint that they belong to.
+// recordUsers stores the finalizer, the service users, and the endpoint that they belong to; status and session know
+// them from then on.
 func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, ids []string) error {
 	endpoint := session.currentEndpoint()
 	err := patchMetadata(ctx, r.Client, conn, func(obj client.Object) {

@@ -21,18 +21,18 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	if !hasFinalizer(conn) {
 		return errReleased
 	}
-	users, err := r.countThreads(ctx, conn)
+	threads, err := r.countThreads(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if users > 0 {
+	if threads > 0 {
 		// The Secret may go before the threads do: from now on the credential is needed in memory. That
 		// it cannot be read shows on the threads.
 		if _, err := r.Sessions.open(ctx, conn); err != nil {
 			ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
 		}
 		return &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
-			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", countOf(users, "ChatThread"))}
+			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", countOf(threads, "ChatThread"))}
 	}
 	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
 		return err

@@ -65,15 +65,16 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	entry, judged := rosterEntry{}, false
+	entry := rosterEntry{}
 	if thread != nil {
-		entry, judged = r.roster.entry(thread.UID, participant.UID)
-		judged = judged && entry.generation == participant.Generation
+		if found, ok := r.roster.entry(thread.UID, participant.UID); ok && found.generation == participant.Generation {
+			entry = found
+		}
 	}
 	if !participant.DeletionTimestamp.IsZero() {
-		err = r.finalize(ctx, participant, thread, entry, judged)
+		err = r.finalize(ctx, participant, thread, entry)
 	} else {
-		err = r.keep(ctx, participant, thread, entry, judged)
+		err = r.keep(ctx, participant, thread, entry)
 	}
 	before.ObjectMeta = *participant.ObjectMeta.DeepCopy()
 	return r.conclude(ctx, before, participant, err)
@@ -97,7 +98,7 @@ var errUnjudged = errors.New("unjudged")
 
 // keep stores the finalizer, upon which the thread counts the participant, and takes over what the
 // last pass over the thread says.
-func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry, judged bool) error {
+func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
 	if thread == nil {
 		p.Status.ThreadID = ""
 		return &waitError{reason: chatv1alpha1.ReasonThreadNotFound,
@@ -108,14 +109,14 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady,
 			message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
 	}
-	takesNobody := thread.Observes() || judged && (entry.state == rosterShut || entry.state == rosterClosed)
+	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
 		err := patchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
 		}
 	}
-	if !judged {
+	if entry.state == rosterUnjudged {
 		return errUnjudged
 	}
 	p.Status.ThreadID = entry.threadID
@@ -131,18 +132,18 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 
 // finalize lets the participant go once a pass that no longer counted it has finished, or where no
 // thread waits for that.
-func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry, judged bool) error {
+func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
 	if !hasFinalizer(p) {
 		return errReleased
 	}
 	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || isAbandoned(p)
-	if free || judged && (entry.state == rosterReleased || entry.state == rosterClosed) {
+	if free || entry.state == rosterReleased || entry.state == rosterClosed {
 		if err := removeFinalizer(ctx, r.Client, p); err != nil {
 			return err
 		}
 		return errReleased
 	}
-	if judged && entry.state == rosterShut {
+	if entry.state == rosterShut {
 		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady, message: entry.message + " " + abandonHint}
 	}
 	return errUnjudged

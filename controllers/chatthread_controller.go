@@ -363,7 +363,7 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 // store writes conditions and allocated values, with the events that tell of the pass so far.
 func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome) error {
 	mark(s.thread, o)
-	if !o.quiet && (o.ready || o.stalled) {
+	if o.ready || o.stalled {
 		s.thread.Status.ObservedGeneration = s.thread.Generation
 	}
 	err := patchStatus(ctx, r.Client, s.before, s.thread)

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// keptPiece is how long the pieces are by which a credential is known again: one of any 16 characters
-	// in a row is whole.
+	// keptPiece is how long the pieces are by which a credential is known again: any 15 characters of it in a
+	// row hold a whole one.
 	keptPiece = 8
 	// maxRefusal is how long a refusal is at most that anybody reads.
 	maxRefusal = 64 << 10

@@ -18,7 +18,7 @@ const (
 	stampPrefix      = "acsOperator"
 )
 
-// indexedThread is a thread at ACS that carries the stamp of a resource.
+// indexedThread is a thread at ACS, and whose stamp it carries, if any.
 type indexedThread struct {
 	id, owner, uid string
 	createdBy      string

@@ -19,8 +19,9 @@ const (
 	LeaseDuration      = 15 * time.Second
 	LeaseRenewDeadline = 10 * time.Second
 	LeaseRetryPeriod   = 500 * time.Millisecond
-	// leaseLimit is how long after its last renewal a leader may work: longer than it tries to renew, and
-	// by the time of a call shorter than others respect its lease.
+	// leaseLimit is how long after its last renewal a leader may send: longer than it tries to renew, and shorter
+	// than others respect its lease. What lies between is for calls in hand: one that takes longer may reach
+	// ACS while another leads.
 	leaseLimit = 12 * time.Second
 )
 
@@ -35,8 +36,8 @@ type Lease struct {
 	lapsed  bool
 }
 
-// NewLease gives the lease of this process. lost is called once it lapsed: the process must end at once, as
-// what it remembers may be wrong.
+// NewLease gives the lease of this process. lost is called once it lapsed, from within the call that noticed, and must
+// not use the lease: the process must end at once, as what it remembers may be wrong.
 func NewLease(lost func(error)) *Lease { return &Lease{lost: lost} }
 
 // lapsedError ends passes of a process that no longer leads. It counts as a cancellation, of which
@@ -54,7 +55,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// ForAPIServer sees renewals of the lease, and refuses writes of this operator's kinds.
+// ForAPIServer notes renewals of the lease; once it has lapsed, writes of this operator's kinds fail.
 func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		sent := time.Now()
@@ -72,7 +73,7 @@ func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// ForACS refuses every call.
+// ForACS lets calls to ACS through; once the lease has lapsed, every one fails.
 func (l *Lease) ForACS(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		if err := l.check(); err != nil {

@@ -19,8 +19,9 @@ const (
 	maxResync = 365 * 24 * time.Hour
 )
 
-// threadMemory is what the process remembers of one ChatThread between passes. Nothing depends on it
-// for correctness: without it the operator reads more, waits longer, or tries something once more.
+// threadMemory is what the process remembers of one ChatThread between passes. That there is one thread, and no
+// thread is lost, does not depend on it: without it the operator reads more, waits longer, or tries something once
+// more. A restart also ends what only it knows: the grace of a thread that was found, and a hold on recreations.
 type threadMemory struct {
 	// generation of the last pass that tried everything again.
 	generation int64

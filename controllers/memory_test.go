@@ -78,8 +78,6 @@ func TestMemoryBegin(t *testing.T) {
 	}
 }
 
-// Whoever prunes the annotation asks for nothing: each pass would try everything again, and threads
-// that vanish would be created anew without a limit.
 // Once another process has found the thread gone, the one that was remembered is a former one.
 func TestMemoryOfAFormerIncarnation(t *testing.T) {
 	t.Parallel()
@@ -101,6 +99,8 @@ func TestMemoryOfAFormerIncarnation(t *testing.T) {
 	}
 }
 
+// Whoever prunes the annotation asks for nothing: each pass would try everything again, and threads
+// that vanish would be created anew without a limit.
 func TestMemoryBeginAfterTheRequestWasTakenBack(t *testing.T) {
 	t.Parallel()
 	thread, memory := remembered()

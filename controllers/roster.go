@@ -22,8 +22,10 @@ type rosterEntry struct {
 type rosterState int
 
 const (
+	// rosterUnjudged: no pass over the thread has said anything of this generation yet.
+	rosterUnjudged rosterState = iota
 	// rosterJoined: the user is in the thread.
-	rosterJoined rosterState = iota
+	rosterJoined
 	// rosterRefused: the user is not in the thread, and a person must act.
 	rosterRefused
 	// rosterWaiting: the thread cannot take members now; whoever was in it stays as it was reported.
@@ -59,7 +61,8 @@ type rosterLine struct {
 // outlasts says that a later entry tells nothing new: a thread that cannot be looked at now says nothing of
 // those it was seen with.
 func (e rosterEntry) outlasts(later rosterEntry) bool {
-	return later.state == rosterWaiting && e.generation == later.generation && e.threadID == later.threadID && e.state <= rosterRefused
+	return later.state == rosterWaiting && e.generation == later.generation && e.threadID == later.threadID &&
+		(e.state == rosterJoined || e.state == rosterRefused)
 }
 
 // publish replaces the entries of a thread.

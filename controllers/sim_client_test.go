@@ -309,7 +309,7 @@ func halve(req *http.Request) error {
 	return nil
 }
 
-// simThreads are the threads at the service that are not deleted.
+// threads are those at the service that are not deleted.
 func (w *simWorld) threads() []emulator.Thread {
 	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
 }

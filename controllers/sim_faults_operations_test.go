@@ -66,7 +66,7 @@ var faultedOperations = []faultedOperation{
 		expected: whereTokenIssued, connection: whereTokenNeeded},
 }
 
-// newFaultWorld is a world with a second ACS resource, whose thread nothing may harm.
+// begun adds a second ACS resource, whose thread nothing may harm, and plays what is there before.
 func (o faultedOperation) begun(w *simWorld) {
 	w.line, w.canary, w.parallel = newSimLine(w), newSimCanary(), true
 	w.canary.learn("access key", w.emulator.AccessKey())

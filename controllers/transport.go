@@ -70,8 +70,8 @@ var retriedStatuses = []int{
 }
 
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
-// belongs to the work queue, which holds no worker while it waits. first are policies that see a call
-// before all others.
+// belongs to the work queue, which holds no worker while it waits. first are policies that see each
+// try before the others that do.
 func clientOptions(transport *http.Client, timeout time.Duration, found *session, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport: transport,

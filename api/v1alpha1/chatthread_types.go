@@ -74,7 +74,8 @@ type ChatThreadSpec struct {
 	// +optional
 	RecreationPolicy RecreationPolicy `json:"recreationPolicy,omitempty"`
 
-	// resyncInterval is how often drift is looked for, with 10 % jitter; at least 1m.
+	// resyncInterval is how often drift is looked for, with 10 % jitter; at least 1m, and at most a year
+	// counts. With more threads than the quota lets be read, it is longer.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
@@ -206,8 +207,8 @@ type ChatThreadStatus struct {
 	// +kubebuilder:validation:MaxLength=32
 	Joined string `json:"joined,omitempty"`
 
-	// rejected lists inline participants that are not in the thread because ACS refused them; at
-	// most 20 of them.
+	// rejected lists inline participants that are not in the thread, at most 20 of them: ACS refused them, they are
+	// named twice, there is no room, or they are service users.
 	// +optional
 	// +listType=map
 	// +listMapKey=userID
@@ -231,13 +232,13 @@ type ChatThreadStatus struct {
 
 // ParticipantCounts counts members, inline ones and ChatParticipants together.
 type ParticipantCounts struct {
-	// desired is how many members are declared.
+	// desired is how many members are declared; who is declared more than once counts once.
 	// +required
 	Desired int32 `json:"desired"`
 	// joined is how many of them are in the thread.
 	// +required
 	Joined int32 `json:"joined"`
-	// rejected is how many of them were refused.
+	// rejected is how many of them are kept out, as rejected lists them, and ChatParticipants besides.
 	// +required
 	Rejected int32 `json:"rejected"`
 }
@@ -248,7 +249,7 @@ type RejectedParticipant struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=256
 	UserID string `json:"userID"`
-	// code of the refusal, as ACS gives it.
+	// code of the refusal: ACS's, or Duplicate, TooManyParticipants or Rejected.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Code string `json:"code,omitempty"`

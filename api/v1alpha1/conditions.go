@@ -24,11 +24,11 @@ const (
 	// ReasonSearching signals that the threads of the service users are being read, so that no
 	// second thread is made where one exists.
 	ReasonSearching = "Searching"
-	// ReasonCreating signals that the thread, or a service user, is being created.
+	// ReasonCreating signals that the thread is being created, or its members are being added.
 	ReasonCreating = "Creating"
 	// ReasonUpdating signals that the thread or its members are being changed.
 	ReasonUpdating = "Updating"
-	// ReasonDeleting signals that the thread is being deleted.
+	// ReasonDeleting is reserved: a deletion shows what it waits for.
 	ReasonDeleting = "Deleting"
 	// ReasonWaitingForQuota signals that the next call waits until a quota of ACS has room.
 	ReasonWaitingForQuota = "WaitingForQuota"
@@ -52,7 +52,8 @@ const (
 
 	// ReasonParticipantRejected signals that some inline participants are not in the thread.
 	ReasonParticipantRejected = "ParticipantRejected"
-	// ReasonRejected signals that ACS refused the member that a ChatParticipant declares.
+	// ReasonRejected signals that ACS refused the member that a ChatParticipant declares, or that this is a
+	// service user.
 	ReasonRejected = "Rejected"
 	// ReasonDuplicate signals that the same user is declared elsewhere for the same thread.
 	ReasonDuplicate = "Duplicate"
