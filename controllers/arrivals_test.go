@@ -34,11 +34,7 @@ func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	w.create(all...)
 	w.Eventually(func() string { w.get(thread); return thread.Status.Joined }).Should(Equal("4/4"))
 	stop()
-	for _, obj := range append(all, conn) {
-		edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
-		w.delete(obj)
-		w.awaitGone(obj)
-	}
+	w.lose(append(all, conn))
 
 	w.emulator.ResetRequests()
 	w.timing.foundGrace = time.Minute // it ends once all are declared

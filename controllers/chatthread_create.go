@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -39,23 +38,11 @@ func staleCache() error { return &waitError{quiet: true, after: 100 * time.Milli
 func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 	creating := s.remote == nil
 	if creating {
-		if err := r.checkDeclared(ctx, s, false); err != nil {
+		if err := r.prepareCreate(ctx, s); err != nil {
 			return err
 		}
 	}
 	s.firstTry = !hasFinalizer(s.thread)
-	if s.firstTry && creating && !s.conn.DeletionTimestamp.IsZero() {
-		return s.connectionGoes()
-	}
-	if creating {
-		if err := r.chooseUser(s); err != nil {
-			return err
-		}
-		// What waits for its turn has sent nothing, and needs no finalizer yet.
-		if err := s.session.pacer.holdCreate(s.who, s.user.id); err != nil {
-			return err
-		}
-	}
 	err := patchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, s.user.id)
@@ -76,10 +63,25 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 	return r.checkConnectionStays(ctx, s)
 }
 
+// prepareCreate chooses who creates the thread. What waits for its turn, or for another connection, has sent
+// nothing, and needs no finalizer yet.
+func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope) error {
+	if err := r.checkDeclared(ctx, s, false); err != nil {
+		return err
+	}
+	if !hasFinalizer(s.thread) && !s.conn.DeletionTimestamp.IsZero() {
+		return s.connectionGoes()
+	}
+	if err := r.chooseUser(s); err != nil {
+		return err
+	}
+	return s.session.pacer.holdCreate(s.who, s.user.id)
+}
+
 // readAgain makes sure that the cache held what the API server has, and takes over its metadata.
 func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(s.thread), live); err != nil {
+	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
 		if apierrors.IsNotFound(err) {
 			return staleCache()
 		}
@@ -100,7 +102,7 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	id, assigned := s.assignedUser()
 	pool := poolUsers(s.conn)
-	if !assigned || s.hasNothing() && !slices.ContainsFunc(pool, func(user string) bool { return userKey(user) == userKey(id) }) {
+	if !assigned || s.hasNothing() && !containsUser(pool, id) {
 		if len(pool) == 0 {
 			return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
@@ -119,7 +121,7 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 // sees the deletion.
 func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatConnection{}
-	err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(s.conn), live)
+	err := r.APIReader.Get(ctx, keyOf(s.conn), live)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get ChatConnection: %w", err)
 	}
@@ -284,10 +286,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 // membersAfterCreate are the members of a new thread: those that were sent and not refused, and the
 // service user.
 func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
-	answers := make(map[string]acs.InvalidParticipant, len(refused))
-	for _, r := range refused {
-		answers[userKey(r.Target)] = r
-	}
+	answers := refusalsByUser(refused)
 	members := []observedMember{{id: s.user.id, displayName: s.displayName()}}
 	for _, m := range sent {
 		if answer, bad := answers[m.key()]; bad {
@@ -303,7 +302,7 @@ func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.In
 // resource: two threads for one resource must never be.
 func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(s.thread), live); err != nil {
+	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
 		return fmt.Errorf("get ChatThread: %w", err)
 	}
 	made := s.threadID

@@ -11,7 +11,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -274,5 +273,3 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	s.tell(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
 	return nil
 }
-
-func keyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }

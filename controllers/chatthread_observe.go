@@ -85,7 +85,7 @@ func (s *threadScope) actors() []string {
 		return []string{id}
 	}
 	first := []string{}
-	if s.isServiceUser(s.memory.actor) {
+	if containsUser(s.known, s.memory.actor) {
 		first = append(first, s.memory.actor)
 	}
 	for _, found := range s.session.index.find(s.owner(), s.known) {

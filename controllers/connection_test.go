@@ -351,7 +351,9 @@ func TestRefusedCredentialIsTriedWhenAsked(t *testing.T) {
 	w.start()
 	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
 	remove()
-	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
+		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	})
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 	w.Expect(conn.Status.LastHandledReconcileAt).To(Equal("now"))
 }

@@ -384,15 +384,11 @@ func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
 func isNotShown(err error) bool { return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) }
 
 func stampedThread(properties acs.ThreadProperties) indexedThread {
-	createdBy := ""
-	if properties.CreatedBy != nil {
-		createdBy = properties.CreatedBy.RawID()
-	}
 	return indexedThread{
 		id:        properties.ID,
 		owner:     properties.Metadata[ownerStampKey],
 		uid:       properties.Metadata[uidStampKey],
-		createdBy: createdBy,
+		createdBy: rawID(properties.CreatedBy),
 		createdOn: properties.CreatedOn,
 	}
 }

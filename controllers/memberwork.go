@@ -127,15 +127,20 @@ func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malfo
 
 // note takes over the answers to single members.
 func (w *memberWork) note(batch []declaredMember, refused []acs.InvalidParticipant) {
-	answers := make(map[string]acs.InvalidParticipant, len(refused))
-	for _, answer := range refused {
-		answers[userKey(answer.Target)] = answer
-	}
+	answers := refusalsByUser(refused)
 	for _, m := range batch {
 		if answer, ok := answers[m.key()]; ok {
 			w.refuse(m, answer.Code, answer.Message)
 		}
 	}
+}
+
+func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
+	answers := make(map[string]acs.InvalidParticipant, len(refused))
+	for _, answer := range refused {
+		answers[userKey(answer.Target)] = answer
+	}
+	return answers
 }
 
 func (w *memberWork) refuse(m declaredMember, code, message string) {

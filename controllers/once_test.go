@@ -136,10 +136,7 @@ func TestRebuildFindsThreads(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	users := w.users(3)
 	pinned := w.emulator.CreateUser()
-	pin := func(conn *chatv1alpha1.ChatConnection) {
-		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
-	}
-	conn := w.connect(pin)
+	conn := w.connect(withPinned(pinned))
 	stop := w.start()
 	thread := w.newThread("rebuilt", users...)
 	w.create(thread)
@@ -147,13 +144,9 @@ func TestRebuildFindsThreads(t *testing.T) {
 	before := w.remote(thread)
 	stop()
 
-	for _, obj := range []client.Object{thread, conn} {
-		edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
-		w.delete(obj)
-		w.awaitGone(obj)
-	}
+	w.lose([]client.Object{thread, conn})
 	again := newConnection(w.namespace, "default")
-	pin(again)
+	withPinned(pinned)(again)
 	thread = w.newThread("rebuilt", users...)
 	w.emulator.ResetRequests()
 	w.create(again, thread)
@@ -175,9 +168,7 @@ func TestForgedStampIsNotTaken(t *testing.T) {
 	w.emulator.UpdateThread(forged, func(th *emulator.Thread) {
 		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/forged", uidStampKey: "1"}
 	})
-	w.ready(func(conn *chatv1alpha1.ChatConnection) {
-		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
-	})
+	w.ready(withPinned(pinned))
 	thread := w.newThread("forged")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
@@ -198,9 +189,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	now = now.Add(time.Minute)
 	younger := w.emulator.CreateThread(pinned, "second")
 	w.emulator.UpdateThread(younger, stamp)
-	w.ready(func(conn *chatv1alpha1.ChatConnection) {
-		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
-	})
+	w.ready(withPinned(pinned))
 	thread := w.newThread("several")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
@@ -208,6 +197,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	left, _ := w.emulator.Thread(younger)
 	w.Expect(left.DeletedOn).To(BeNil())
 	w.Expect(left.Topic).To(Equal("second"))
+	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("More than one"), ContainSubstring(younger))))
 }
 
 // A thread that was deleted behind our back is created anew, under another request id.

@@ -357,7 +357,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// While the service does not answer, one pass at a time asks; when it does again, all heal.
+// While the service does not answer, all say so; when it does again, all heal.
 func TestUnreachableService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -302,20 +302,11 @@ func (s *threadScope) makers() []string {
 // assignedUser is the service user that acts for the thread, if it is one of the connection's.
 func (s *threadScope) assignedUser() (string, bool) {
 	for _, id := range []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser} {
-		if id != "" && s.isServiceUser(id) {
+		if id != "" && containsUser(s.known, id) {
 			return id, true
 		}
 	}
 	return "", false
-}
-
-func (s *threadScope) isServiceUser(id string) bool {
-	for _, known := range s.known {
-		if userKey(known) == userKey(id) {
-			return true
-		}
-	}
-	return false
 }
 
 // candidates are the threads that carry the stamp of the resource and that nobody else claims. Nobody can

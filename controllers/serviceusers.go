@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -80,6 +81,11 @@ func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
 		return 1
 	}
 	return min(max(int(*conn.Spec.ServiceUsers.Count), 1), chatv1alpha1.MaxServiceUsers)
+}
+
+// containsUser says whether a user is among others.
+func containsUser(users []string, id string) bool {
+	return slices.ContainsFunc(users, func(user string) bool { return userKey(user) == userKey(id) })
 }
 
 // mergeUsers joins lists of ids, each user once, in the order of first mention.

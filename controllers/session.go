@@ -72,156 +72,156 @@ type serviceUser struct {
 
 // refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
 // while has gone by, and the Secret is read at once.
-func (found *session) refused() {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.refusedAt = time.Now()
-	found.stale = true
+func (s *session) refused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusedAt = time.Now()
+	s.stale = true
 }
 
 // accepted notes that ACS took the credential.
-func (found *session) accepted() {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.refusedAt = time.Time{}
+func (s *session) accepted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusedAt = time.Time{}
 }
 
 // holdBack notes what ACS refused the connection, so that it is not asked again at once.
-func (found *session) holdBack(generation int64, err error) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.held, found.heldAt, found.heldGeneration = err, time.Now(), generation
+func (s *session) holdBack(generation int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.heldAt, s.heldGeneration = err, time.Now(), generation
 }
 
 // heldBack is what ACS refused the connection a short while ago; nil where it may be asked.
-func (found *session) heldBack(generation int64) error {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	if found.heldGeneration != generation || time.Since(found.heldAt) >= refusedInterval {
+func (s *session) heldBack(generation int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heldGeneration != generation || time.Since(s.heldAt) >= refusedInterval {
 		return nil
 	}
-	return found.held
+	return s.held
 }
 
 // knowUsers notes which service users may act; deletions need them when the connection is gone.
-func (found *session) knowUsers(ids []string) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.known = ids
+func (s *session) knowUsers(ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = ids
 }
 
-func (found *session) usersKnown() []string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.known
+func (s *session) usersKnown() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
 }
 
 // assign notes which service user a thread has; an empty one takes the note back.
-func (found *session) assign(thread types.UID, user string) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	delete(found.free, thread)
-	found.carry(thread, userKey(user))
+func (s *session) assign(thread types.UID, user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.free, thread)
+	s.carry(thread, userKey(user))
 }
 
 // carry moves a thread to a user, or to none. The caller holds the lock.
-func (found *session) carry(thread types.UID, user string) {
-	before := found.threads[thread]
+func (s *session) carry(thread types.UID, user string) {
+	before := s.threads[thread]
 	if before == user {
 		return
 	}
-	if found.loads[before]--; found.loads[before] <= 0 {
-		delete(found.loads, before)
+	if s.loads[before]--; s.loads[before] <= 0 {
+		delete(s.loads, before)
 	}
-	delete(found.threads, thread)
+	delete(s.threads, thread)
 	if user != "" {
-		found.threads[thread] = user
-		found.loads[user]++
+		s.threads[thread] = user
+		s.loads[user]++
 	}
 }
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
 // the fewest threads. The thread keeps the user that was chosen for it once, as long as the pool is the same.
-func (found *session) chooseUser(who pass, pool []string) string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	if !slices.Equal(found.pool, pool) {
-		found.pool = pool
-		for _, waiting := range found.pacer.takeWaitingCreates(func(thread types.UID) bool { return found.free[thread] }) {
-			found.carry(waiting.thread, "")
-			found.choose(waiting, pool)
+func (s *session) chooseUser(who pass, pool []string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Equal(s.pool, pool) {
+		s.pool = pool
+		for _, waiting := range s.pacer.takeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
+			s.carry(waiting.thread, "")
+			s.choose(waiting, pool)
 		}
 	}
-	return found.choose(who, pool)
+	return s.choose(who, pool)
 }
 
 // choose does what chooseUser says for one thread. The caller holds the lock.
-func (found *session) choose(who pass, pool []string) string {
+func (s *session) choose(who pass, pool []string) string {
 	// Moments are compared by whole seconds.
 	wait := func(user string) time.Duration {
-		return max(time.Until(found.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
+		return max(time.Until(s.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
 	}
 	chosen := slices.MinFunc(pool, func(a, b string) int {
-		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(found.loads[userKey(a)], found.loads[userKey(b)]))
+		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(s.loads[userKey(a)], s.loads[userKey(b)]))
 	})
 	for _, user := range pool {
-		if userKey(user) == found.threads[who.thread] {
+		if userKey(user) == s.threads[who.thread] {
 			chosen = user
 		}
 	}
-	found.free[who.thread] = true
-	found.carry(who.thread, userKey(chosen))
+	s.free[who.thread] = true
+	s.carry(who.thread, userKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
-	found.pacer.reserveCreate(who, chosen)
+	s.pacer.reserveCreate(who, chosen)
 	return chosen
 }
 
 // resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
-func (found *session) resyncFloor(user string) time.Duration {
-	found.mu.Lock()
-	threads := found.loads[userKey(user)]
-	found.mu.Unlock()
-	return found.pacer.readInterval(threads)
+func (s *session) resyncFloor(user string) time.Duration {
+	s.mu.Lock()
+	threads := s.loads[userKey(user)]
+	s.mu.Unlock()
+	return s.pacer.readInterval(threads)
 }
 
 // mayRecreate says whether another thread of the connection may be created anew, and counts it.
-func (found *session) mayRecreate(now time.Time) bool {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.recreations = slices.DeleteFunc(found.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
-	if len(found.recreations) >= maxRecreations {
+func (s *session) mayRecreate(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recreations = slices.DeleteFunc(s.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
+	if len(s.recreations) >= maxRecreations {
 		return false
 	}
-	found.recreations = append(found.recreations, now)
+	s.recreations = append(s.recreations, now)
 	return true
 }
 
 // keepSpare keeps a service user that was created and could not be stored.
-func (found *session) keepSpare(user acs.CreateUserResponse) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.spares = append(found.spares, user)
+func (s *session) keepSpare(user acs.CreateUserResponse) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spares = append(s.spares, user)
 }
 
-func (found *session) takeSpare() (acs.CreateUserResponse, bool) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	if len(found.spares) == 0 {
+func (s *session) takeSpare() (acs.CreateUserResponse, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.spares) == 0 {
 		return acs.CreateUserResponse{}, false
 	}
-	spare := found.spares[0]
-	found.spares = found.spares[1:]
+	spare := s.spares[0]
+	s.spares = s.spares[1:]
 	return spare, true
 }
 
-func (found *session) currentEndpoint() string {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.endpoint
+func (s *session) currentEndpoint() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endpoint
 }
 
-func (found *session) identityClient() *acs.IdentityClient {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.identity
+func (s *session) identityClient() *acs.IdentityClient {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identity
 }

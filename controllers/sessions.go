@@ -120,7 +120,7 @@ func (s *Sessions) retained(key types.NamespacedName) (*session, bool) {
 // open returns the session of a connection with a credential that ACS has not refused. The Secret is
 // read only where it was not before or the session is stale.
 func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
-	found := s.get(client.ObjectKeyFromObject(conn))
+	found := s.get(keyOf(conn))
 	found.pacer.limit(quotasOf(conn.Spec.Quotas))
 	found.mu.Lock()
 	defer found.mu.Unlock()
@@ -141,7 +141,7 @@ const authenticationFailedMessage = "ACS refuses the credential (401). Put the c
 // reopen reads the credential anew. A credential that was refused is tried again after a while, and when that
 // is asked for.
 func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
-	found := s.get(client.ObjectKeyFromObject(conn))
+	found := s.get(keyOf(conn))
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	s.refresh(ctx, conn, found)
@@ -220,10 +220,10 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 
 // use makes new clients where endpoint or credential differ from those in use. Tokens that an old
 // credential issued go with it.
-func (found *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
+func (s *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
 	sum := sha256.Sum256([]byte(endpoint + "\n" + secret))
 	credential := hex.EncodeToString(sum[:])
-	if found.identity != nil && found.credential == credential {
+	if s.identity != nil && s.credential == credential {
 		return nil
 	}
 	client, err := identity()
@@ -233,12 +233,12 @@ func (found *session) use(endpoint, secret string, identity func() (*acs.Identit
 		}
 		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, cut(err.Error(), maxMessage)}
 	}
-	if found.endpoint != endpoint {
-		found.spares = nil
+	if s.endpoint != endpoint {
+		s.spares = nil
 	}
-	found.endpoint, found.credential, found.identity = endpoint, credential, client
-	found.users = map[string]*serviceUser{}
-	found.refusedAt, found.held = time.Time{}, nil
+	s.endpoint, s.credential, s.identity = endpoint, credential, client
+	s.users = map[string]*serviceUser{}
+	s.refusedAt, s.held = time.Time{}, nil
 	return nil
 }
 

@@ -445,23 +445,37 @@ func (w *world) writes() int {
 	return count
 }
 
-// eventReasons are the reasons of the events on an object, in order, each as often as it was told.
-func (w *world) eventReasons(obj client.Object) []string {
+// events are the events on an object, in order.
+func (w *world) events(obj client.Object) []eventsv1.Event {
 	w.t.Helper()
 	list := &eventsv1.EventList{}
 	w.Expect(admin.List(w.t.Context(), list, client.InNamespace(obj.GetNamespace()))).To(Succeed())
 	slices.SortFunc(list.Items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
+	return slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool { return e.Regarding.UID != obj.GetUID() })
+}
+
+// eventReasons are the reasons of the events on an object, each as often as it was told.
+func (w *world) eventReasons(obj client.Object) []string {
+	w.t.Helper()
 	var reasons []string
-	for _, e := range list.Items {
-		if e.Regarding.UID == obj.GetUID() {
-			times := 1
-			if e.Series != nil {
-				times = int(e.Series.Count)
-			}
-			reasons = append(reasons, slices.Repeat([]string{e.Reason}, times)...)
+	for _, e := range w.events(obj) {
+		times := 1
+		if e.Series != nil {
+			times = int(e.Series.Count)
 		}
+		reasons = append(reasons, slices.Repeat([]string{e.Reason}, times)...)
 	}
 	return reasons
+}
+
+// eventNotes are what the events on an object tell.
+func (w *world) eventNotes(obj client.Object) []string {
+	w.t.Helper()
+	var notes []string
+	for _, e := range w.events(obj) {
+		notes = append(notes, e.Note)
+	}
+	return notes
 }
 
 func sorted(values ...string) []string {

@@ -57,14 +57,14 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 // threadsOfConnection wakes the threads that name a connection.
 func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object) []reconcile.Request {
 	threads := &chatv1alpha1.ChatThreadList{}
-	key := client.ObjectKeyFromObject(conn).String()
+	key := keyOf(conn).String()
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
 		return nil
 	}
 	requests := make([]reconcile.Request, 0, len(threads.Items))
 	for i := range threads.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&threads.Items[i])})
+		requests = append(requests, reconcile.Request{NamespacedName: keyOf(&threads.Items[i])})
 	}
 	return requests
 }
@@ -133,3 +133,5 @@ func isStatusLost(e event.UpdateEvent) bool {
 // isNamesake says that an object was deleted and another one of its name created: a list that follows a
 // watch that broke off shows that as a change.
 func isNamesake(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }
+
+func keyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }

@@ -119,12 +119,12 @@ func (s *Server) exchangeTeamsToken(e *exchange) (answer, *apiError) {
 			return answer{}, invalidValue(given.name, given.name+" field is required.")
 		}
 	}
-	visitor := "8:orgid:" + user
-	if judge(s.options.ResourceID, visitor) == malformed {
+	id := "8:orgid:" + user
+	if judge(s.options.ResourceID, id) == malformed {
 		return answer{}, invalidValue("UserId", "UserId is not a GUID.")
 	}
-	s.store.visitor(visitor)
-	issued, refusal := s.tokenFor(e, visitor, teamsScopes, 0)
+	s.store.admitTeamsUser(id)
+	issued, refusal := s.tokenFor(e, id, teamsScopes, 0)
 	return answer{status: http.StatusOK, body: issued}, refusal
 }
 

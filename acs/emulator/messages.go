@@ -77,11 +77,7 @@ func (s *Server) messageModel(m Message, sequence int) messageModel {
 func formatMilli(id int64) string { return time.UnixMilli(id).UTC().Format(secondsForm) }
 
 func messageTooLarge(content string, metadata map[string]string) bool {
-	size := len(content)
-	for key, value := range metadata {
-		size += len(key) + len(value)
-	}
-	return size > maxMessage
+	return len(content)+metadataSize(metadata) > maxMessage
 }
 
 func tooLarge() *apiError {

@@ -38,12 +38,7 @@ type invalidParticipant struct {
 }
 
 func (s *Server) listParticipants(e *exchange) (answer, *apiError) {
-	query := e.query()
-	size, refusal := pageSize(query)
-	if refusal != nil {
-		return answer{}, refusal
-	}
-	skip, refusal := queryNumber(query, "skip", 0, 0)
+	skip, size, refusal := e.page()
 	if refusal != nil {
 		return answer{}, refusal
 	}

@@ -47,12 +47,7 @@ func (s *Server) sendReceipt(e *exchange) (answer, *apiError) {
 }
 
 func (s *Server) listReceipts(e *exchange) (answer, *apiError) {
-	query := e.query()
-	size, refusal := pageSize(query)
-	if refusal != nil {
-		return answer{}, refusal
-	}
-	skip, refusal := queryNumber(query, "skip", 0, 0)
+	skip, size, refusal := e.page()
 	if refusal != nil {
 		return answer{}, refusal
 	}

@@ -219,6 +219,16 @@ type patch struct {
 	retention *retention
 }
 
+// mergeMetadata changes metadata key by key.
+func mergeMetadata(held, change map[string]string) map[string]string {
+	merged := maps.Clone(held)
+	if merged == nil && change != nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, change)
+	return merged
+}
+
 // updateThread merges metadata key by key, as recorded. An empty value stays, empty.
 func (st *store) updateThread(id, user string, p patch) *apiError {
 	now := st.lock()
@@ -227,11 +237,7 @@ func (st *store) updateThread(id, user string, p patch) *apiError {
 	if refusal != nil {
 		return refusal
 	}
-	merged := maps.Clone(t.Metadata)
-	if merged == nil && p.metadata != nil {
-		merged = map[string]string{}
-	}
-	maps.Copy(merged, p.metadata)
+	merged := mergeMetadata(t.Metadata, p.metadata)
 	if metadataTooLarge(merged) {
 		return badRequest("")
 	}

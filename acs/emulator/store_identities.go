@@ -36,8 +36,8 @@ func (st *store) createIdentity() string {
 	return id
 }
 
-// visitor makes sure that a Teams user, who is no identity of this resource, can have tokens.
-func (st *store) visitor(id string) {
+// admitTeamsUser makes sure that a Teams user, who is no identity of this resource, can have tokens.
+func (st *store) admitTeamsUser(id string) {
 	st.lock()
 	defer st.mu.Unlock()
 	if key := userKey(id); st.identities[key] == nil {

@@ -208,11 +208,7 @@ func (st *store) updateMessage(id, user string, message int64, content *string, 
 	case content == nil && metadata == nil:
 		return nil
 	}
-	merged := maps.Clone(m.Metadata)
-	if merged == nil && metadata != nil {
-		merged = map[string]string{}
-	}
-	maps.Copy(merged, metadata)
+	merged := mergeMetadata(m.Metadata, metadata)
 	text := m.Content
 	if content != nil {
 		text = *content

@@ -230,6 +230,16 @@ func pageSize(query url.Values) (int, *apiError) {
 	return min(size, largestPage), refusal
 }
 
+// page is which part of a list is asked for: how many entries to skip, and the size of the page.
+func (e *exchange) page() (skip, size int, refusal *apiError) {
+	query := e.query()
+	if size, refusal = pageSize(query); refusal != nil {
+		return 0, 0, refusal
+	}
+	skip, refusal = queryNumber(query, "skip", 0, 0)
+	return skip, size, refusal
+}
+
 // queryNumber reads an int32 that is not below least.
 func queryNumber(query url.Values, name string, least, absent int) (int, *apiError) {
 	values := query[name]
@@ -243,12 +253,15 @@ func queryNumber(query url.Values, name string, least, absent int) (int, *apiErr
 	return int(number), nil
 }
 
-func metadataTooLarge(metadata map[string]string) bool {
+func metadataTooLarge(metadata map[string]string) bool { return metadataSize(metadata) > maxMetadata }
+
+// metadataSize is how many bytes keys and values have together.
+func metadataSize(metadata map[string]string) int {
 	size := 0
 	for key, value := range metadata {
 		size += len(key) + len(value)
 	}
-	return size > maxMetadata
+	return size
 }
 
 // decodeRetention reads a retention policy.
