@@ -146,6 +146,28 @@ func TestSimQuotaRaised(t *testing.T) {
 	}
 }
 
+// A thread that waited and turned out to need no slot leaves it to the next one.
+func TestSimQuotaGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newQuotaWorld(t, 2000)
+		simEdit(w, newConnection(simNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
+			conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1}}
+		})
+		w.run(time.Second)
+		w.createThreads(0, 2)
+		w.run(2 * time.Second)
+		simEdit(w, simThreadNumber(1), func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve })
+		w.run(time.Second)
+		w.createThreads(2, 3)
+		took := w.runUntil(time.Minute, func() bool { return w.notReady() == 1 })
+		if took > shortWindow {
+			t.Errorf("took %s: the slot of another thread was waited for", took)
+		}
+		w.process.kill()
+	})
+}
+
 // simWindow is a window of the quotas, and a little more.
 const simWindow = shortWindow + time.Second
 
