@@ -21,8 +21,8 @@ const (
 	maxNextLink = 16 << 10
 )
 
-// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, leads to
-// another host, where the credential would go, or comes again and again.
+// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, is too
+// long, leads to another host, where the credential would go, or comes again and again.
 var ErrNextLink = errors.New("nextLink is not followed")
 
 // newPager makes a pager of a function that gets one page, the first one for an empty link.

@@ -136,7 +136,7 @@ func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	}
 }
 
-// An annotation that somebody took off is put back before anything else happens.
+// An annotation that somebody took off is put back at once.
 func TestServiceUserIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -62,6 +62,7 @@ func merge(a, b []time.Time) []time.Time {
 // those of passes of its kind that wait, alike those among them that are of its kind. A pass that looks
 // for drift has the others that wait ahead of it as well.
 func (b *bucket) ahead(now time.Time, p pass) (taken, alike, others []time.Time) {
+	taken, alike = make([]time.Time, 0, len(b.taken)+len(b.waiting)), make([]time.Time, 0, len(b.taken)+len(b.waiting))
 	for _, s := range b.taken {
 		if s.at.IsZero() {
 			s.at = now

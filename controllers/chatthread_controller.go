@@ -95,6 +95,8 @@ type threadScope struct {
 	threadID string
 	// taking says that the thread is not this resource's yet: it was found, or is to be adopted.
 	taking bool
+	// others are younger threads with the same stamp, which are left alone.
+	others []string
 	// formerUID is that of the earlier resource of this name whose thread is taken over.
 	formerUID string
 	// user acts for the thread.

@@ -57,6 +57,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 	if !creating {
 		return nil
 	}
+	s.session.assign(s.thread.UID, s.user.id)
 	if s.firstTry {
 		s.memory.settled = true
 	}

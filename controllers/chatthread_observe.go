@@ -244,7 +244,6 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 // nextIncarnation turns the resource, in one write, into one without a thread.
 func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadScope) error {
 	s.warn(chatv1alpha1.ReasonThreadGone, "Thread %s no longer exists at ACS; creating it anew", s.threadID)
-	s.memory.found()
 	s.memory.settled = false
 	s.memory.formerIDs[s.threadID] = true
 	s.memory.threadID = ""
@@ -261,6 +260,7 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 	if err := r.store(ctx, s, classify(again)); err != nil {
 		return err
 	}
+	s.memory.found()
 	return again
 }
 

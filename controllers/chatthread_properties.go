@@ -181,17 +181,8 @@ func (r *ChatThreadReconciler) readBack(ctx context.Context, s *threadScope, cha
 }
 
 func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
-	reason := chatv1alpha1.EventFound
-	if s.thread.Adopts() {
-		reason = chatv1alpha1.EventAdopted
-	}
-	switch {
-	case took && s.formerUID != "":
-		s.warn(reason, "Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.formerUID)
-	case took && s.thread.Adopts():
-		s.tell(chatv1alpha1.EventAdopted, "Adopted thread %s", s.threadID)
-	case took:
-		s.tell(chatv1alpha1.EventFound, "Found thread %s, which was made for this resource before", s.threadID)
+	if took {
+		s.tellOfTaking()
 	}
 	told := changes
 	told.metadata = maps.Clone(changes.metadata)
@@ -201,6 +192,27 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 	if fields := told.fields(); len(fields) > 0 {
 		s.tell(chatv1alpha1.EventUpdated, "Set %s of thread %s", strings.Join(fields, ", "), s.threadID)
 	}
+}
+
+// tellOfTaking says which thread the resource has from now on. It is one event: of several with the same reason
+// Kubernetes keeps one note.
+func (s *threadScope) tellOfTaking() {
+	told := occurrence{warning: s.formerUID != "" || len(s.others) > 0, reason: chatv1alpha1.EventFound}
+	if s.thread.Adopts() {
+		told.reason = chatv1alpha1.EventAdopted
+	}
+	switch {
+	case s.formerUID != "":
+		told.note = fmt.Sprintf("Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.formerUID)
+	case s.thread.Adopts():
+		told.note = "Adopted thread " + s.threadID
+	default:
+		told.note = fmt.Sprintf("Found thread %s, which was made for this resource before", s.threadID)
+	}
+	if len(s.others) > 0 {
+		told.note += ". It is the oldest with the stamp of this resource; left alone are " + someOf(s.others)
+	}
+	s.events = append(s.events, told)
 }
 
 func rawID(id acs.Identifier) string {

@@ -15,8 +15,12 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// crashTries is how often a run is played whose planned effect does not come.
-const crashTries = 3
+const (
+	// crashTries is how often a run is played whose planned effect does not come.
+	crashTries = 3
+	// maxSkipped is how many effects of a run may come of chance.
+	maxSkipped = 2
+)
 
 // Wherever an operator dies against a real API server, the next one brings all to the same end: as many
 // threads, nobody added or removed once more, no thread that no resource has.
@@ -28,11 +32,13 @@ func TestFaultsCrash(t *testing.T) { //nolint:paralleltest // what else runs wou
 			undisturbed.checkThreads()
 			want := undisturbed.end()
 			t.Logf("%d effects:\n%s", len(want.effects), strings.Join(want.effects, "\n"))
-			again := s.play(t, nil).end().effects
+			again, skipped := s.play(t, nil).end().effects, 0
 			for _, effect := range want.effects {
 				// What comes of chance alone nobody can die of at will.
 				if !slices.Contains(again, effect) {
-					t.Logf("Not in a second run: %s", effect)
+					if skipped++; skipped > maxSkipped {
+						t.Errorf("%d effects are not in a second run; the last is %s", skipped, effect)
+					}
 					continue
 				}
 				for _, way := range []crashWay{crashBefore, crashAfter, crashAmid} {

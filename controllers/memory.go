@@ -56,8 +56,6 @@ type threadMemory struct {
 	arrivingSince time.Time
 	// foundAt is when a thread that was made before was found: what declares its members may come later.
 	foundAt time.Time
-	// warnedOfOthers says that other threads with the same stamp were told of.
-	warnedOfOthers bool
 
 	// refusals holds the users that ACS refused, by key.
 	refusals map[string]refusedMember

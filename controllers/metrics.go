@@ -13,6 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,7 +99,8 @@ func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
 	defer cancel()
 	threads := &chatv1alpha1.ChatThreadList{}
 	err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy)
-	if _, starting := errors.AsType[*cache.ErrCacheNotStarted](err); starting {
+	// A cache that is about to start, or to fill, says nothing; the other metrics are there all the same.
+	if _, starting := errors.AsType[*cache.ErrCacheNotStarted](err); starting || apierrors.IsTimeout(err) {
 		return
 	}
 	if err != nil {

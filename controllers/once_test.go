@@ -197,7 +197,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	left, _ := w.emulator.Thread(younger)
 	w.Expect(left.DeletedOn).To(BeNil())
 	w.Expect(left.Topic).To(Equal("second"))
-	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("More than one"), ContainSubstring(younger))))
+	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("left alone"), ContainSubstring(younger))))
 }
 
 // A thread that was deleted behind our back is created anew, under another request id.

@@ -237,15 +237,22 @@ func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) {
 	}
 }
 
-// earliestCreate is when a user could create a thread.
-func (p *pacer) earliestCreate(who pass, user string) time.Time {
+// createWaits is how long each of some users would have to wait before it could create a thread, in whole seconds.
+func (p *pacer) createWaits(who pass, users []string) []time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	waits := make([]time.Duration, len(users))
 	if !p.enabled {
-		return now
+		return waits
 	}
-	return p.slot(now, who, keys(classCreateThread, userKey(user), ""))
+	now := time.Now()
+	// All of them fall under it: with many that wait it is the long one.
+	ofResource := p.slot(now, who, []bucketKey{resourceBucket})
+	for i, user := range users {
+		at := latest(ofResource, p.slot(now, who, []bucketKey{{classCreateThread, userKey(user)}}))
+		waits[i] = at.Sub(now).Truncate(time.Second)
+	}
+	return waits
 }
 
 // giveBack releases all slots that are held for a thread.
@@ -255,7 +262,7 @@ func (p *pacer) giveBack(thread types.UID) {
 	for key, b := range p.buckets {
 		b.release(thread)
 		b.forgetOld(time.Now(), p.limits(key))
-		if len(b.taken)+len(b.waiting) == 0 {
+		if len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(time.Now()) {
 			delete(p.buckets, key)
 		}
 	}

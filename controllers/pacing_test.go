@@ -337,6 +337,14 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 		wait, ok := errors.AsType[*waitError](p.take(who, classDeleteThread, all))
 		g.Expect(ok).To(BeTrue())
 		g.Expect(wait.after).To(Equal(7 * time.Second))
+		// Also once other threads need nothing any more, and no slot is left.
+		<-time.After(5 * time.Second)
+		p.bucket(all[0]).taken = nil
+		p.giveBack(who.thread)
+		p.giveBack("another")
+		wait, _ = errors.AsType[*waitError](p.take(who, classDeleteThread, all))
+		g.Expect(wait).NotTo(BeNil())
+		g.Expect(wait.after).To(Equal(2 * time.Second))
 	})
 }
 

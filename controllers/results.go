@@ -100,7 +100,9 @@ func (r *memberResults) verdict() error {
 
 // publish tells the ChatParticipants how they fared.
 func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
-	if o.quiet || !s.thread.DeletionTimestamp.IsZero() {
+	// What the thread said of the service before holds for ChatParticipants that came since.
+	news := !o.quiet || o.reason == chatv1alpha1.ReasonServiceUnavailable && s.saysUnavailable()
+	if !news || !s.thread.DeletionTimestamp.IsZero() {
 		return
 	}
 	unknown := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -192,8 +191,8 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.threadID, s.taking = s.thread.Spec.ThreadID, true
 		return nil
 	}
-	if id, found := s.ownThread(); found {
-		s.threadID, s.taking = id, true
+	if own := s.ownThreads(); len(own) > 0 {
+		s.take(own)
 		return nil
 	}
 	if err := r.readIndex(ctx, s); err != nil {
@@ -206,27 +205,18 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	return err
 }
 
-// ownThread is the thread that carries the resource's own uid: it is ours however old the list.
-func (s *threadScope) ownThread() (id string, found bool) {
-	for _, thread := range s.session.index.find(s.owner(), s.known) {
-		if thread.uid == string(s.thread.UID) && !s.memory.formerIDs[thread.id] {
-			return thread.id, true
-		}
-	}
-	return "", false
+// ownThreads are those that carry the resource's own uid: they are ours however old the list.
+func (s *threadScope) ownThreads() []indexedThread {
+	return slices.DeleteFunc(s.session.index.find(s.owner(), s.known), func(thread indexedThread) bool {
+		return thread.uid != string(s.thread.UID) || s.memory.formerIDs[thread.id]
+	})
 }
 
 // take goes on with the oldest of the threads that may be this resource's.
 func (s *threadScope) take(candidates []indexedThread) {
 	s.threadID, s.taking = candidates[0].id, true
-	if others := candidates[1:]; len(others) > 0 && !s.memory.warnedOfOthers {
-		ids := make([]string, 0, len(others))
-		for _, other := range others {
-			ids = append(ids, other.id)
-		}
-		s.memory.warnedOfOthers = true
-		s.warn(chatv1alpha1.EventFound, "More than one thread carries the stamp of this resource. The oldest, %s, is taken; left alone are %s",
-			s.threadID, strings.Join(ids, ", "))
+	for _, other := range candidates[1:] {
+		s.others = append(s.others, other.id)
 	}
 }
 
@@ -317,11 +307,14 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) (
 		if s.memory.formerIDs[candidate.id] {
 			continue
 		}
-		claimed, err := r.isClaimed(ctx, s, candidate.id)
-		if err != nil {
-			return nil, err
+		claimed := false
+		if candidate.uid != string(s.thread.UID) {
+			var err error
+			if claimed, err = r.isClaimed(ctx, s, candidate.id); err != nil {
+				return nil, err
+			}
 		}
-		if !claimed || candidate.uid == string(s.thread.UID) {
+		if !claimed {
 			candidates = append(candidates, candidate)
 		}
 	}

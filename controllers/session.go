@@ -157,18 +157,16 @@ func (s *session) chooseUser(who pass, pool []string) string {
 
 // choose does what chooseUser says for one thread. The caller holds the lock.
 func (s *session) choose(who pass, pool []string) string {
-	// Moments are compared by whole seconds.
-	wait := func(user string) time.Duration {
-		return max(time.Until(s.pacer.earliestCreate(who, user)), 0).Truncate(time.Second)
-	}
-	chosen := slices.MinFunc(pool, func(a, b string) int {
-		return cmp.Or(cmp.Compare(wait(a), wait(b)), cmp.Compare(s.loads[userKey(a)], s.loads[userKey(b)]))
-	})
-	for _, user := range pool {
-		if userKey(user) == s.threads[who.thread] {
-			chosen = user
+	at := slices.IndexFunc(pool, func(user string) bool { return userKey(user) == s.threads[who.thread] })
+	if at < 0 {
+		waits := s.pacer.createWaits(who, pool)
+		for i, user := range pool {
+			if at < 0 || cmp.Or(cmp.Compare(waits[i], waits[at]), cmp.Compare(s.loads[userKey(user)], s.loads[userKey(pool[at])])) < 0 {
+				at = i
+			}
 		}
 	}
+	chosen := pool[at]
 	s.free[who.thread] = true
 	s.carry(who.thread, userKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -73,6 +74,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
+	}
+	// On a standby too: whoever comes to lead needs them at once.
+	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Namespace{}); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
 	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),

@@ -59,6 +59,9 @@ func TestSimFaultsOutage(t *testing.T) {
 				began := time.Now()
 				w.run(20 * time.Minute)
 				w.edit("elsewhere", promptly)
+				if name != "429" {
+					w.checkLatecomer(t)
+				}
 				w.run(outageLasts - time.Since(began))
 				calls := w.line.during(time.Now().Add(-outageCounted), time.Now(), func(c simCall) bool { return c.endpoint == simEndpoint })
 				if len(calls) > most {
@@ -79,6 +82,19 @@ func TestSimFaultsOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// checkLatecomer has a ChatParticipant come while its thread cannot be reached.
+func (w *simWorld) checkLatecomer(t *testing.T) {
+	t.Helper()
+	late := simParticipantNamed("late", w.people[2])
+	late.Spec.ThreadRef.Name = "room0"
+	w.create(late)
+	w.run(lastBackoff)
+	if _, reason := readyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
+		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
+	}
+	w.remove(late)
 }
 
 // toldOfRooms counts the writes to the threads of the connection from a moment on.

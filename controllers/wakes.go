@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -72,6 +73,9 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 // threadsOfNamespace wakes the threads of a namespace that use a connection of another one: its labels decide
 // whether they may.
 func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
+	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, namespace.GetName()) {
+		return nil
+	}
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.InNamespace(namespace.GetName()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a namespace")

@@ -238,7 +238,7 @@ type ParticipantCounts struct {
 	// joined is how many of them are in the thread.
 	// +required
 	Joined int32 `json:"joined"`
-	// rejected is how many of them are kept out, as rejected lists them, and ChatParticipants besides.
+	// rejected is how many of them are kept out, inline ones and ChatParticipants; status.rejected lists inline ones.
 	// +required
 	Rejected int32 `json:"rejected"`
 }
