@@ -384,15 +384,6 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outc
 	return nil
 }
 
-// readyMessage says what is true of a thread that is as declared.
-func (s *threadScope) readyMessage() string {
-	message := fmt.Sprintf("The thread is as declared; %s participants are in it.", s.thread.Status.Joined)
-	if len(s.memory.sent) > 0 {
-		message += " ACS holds a different form of what was sent for " + joinKeys(s.memory.sent) + "."
-	}
-	return message
-}
-
 // forget drops all that is remembered of a ChatThread that is no more.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.written.forget(key)

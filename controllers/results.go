@@ -98,6 +98,15 @@ func (r *memberResults) verdict() error {
 		fmt.Sprintf("Not in the thread, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
 }
 
+// readyMessage says what is true of a thread that is as declared.
+func (s *threadScope) readyMessage() string {
+	message := fmt.Sprintf("The thread is as declared; %s participants are in it.", s.thread.Status.Joined)
+	if len(s.memory.sent) > 0 {
+		message += " ACS holds a different form of what was sent for " + joinKeys(s.memory.sent) + "."
+	}
+	return message
+}
+
 // publish tells the ChatParticipants how they fared.
 func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
 	// What the thread said of the service before holds for ChatParticipants that came since.
