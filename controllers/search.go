@@ -307,16 +307,16 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) (
 		if s.memory.formerIDs[candidate.id] {
 			continue
 		}
-		claimed := false
 		if candidate.uid != string(s.thread.UID) {
-			var err error
-			if claimed, err = r.isClaimed(ctx, s, candidate.id); err != nil {
+			claimed, err := r.isClaimed(ctx, s, candidate.id)
+			if err != nil {
 				return nil, err
 			}
+			if claimed {
+				continue
+			}
 		}
-		if !claimed {
-			candidates = append(candidates, candidate)
-		}
+		candidates = append(candidates, candidate)
 	}
 	return candidates, nil
 }
