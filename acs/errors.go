@@ -64,6 +64,8 @@ func HasCode(err error, codes ...ErrorCode) bool {
 // What the Identity service answered when it was asked for a token, which a [*TokenError] wraps,
 // does not count: a 404 says nothing of the thread then. Only its 401 does, because the same
 // must be done about it as about that of the call itself.
+//
+// An answer for which [IsForeign] holds has no status: the 404 of a proxy says nothing of a thread.
 func HasStatus(err error, statusCodes ...int) bool {
 	refused, ok := refusal(err)
 	return ok && slices.Contains(statusCodes, refused.StatusCode)
@@ -72,10 +74,33 @@ func HasStatus(err error, statusCodes ...int) bool {
 // refusal finds the answer to the call that err comes from.
 func refusal(err error) (*azcore.ResponseError, bool) {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if ok && isForeign(refused) {
+		return nil, false
+	}
 	if _, noToken := errors.AsType[*TokenError](err); noToken && ok && refused.StatusCode != http.StatusUnauthorized {
 		return nil, false
 	}
 	return refused, ok
+}
+
+// IsForeign reports whether err comes from a refusal that the service did not write: something between
+// it and the client did, such as a gateway, a proxy or a captive portal. Such a 4xx has neither the
+// service's MS-CV header nor a body in any form of its errors. It says nothing of the thread or user
+// that the call was about; the call may be repeated. A 429 never counts as foreign, as it asks the same
+// of the client whoever sends it.
+func IsForeign(err error) bool {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	return ok && isForeign(refused)
+}
+
+func isForeign(refused *azcore.ResponseError) bool {
+	resp := refused.RawResponse
+	if resp == nil || refused.StatusCode < http.StatusBadRequest || refused.StatusCode >= http.StatusInternalServerError ||
+		refused.StatusCode == http.StatusTooManyRequests {
+		return false
+	}
+	detail := parseErrorBody(errorText(resp))
+	return resp.Header.Get("MS-CV") == "" && refused.ErrorCode == "" && detail.Code == "" && detail.Message == ""
 }
 
 // ErrorDetail is what the service says about an error. Each text may be empty, comes from the

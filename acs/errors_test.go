@@ -81,6 +81,43 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
+// TestForeignRefusal checks that what a gateway says is not taken for the word of the service.
+func TestForeignRefusal(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reply   reply
+		foreign bool
+	}{
+		"page":             {reply{status: 404, body: "<html>not found</html>", foreign: true}, true},
+		"empty":            {reply{status: 401, foreign: true}, true},
+		"other JSON":       {reply{status: 403, body: `{"title":"Forbidden"}`, foreign: true}, true},
+		"proxy":            {reply{status: 407, foreign: true}, true},
+		"recorded form":    {reply{status: 404, body: `{"CommunicationError":{"Code":"NotFound","Details":[]}}`, foreign: true}, false},
+		"specified form":   {reply{status: 400, body: `{"error":{"code":"A","message":"b"}}`, foreign: true}, false},
+		"no envelope":      {reply{status: 400, body: `{"Code":"BadRequest"}`, foreign: true}, false},
+		"code in header":   {reply{status: 404, header: map[string]string{"x-ms-error-code": "Gone"}, foreign: true}, false},
+		"with MS-CV":       {reply{status: 401}, false},
+		"page with MS-CV":  {reply{status: 404, body: "<html></html>"}, false},
+		"limit of rate":    {reply{status: 429, foreign: true}, false},
+		"trouble":          {reply{status: 500, body: "<html></html>", foreign: true}, false},
+		"captive portal":   {reply{status: 200, body: "<html></html>", foreign: true}, false},
+		"wrong redirect":   {reply{status: 302, header: map[string]string{"Location": "/login"}, foreign: true}, false},
+		"truncated answer": {reply{status: 404, truncate: true, foreign: true}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := serve(t, test.reply)
+			_, err := service.thread(t).GetProperties(t.Context(), nil)
+			if got := acs.IsForeign(fmt.Errorf("get: %w", err)); got != test.foreign {
+				t.Errorf("IsForeign is %t for %v, want %t", got, err, test.foreign)
+			}
+			if got := acs.HasStatus(err, test.reply.status); got == test.foreign {
+				t.Errorf("HasStatus is %t for a foreign answer: %t", got, test.foreign)
+			}
+		})
+	}
+}
+
 func TestErrorCodeInHeader(t *testing.T) {
 	t.Parallel()
 	service := serve(t, reply{status: 404, header: map[string]string{"x-ms-error-code": "Gone"}})

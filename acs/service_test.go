@@ -44,6 +44,7 @@ type reply struct {
 	body     string
 	truncate bool // announce more than there is, and close the connection
 	stall    bool // announce more than there is, and wait for the client to hang up
+	foreign  bool // leave out the header that the service sends with each answer
 }
 
 type request struct {
@@ -76,6 +77,9 @@ func serveFunc(t *testing.T, answer func(n int, r *http.Request) reply) *service
 		given := answer(n, r)
 		if given.status == 0 {
 			panic(http.ErrAbortHandler)
+		}
+		if !given.foreign {
+			w.Header().Set("MS-CV", "vector.0")
 		}
 		for name, value := range given.header {
 			w.Header().Set(name, value)

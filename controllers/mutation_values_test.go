@@ -39,7 +39,7 @@ func badThreads() []badValue {
 			good: always(nil), immutable: true},
 		{kind: "ChatThread", field: "spec.topic", bad: refused("", " blank", "line\nbreak", long), good: always("another topic")},
 		{kind: "ChatThread", field: "spec.membershipPolicy", bad: refused("Both", ""), good: always("Additive")},
-		{kind: "ChatThread", field: "spec.threadID", bad: append(refused("two words", ""), bad{"19:unknown@thread.v2", chatv1alpha1.ReasonThreadGone}),
+		{kind: "ChatThread", field: "spec.threadID", bad: append(refused("two words", "", ".", ".."), bad{"19:unknown@thread.v2", chatv1alpha1.ReasonThreadGone}),
 			good: adoptable, immutable: true},
 		{kind: "ChatThread", field: "spec.metadata", good: always(map[string]any{"team": "blue"}),
 			bad: refused(map[string]any{"acsOperatorOwner": "me"}, map[string]any{"": "x"}, map[string]any{"x": long}, map[string]any{"x": int64(1)})},
@@ -111,7 +111,9 @@ func badConnections() []badValue {
 }
 
 func badQuotas() []badValue {
-	var all []badValue
+	all := []badValue{{kind: "ChatConnection", field: "spec.maxDeletions", covers: []string{"spec.maxDeletions.count", "spec.maxDeletions.per"},
+		bad:  refused(map[string]any{"count": int64(-1)}, map[string]any{"per": "1h"}, map[string]any{"count": int64(1), "per": "soon"}),
+		good: always(map[string]any{"count": int64(5), "per": "10m"})}}
 	for _, operation := range []string{"createThread", "deleteThread", "updateThread", "changeMembers", "readThread", "listMembers"} {
 		all = append(all, badValue{kind: "ChatConnection", field: "spec.quotas." + operation,
 			covers: []string{"spec.quotas." + operation + ".per10s", "spec.quotas." + operation + ".perMinute"},

@@ -24,6 +24,8 @@ import (
 const (
 	// throttleWait is how long a 429 without Retry-After is waited for: the shortest window of ACS.
 	throttleWait = 10 * time.Second
+	// deniedInterval is how long the operator waits before it repeats what the API server refused.
+	deniedInterval = 30 * time.Second
 	// maxMessage is how much of what a server says goes into a message.
 	maxMessage = 256
 )
@@ -136,11 +138,9 @@ func classify(err error) outcome {
 	case errors.As(err, &judged):
 		return judged.outcome()
 	case errors.As(err, &status):
-		// The API server will not take a status either. A conflict is a cache that lags.
-		if apierrors.IsConflict(err) {
-			return outcome{quiet: true, after: 100 * time.Millisecond}
-		}
-		return outcome{quiet: true, err: err}
+		return classifyKubernetes(status, err)
+	case acs.IsForeign(err):
+		return classifyForeign(err)
 	case errors.As(err, &token) && errors.As(err, &response):
 		return classifyTokenRefusal(response, err)
 	case errors.As(err, &response):
@@ -151,6 +151,33 @@ func classify(err error) outcome {
 		// The operator stops, or the API server cannot be reached: nothing to tell of ACS.
 		return outcome{quiet: true, err: err}
 	}
+}
+
+// classifyKubernetes tells what the Kubernetes API server refuses to the operator, such as a write that an
+// admission policy denies. A status can be written all the same. A conflict is a stale cache; other
+// failures, and one that concerns the operator's own token, leave no status to write.
+func classifyKubernetes(status apierrors.APIStatus, err error) outcome {
+	switch code := status.Status().Code; {
+	case apierrors.IsConflict(err):
+		return outcome{quiet: true, after: 100 * time.Millisecond}
+	case code == http.StatusBadRequest, code == http.StatusForbidden, code == http.StatusUnprocessableEntity, code == http.StatusRequestEntityTooLarge:
+		return outcome{reason: chatv1alpha1.ReasonPermissionDenied, stalled: true, after: deniedInterval,
+			message: fmt.Sprintf("The Kubernetes API server refused a request of the operator: %s.", strings.TrimSuffix(cut(err.Error(), 2*maxMessage), "."))}
+	default:
+		return outcome{quiet: true, err: err}
+	}
+}
+
+// classifyForeign tells an answer that ACS did not give.
+func classifyForeign(err error) outcome {
+	response, _ := errors.AsType[*azcore.ResponseError](err)
+	kind := ""
+	if response.RawResponse != nil {
+		kind = cut(response.RawResponse.Header.Get("Content-Type"), maxCode)
+	}
+	return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, err: err,
+		message: fmt.Sprintf("Something between the operator and ACS answered %s when asked to %s; the operator tries again.",
+			strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, kind)), attempted(err))}
 }
 
 func classifyResponse(response *azcore.ResponseError, err error) outcome {

@@ -115,6 +115,10 @@ func TestClassifyAnswers(t *testing.T) {
 	throttled := func(after time.Duration) verdict {
 		return verdict{Reason: chatv1alpha1.ReasonThrottled, Message: limits, After: after}
 	}
+	foreign := func(what string) verdict {
+		return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable,
+			Message: "Something between the operator and ACS answered " + what + " when asked to read the thread; the operator tries again."}
+	}
 	date := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		status int
@@ -126,8 +130,11 @@ func TestClassifyAnswers(t *testing.T) {
 	}{
 		"400": {status: 400, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 400)},
 		"401": {status: 401, body: said, want: stalled(chatv1alpha1.ReasonAuthenticationFailed, 401)},
-		"401 without a word": {status: 401,
+		"401 without a word": {status: 401, header: map[string]string{"MS-CV": "vector.0"},
 			want: verdict{Reason: chatv1alpha1.ReasonAuthenticationFailed, Message: refused(401, ""), Stalled: true}},
+		"foreign 401": {status: 401, body: "<html></html>", header: map[string]string{"Content-Type": "text/html"}, want: foreign("401 text/html"), backsOff: true},
+		"foreign 404": {status: 404, header: map[string]string{"Content-Type": ""}, want: foreign("404"), backsOff: true},
+		"foreign 407": {status: 407, body: `{"title":"Proxy"}`, header: map[string]string{"Content-Type": "application/json"}, want: foreign("407 application/json"), backsOff: true},
 		"403":              {status: 403, body: said, want: stalled(chatv1alpha1.ReasonAccessLost, 403)},
 		"404":              {status: 404, body: said, want: retried(404), backsOff: true},
 		"405":              {status: 405, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 405)},
@@ -298,6 +305,12 @@ func TestClassifyOwnErrors(t *testing.T) {
 	waiting := verdict{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
 	stuck := verdict{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	conflict := apierrors.NewConflict(threads, "a", errors.New("the object has been modified"))
+	forbidden := apierrors.NewForbidden(threads, "a", errors.New("the label team is required"))
+	invalid := apierrors.NewInvalid(chatv1alpha1.GroupVersion.WithKind("ChatThread").GroupKind(), "a", nil)
+	denied := func(said string) verdict {
+		return verdict{Reason: chatv1alpha1.ReasonPermissionDenied, Stalled: true, After: deniedInterval,
+			Message: "The Kubernetes API server refused a request of the operator: " + said + "."}
+	}
 	for name, c := range map[string]struct {
 		err      error
 		want     verdict
@@ -316,8 +329,9 @@ func TestClassifyOwnErrors(t *testing.T) {
 		"conflict, wrapped":      {fmt.Errorf("add finalizer: %w", conflict), verdict{Quiet: true, After: 100 * time.Millisecond}, false},
 		"API server fails":       {apierrors.NewInternalError(errors.New("etcd")), verdict{Quiet: true}, true},
 		"API server throttles":   {fmt.Errorf("patch status: %w", apierrors.NewTooManyRequests("slow down", 7)), verdict{Quiet: true}, true},
-		"API server forbids":     {apierrors.NewForbidden(threads, "a", errors.New("no")), verdict{Quiet: true}, true},
-		"API server: not valid":  {apierrors.NewInvalid(chatv1alpha1.GroupVersion.WithKind("ChatThread").GroupKind(), "a", nil), verdict{Quiet: true}, true},
+		"API server forbids":     {fmt.Errorf("add finalizer: %w", forbidden), denied(fmt.Sprintf("add finalizer: %v", forbidden)), false},
+		"API server: not valid":  {invalid, denied(invalid.Error()), false},
+		"API server: who is it?": {apierrors.NewUnauthorized("no token"), verdict{Quiet: true}, true},
 		"API server is shut off": {apierrors.NewServiceUnavailable("down"), verdict{Quiet: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

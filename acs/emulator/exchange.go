@@ -116,7 +116,10 @@ func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
 func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 	if fault.Status != 0 {
 		header := fault.Header.Clone()
-		if header == nil {
+		switch {
+		case header == nil && fault.Body == "":
+			header = s.headers(e)
+		case header == nil:
 			header = http.Header{}
 		}
 		if fault.Body != "" && header.Get("Content-Type") == "" {

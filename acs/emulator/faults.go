@@ -28,7 +28,9 @@ type Fault struct {
 	Delay time.Duration   // wait before the effect
 	Block <-chan struct{} // wait for it, or for the client to leave, before the effect
 
-	Status int         // answer with this instead; nothing happens
+	// Status is answered instead; nothing happens. Without Header and Body it is the service's own bare
+	// refusal, with its headers; with one of them the answer is theirs alone, as of a gateway.
+	Status int
 	Header http.Header // of that answer
 	Body   string      // of that answer
 

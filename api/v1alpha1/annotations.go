@@ -24,6 +24,22 @@ const (
 	// answered in status.lastHandledReconcileAt. Read on ChatThread and ChatConnection.
 	AnnotationReconcileRequestedAt = "chat.acs-operator.io/reconcile-requested-at"
 
+	// AnnotationRecover, on a ChatThread, consents to taking over a thread at ACS that carries the
+	// name of the resource but the uid of another: the id of that thread, or "any". Needed where the
+	// ChatConnection is shared, because members of other threads could have written that name.
+	AnnotationRecover = "chat.acs-operator.io/recover"
+
+	// RecoverAny is the value of AnnotationRecover that consents to any thread.
+	RecoverAny = "any"
+
+	// AnnotationReleaseTo, on a ChatThread that is deleted with deletionPolicy Retain, names the
+	// ChatThread, as namespace/name, that may adopt the thread from another namespace.
+	AnnotationReleaseTo = "chat.acs-operator.io/release-to"
+
+	// AnnotationConfirmDeletions, on a ChatConnection, lets the deletions go on that
+	// spec.maxDeletions holds, with each new value.
+	AnnotationConfirmDeletions = "chat.acs-operator.io/confirm-deletions"
+
 	// AnnotationAbandon, set to "true" on a ChatThread or ChatParticipant that is being deleted,
 	// ends the deletion without any further call and leaves the thread at ACS as it is.
 	AnnotationAbandon = "chat.acs-operator.io/abandon"
@@ -40,6 +56,9 @@ const (
 
 	// MaxServiceUsers is how many service users a connection may ask for.
 	MaxServiceUsers = 32
+
+	// MaxRenewing is how many members status.renewing lists.
+	MaxRenewing = 50
 
 	// MaxReconcileRequest is how much of the value of AnnotationReconcileRequestedAt is answered.
 	MaxReconcileRequest = 256

@@ -29,9 +29,32 @@ type ChatConnectionSpec struct {
 	// +kubebuilder:default={from: "Same"}
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
 
+	// maxDeletions is a brake on deletions: when more threads of this connection are to be deleted at
+	// ACS within a time, the others wait until the annotation confirm-deletions of the connection
+	// takes a new value. No brake where it is left out.
+	// +optional
+	MaxDeletions *MaxDeletions `json:"maxDeletions,omitempty"`
+
 	// quotas are other limits than the documented ones of ACS.
 	// +optional
 	Quotas *Quotas `json:"quotas,omitempty"`
+}
+
+// MaxDeletions is how many threads may be deleted at ACS within a time without confirmation.
+type MaxDeletions struct {
+	// count is how many threads may be deleted; with 0 each deletion waits for confirmation.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Count int32 `json:"count"`
+
+	// per is the time in which they are counted, at least 1s.
+	// +optional
+	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="per must be a duration such as 10m or 1h, at least 1s"
+	Per *metav1.Duration `json:"per,omitempty"`
 }
 
 // SecretKeyReference names a key of a Secret in the same namespace.
@@ -193,6 +216,21 @@ type ChatConnectionStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
+	// confirmedDeletions is the last value of the annotation confirm-deletions that was acted upon.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	ConfirmedDeletions string `json:"confirmedDeletions,omitempty"`
+
+	// deletionsConfirmedAt is when that was: threads that were deleted in Kubernetes until then are no
+	// longer held by spec.maxDeletions.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="deletionsConfirmedAt must be an RFC 3339 time"
+	DeletionsConfirmedAt *metav1.Time `json:"deletionsConfirmedAt,omitempty"`
+
 	// conditions are Ready, and Reconciling or Stalled while they are true.
 	// +optional
 	// +listType=map
@@ -206,6 +244,9 @@ type ChatConnectionStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Delete=false,Prune=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:shortName=chconn,categories=acs-chat
 // +kubebuilder:printcolumn:name="Endpoint",type=string,JSONPath=`.status.endpoint`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`

@@ -81,6 +81,9 @@ type ChatParticipantStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Delete=false,Prune=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:shortName=chp,categories=acs-chat
 // +kubebuilder:selectablefield:JSONPath=`.spec.threadRef.name`
 // +kubebuilder:printcolumn:name="Thread",type=string,JSONPath=`.spec.threadRef.name`

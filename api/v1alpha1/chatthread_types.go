@@ -42,6 +42,7 @@ type ChatThreadSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:Pattern=`^[!-~]+$`
+	// +kubebuilder:validation:XValidation:rule="self != '.' && self != '..'",message="threadID must be the id of a thread at ACS, such as 19:…@thread.v2"
 	ThreadID string `json:"threadID,omitempty"`
 
 	// metadata of the thread, at most 512 bytes of keys and values together. On a thread that the
@@ -70,7 +71,8 @@ type ChatThreadSpec struct {
 	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 
 	// recreationPolicy says what happens when the thread was deleted at ACS. Recreate where it is
-	// left out, Never where retention is set; an adopted thread is never recreated.
+	// left out, Never where retention or threadID is set. With an explicit Recreate an adopted thread
+	// is recreated too; threadID then says where it began.
 	// +optional
 	RecreationPolicy RecreationPolicy `json:"recreationPolicy,omitempty"`
 
@@ -193,10 +195,25 @@ type ChatThreadStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	ServiceUser string `json:"serviceUser,omitempty"`
 
+	// uid of the resource that this status was written for. After a backup was restored with its
+	// status it differs from metadata.uid, and the thread is looked for as in a rebuilt cluster.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid,omitempty"`
+
 	// incarnation counts how often the thread was created anew after it had been deleted at ACS.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Incarnation int64 `json:"incarnation,omitempty"`
+
+	// incarnationSince is when incarnation last grew: a thread of this incarnation is not older.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="incarnationSince must be an RFC 3339 time"
+	IncarnationSince *metav1.Time `json:"incarnationSince,omitempty"`
 
 	// participants counts members, inline ones and ChatParticipants together.
 	// +optional
@@ -214,6 +231,14 @@ type ChatThreadStatus struct {
 	// +listMapKey=userID
 	// +kubebuilder:validation:MaxItems=20
 	Rejected []RejectedParticipant `json:"rejected,omitempty"`
+
+	// renewing lists members that are taken out of the thread and put back to change how they are
+	// declared, as they were before: whatever fails in between, they come back with their history.
+	// +optional
+	// +listType=map
+	// +listMapKey=userID
+	// +kubebuilder:validation:MaxItems=50
+	Renewing []RenewingParticipant `json:"renewing,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation reconcile-requested-at that was
 	// acted upon.
@@ -259,10 +284,37 @@ type RejectedParticipant struct {
 	Message string `json:"message,omitempty"`
 }
 
+// RenewingParticipant is a member as it stood in the thread before it was taken out to be put back.
+type RenewingParticipant struct {
+	// userID of the member.
+	// +required
+	// +kubebuilder:validation:MaxLength=256
+	UserID string `json:"userID"`
+	// displayName that the member had.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+	// shareHistoryTime is since when the member could read.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=35
+	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="shareHistoryTime must be an RFC 3339 time"
+	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
+	// stamp is the operator's mark that the member carried.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Stamp string `json:"stamp,omitempty"`
+}
+
 // ChatThread declares a chat thread at Azure Communication Services.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Delete=false,Prune=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:shortName=cht,categories=acs-chat
 // +kubebuilder:printcolumn:name="Topic",type=string,JSONPath=`.spec.topic`
 // +kubebuilder:printcolumn:name="Joined",type=string,JSONPath=`.status.joined`
@@ -343,11 +395,9 @@ func (t *ChatThread) Deletion() DeletionPolicy {
 // Recreation is the recreation policy with its default.
 func (t *ChatThread) Recreation() RecreationPolicy {
 	switch {
-	case t.Adopts():
-		return RecreationNever
 	case t.Spec.RecreationPolicy != "":
 		return t.Spec.RecreationPolicy
-	case t.Spec.Retention != nil:
+	case t.Adopts(), t.Spec.Retention != nil:
 		return RecreationNever
 	default:
 		return RecreationRecreate

@@ -28,7 +28,8 @@ const (
 	ReasonCreating = "Creating"
 	// ReasonUpdating signals that the thread or its members are being changed.
 	ReasonUpdating = "Updating"
-	// ReasonDeleting is reserved: a deletion shows what it waits for.
+	// ReasonDeleting signals that the thread is being deleted or released at ACS, or that the deletion
+	// waits for confirmation (spec.maxDeletions of the ChatConnection).
 	ReasonDeleting = "Deleting"
 	// ReasonWaitingForQuota signals that the next call waits until a quota of ACS has room.
 	ReasonWaitingForQuota = "WaitingForQuota"
@@ -38,6 +39,8 @@ const (
 	ReasonServiceUnavailable = "ServiceUnavailable"
 	// ReasonInUse signals that a ChatConnection is being deleted while ChatThreads still use it.
 	ReasonInUse = "InUse"
+	// ReasonInternalError signals that the operator itself failed: a fault of its code. It tries again.
+	ReasonInternalError = "InternalError"
 
 	// ReasonConnectionNotFound signals that the ChatConnection does not exist.
 	ReasonConnectionNotFound = "ConnectionNotFound"
@@ -81,6 +84,8 @@ const (
 	ReasonInvalidRequest = "InvalidRequest"
 	// ReasonCredentialsLost signals that a deletion lost its credentials with its namespace.
 	ReasonCredentialsLost = "CredentialsLost"
+	// ReasonPermissionDenied signals that the Kubernetes API server refused something to the operator.
+	ReasonPermissionDenied = "PermissionDenied"
 )
 
 // Reasons of events that tell of a change at ACS. Other events carry the reason of the condition.

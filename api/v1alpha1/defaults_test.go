@@ -84,7 +84,7 @@ func TestPolicies(t *testing.T) {
 		}, policies{"Additive", "Retain", "Recreate"}},
 		{"adopted, declared", chatv1alpha1.ChatThreadSpec{
 			ThreadID: "19:a", MembershipPolicy: "Exclusive", DeletionPolicy: "Delete", RecreationPolicy: "Recreate",
-		}, policies{"Exclusive", "Delete", "Never"}},
+		}, policies{"Exclusive", "Delete", "Recreate"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
