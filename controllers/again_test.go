@@ -73,7 +73,7 @@ func TestNameChangesAfterRefusal(t *testing.T) {
 	thread := w.newThread("refused", user)
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationRemoveParticipant, Times: 1, Status: http.StatusForbidden})
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationRemoveParticipant, Times: 2, Status: http.StatusForbidden})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants[0].DisplayName = "Ann" })
 	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)
 	w.request(thread)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -51,7 +52,7 @@ func (r *ChatConnectionReconciler) setup(mgr ctrl.Manager, options controller.Op
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("chatconnection").
 		For(&chatv1alpha1.ChatConnection{}, builder.WithPredicates(predicate.Or(
-			declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt), recordDropped()))).
+			declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()))).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.deletingConnection), builder.WithPredicates(threadLetGo())).
 		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
@@ -264,6 +265,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	if requested := reconcileRequested(conn); requested != "" && !o.quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}
+	confirmDeletions(conn, time.Now())
 	patchErr := patchStatus(ctx, r.Client, before, conn)
 	r.written.note(conn)
 	if client.IgnoreNotFound(patchErr) != nil {
@@ -281,6 +283,19 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	default:
 		return ctrl.Result{RequeueAfter: unreadyInterval}, nil
 	}
+}
+
+// confirmDeletions answers a new value of the annotation confirm-deletions: what was to be deleted until now
+// is no longer held by spec.maxDeletions.
+func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
+	confirmed := conn.Annotations[chatv1alpha1.AnnotationConfirmDeletions]
+	if len(confirmed) > chatv1alpha1.MaxReconcileRequest {
+		confirmed = cut(confirmed, chatv1alpha1.MaxReconcileRequest)
+	}
+	if confirmed == "" || confirmed == conn.Status.ConfirmedDeletions {
+		return
+	}
+	conn.Status.ConfirmedDeletions, conn.Status.DeletionsConfirmedAt = confirmed, statusTime(now)
 }
 
 // connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
@@ -308,24 +323,5 @@ func recordDropped() predicate.Predicate {
 			return false
 		},
 		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-}
-
-// connectionChanged lets through what threads wait for: a connection that comes, goes, is declared
-// otherwise, gets service users, or becomes or ceases to be Ready.
-func connectionChanged() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
-			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
-			if !ok || !ok2 {
-				return false
-			}
-			beforeStatus, beforeReason := readyReason(before)
-			status, reason := readyReason(after)
-			return isNamesake(e) || before.Generation != after.Generation || beforeStatus != status || beforeReason != reason ||
-				before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]
-		},
 	}
 }

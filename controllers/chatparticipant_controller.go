@@ -143,10 +143,11 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 		}
 		return errReleased
 	}
-	if entry.state == rosterShut {
-		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady, message: entry.message + " " + abandonHint}
+	// Until the thread was looked at since, nothing is known of what the deletion waits for.
+	if entry.state == rosterUnjudged || entry.message == "" {
+		return errUnjudged
 	}
-	return errUnjudged
+	return &waitError{reason: chatv1alpha1.ReasonThreadNotReady, message: entry.message + " The user stays in the thread until then. " + abandonHint}
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -107,7 +109,7 @@ type threadScope struct {
 	remote *remoteThread
 	// propertiesSent says that the thread was created in this pass as it is declared.
 	propertiesSent bool
-	// refusedChange is the answer to topic, metadata or retention that ACS does not take.
+	// refusedChange is what it means that ACS does not take topic, metadata or retention.
 	refusedChange error
 
 	// membersDone says that the members were brought in line as far as ACS let them.
@@ -178,7 +180,8 @@ func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Option
 		Named("chatthread").
 		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(threadChanged())).
 		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
-		Watches(&chatv1alpha1.ChatConnection{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfConnection), builder.WithPredicates(connectionChanged())).
+		Watches(&chatv1alpha1.ChatConnection{}, r.connectionHandler()).
+		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.adoptersOfThread), builder.WithPredicates(threadLetGo())).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged())).
 		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
@@ -216,13 +219,34 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	return r.conclude(ctx, s, err)
 }
 
-// run makes the pass, and ends its probe of the connection even where it panics.
+// run makes the pass, and ends its probe of the connection even where it panics. What a panic interrupted must
+// not be left in the status as if it went on.
 func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
-	defer func() { s.leave() }()
+	defer func() {
+		s.leave()
+		if fault := recover(); fault != nil {
+			r.tellPanic(ctx, s)
+			panic(fault)
+		}
+	}()
 	if !s.thread.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
 	}
 	return r.keep(ctx, s)
+}
+
+// tellPanic shows that the operator itself failed. Nothing else is done any more: controller-runtime counts and
+// logs the panic, and backs off.
+func (r *ChatThreadReconciler) tellPanic(ctx context.Context, s *threadScope) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	s.thread.Status = *s.before.Status.DeepCopy()
+	mark(s.thread, outcome{reason: chatv1alpha1.ReasonInternalError,
+		message: "The operator failed by a fault of its own (see its log), and tries again. Please report that."})
+	if err := r.storeStatus(ctx, s); err != nil {
+		log.FromContext(ctx).Error(err, "Could not tell of a panic")
+	}
+	r.written.note(s.thread)
 }
 
 // keep brings the thread in line with what is declared.
@@ -309,6 +333,9 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
 	o := classify(err)
 	if o.ready {
 		o.message = s.readyMessage()
+	}
+	if !s.thread.DeletionTimestamp.IsZero() && o.message != "" && !strings.Contains(o.message, abandonHint) {
+		o.message += " " + abandonHint
 	}
 	// A look for drift that has to wait says nothing of the thread.
 	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled {

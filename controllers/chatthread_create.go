@@ -5,12 +5,13 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -166,16 +167,23 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	if err != nil {
 		return r.createFailed(s, made.unanswered, err)
 	}
-	if made.thread.DeletedOn != nil || s.memory.formerIDs[made.thread.ID] {
-		// ACS gave an old thread for a new request: no success, and nothing that could be kept.
+	why, err := r.implausible(ctx, s, made)
+	if err != nil {
+		// What was made is found by the next search.
+		return r.createFailed(s, true, err)
+	}
+	if why != "" {
+		// ACS gave another thread for a new request: no success, and nothing that could be kept.
 		s.threadID = made.thread.ID
-		again := r.nextIncarnation(ctx, s)
+		again := r.nextIncarnation(ctx, s, fmt.Sprintf("ACS answered a create with thread %s, %s; asking for another one", made.thread.ID, why),
+			"ACS answered with another thread than a new one; the operator asks again.")
 		if wait, ok := errors.AsType[*waitError](again); ok && s.memory.replayed {
 			wait.after = refusedInterval
 		}
 		s.memory.replayed = true
 		return again
 	}
+	s.memory.uncreatable.end()
 	return r.created(ctx, s, made, sent)
 }
 
@@ -189,6 +197,8 @@ type madeThread struct {
 	// again says that the create was sent more than once: the answer may be a replay, which answers
 	// for the first body.
 	again bool
+	// asked is when ACS answered, by its own clock; zero where the answer does not say.
+	asked time.Time
 	// unanswered says that a create was sent that ACS did not refuse for certain: a thread may have been made
 	// even if a later one was refused.
 	unanswered bool
@@ -200,10 +210,13 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 	made := madeThread{again: !s.firstTry}
 	for try := 0; ; try++ {
 		tried, tries := countTries(ctx)
+		var raw *http.Response
+		tried = policy.WithCaptureResponse(tried, &raw)
 		answer, err := s.user.chat.CreateThread(tried, s.thread.Spec.Topic, r.createOptions(s, batch))
 		sent := tries.Load()
 		made.again = made.again || sent > 1
 		made.unanswered = made.unanswered || sent > 1 || sent > 0 && !isRefused(err)
+		made.asked = dateOf(raw)
 		var invalid *acs.InvalidParticipantsError
 		switch {
 		case errors.As(err, &invalid):
@@ -239,7 +252,7 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 	}
 	now := time.Now()
 	for _, member := range batch {
-		options.Participants = append(options.Participants, member.participantFor(now, nil))
+		options.Participants = append(options.Participants, member.participantFor(s.owner(), now, s.historyOf(member.key())))
 	}
 	return options
 }
@@ -251,71 +264,13 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, unanswered bool, err
 		s.memory.settled = false
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
+		if rest := s.memory.uncreatable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+			return &waitError{reason: chatv1alpha1.ReasonCreating, after: rest,
+				message: "ACS refused to create a thread (403); the operator tries again before it believes that."}
+		}
 		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("create a thread", err)}
 	}
 	return failed("create a thread", err)
-}
-
-// created takes a new thread into status. Where the first try was answered with what was sent, that
-// is all there is to know; otherwise thread and members are read before anything is said of them.
-func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []declaredMember) error {
-	s.threadID = made.thread.ID
-	s.memory.threadID = s.threadID
-	s.memory.replayed = false
-	s.made = true
-	s.session.index.put(indexedThread{id: made.thread.ID, owner: s.owner(), uid: string(s.thread.UID), createdBy: s.user.id, createdOn: made.thread.CreatedOn})
-	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
-	r.allocate(s)
-	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(len(sent)-len(made.refused), "participant"))
-	asSent := !made.again && made.thread.Topic == s.thread.Spec.Topic && containsAll(made.thread.Metadata, s.wantedMetadata())
-	s.propertiesSent = asSent
-	if asSent && s.planMembers().isEmpty() {
-		return nil
-	}
-	// The id must not be lost while more is done.
-	unfinished := &waitError{reason: chatv1alpha1.ReasonCreating, message: "The thread was created; its members are being added."}
-	if err := r.store(ctx, s, classify(unfinished)); err != nil {
-		return err
-	}
-	if asSent {
-		return nil
-	}
-	s.remote = nil
-	return r.observe(ctx, s)
-}
-
-// membersAfterCreate are the members of a new thread: those that were sent and not refused, and the
-// service user.
-func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
-	answers := refusalsByUser(refused)
-	members := []observedMember{{id: s.user.id, displayName: s.displayName()}}
-	for _, m := range sent {
-		if answer, bad := answers[m.key()]; bad {
-			s.memory.noteRefused(m, answer.Code, answer.Message)
-			continue
-		}
-		members = append(members, observedMember{id: string(m.UserID), displayName: m.DisplayName, stamp: m.stamp()})
-	}
-	return members
-}
-
-// discard deletes the thread that was just made, because the API server holds another id for the
-// resource: two threads for one resource must never be.
-func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) error {
-	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
-		return fmt.Errorf("get ChatThread: %w", err)
-	}
-	made := s.threadID
-	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
-		return nil
-	}
-	s.session.index.drop(made)
-	if _, err := s.user.chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return failed("delete the second thread "+made, err)
-	}
-	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
-	return nil
 }
 
 // displayName is the name under which the service user stands in a thread that it makes.
@@ -326,14 +281,11 @@ func (s *threadScope) displayName() string {
 	return s.conn.Spec.ServiceUsers.DisplayName
 }
 
-// incarnationID is the request id of a thread that is created anew.
+// incarnationID is the request id of a thread that is created anew: a UUID of version 8 made by SHA-256, as FIPS
+// 140-3 allows no SHA-1.
 func incarnationID(uid types.UID, incarnation int64) string {
-	space, err := uuid.Parse(string(uid))
-	if err != nil {
-		// Not every storage is an API server of Kubernetes; any uid still gives one id of its own.
-		space = uuid.NewSHA1(uuid.NameSpaceOID, []byte(uid))
-	}
-	return uuid.NewSHA1(space, []byte(strconv.FormatInt(incarnation, 10))).String()
+	const version = 8
+	return uuid.NewHash(sha256.New(), uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", uid, incarnation), version).String()
 }
 
 func containsAll(have, want map[string]string) bool {

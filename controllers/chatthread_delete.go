@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -32,7 +33,21 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		r.leaveBehind(s)
 		return r.release(ctx, s)
 	}
+	if s.isOfAnother() {
+		if s.taking = s.thread.Adopts(); !s.taking {
+			s.disown(time.Now())
+		}
+	}
 	if s.hasNothing() {
+		return r.release(ctx, s)
+	}
+	uninstalled, err := r.isUninstalled(ctx, threadsCRD)
+	if err != nil {
+		return err
+	}
+	if uninstalled {
+		s.tell(chatv1alpha1.EventReleased, "The operator is being uninstalled: thread %s stays at ACS, and is found again by a ChatThread of this name", s.shownID())
+		r.leaveBehind(s)
 		return r.release(ctx, s)
 	}
 	s.who = s.pass()
@@ -196,7 +211,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 		s.session.index.drop(s.threadID)
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
-		return shutOut(s)
+		return r.shutOut(s)
 	case err != nil:
 		return failed("read the thread", err)
 	}
@@ -225,9 +240,13 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 
 // shutOut is the end of a deletion by a user that may not see the thread. One that was to be adopted
 // was never this resource's.
-func shutOut(s *threadScope) error {
+func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 	if s.taking && s.thread.Adopts() {
 		return nil
+	}
+	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+		return &waitError{reason: chatv1alpha1.ReasonDeleting, after: rest,
+			message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
 	}
 	return &stalledError{chatv1alpha1.ReasonAccessLost,
 		fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
@@ -235,10 +254,16 @@ func shutOut(s *threadScope) error {
 
 // remove deletes the thread at ACS.
 func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error {
+	if err := r.brake(ctx, s); err != nil {
+		return err
+	}
+	if err := r.markDeleting(ctx, s, "Deleting"); err != nil {
+		return err
+	}
 	_, err := s.user.chat.DeleteThread(ctx, s.threadID, nil)
 	switch {
 	case acs.HasStatus(err, http.StatusForbidden):
-		return shutOut(s)
+		return r.shutOut(s)
 	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
 		return failed("delete the thread", err)
 	}
@@ -253,7 +278,7 @@ func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, pr
 	case string(s.thread.UID):
 		return true, nil
 	case "":
-		if s.taking || s.isReleasedByAnother(properties.Metadata[releasedStampKey]) {
+		if s.taking || s.isReleasedByAnother(properties.Metadata) {
 			return false, nil
 		}
 		return r.isAllowed(ctx, s.thread.Namespace, s.conn)
@@ -264,9 +289,14 @@ func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, pr
 
 // retain empties the stamp, so that another resource can adopt the thread, and says who let it go.
 func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error {
-	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: map[string]string{
-		ownerStampKey: "", uidStampKey: "", releasedStampKey: s.owner(),
-	}})
+	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
+		return err
+	}
+	stamp := map[string]string{ownerStampKey: "", uidStampKey: "", releasedStampKey: s.owner()}
+	if to := s.releasedTo(); to != "" {
+		stamp[releasedToStampKey] = to
+	}
+	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: stamp})
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return failed("release the thread", err)
 	}

@@ -22,6 +22,8 @@ import (
 )
 
 const (
+	// maxAddedUnseen is how often ACS is believed that it added a member that no list shows.
+	maxAddedUnseen = 2
 	// maxAddCalls bounds how many calls of a pass look for malformed ids.
 	maxAddCalls = 10
 	// maxNamed is how many users an event names.
@@ -71,10 +73,8 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	plan := s.planMembers()
 	s.results = newMemberResults(declareMembers(s.thread, s.participants))
 	s.results.record(plan)
-	for _, m := range plan.skipped {
-		refusal, _ := s.memory.refused(m)
-		s.results.refused[m.key()] = refusal
-	}
+	s.recordRefusals(plan)
+	s.forgetRenewed(s.results.declared)
 	unwanted := len(plan.remove)
 	var err error
 	if !plan.isEmpty() {
@@ -84,7 +84,7 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		plan.remove, err = r.removable(ctx, s, plan.remove)
 	}
 	if err == nil {
-		work := &memberWork{threadScope: s, observedHistory: map[string]*time.Time{}}
+		work := &memberWork{threadScope: s, store: func(ctx context.Context) error { return r.storeStatus(ctx, s) }}
 		err = work.do(ctx, plan)
 		work.tell()
 	}
@@ -94,10 +94,40 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	}
 	s.results.count(s.thread)
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return accessLost(s)
+		return r.mayNotChange(s, err)
 	}
-	s.membersDone = err == nil
+	if s.membersDone = err == nil; s.membersDone && s.refusedChange == nil {
+		s.memory.unchangeable.end()
+	}
 	return err
+}
+
+// recordRefusals takes over what ACS refused before and is not asked for again, and forgets doubts of those
+// that it lists.
+func (s *threadScope) recordRefusals(plan membersPlan) {
+	for _, m := range plan.skipped {
+		refusal, _ := s.memory.refused(m)
+		s.results.refused[m.key()] = refusal
+	}
+	for _, m := range plan.joined {
+		if refusal, ok := s.memory.kept[m.key()]; ok && refusal.participant == m.participant && refusal.generation == m.generation {
+			s.results.refused[m.key()] = refusal
+		}
+	}
+	for _, m := range s.remote.members {
+		if !s.made {
+			delete(s.memory.added, m.key())
+		}
+	}
+}
+
+// storeStatus stores what status says so far; the conditions stay.
+func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s *threadScope) error {
+	if err := patchStatus(ctx, r.Client, s.before, s.thread); err != nil {
+		return err
+	}
+	s.before = s.thread.DeepCopy()
+	return nil
 }
 
 // checkDeclared asks the API server, before anybody is put in or taken out, whether what the cache holds
@@ -137,13 +167,20 @@ func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope
 }
 
 // removable leaves members alone for a while in a thread that was found, as a rebuilt cluster may apply
-// the ChatThread before the ChatParticipants; and those of a retained thread while their namespace goes
-// away with the ChatParticipants that declare them.
+// the ChatThread before the ChatParticipants; while the operator is uninstalled, with which the API server
+// deletes all ChatParticipants; and those of a retained thread while their namespace goes away with the
+// ChatParticipants that declare them.
 func (r *ChatThreadReconciler) removable(ctx context.Context, s *threadScope, remove []observedMember) ([]observedMember, error) {
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil
 	}
-	if len(remove) == 0 || s.thread.Deletion() != chatv1alpha1.DeletionRetain {
+	if len(remove) == 0 {
+		return nil, nil
+	}
+	if uninstalled, err := r.isUninstalled(ctx, participantsCRD); err != nil || uninstalled {
+		return nil, err
+	}
+	if s.thread.Deletion() != chatv1alpha1.DeletionRetain {
 		return remove, nil
 	}
 	terminating, err := r.isTerminating(ctx, s.thread.Namespace)

@@ -4,10 +4,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +90,7 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 // what others keep is theirs, unless it is declared to be empty.
 func (s *threadScope) isToBeEmptied(key string) bool {
 	if strings.HasPrefix(key, stampPrefix) {
-		return key == releasedStampKey
+		return key == releasedStampKey || key == releasedToStampKey
 	}
 	_, isDeclared := s.thread.Spec.Metadata[key]
 	return isDeclared || !s.thread.Adopts()
@@ -113,13 +115,13 @@ func retentionText(policy *acs.RetentionPolicy) string {
 	return fmt.Sprintf("%s %d", policy.Kind, policy.DeleteThreadAfterDays)
 }
 
-// keepProperties changes topic, metadata and retention in one call, and the stamp with them.
+// keepProperties changes topic, metadata and retention, and the stamp with them.
 func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScope) error {
-	// A thread that was only observed so far is taken up now.
-	took := (s.taking || s.firstTry) && !s.made
+	// A thread that was only observed so far is taken up now. One whose finalizer somebody took off was ours before.
+	took := (s.taking || s.firstTry && s.before.Status.ServiceUser == "") && !s.made
 	if !took {
 		r.allocate(s)
-	} else if !s.thread.Adopts() && s.memory.foundAt.IsZero() {
+	} else if s.memory.foundAt.IsZero() {
 		s.memory.foundAt = time.Now()
 	}
 	s.session.index.put(indexedThread{id: s.threadID, owner: s.owner(), uid: string(s.thread.UID),
@@ -128,37 +130,174 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 		return nil
 	}
 	changes := propertyChanges(s, true)
-	changed := len(changes.fields()) > 0
-	if changed {
-		err := r.sendProperties(ctx, s, changes)
-		if acs.HasStatus(err, http.StatusBadRequest) && !took {
-			// What ACS does not take of these holds up no member.
-			s.refusedChange = err
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	sent, refused, err := r.sendProperties(ctx, s, changes)
+	if err == nil && took && !sent.isStamped(s) {
+		err = refused
 	}
+	if err != nil {
+		return err
+	}
+	// What ACS does not take of these holds up no member.
+	s.refusedChange = refused
 	// Only what carries our stamp is ours: a thread that was taken is stored in status no earlier.
 	s.taking = false
 	r.allocate(s)
-	s.tellOfProperties(took, changes)
-	if !changed {
+	s.tellOfProperties(took, sent)
+	if len(sent.fields()) == 0 {
 		return nil
 	}
-	return r.readBack(ctx, s, changes)
+	return r.readBack(ctx, s, sent)
 }
 
-// sendProperties makes the call.
-func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s *threadScope, changes propertyDiff) error {
+// isStamped says that with the changes the thread carries the stamp of the resource.
+func (d propertyDiff) isStamped(s *threadScope) bool {
+	observed := s.remote.properties.Metadata
+	return cmp.Or(d.metadata[uidStampKey], observed[uidStampKey]) == string(s.thread.UID)
+}
+
+// sendProperties changes all that differs in one call. Where ACS refuses that, each part is sent alone: what ACS
+// does not take is found, and the rest is set. It returns what was set, and what the first refusal means.
+func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s *threadScope, changes propertyDiff) (sent propertyDiff, refused, err error) {
+	changes, refused = s.withoutRefused(changes)
+	parts := changes.parts()
+	if len(parts) == 0 {
+		return propertyDiff{}, refused, nil
+	}
+	err = r.updateProperties(ctx, s, changes)
+	switch {
+	case err == nil:
+		if refused == nil {
+			s.memory.unchangeable.end()
+		}
+		return changes, refused, nil
+	case acs.HasStatus(err, http.StatusForbidden):
+		return propertyDiff{}, r.mayNotChange(s, err), nil
+	case !acs.HasStatus(err, http.StatusBadRequest):
+		return propertyDiff{}, refused, err
+	}
+	for _, part := range parts {
+		if len(parts) > 1 {
+			err = r.updateProperties(ctx, s, part)
+		}
+		switch {
+		case err == nil:
+			sent = sent.and(part)
+		case acs.HasStatus(err, http.StatusBadRequest):
+			s.memory.refusedParts[part.text()] = err
+			refused = cmp.Or(refused, err)
+		default:
+			return sent, refused, err
+		}
+	}
+	return sent, refused, nil
+}
+
+func (r *ChatThreadReconciler) updateProperties(ctx context.Context, s *threadScope, changes propertyDiff) error {
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
 		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
 	})
-	if acs.HasStatus(err, http.StatusForbidden) {
-		return accessLost(s)
-	}
 	return failed("set "+strings.Join(changes.fields(), ", "), err)
+}
+
+// withoutRefused leaves out what ACS refused before and is not asked for again yet, and metadata for which the
+// thread has no room.
+func (s *threadScope) withoutRefused(changes propertyDiff) (left propertyDiff, refused error) {
+	for _, part := range changes.parts() {
+		err := s.memory.refusedParts[part.text()]
+		if err == nil {
+			err = s.checkMetadataFits(part)
+		}
+		if err != nil {
+			refused = cmp.Or(refused, err)
+			continue
+		}
+		left = left.and(part)
+	}
+	return left, refused
+}
+
+// maxMetadata is how many bytes of keys and values ACS keeps with a thread.
+const maxMetadata = 1024
+
+// checkMetadataFits counts what the thread would hold. ACS removes no key: one that is emptied keeps its place.
+func (s *threadScope) checkMetadataFits(part propertyDiff) error {
+	if len(part.metadata) == 0 || part.metadata[uidStampKey] != "" {
+		return nil
+	}
+	merged := maps.Clone(s.remote.properties.Metadata)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, part.metadata)
+	size, emptied := 0, 0
+	for key, value := range merged {
+		size += len(key) + len(value)
+		if value == "" {
+			emptied += len(key)
+		}
+	}
+	if size <= maxMetadata {
+		return nil
+	}
+	return &stalledError{chatv1alpha1.ReasonInvalidRequest, fmt.Sprintf(
+		"spec.metadata: with it the thread would have %d bytes of metadata, and ACS keeps %d. Keys that are no longer used have %d of them, as ACS removes no key: use these again, or fewer and shorter ones.",
+		size, maxMetadata, emptied)}
+}
+
+// parts are the changes one by one, the stamp first.
+func (d propertyDiff) parts() []propertyDiff {
+	stamp, declared := map[string]string{}, map[string]string{}
+	for key, value := range d.metadata {
+		if strings.HasPrefix(key, stampPrefix) {
+			stamp[key] = value
+			continue
+		}
+		declared[key] = value
+	}
+	var parts []propertyDiff
+	for _, metadata := range []map[string]string{stamp, declared} {
+		if len(metadata) > 0 {
+			parts = append(parts, propertyDiff{metadata: metadata})
+		}
+	}
+	if d.topic != nil {
+		parts = append(parts, propertyDiff{topic: d.topic})
+	}
+	if d.retention != nil {
+		parts = append(parts, propertyDiff{retention: d.retention})
+	}
+	return parts
+}
+
+// and joins changes.
+func (d propertyDiff) and(more propertyDiff) propertyDiff {
+	if more.topic != nil {
+		d.topic = more.topic
+	}
+	if more.retention != nil {
+		d.retention = more.retention
+	}
+	if len(more.metadata) > 0 {
+		merged := maps.Clone(more.metadata)
+		maps.Copy(merged, d.metadata)
+		d.metadata = merged
+	}
+	return d
+}
+
+// text identifies changes.
+func (d propertyDiff) text() string {
+	var b strings.Builder
+	if d.topic != nil {
+		fmt.Fprintf(&b, "topic %q ", *d.topic)
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.metadata)) {
+		fmt.Fprintf(&b, "metadata %q %q ", key, d.metadata[key])
+	}
+	if d.retention != nil {
+		b.WriteString("retention " + retentionText(d.retention))
+	}
+	return b.String()
 }
 
 // readBack notes what the service made of the values that were sent.

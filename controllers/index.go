@@ -15,7 +15,9 @@ const (
 	ownerStampKey    = "acsOperatorOwner"
 	uidStampKey      = "acsOperatorUid"
 	releasedStampKey = "acsOperatorReleasedBy"
-	stampPrefix      = "acsOperator"
+	// releasedToStampKey names the resource of another namespace that may adopt a released thread.
+	releasedToStampKey = "acsOperatorReleasedTo"
+	stampPrefix        = "acsOperator"
 )
 
 // indexedThread is a thread at ACS, and whose stamp it carries, if any.

@@ -48,14 +48,39 @@ func (m declaredMember) stamp() string {
 	return "1:" + hex.EncodeToString(sum[:8])
 }
 
-// participantFor is the member as it is sent to ACS. observed is since when the member could read so
-// far, where it is being added again.
-func (m declaredMember) participantFor(now time.Time, observed *time.Time) acs.Participant {
+// sentStamp is the stamp as a member carries it: with a hash of the ChatThread that added the member, so that
+// another one that adopts the thread does not take the member for its own.
+func sentStamp(owner, stamp string) string {
+	_, declared, _ := strings.Cut(stamp, ":")
+	return ownedPrefix(owner) + declared
+}
+
+func ownedPrefix(owner string) string {
+	sum := sha256.Sum256([]byte(owner))
+	return "2:" + hex.EncodeToString(sum[:8]) + ":"
+}
+
+// ownStamp is the stamp of a member that the owner added, as declared members have it, and empty for one that
+// others added. The form without an owner, which earlier versions wrote, counts on a thread that was always
+// this resource's.
+func ownStamp(raw, owner string, always bool) string {
+	if declared, ok := strings.CutPrefix(raw, ownedPrefix(owner)); ok {
+		return "1:" + declared
+	}
+	if always && strings.HasPrefix(raw, "1:") {
+		return raw
+	}
+	return ""
+}
+
+// participantFor is the member as it is sent to ACS for the owner. observed is since when the member could read
+// so far, where it is being added again.
+func (m declaredMember) participantFor(owner string, now time.Time, observed *time.Time) acs.Participant {
 	return acs.Participant{
 		ID:               acs.ParseRawID(string(m.UserID)),
 		DisplayName:      m.DisplayName,
 		ShareHistoryTime: m.historyStart(now, observed),
-		Metadata:         map[string]string{memberStampKey: m.stamp()},
+		Metadata:         map[string]string{memberStampKey: sentStamp(owner, m.stamp())},
 	}
 }
 
@@ -86,20 +111,23 @@ type observedMember struct {
 	id           string
 	displayName  string
 	historySince *time.Time
-	stamp        string
+	// stamp is that of a member that this resource added, rawStamp whatever the member carries.
+	stamp, rawStamp string
 }
 
 func (m observedMember) key() string { return userKey(m.id) }
 
-// observeMembers turns what ACS listed into the form in which it is compared.
-func observeMembers(participants []acs.Participant) []observedMember {
+// observeMembers turns what ACS listed into the form in which it is compared. always says that the thread was
+// never another resource's.
+func observeMembers(participants []acs.Participant, owner string, always bool) []observedMember {
 	members := make([]observedMember, 0, len(participants))
 	for _, p := range participants {
 		members = append(members, observedMember{
 			id:           p.ID.RawID(),
 			displayName:  p.DisplayName,
 			historySince: p.ShareHistoryTime,
-			stamp:        p.Metadata[memberStampKey],
+			stamp:        ownStamp(p.Metadata[memberStampKey], owner, always),
+			rawStamp:     p.Metadata[memberStampKey],
 		})
 	}
 	return members

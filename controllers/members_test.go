@@ -209,9 +209,9 @@ func TestParticipantFor(t *testing.T) {
 			}
 			want := acs.Participant{
 				ID: acs.CommunicationUser{ID: "8:acs:Ann_1"}, DisplayName: "Ann", ShareHistoryTime: c.want,
-				Metadata: map[string]string{"acsOperatorSpec": m.stamp()},
+				Metadata: map[string]string{"acsOperatorSpec": "2:09ac74bb56f19d2c" + strings.TrimPrefix(m.stamp(), "1")},
 			}
-			got := m.participantFor(now, c.observed)
+			got := m.participantFor("ns/a", now, c.observed)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("participant (-want +got):\n%s", diff)
 			}
@@ -228,13 +228,26 @@ func TestParticipantFor(t *testing.T) {
 func TestObserveMembers(t *testing.T) {
 	t.Parallel()
 	since := time.Unix(1000, 0)
-	got := observeMembers([]acs.Participant{
+	participants := []acs.Participant{
 		{ID: acs.CommunicationUser{ID: "8:acs:A"}, DisplayName: "Ann", ShareHistoryTime: &since, Metadata: map[string]string{"acsOperatorSpec": "1:x", "other": "y"}},
+		{ID: acs.CommunicationUser{ID: "8:acs:B"}, Metadata: map[string]string{"acsOperatorSpec": sentStamp("ns/a", "1:y")}},
+		{ID: acs.CommunicationUser{ID: "8:acs:C"}, Metadata: map[string]string{"acsOperatorSpec": sentStamp("ns/other", "1:y")}},
 		{ID: acs.PhoneNumber{Value: "+4930"}},
-	})
-	want := []observedMember{{id: "8:acs:A", displayName: "Ann", historySince: &since, stamp: "1:x"}, {id: "4:+4930"}}
+	}
+	want := []observedMember{
+		{id: "8:acs:A", displayName: "Ann", historySince: &since, stamp: "1:x", rawStamp: "1:x"},
+		{id: "8:acs:B", stamp: "1:y", rawStamp: sentStamp("ns/a", "1:y")},
+		{id: "8:acs:C", rawStamp: sentStamp("ns/other", "1:y")},
+		{id: "4:+4930"},
+	}
+	got := observeMembers(participants, "ns/a", true)
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(observedMember{})); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
+	}
+	// In a thread that was another resource's, members without an owner may have been added by that one.
+	want[0].stamp = ""
+	if diff := cmp.Diff(want, observeMembers(participants, "ns/a", false), cmp.AllowUnexported(observedMember{})); diff != "" {
+		t.Errorf("members of an adopted thread (-want +got):\n%s", diff)
 	}
 	if got[0].key() != "8:acs:a" {
 		t.Errorf("key %q", got[0].key())

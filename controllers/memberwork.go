@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,41 +22,49 @@ type memberWork struct {
 	*threadScope
 	calls          int
 	added, removed []string
-	// observedHistory is since when members that are added again could read so far.
-	observedHistory map[string]*time.Time
+	// store writes the status in the middle of the work.
+	store func(context.Context) error
 }
 
-// do adds before it removes, as far as the thread has room. Nobody is removed when an addition failed
-// outright.
+// do brings back first who was taken out to be renewed, and adds before it removes, as far as the thread has
+// room. Nobody is removed when an addition failed outright. Renewals, which take people out for a moment, come
+// last: a removal may be urgent.
 func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
+	back, add := w.splitReturning(plan.add)
 	first := removalsFirst(plan)
+	if len(back) > 0 && plan.present+len(back) <= chatv1alpha1.MaxMembers {
+		if err := w.bringBack(ctx, back); err != nil {
+			return err
+		}
+		back = nil
+	}
 	if err := w.remove(ctx, plan.remove[:first]); err != nil {
 		return err
 	}
-	if err := w.add(ctx, plan.add); err != nil {
+	if len(back) > 0 {
+		if err := w.bringBack(ctx, back); err != nil {
+			return err
+		}
+	}
+	if err := w.add(ctx, add); err != nil {
 		return err
 	}
-	if err := w.renewAll(ctx, plan.renew); err != nil {
+	if err := w.remove(ctx, plan.remove[first:]); err != nil {
 		return err
 	}
-	return w.remove(ctx, plan.remove[first:])
+	return w.renewAll(ctx, plan.renew)
 }
 
-// renewAll takes out no more members at a time than the quota lets come back in the same window, with
-// one call to add them.
-func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
-	for len(renewals) > 0 {
-		room, err := w.session.pacer.roomForMembers(w.who, w.threadID, len(renewals)+1)
-		if err != nil {
-			return err
+// splitReturning parts the members that were taken out and are not back yet from those that are new.
+func (w *memberWork) splitReturning(members []declaredMember) (back, others []declaredMember) {
+	for _, m := range members {
+		if _, isOut := w.renewing(m.key()); isOut {
+			back = append(back, m)
+			continue
 		}
-		now := renewals[:min(max(room-1, 1), len(renewals))]
-		renewals = renewals[len(now):]
-		if err := w.renew(ctx, now); err != nil {
-			return err
-		}
+		others = append(others, m)
 	}
-	return nil
+	return back, others
 }
 
 func (w *memberWork) remove(ctx context.Context, members []observedMember) error {
@@ -101,7 +110,7 @@ func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malfo
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
 	for _, m := range batch {
-		participants = append(participants, m.participantFor(now, w.observedHistory[m.key()]))
+		participants = append(participants, m.participantFor(w.owner(), now, w.historyOf(m.key())))
 	}
 	w.calls++
 	_, err := w.client().AddParticipants(ctx, participants, nil)
@@ -109,30 +118,66 @@ func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malfo
 	switch {
 	case err == nil:
 	case errors.As(err, &invalid):
-		w.note(batch, invalid.Participants)
+		if err := w.note(ctx, batch, invalid.Participants); err != nil {
+			return err
+		}
 	case acs.HasStatus(err, http.StatusBadRequest):
 		return malformed(ctx, batch, err)
 	default:
 		return failed("add members", err)
 	}
 	for _, m := range batch {
-		if _, refused := w.results.refused[m.key()]; !refused {
-			delete(w.memory.malformed, m.key())
-			w.results.joined[m.key()] = true
-			w.added = append(w.added, string(m.UserID))
+		if _, refused := w.results.refused[m.key()]; refused {
+			continue
+		}
+		delete(w.memory.malformed, m.key())
+		w.added = append(w.added, string(m.UserID))
+		w.isBack(m.key())
+		delete(w.memory.kept, m.key())
+		// What ACS says is not what it does: a member that it lists in no later list is not in the thread.
+		if w.memory.added[m.key()]++; w.memory.added[m.key()] > maxAddedUnseen {
+			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
+			continue
+		}
+		w.results.joined[m.key()] = true
+	}
+	return nil
+}
+
+// note takes over the answers to single members. Where one of them cannot be told to belong to a member, the
+// list of members says who is in the thread.
+func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused []acs.InvalidParticipant) error {
+	answers := refusalsByUser(refused)
+	matched := map[string]bool{}
+	for _, m := range batch {
+		if answer, ok := answers[m.key()]; ok {
+			matched[m.key()] = true
+			w.refuse(m, answer.Code, answer.Message)
+		}
+	}
+	unmatched := unmatchedRefusal(batch, refused)
+	if unmatched == nil {
+		return nil
+	}
+	listed, err := listMembers(ctx, w.client())
+	if err != nil {
+		return failed("list the members", err)
+	}
+	for _, m := range missingMembers(batch, listed) {
+		if !matched[m.key()] {
+			w.refuse(m, unmatched.Code, unmatched.Message)
 		}
 	}
 	return nil
 }
 
-// note takes over the answers to single members.
-func (w *memberWork) note(batch []declaredMember, refused []acs.InvalidParticipant) {
-	answers := refusalsByUser(refused)
-	for _, m := range batch {
-		if answer, ok := answers[m.key()]; ok {
-			w.refuse(m, answer.Code, answer.Message)
-		}
+// missingMembers are the declared members that a list of the thread does not show.
+func missingMembers(declared []declaredMember, listed []acs.Participant) []declaredMember {
+	isMember := make(map[string]bool, len(listed))
+	for _, p := range listed {
+		isMember[userKey(p.ID.RawID())] = true
 	}
+	return slices.DeleteFunc(slices.Clone(declared), func(m declaredMember) bool { return isMember[m.key()] })
 }
 
 func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
@@ -186,27 +231,6 @@ func (w *memberWork) refuseAll(_ context.Context, batch []declaredMember, _ erro
 		w.refuse(m, before.code, before.message)
 	}
 	return nil
-}
-
-// renew takes members out and adds them again in the same pass.
-func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
-	batch := make([]declaredMember, 0, len(renewals))
-	var err error
-	for _, renewal := range renewals {
-		if _, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil); err != nil {
-			err = failed("remove a member", err)
-			break
-		}
-		w.memory.renewed[renewal.declared.key()] = renewalMark(renewal.declared, renewal.observed)
-		delete(w.results.joined, renewal.declared.key())
-		w.observedHistory[renewal.declared.key()] = renewal.observed.historySince
-		batch = append(batch, renewal.declared)
-	}
-	// Those that were taken out come back even where the next could not be taken out.
-	if len(batch) > 0 {
-		err = errors.Join(err, w.addBatch(ctx, batch, w.isolate))
-	}
-	return err
 }
 
 // tell makes one event of all that was added and one of all that was removed.

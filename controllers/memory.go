@@ -45,9 +45,17 @@ type threadMemory struct {
 	replayed bool
 	// missingSince is when ACS first answered that it knows no such thread.
 	missingSince time.Time
+	// lossList is the list of the service user while it is read to see whether a missing thread is alive,
+	// notListed that it does not show it.
+	lossList  *listReading
+	notListed bool
+	// shut is since when ACS refuses to show the thread, unchangeable since when it refuses changes of it, and
+	// uncreatable since when it refuses to create one.
+	shut, unchangeable, uncreatable doubt
 	// recreationHeld says that the thread is not created anew before a person asks for it, recreationAsked that
-	// one did since.
+	// one did since. heldAtRequest is what the connection was asked for last by then.
 	recreationHeld, recreationAsked bool
+	heldAtRequest                   string
 	// awaitingProbe is since when passes wait for another one that probes the connection.
 	awaitingProbe time.Time
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
@@ -63,6 +71,12 @@ type threadMemory struct {
 	malformed map[string]refusedMember
 	// renewed holds for which declaration and stamp a member was added again.
 	renewed map[string]string
+	// kept holds the members that are in the thread as they were declared before, as ACS refused how they are
+	// declared now, and added how often ACS answered that it added a member that was not listed since. By key.
+	kept  map[string]refusedMember
+	added map[string]int
+	// refusedParts holds what ACS did not take of topic, metadata and retention, with its answer.
+	refusedParts map[string]error
 	// sent holds the values that were sent and what the service then held, by field.
 	sent map[string]sentValue
 }
@@ -73,6 +87,8 @@ type refusedMember struct {
 	generation  int64
 	// reason is set where the operator itself refuses; otherwise code and message are ACS's, of any length.
 	reason, code, message string
+	// kept says that the user is in the thread all the same, as it was declared before.
+	kept bool
 }
 
 // sentValue is a value that the service changed into another one.
@@ -120,12 +136,28 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
 	m.refusals = map[string]refusedMember{}
+	m.refusedParts = map[string]error{}
 	return true
 }
 
 // found forgets that the thread was missing: it is there, or another one is to take its place.
 func (m *threadMemory) found() {
 	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
+	m.lossList, m.notListed = nil, false
+}
+
+// holdRecreation has the thread wait for a person, who may ask for it or for all threads of the connection.
+func (m *threadMemory) holdRecreation(conn *chatv1alpha1.ChatConnection) {
+	if !m.recreationHeld {
+		m.recreationHeld, m.heldAtRequest = true, reconcileRequested(conn)
+	}
+}
+
+// isRecreationAsked says whether somebody asked for the thread since it was held. The pass that the request came
+// with may not have got so far.
+func (m *threadMemory) isRecreationAsked(thread *chatv1alpha1.ChatThread, conn *chatv1alpha1.ChatConnection) bool {
+	return m.recreationAsked || isRequested(thread, thread.Status.LastHandledReconcileAt) ||
+		m.recreationHeld && reconcileRequested(conn) != m.heldAtRequest
 }
 
 // stretch puts the next resync off to a floor that is longer than the declared interval.
@@ -156,11 +188,14 @@ func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 	found, ok := m.byKey[key]
 	if !ok || found.uid != thread.UID {
 		found = &keyedMemory{uid: thread.UID, threadMemory: &threadMemory{
-			formerIDs: map[string]bool{},
-			refusals:  map[string]refusedMember{},
-			malformed: map[string]refusedMember{},
-			renewed:   map[string]string{},
-			sent:      map[string]sentValue{},
+			formerIDs:    map[string]bool{},
+			refusedParts: map[string]error{},
+			refusals:     map[string]refusedMember{},
+			malformed:    map[string]refusedMember{},
+			renewed:      map[string]string{},
+			kept:         map[string]refusedMember{},
+			added:        map[string]int{},
+			sent:         map[string]sentValue{},
 		}}
 		m.byKey[key] = found
 	}

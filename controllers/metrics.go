@@ -44,10 +44,15 @@ var (
 		Name: "acs_chat_operator_quota_waits_total",
 		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
 	}, []string{"operation"})
+
+	recreations = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "acs_chat_operator_recreations_total",
+		Help: "Threads created anew because they had been deleted at ACS.",
+	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits)
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits, recreations)
 }
 
 // callMetrics counts and times each try of each call.

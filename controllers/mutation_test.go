@@ -231,6 +231,7 @@ func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
 }
 
 func describeMember(member emulator.Member) string {
-	// All of the history is that since 1970, or since the thread was made.
-	return fmt.Sprintf("member %q %s, all %t", member.DisplayName, member.Metadata[memberStampKey], member.ShareHistoryTime.Unix() == 0)
+	// All of the history is that since 1970, or since the thread was made. The stamp ends in what was declared.
+	stamp := member.Metadata[memberStampKey]
+	return fmt.Sprintf("member %q %s, all %t", member.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], member.ShareHistoryTime.Unix() == 0)
 }

@@ -13,8 +13,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// cacheLag is how long a pass waits for the cache to show what this process wrote.
-const cacheLag = 50 * time.Millisecond
+const (
+	// cacheLag is how long a pass waits for the cache to show what this process wrote.
+	cacheLag = 50 * time.Millisecond
+	// cacheLagLimit is for how long such a write is waited for. A cache that does not show it by then never will:
+	// the API server was put back to an earlier state, for example.
+	cacheLagLimit = 10 * time.Second
+)
 
 // ownWrites remembers the version of each object that this process wrote last. A pass over an older one
 // would do and tell once more what was done.
@@ -28,6 +33,7 @@ type ownWrite struct {
 	version string
 	// last says that nothing kept the object any more after it.
 	last bool
+	at   time.Time
 }
 
 func newOwnWrites() *ownWrites { return &ownWrites{versions: map[types.NamespacedName]ownWrite{}} }
@@ -36,7 +42,10 @@ func newOwnWrites() *ownWrites { return &ownWrites{versions: map[types.Namespace
 func (o *ownWrites) note(obj client.Object) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.versions[keyOf(obj)] = ownWrite{uid: obj.GetUID(), version: obj.GetResourceVersion(),
+	if known := o.versions[keyOf(obj)]; known.uid == obj.GetUID() && known.version == obj.GetResourceVersion() {
+		return
+	}
+	o.versions[keyOf(obj)] = ownWrite{uid: obj.GetUID(), version: obj.GetResourceVersion(), at: time.Now(),
 		last: !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0}
 }
 
@@ -46,11 +55,11 @@ func (o *ownWrites) isBehind(obj client.Object) (reconcile.Result, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	written, ok := o.versions[keyOf(obj)]
-	if !ok || written.uid != obj.GetUID() {
+	if !ok || written.uid != obj.GetUID() || time.Since(written.at) > cacheLagLimit {
 		return reconcile.Result{}, false
 	}
 	if written.last {
-		return reconcile.Result{}, true
+		return reconcile.Result{RequeueAfter: cacheLagLimit}, true
 	}
 	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), written.version)
 	return reconcile.Result{RequeueAfter: cacheLag}, err == nil && order < 0

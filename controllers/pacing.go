@@ -223,6 +223,16 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 	return waitForQuota(who, class, now, at)
 }
 
+// takeAtOnce takes a slot for a call that waits for no room.
+func (p *pacer) takeAtOnce(who pass, all []bucketKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, key := range all {
+		p.bucket(key).release(who.thread)
+		p.bucket(key).taken = append(p.bucket(key).taken, slot{background: who.background})
+	}
+}
+
 // answered gives the slots of a call their moment, and obeys a refusal.
 func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) {
 	p.mu.Lock()

@@ -108,6 +108,7 @@ var (
 		"create events", "create events.events.k8s.io",
 		"create subjectaccessreviews.authorization.k8s.io", "create tokenreviews.authentication.k8s.io",
 		"get chatconnections.chat.acs-operator.io", "get chatparticipants.chat.acs-operator.io", "get chatthreads.chat.acs-operator.io",
+		"get customresourcedefinitions.apiextensions.k8s.io chatparticipants.chat.acs-operator.io,chatthreads.chat.acs-operator.io",
 		"get namespaces", "get secrets",
 		"list chatconnections.chat.acs-operator.io", "list chatparticipants.chat.acs-operator.io", "list chatthreads.chat.acs-operator.io",
 		"list namespaces",

@@ -67,7 +67,7 @@ func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	for _, m := range r.declared {
 		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
-				Code: cut(cmp.Or(refusal.reason, refusal.code), maxCode), Message: cut(refusal.message, maxMessage)})
+				Code: cut(cmp.Or(refusal.reason, refusal.code), maxCode), Message: cut(refusal.message, maxMessage) + refusal.suffix()})
 		}
 	}
 	for _, m := range r.duplicates {
@@ -95,7 +95,15 @@ func (r *memberResults) verdict() error {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return &stalledError{chatv1alpha1.ReasonParticipantRejected,
-		fmt.Sprintf("Not in the thread, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
+		fmt.Sprintf("Not in the thread as declared, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
+}
+
+// suffix says that a refused user is in the thread all the same.
+func (r refusedMember) suffix() string {
+	if r.kept {
+		return " (still in the thread as declared before)"
+	}
+	return ""
 }
 
 // readyMessage says what is true of a thread that is as declared.
@@ -159,7 +167,7 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		refused.reason = chatv1alpha1.ReasonDuplicate
 		refused.message = "The same user is declared elsewhere for this thread: inline, or by an older ChatParticipant."
 		return refused
-	case r.joined[key]:
+	case r.joined[key] && !isRefused:
 		return rosterEntry{state: rosterJoined, threadID: unknown.threadID}
 	case isRefused && refusal.reason != "":
 		refused.reason = refusal.reason
@@ -167,7 +175,7 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
-		refused.message = fmt.Sprintf("ACS refused the user (%s).", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, maxCode)+" "+cut(refusal.message, maxMessage)), "."))
+		refused.message = fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, maxCode)+" "+cut(refusal.message, maxMessage)), "."), refusal.suffix())
 		return refused
 	default:
 		return unknown

@@ -178,6 +178,15 @@ func isShared(conn *chatv1alpha1.ChatConnection) bool {
 // search looks for the thread of a resource that knows none: a crash, a lost answer or a rebuilt
 // cluster must not make a second one.
 func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error {
+	if s.isOfAnother() && s.thread.Adopts() {
+		s.threadID, s.taking = s.thread.Spec.ThreadID, true
+		return nil
+	}
+	if s.isOfAnother() {
+		if err := r.takeOverStatus(ctx, s); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.thread.Status.ThreadID != "":
 		s.threadID = s.thread.Status.ThreadID
@@ -205,10 +214,21 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 	return err
 }
 
+// takeOverStatus turns a resource with the status of another uid, in one write, into one without a thread.
+func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScope) error {
+	former := s.thread.Status.ThreadID
+	s.disown(time.Now())
+	if former == "" {
+		return nil
+	}
+	return r.store(ctx, s, classify(&waitError{reason: chatv1alpha1.ReasonSearching,
+		message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
+}
+
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
 func (s *threadScope) ownThreads() []indexedThread {
 	return slices.DeleteFunc(s.session.index.find(s.owner(), s.known), func(thread indexedThread) bool {
-		return thread.uid != string(s.thread.UID) || s.memory.formerIDs[thread.id]
+		return thread.uid != string(s.thread.UID) || s.memory.formerIDs[thread.id] || s.ignores(thread.id)
 	})
 }
 
@@ -291,7 +311,13 @@ func (s *threadScope) makers() []string {
 
 // assignedUser is the service user that acts for the thread, if it is one of the connection's.
 func (s *threadScope) assignedUser() (string, bool) {
-	for _, id := range []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser} {
+	ids := []string{s.thread.Status.ServiceUser}
+	// The operator stores the annotation together with the finalizer. Without that somebody else wrote it, and
+	// may have named a user that makes no more threads.
+	if hasFinalizer(s.thread) {
+		ids = []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser}
+	}
+	for _, id := range ids {
 		if id != "" && containsUser(s.known, id) {
 			return id, true
 		}
@@ -304,7 +330,7 @@ func (s *threadScope) assignedUser() (string, bool) {
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]indexedThread, error) {
 	var candidates []indexedThread
 	for _, candidate := range s.session.index.find(s.owner(), s.known) {
-		if s.memory.formerIDs[candidate.id] {
+		if s.memory.formerIDs[candidate.id] || s.ignores(candidate.id) {
 			continue
 		}
 		if candidate.uid != string(s.thread.UID) {

@@ -54,6 +54,8 @@ type session struct {
 	pool []string
 	// recreations holds when threads of this connection were created anew.
 	recreations []time.Time
+	// brake counts deletions for spec.maxDeletions.
+	brake deletionBrake
 }
 
 func newSession(pacer *pacer) *session {
@@ -121,6 +123,9 @@ func (s *session) assign(thread types.UID, user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.free, thread)
+	if user == "" {
+		delete(s.brake.held, thread)
+	}
 	s.carry(thread, userKey(user))
 }
 

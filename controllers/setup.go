@@ -44,6 +44,7 @@ const (
 const (
 	indexConnection = "connection"
 	indexThreadID   = "threadID"
+	indexAdopts     = "adopts"
 	// indexThread is a selectable field of the kind too, so that the API server takes the same selector.
 	indexThread = "spec.threadRef.name"
 )
@@ -176,6 +177,13 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 				return nil
 			}
 			return []string{thread.Status.ThreadID}
+		}},
+		{&chatv1alpha1.ChatThread{}, indexAdopts, func(obj client.Object) []string {
+			thread, ok := obj.(*chatv1alpha1.ChatThread)
+			if !ok || thread.Spec.ThreadID == "" {
+				return nil
+			}
+			return []string{thread.Spec.ThreadID}
 		}},
 		{&chatv1alpha1.ChatParticipant{}, indexThread, func(obj client.Object) []string {
 			participant, ok := obj.(*chatv1alpha1.ChatParticipant)

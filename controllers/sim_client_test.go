@@ -22,6 +22,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -162,15 +163,24 @@ func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string 
 	return ""
 }
 
+// die ends the process: nothing of it reaches anybody any more.
+func (p *simProcess) die() {
+	p.dead = true
+	panic(simCrashed{})
+}
+
 // write carries out a write of the process, if it lives so long.
 func (p *simProcess) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
+	if p.dead {
+		p.die()
+	}
 	if p.isReleased(obj) {
 		p.world.t.Errorf("%s: this process let the object go before", effect)
 	}
 	p.pause()
 	way := p.world.strike(effect)
 	if way == simBefore {
-		panic(simCrashed{})
+		p.die()
 	}
 	err := do()
 	if err == nil {
@@ -178,7 +188,7 @@ func (p *simProcess) write(ctx context.Context, effect string, obj client.Object
 	}
 	switch way {
 	case simAfter, simHalf:
-		panic(simCrashed{})
+		p.die()
 	case simLost:
 		return errAnswerLost
 	}
@@ -202,6 +212,10 @@ type simReader struct {
 
 func (r *simReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	r.process.pause()
+	if crd, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		r.process.world.definition(crd, key.Name)
+		return nil
+	}
 	return r.Reader.Get(ctx, key, obj, opts...)
 }
 
@@ -261,7 +275,7 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 	}
 	way := t.world.strike(operation)
 	if way == simBefore {
-		panic(simCrashed{})
+		t.process.die()
 	}
 	if way == simHalf {
 		if err := halve(req); err != nil {
@@ -274,7 +288,7 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 	t.world.mu.Unlock()
 	switch way {
 	case simAfter, simHalf:
-		panic(simCrashed{})
+		t.process.die()
 	case simLost:
 		return nil, errAnswerLost
 	}

@@ -37,6 +37,8 @@ type simProcess struct {
 	participants *ChatParticipantReconciler
 	changes      *debouncer
 	passes       int
+	// dead says that the process crashed.
+	dead bool
 	// released holds the uids of the objects that it took the last finalizer off.
 	released sync.Map
 
@@ -303,10 +305,19 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 	self := reconcile.Request{NamespacedName: keyOf(obj)}
 	switch kind {
 	case simConnection:
-		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt), recordDropped()), self)
-		wake(simThread, connectionChanged(), p.threads.threadsOfConnection(ctx, obj)...)
+		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()), self)
+		queue := simQueue{add: func(r reconcile.Request) { p.add(simKey{simThread, r.NamespacedName}, 0) }}
+		switch threads := p.threads.connectionHandler(); {
+		case now == nil:
+			threads.Delete(ctx, event.DeleteEvent{Object: old}, queue)
+		case old == nil:
+			threads.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
+		default:
+			threads.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
+		}
 	case simThread:
 		wake(simThread, threadChanged(), self)
+		wake(simThread, threadLetGo(), p.threads.adoptersOfThread(ctx, obj)...)
 		wake(simConnection, threadLetGo(), p.connections.deletingConnection(ctx, obj)...)
 		wake(simParticipant, threadComesOrGoes(), p.participants.participantsOfThread(ctx, obj)...)
 	case simParticipant:
@@ -322,6 +333,14 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 		}
 	}
 }
+
+// simQueue is a work queue as event handlers see it.
+type simQueue struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add func(reconcile.Request)
+}
+
+func (q simQueue) Add(r reconcile.Request) { q.add(r) }
 
 // lets says whether a predicate lets an event through.
 func lets(filter predicate.Predicate, old, now client.Object, initial bool) bool {

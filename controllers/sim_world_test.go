@@ -76,6 +76,8 @@ type simWorld struct {
 	outage func(*http.Request) (*http.Response, error)
 	// watch, where there is one, is told of each change at the API server.
 	watch func(simEvent)
+	// uninstalling says that the CRDs are being deleted.
+	uninstalling bool
 	// turn is full while a process is at work; two operators take turns. A lock would keep the time of the
 	// bubble from going on while somebody waits for it.
 	turn chan struct{}
@@ -331,6 +333,16 @@ func (w *simWorld) run(duration time.Duration) {
 			<-time.After(w.downtime)
 		}
 		w.process = newSimProcess(w, 0)
+	}
+}
+
+// definition is a CRD as the API server has it.
+func (w *simWorld) definition(crd *metav1.PartialObjectMetadata, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	crd.Name = name
+	if w.uninstalling {
+		crd.DeletionTimestamp = new(metav1.Now())
 	}
 }
 

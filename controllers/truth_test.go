@@ -136,6 +136,7 @@ func TestMetrics(t *testing.T) {
 		"acs_chat_operator_quota_waits_total":            {"operation"},
 		"acs_chat_operator_threads":                      {"reason"},
 		"acs_chat_operator_resync_floor_seconds":         nil,
+		"acs_chat_operator_recreations_total":            nil,
 	}
 	families, err := metrics.Registry.Gather()
 	w.Expect(err).NotTo(HaveOccurred())

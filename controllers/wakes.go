@@ -4,10 +4,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -55,8 +57,61 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 	}
 }
 
-// threadsOfConnection wakes the threads that name a connection.
-func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object) []reconcile.Request {
+// connectionHandler wakes the threads of a connection that changed, as far as the change concerns them.
+func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	wake := func(ctx context.Context, q queue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
+		for _, request := range r.threadsOfConnection(ctx, obj, concerns) {
+			q.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				wake(ctx, q, e.Object, anyThread)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if concerns := connectionChange(e); concerns != nil {
+				wake(ctx, q, e.ObjectNew, concerns)
+			}
+		},
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, q, e.Object, anyThread) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { wake(ctx, q, e.Object, anyThread) },
+	}
+}
+
+func anyThread(*chatv1alpha1.ChatThread) bool { return true }
+
+// connectionChange says which threads a change of their connection concerns; nil for none. All wait for a
+// connection that is declared otherwise, gets service users, or becomes or ceases to be Ready. A request
+// concerns those that are not Ready, a confirmation those that are being deleted.
+func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
+	before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
+	after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
+	if !ok || !ok2 {
+		return nil
+	}
+	beforeStatus, beforeReason := readyReason(before)
+	status, reason := readyReason(after)
+	switch {
+	case isNamesake(e), before.Generation != after.Generation, beforeStatus != status, beforeReason != reason,
+		before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]:
+		return anyThread
+	case reconcileRequested(before) != reconcileRequested(after):
+		return func(thread *chatv1alpha1.ChatThread) bool {
+			ready, _ := readyReason(thread)
+			return ready != metav1.ConditionTrue
+		}
+	case before.Status.ConfirmedDeletions != after.Status.ConfirmedDeletions:
+		return func(thread *chatv1alpha1.ChatThread) bool { return !thread.DeletionTimestamp.IsZero() }
+	default:
+		return nil
+	}
+}
+
+// threadsOfConnection are the threads that name a connection and that its change concerns.
+func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object, concerns func(*chatv1alpha1.ChatThread) bool) []reconcile.Request {
 	threads := &chatv1alpha1.ChatThreadList{}
 	key := keyOf(conn).String()
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
@@ -65,7 +120,33 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 	}
 	requests := make([]reconcile.Request, 0, len(threads.Items))
 	for i := range threads.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: keyOf(&threads.Items[i])})
+		if thread := &threads.Items[i]; concerns(thread) {
+			requests = append(requests, reconcile.Request{NamespacedName: keyOf(thread)})
+		}
+	}
+	return requests
+}
+
+// adoptersOfThread wakes the ChatThreads that are to adopt the thread of one that is released or gone.
+func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.Object) []reconcile.Request {
+	released, ok := obj.(*chatv1alpha1.ChatThread)
+	if !ok {
+		return nil
+	}
+	id := cmp.Or(released.Status.ThreadID, released.Spec.ThreadID)
+	if id == "" {
+		return nil
+	}
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexAdopts: id}, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the ChatThreads that adopt a thread")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range threads.Items {
+		if threads.Items[i].UID != released.UID {
+			requests = append(requests, reconcile.Request{NamespacedName: keyOf(&threads.Items[i])})
+		}
 	}
 	return requests
 }
@@ -104,7 +185,7 @@ func labelsChanged() predicate.Predicate {
 // operator, and taken out only by others.
 func threadChanged() predicate.Predicate {
 	return predicate.Or(
-		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt),
+		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationRecover, chatv1alpha1.AnnotationReleaseTo),
 		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] != "" && e.ObjectNew.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] == ""
 		}},
@@ -115,7 +196,7 @@ func threadChanged() predicate.Predicate {
 // for, and a status that was emptied. What the operator itself writes wakes nobody.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) {
+		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
 			return true
 		}
 		for _, annotation := range annotations {
@@ -132,6 +213,12 @@ func isStatusLost(e event.UpdateEvent) bool {
 	before, ok := e.ObjectOld.(conditioned)
 	after, ok2 := e.ObjectNew.(conditioned)
 	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
+}
+
+// isFinalizerLost says that somebody took the finalizer off an object that is not being deleted. The operator
+// itself does so only in a reconcile that needs no other to follow, where one more does no harm.
+func isFinalizerLost(e event.UpdateEvent) bool {
+	return hasFinalizer(e.ObjectOld) && !hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
 }
 
 // isNamesake says that an object was deleted and another one of its name created: a list that follows a

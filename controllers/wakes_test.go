@@ -26,7 +26,7 @@ func TestNamesakeIsAnother(t *testing.T) {
 		obj    client.Object
 	}{
 		"own resource":            {declarationChanged(), &chatv1alpha1.ChatParticipant{}},
-		"connection of a thread":  {connectionChanged(), &chatv1alpha1.ChatConnection{}},
+		"connection of a thread":  {predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return connectionChange(e) != nil }}, &chatv1alpha1.ChatConnection{}},
 		"thread of a participant": {threadComesOrGoes(), &chatv1alpha1.ChatThread{}},
 	} {
 		t.Run(name, func(t *testing.T) {

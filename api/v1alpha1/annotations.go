@@ -31,6 +31,9 @@ const (
 
 	// RecoverAny is the value of AnnotationRecover that consents to any thread.
 	RecoverAny = "any"
+	// RecoverNone is the value of AnnotationRecover with which no thread is taken over, and a new one
+	// is created.
+	RecoverNone = "none"
 
 	// AnnotationReleaseTo, on a ChatThread that is deleted with deletionPolicy Retain, names the
 	// ChatThread, as namespace/name, that may adopt the thread from another namespace.

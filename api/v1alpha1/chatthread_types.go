@@ -362,8 +362,9 @@ func (t *ChatThread) ConnectionNamespace() string {
 	return t.Namespace
 }
 
-// Adopts says whether the resource adopts an existing thread.
-func (t *ChatThread) Adopts() bool { return t.Spec.ThreadID != "" }
+// Adopts says whether the resource is to have an existing thread, or has adopted it. One that was created in
+// its place, after it had been deleted, is the operator's.
+func (t *ChatThread) Adopts() bool { return t.Spec.ThreadID != "" && t.Status.Incarnation == 0 }
 
 // Observes says whether the operator only reads.
 func (t *ChatThread) Observes() bool { return t.Spec.ManagementPolicy == ManagementObserve }
@@ -373,7 +374,7 @@ func (t *ChatThread) Membership() MembershipPolicy {
 	switch {
 	case t.Spec.MembershipPolicy != "":
 		return t.Spec.MembershipPolicy
-	case t.Adopts():
+	case t.Spec.ThreadID != "":
 		return MembershipAdditive
 	default:
 		return MembershipExclusive
@@ -385,7 +386,7 @@ func (t *ChatThread) Deletion() DeletionPolicy {
 	switch {
 	case t.Spec.DeletionPolicy != "":
 		return t.Spec.DeletionPolicy
-	case t.Adopts():
+	case t.Spec.ThreadID != "":
 		return DeletionRetain
 	default:
 		return DeletionDelete
@@ -397,7 +398,7 @@ func (t *ChatThread) Recreation() RecreationPolicy {
 	switch {
 	case t.Spec.RecreationPolicy != "":
 		return t.Spec.RecreationPolicy
-	case t.Adopts(), t.Spec.Retention != nil:
+	case t.Spec.ThreadID != "", t.Spec.Retention != nil:
 		return RecreationNever
 	default:
 		return RecreationRecreate

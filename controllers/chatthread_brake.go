@@ -1,0 +1,163 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// Names of the CRDs whose deletion is an uninstall.
+const (
+	threadsCRD      = "chatthreads.chat.acs-operator.io"
+	participantsCRD = "chatparticipants.chat.acs-operator.io"
+)
+
+// defaultBrakePeriod is spec.maxDeletions.per where an object of an older schema lacks it.
+const defaultBrakePeriod = time.Hour
+
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=chatthreads.chat.acs-operator.io;chatparticipants.chat.acs-operator.io,verbs=get
+
+// isUninstalled asks the API server whether a CRD is being deleted, or is gone. The API server then deletes
+// all objects of the kind, which nobody asked for one by one: an uninstall must not delete what they stand for.
+func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (bool, error) {
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	err := r.APIReader.Get(ctx, types.NamespacedName{Name: name}, crd)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get CustomResourceDefinition: %w", err)
+	}
+	return !crd.DeletionTimestamp.IsZero(), nil
+}
+
+// markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
+// afterwards, no ChatThread whose thread is gone says that it is Ready.
+func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope, doing string) error {
+	said := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
+	if said != nil && said.Reason == chatv1alpha1.ReasonDeleting && said.ObservedGeneration == s.thread.Generation {
+		return nil
+	}
+	mark(s.thread, outcome{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
+	return r.storeStatus(ctx, s)
+}
+
+// brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.
+func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error {
+	limit := s.conn.Spec.MaxDeletions
+	if limit == nil {
+		return nil
+	}
+	if !s.session.brakeIsSet() {
+		left, err := r.leftDeletions(ctx, s)
+		if err != nil {
+			return err
+		}
+		s.session.setBrake(left > int(limit.Count), r.startedAt)
+	}
+	if s.session.mayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
+		return nil
+	}
+	return &waitError{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf(
+		"ChatConnection %s lets %s be deleted within %s (spec.maxDeletions); this one waits. To let all go that are being deleted now, set the annotation %s of the ChatConnection to a new value.",
+		connectionKey(s.thread), countOf(int(limit.Count), "thread"), brakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
+}
+
+// leftDeletions counts the threads of the connection whose deletion an earlier process left behind.
+func (r *ChatThreadReconciler) leftDeletions(ctx context.Context, s *threadScope) (int, error) {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list ChatThreads: %w", err)
+	}
+	left := 0
+	for i := range threads.Items {
+		if deleted := threads.Items[i].DeletionTimestamp; deleted != nil && deleted.Time.Before(r.startedAt) {
+			left++
+		}
+	}
+	return left, nil
+}
+
+// isDeletionConfirmed says whether the deletion was asked for before somebody confirmed deletions.
+func (s *threadScope) isDeletionConfirmed() bool {
+	confirmed := s.conn.Status.DeletionsConfirmedAt
+	return confirmed != nil && !confirmed.Time.Before(s.thread.DeletionTimestamp.Time)
+}
+
+func brakePeriod(limit *chatv1alpha1.MaxDeletions) time.Duration {
+	if limit.Per == nil {
+		return defaultBrakePeriod
+	}
+	return limit.Per.Duration
+}
+
+// deletionBrake counts the threads of a connection that were deleted at ACS.
+type deletionBrake struct {
+	// passed holds when the deletion of each thread was let through, held those that are not until somebody confirms.
+	passed map[types.UID]time.Time
+	held   map[types.UID]bool
+	// isSet says that the deletions that an earlier process left behind were counted. Where they were more than
+	// the limit, that process may have let its share through: from spent on nothing more is, for the time of the limit.
+	isSet bool
+	spent time.Time
+}
+
+func (s *session) brakeIsSet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.brake.isSet
+}
+
+// setBrake begins to count; spent says that an earlier process may have used up what may be deleted.
+func (s *session) setBrake(spent bool, started time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.brake.isSet = true
+	if spent {
+		s.brake.spent = started
+	}
+}
+
+// mayDelete says whether the thread of a resource may be deleted at ACS, and counts it once. A resource that
+// was held waits for confirmation, also when the time of the others has gone by.
+func (s *session) mayDelete(thread types.UID, now time.Time, limit *chatv1alpha1.MaxDeletions, confirmed bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &s.brake
+	for uid, at := range b.passed {
+		if now.Sub(at) >= brakePeriod(limit) {
+			delete(b.passed, uid)
+		}
+	}
+	_, passed := b.passed[thread]
+	isFull := len(b.passed) >= int(limit.Count) || !b.spent.IsZero() && now.Sub(b.spent) < brakePeriod(limit)
+	switch {
+	case passed, confirmed:
+		delete(b.held, thread)
+		return true
+	case b.held[thread], isFull:
+		if b.held == nil {
+			b.held = map[types.UID]bool{}
+		}
+		b.held[thread] = true
+		return false
+	}
+	if b.passed == nil {
+		b.passed = map[types.UID]time.Time{}
+	}
+	b.passed[thread] = now
+	return true
+}

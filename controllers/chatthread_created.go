@@ -1,0 +1,145 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
+func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, made madeThread) (string, error) {
+	owner, uid := made.thread.Metadata[ownerStampKey], made.thread.Metadata[uidStampKey]
+	switch {
+	case made.thread.DeletedOn != nil:
+		return "which was deleted", nil
+	case s.memory.formerIDs[made.thread.ID]:
+		return "which this resource had before", nil
+	case owner != s.owner() && uid != "" && uid != string(s.thread.UID):
+		return "which belongs to ChatThread " + cut(owner, maxMessage), nil
+	// A replay gives a thread that is as old as the first try.
+	case !made.again && !made.asked.IsZero() && made.thread.CreatedOn.Before(made.asked.Add(-createdSkew)):
+		return "which was created before it was asked for", nil
+	}
+	claimed, err := r.isClaimed(ctx, s, made.thread.ID)
+	if err != nil || !claimed {
+		return "", err
+	}
+	return "which another ChatThread has", nil
+}
+
+// createdSkew is how much older than the answer to its first create a thread may be.
+const createdSkew = 2 * time.Minute
+
+// dateOf is when an answer was given, by the clock of who gave it.
+func dateOf(resp *http.Response) time.Time {
+	if resp == nil {
+		return time.Time{}
+	}
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}
+
+// created takes a new thread into status. Where the first try was answered with what was sent, that
+// is all there is to know; otherwise thread and members are read before anything is said of them.
+func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []declaredMember) error {
+	s.threadID = made.thread.ID
+	s.memory.threadID = s.threadID
+	s.memory.replayed = false
+	s.made = true
+	s.session.index.put(indexedThread{id: made.thread.ID, owner: s.owner(), uid: string(s.thread.UID), createdBy: s.user.id, createdOn: made.thread.CreatedOn})
+	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
+	r.allocate(s)
+	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))
+	unmatched := unmatchedRefusal(sent, made.refused)
+	asSent := !made.again && unmatched == nil && made.thread.Topic == s.thread.Spec.Topic && containsAll(made.thread.Metadata, s.wantedMetadata())
+	s.propertiesSent = asSent
+	if asSent && s.planMembers().isEmpty() {
+		return nil
+	}
+	// The id must not be lost while more is done.
+	unfinished := &waitError{reason: chatv1alpha1.ReasonCreating, message: "The thread was created; its members are being added."}
+	if err := r.store(ctx, s, classify(unfinished)); err != nil {
+		return err
+	}
+	if asSent {
+		return nil
+	}
+	s.remote = nil
+	if err := r.observe(ctx, s); err != nil || unmatched == nil {
+		return err
+	}
+	s.refuseMissing(sent, *unmatched)
+	return nil
+}
+
+// unmatchedRefusal is a refusal that names none of the members that were sent; nil where all do.
+func unmatchedRefusal(sent []declaredMember, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
+	names := make(map[string]bool, len(sent))
+	for _, m := range sent {
+		names[m.key()] = true
+	}
+	for i := range refused {
+		if !names[userKey(refused[i].Target)] {
+			return &refused[i]
+		}
+	}
+	return nil
+}
+
+// refuseMissing counts the members as refused that were sent and are not in the thread.
+func (s *threadScope) refuseMissing(sent []declaredMember, answer acs.InvalidParticipant) {
+	isMember := make(map[string]bool, len(s.remote.members))
+	for _, m := range s.remote.members {
+		isMember[m.key()] = true
+	}
+	for _, m := range sent {
+		if _, known := s.memory.refused(m); !known && !isMember[m.key()] {
+			s.memory.noteRefused(m, answer.Code, answer.Message)
+		}
+	}
+}
+
+// membersAfterCreate are the members of a new thread: those that were sent and not refused, and the
+// service user.
+func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
+	answers := refusalsByUser(refused)
+	members := []observedMember{{id: s.user.id, displayName: s.displayName()}}
+	for _, m := range sent {
+		if answer, bad := answers[m.key()]; bad {
+			s.memory.noteRefused(m, answer.Code, answer.Message)
+			continue
+		}
+		members = append(members, observedMember{id: string(m.UserID), displayName: m.DisplayName, stamp: m.stamp()})
+		s.memory.added[m.key()]++
+	}
+	return members
+}
+
+// discard deletes the thread that was just made, because the API server holds another id for the
+// resource: two threads for one resource must never be.
+func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) error {
+	live := &chatv1alpha1.ChatThread{}
+	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
+		return fmt.Errorf("get ChatThread: %w", err)
+	}
+	made := s.threadID
+	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
+		return nil
+	}
+	s.session.index.drop(made)
+	if _, err := s.user.chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+		return failed("delete the second thread "+made, err)
+	}
+	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
+	return nil
+}

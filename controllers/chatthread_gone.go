@@ -1,0 +1,186 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// maxRecreations threads of one connection are created anew within recreationWindow: a fault of
+	// the service that answers 404 must not double every room.
+	maxRecreations   = 3
+	recreationWindow = 10 * time.Minute
+)
+
+// doubt is since when ACS gives an answer that would be final. One alone may be a passing fault.
+type doubt struct{ since time.Time }
+
+// rest is how long to wait until a second answer of the kind is believed; zero once it is.
+func (d *doubt) rest(now time.Time, confirm time.Duration) time.Duration {
+	if d.since.IsZero() {
+		d.since = now
+	}
+	return max(d.since.Add(confirm).Sub(now), 0)
+}
+
+// end forgets the doubt: the same call got another answer.
+func (d *doubt) end() { d.since = time.Time{} }
+
+// accessLost is the end of a pass over a thread that the service user may not see.
+func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
+	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest,
+			message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator looks again before it believes that.", s.threadID)}
+	}
+	if s.taking && s.thread.Adopts() {
+		return &stalledError{chatv1alpha1.ReasonAccessLost,
+			fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.known, ", "))}
+	}
+	return &stalledError{chatv1alpha1.ReasonAccessLost,
+		fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.id, s.threadID)}
+}
+
+// mayNotChange is what a refused change of a thread means that the service user can read.
+func (r *ChatThreadReconciler) mayNotChange(s *threadScope, err error) error {
+	if rest := s.memory.unchangeable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+		return &waitError{reason: chatv1alpha1.ReasonUpdating, after: rest,
+			message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again before it believes that.", attempted(err), s.threadID)}
+	}
+	return &refusedError{reason: chatv1alpha1.ReasonAccessLost, err: err,
+		prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.id, s.threadID),
+		suffix: " In the chat of a Teams meeting that stays so: use managementPolicy Observe."}
+}
+
+// missing deals with a thread that ACS says it does not know. One such answer is not enough to
+// believe that it is gone.
+func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) error {
+	if s.taking && s.thread.Adopts() {
+		return notThere(s)
+	}
+	now := time.Now()
+	if s.memory.missingSince.IsZero() {
+		s.memory.missingSince = now
+	}
+	certain := s.memory.missingSince.Add(r.timing.goneConfirm)
+	if created := s.thread.Status.CreatedOn; created != nil && created.Add(r.timing.goneAge).After(certain) {
+		certain = created.Add(r.timing.goneAge)
+	}
+	if now.Before(certain) {
+		return &waitError{reason: chatv1alpha1.ReasonSearching, after: max(certain.Sub(now), time.Second),
+			message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
+	}
+	if s.taking {
+		return notThere(s)
+	}
+	if err := checkNotListed(ctx, s); err != nil {
+		return err
+	}
+	return r.gone(ctx, s)
+}
+
+// checkNotListed reads the list of the service user before a thread counts as gone that ACS does not find: one
+// that is listed, and not as deleted, is alive. It is read once for each loss, from pass to pass as the quota lets.
+func checkNotListed(ctx context.Context, s *threadScope) error {
+	m := s.memory
+	if m.notListed {
+		return nil
+	}
+	if m.lossList == nil || m.lossList.user != s.user || time.Since(m.lossList.touched) > maxIdle {
+		m.lossList = newLossList(s.user)
+	} else if err := m.lossList.resume(ctx); err != nil {
+		return searching(listFailed(err))
+	}
+	reading := m.lossList
+	for !reading.done {
+		if err := reading.next(ctx); err != nil {
+			if isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+				m.lossList = nil
+			}
+			return searching(listFailed(err))
+		}
+	}
+	m.lossList = nil
+	if slices.Contains(reading.unread, s.threadID) {
+		return &unbelievableError{fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
+	}
+	m.notListed = true
+	return nil
+}
+
+func newLossList(user *serviceUser) *listReading {
+	now := time.Now()
+	reading := &listReading{user: user, begun: now, touched: now, seen: map[string]bool{}, refused: map[string]time.Time{}}
+	reading.start()
+	return reading
+}
+
+// notThere deals with a thread that was found, or is to be adopted, and is no more.
+func notThere(s *threadScope) error {
+	if s.thread.Adopts() {
+		return &stalledError{chatv1alpha1.ReasonThreadGone,
+			fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
+	}
+	s.memory.missingSince = time.Time{}
+	s.session.index.drop(s.threadID)
+	return &waitError{reason: chatv1alpha1.ReasonSearching, message: searchingMessage, after: time.Second}
+}
+
+// gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
+// resource says otherwise or too many threads vanish at once.
+func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
+	nobody := newMemberResults(declareMembers(s.thread, s.participants))
+	nobody.count(s.thread)
+	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
+	switch {
+	case s.thread.Observes() && recreate:
+		return &stalledError{chatv1alpha1.ReasonDrifted, fmt.Sprintf("would create the thread with %s", participantCount(s))}
+	case s.thread.Adopts() && !recreate:
+		return &stalledError{chatv1alpha1.ReasonThreadGone,
+			fmt.Sprintf("Thread %s no longer exists at ACS. Set recreationPolicy to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
+	case !recreate:
+		return &stalledError{chatv1alpha1.ReasonThreadGone,
+			fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
+	}
+	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.mayRecreate(time.Now())) {
+		s.memory.holdRecreation(s.conn)
+		return &stalledError{chatv1alpha1.ReasonThreadGone,
+			fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so it is not created anew before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
+				s.threadID, maxRecreations, recreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
+	}
+	recreations.Inc()
+	// Lists may show it yet: it is not read again to find out whose it is.
+	s.session.index.put(indexedThread{id: s.threadID})
+	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
+		"The thread was deleted at ACS; a new one is created.")
+}
+
+// nextIncarnation turns the resource, in one write, into one without a thread. note is told as an event.
+func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadScope, note, message string) error {
+	s.warn(chatv1alpha1.ReasonThreadGone, "%s", note)
+	s.memory.settled = false
+	s.memory.formerIDs[s.threadID] = true
+	s.memory.threadID = ""
+
+	status := &s.thread.Status
+	status.Incarnation++
+	s.memory.incarnation = status.Incarnation
+	status.IncarnationSince = statusTime(time.Now())
+	status.ThreadID, status.CreatedOn = "", nil
+	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
+	again := &waitError{reason: chatv1alpha1.ReasonCreating, after: 10 * time.Millisecond, message: message}
+	if err := r.store(ctx, s, classify(again)); err != nil {
+		return err
+	}
+	s.memory.found()
+	return again
+}

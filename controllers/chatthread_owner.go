@@ -1,0 +1,173 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// checkOwner says whether the thread is, or may become, this resource's. The owner in the stamp
+// decides: a resource that was created anew from Git has another uid and takes its thread back. A
+// thread that was this resource's and carries another uid was taken by a second cluster.
+func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, properties acs.ThreadProperties) error {
+	owner, uid := properties.Metadata[ownerStampKey], properties.Metadata[uidStampKey]
+	switch {
+	case uid == string(s.thread.UID):
+		return s.checkOwnStamp(properties)
+	case owner == s.owner() && s.thread.Observes():
+		return nil
+	case s.isManaged():
+		return checkNotTaken(s, properties.Metadata)
+	case owner == s.owner():
+		if uid != "" || !s.thread.Adopts() {
+			s.formerUID = cut(cmp.Or(uid, "unknown"), 64)
+		}
+		return s.checkConsent(properties)
+	case owner != "" || uid != "":
+		return r.ownedByAnother(ctx, s, owner)
+	default:
+		return checkReleased(s, properties.Metadata)
+	}
+}
+
+// stampSkew is by how much the clocks of ACS and of the API server may differ.
+const stampSkew = time.Minute
+
+// checkOwnStamp doubts the uid of this resource in a thread that was found through a shared connection and is
+// older than the uid, or than the incarnation: who made it cannot have known the one or meant the other.
+func (s *threadScope) checkOwnStamp(properties acs.ThreadProperties) error {
+	since := s.thread.CreationTimestamp.Time
+	if later := s.thread.Status.IncarnationSince; later != nil {
+		since = latest(since, later.Time)
+	}
+	if !s.taking || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
+		return nil
+	}
+	return s.checkConsent(properties)
+}
+
+// checkConsent says whether a thread may be taken over that carries the name of this resource. Through a shared
+// connection any member of a thread of the same service users can write that name into it, so a person must say
+// so; a resource that names the thread in spec.threadID says so.
+func (s *threadScope) checkConsent(properties acs.ThreadProperties) error {
+	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
+		return nil
+	}
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother, fmt.Sprintf(
+		"Thread %s (topic %q) carries the name of this ChatThread, and was made for another uid. Members of other namespaces' threads could have written that name, as ChatConnection %s is shared. "+
+			"If the thread is yours, set the annotation %s to its id, or to %q for any; to have a new thread created, set it to %q.",
+		s.threadID, cut(properties.Topic, maxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
+}
+
+// consentsTo says whether somebody allowed the resource to take a thread over.
+func (s *threadScope) consentsTo(id string) bool {
+	consent := s.thread.Annotations[chatv1alpha1.AnnotationRecover]
+	return consent == chatv1alpha1.RecoverAny || consent == id
+}
+
+// ignores says that somebody decided which thread the resource is to take over, if any, and it is another.
+func (s *threadScope) ignores(id string) bool {
+	return isShared(s.conn) && s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" && !s.consentsTo(id)
+}
+
+// ownedByAnother is the end of a reconcile over a thread that carries another resource's stamp, with the way out.
+func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScope, owner string) error {
+	namespace, name, _ := strings.Cut(owner, "/")
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	wayOut := "Delete that one with deletionPolicy Retain first."
+	if namespace != s.thread.Namespace {
+		wayOut = fmt.Sprintf("Delete that one with deletionPolicy Retain and the annotation %s: %s first.", chatv1alpha1.AnnotationReleaseTo, s.owner())
+	}
+	err := r.Get(ctx, key, &chatv1alpha1.ChatThread{})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get ChatThread: %w", err)
+	}
+	if err != nil {
+		wayOut = "This cluster has no such ChatThread: create it with this threadID first. " + strings.Replace(wayOut, "Delete that one", "Then delete it", 1)
+	}
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
+		fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, cut(owner, maxMessage), wayOut)}
+}
+
+// checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
+// unless another namespace emptied it: then the status was written by somebody else than the operator.
+func checkNotTaken(s *threadScope, metadata map[string]string) error {
+	uid := metadata[uidStampKey]
+	if uid == "" {
+		return checkReleased(s, metadata)
+	}
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
+		fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
+			s.threadID, cut(metadata[ownerStampKey], maxMessage), cut(uid, 64))}
+}
+
+// checkReleased keeps what one namespace released from the others that share a connection, save the one that it
+// was released to.
+func checkReleased(s *threadScope, metadata map[string]string) error {
+	if !s.isReleasedByAnother(metadata) {
+		return nil
+	}
+	field := ""
+	if s.thread.Adopts() {
+		field = "spec.threadID: "
+	}
+	return &stalledError{chatv1alpha1.ReasonOwnedByAnother, fmt.Sprintf(
+		"%sThread %s was released by ChatThread %s of another namespace, and not to this one. Create that ChatThread again with this threadID, and delete it with deletionPolicy Retain and the annotation %s: %s.",
+		field, s.threadID, cut(metadata[releasedStampKey], maxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
+}
+
+// isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to
+// this resource.
+func (s *threadScope) isReleasedByAnother(metadata map[string]string) bool {
+	released := metadata[releasedStampKey]
+	namespace, _, _ := strings.Cut(released, "/")
+	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[releasedToStampKey] != s.owner()
+}
+
+// releasedTo is the resource that may adopt the thread from another namespace; empty for none.
+func (s *threadScope) releasedTo() string {
+	to := s.thread.Annotations[chatv1alpha1.AnnotationReleaseTo]
+	if namespace, name, ok := strings.Cut(to, "/"); !ok || namespace == "" || name == "" || len(to) > maxOwner {
+		return ""
+	}
+	return to
+}
+
+// maxOwner is how long the name of a resource with its namespace can be.
+const maxOwner = 63 + 1 + 253
+
+// isManaged says whether the thread was this resource's before this pass. One that was only observed
+// so far carries no stamp of it.
+func (s *threadScope) isManaged() bool {
+	return !s.taking && hasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
+}
+
+// isOfAnother says that the status was written for another uid: a backup was restored with it, or somebody
+// copied it. The resource has no thread yet, and takes its thread back as in a rebuilt cluster.
+func (s *threadScope) isOfAnother() bool {
+	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
+}
+
+// disown forgets what the status of another uid says of a thread.
+func (s *threadScope) disown(now time.Time) {
+	status := &s.thread.Status
+	if status.ThreadID != "" {
+		status.Incarnation++
+		s.memory.incarnation = status.Incarnation
+	}
+	// A thread that was made for the former uid is older than this.
+	status.IncarnationSince = statusTime(now)
+	status.UID, status.ThreadID, status.CreatedOn, status.ServiceUser = string(s.thread.UID), "", nil, ""
+	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
+}

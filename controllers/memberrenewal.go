@@ -1,0 +1,176 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// ACS cannot change how a member stands in a thread: the member is removed and added again. Between the two
+// calls it has no place, and nothing at ACS knows since when it could read. So status.renewing holds each
+// member as it was from before the removal until it is back, whatever fails in between.
+
+// forgetRenewed drops the members from status.renewing that are back, or that nobody declares any more.
+func (s *threadScope) forgetRenewed(declared []declaredMember) {
+	wanted := make(map[string]bool, len(declared))
+	for _, m := range declared {
+		wanted[m.key()] = true
+	}
+	for _, m := range s.remote.members {
+		delete(wanted, m.key())
+	}
+	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool {
+		return !wanted[userKey(r.UserID)]
+	})
+}
+
+// renewing is how a member stood that was taken out and is not back yet.
+func (s *threadScope) renewing(key string) (chatv1alpha1.RenewingParticipant, bool) {
+	at := slices.IndexFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return userKey(r.UserID) == key })
+	if at < 0 {
+		return chatv1alpha1.RenewingParticipant{}, false
+	}
+	return s.thread.Status.Renewing[at], true
+}
+
+// isBack notes that a member is in the thread again.
+func (s *threadScope) isBack(key string) {
+	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return userKey(r.UserID) == key })
+}
+
+// storeRenewing stores how members stand before they are taken out.
+func (w *memberWork) storeRenewing(ctx context.Context, renewals []renewal) error {
+	for _, renewal := range renewals {
+		w.isBack(renewal.observed.key())
+		w.thread.Status.Renewing = append(w.thread.Status.Renewing, renewal.observed.asRenewing())
+	}
+	return w.store(ctx)
+}
+
+func (m observedMember) asRenewing() chatv1alpha1.RenewingParticipant {
+	r := chatv1alpha1.RenewingParticipant{UserID: cut(m.id, maxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
+	if m.historySince != nil {
+		r.ShareHistoryTime = statusTime(*m.historySince)
+	}
+	return r
+}
+
+const (
+	// maxDisplayName and maxStamp are how many characters status keeps.
+	maxDisplayName = 256
+	maxStamp       = 128
+)
+
+func firstRunes(text string, limit int) string {
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit])
+	}
+	return text
+}
+
+// renewAll takes out no more members at a time than the quota lets come back in the same window, with
+// one call to add them.
+func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
+	for len(renewals) > 0 {
+		room, err := w.session.pacer.roomForMembers(w.who, w.threadID, len(renewals)+1)
+		if err != nil {
+			return err
+		}
+		now := renewals[:min(max(room-1, 1), len(renewals), chatv1alpha1.MaxRenewing)]
+		renewals = renewals[len(now):]
+		if err := w.renew(ctx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renew takes members out and adds them again.
+func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
+	if err := w.storeRenewing(ctx, renewals); err != nil {
+		return err
+	}
+	batch := make([]declaredMember, 0, len(renewals))
+	var err error
+	for _, renewal := range renewals {
+		_, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil)
+		if err != nil && isRefused(err) {
+			break
+		}
+		// Without an answer the member may be out: to add one that is not is no change.
+		if err == nil {
+			w.memory.renewed[renewal.declared.key()] = renewalMark(renewal.declared, renewal.observed)
+		}
+		delete(w.results.joined, renewal.declared.key())
+		batch = append(batch, renewal.declared)
+		if err != nil {
+			break
+		}
+	}
+	if err != nil {
+		err = failed("remove a member", err)
+	}
+	return errors.Join(err, w.bringBack(ctx, batch))
+}
+
+// bringBack adds members that were taken out. It waits for no quota, not even for one that a 429 asks to
+// wait for: people are out of the room meanwhile. Where ACS refuses what is declared of a member now, the
+// member comes back as it was.
+func (w *memberWork) bringBack(ctx context.Context, members []declaredMember) error {
+	ctx = withoutPacing(ctx)
+	var err error
+	for batch := range slices.Chunk(members, maxBatch) {
+		err = errors.Join(err, w.addBatch(ctx, batch, w.isolate))
+	}
+	for _, m := range members {
+		refusal, refused := w.results.refused[m.key()]
+		former, isOut := w.renewing(m.key())
+		if !refused || !isOut {
+			continue
+		}
+		restoreErr := w.restore(ctx, former)
+		if restoreErr == nil {
+			refusal.kept = true
+			w.memory.kept[m.key()] = refusal
+			w.results.refused[m.key()] = refusal
+			w.results.joined[m.key()] = true
+			w.isBack(m.key())
+		}
+		err = errors.Join(err, restoreErr)
+	}
+	return err
+}
+
+// restore adds a member as it stood before.
+func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingParticipant) error {
+	participant := acs.Participant{ID: acs.ParseRawID(former.UserID), DisplayName: former.DisplayName}
+	if former.ShareHistoryTime != nil {
+		participant.ShareHistoryTime = &former.ShareHistoryTime.Time
+	}
+	if former.Stamp != "" {
+		participant.Metadata = map[string]string{memberStampKey: former.Stamp}
+	}
+	_, err := w.client().AddParticipants(ctx, []acs.Participant{participant}, nil)
+	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {
+		// ACS no longer takes the member in any form: that it was refused shows already.
+		return nil
+	}
+	return failed("add a member again", err)
+}
+
+// historyOf is since when a member could read before it was taken out.
+func (s *threadScope) historyOf(key string) *time.Time {
+	former, _ := s.renewing(key)
+	if former.ShareHistoryTime == nil {
+		return nil
+	}
+	return &former.ShareHistoryTime.Time
+}
