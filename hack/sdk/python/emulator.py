@@ -34,9 +34,7 @@ class Emulator:
             *self.flags,
         ]
         with self.log.open("w") as log:
-            # A group of its own: Ctrl-C is for the tests, which end the emulator in their turn.
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._wait()
         except BaseException:
