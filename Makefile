@@ -1,5 +1,5 @@
-# `make` lists the targets. Nothing but Go, make and git need be installed, save for test-sdk, which needs Node: every
-# tool is built from sources that hack/ pins, and everything built lies under bin/.
+# `make` lists the targets. Nothing but Go, make and git need be installed, save for test-sdk, which needs Node and
+# Microsoft's SDK for Python: every tool is built from sources that hack/ pins, and everything built lies under bin/.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,7 +7,8 @@ SHELL := bash
 
 # What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
 # TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how many STEPS the
-# model of test-faults plays; how long soak makes trouble; the SEED of both, which a run that failed printed.
+# model of test-faults plays; how long soak makes trouble; the SEED of both, which a run that failed printed; the
+# PYTHON that has Microsoft's SDK.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -16,6 +17,7 @@ STEPS     ?=
 DURATION  ?= 3m
 SEED      ?=
 ARGS      ?=
+PYTHON    ?= /usr/bin/python3
 TESTFLAGS ?=
 TESTS     ?= ./...
 RACE      ?= $(shell echo '$(hash)include <stdlib.h>' | $$(go env CC) -E -x c - >/dev/null 2>&1 && echo -race)
@@ -109,8 +111,15 @@ soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process thr
 	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 12h -v $(TESTFLAGS) ./hack/soak
 
 .PHONY: test-sdk
-test-sdk: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with Microsoft's SDK for JavaScript (needs Node 20 and npm).
+test-sdk: test-sdk-js test-sdk-python ## Test with Microsoft's SDKs: both of the following.
+
+.PHONY: test-sdk-js
+test-sdk-js: nodejs $(assets) binaries $(sdk) ## Test the emulator and the operator with the one for JavaScript (needs Node 20 and npm).
 	@node hack/sdk/run.js
+
+.PHONY: test-sdk-python
+test-sdk-python: pythonsdk emulator ## Test the emulator with the one for Python (needs Debian's python3-azure, or PYTHON=).
+	@$(PYTHON) -B hack/sdk/python/run.py
 
 $(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
 	@cd hack/sdk && npm ci
@@ -118,9 +127,17 @@ $(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
 .PHONY: nodejs
 nodejs: # says what is missing, as nothing else needs it
 	@missing=; for program in node npm; do command -v $$program >/dev/null || missing+=" $$program"; done; \
-		[ -z "$$missing" ] || { echo "test-sdk needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
+		[ -z "$$missing" ] || { echo "test-sdk-js needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
 	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2011 ? 1 : 0)' || \
-		{ echo "test-sdk needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
+		{ echo "test-sdk-js needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
+
+.PHONY: pythonsdk
+pythonsdk: # says what is missing, as nothing else needs it
+	@$(PYTHON) -c 'import azure.communication.chat, azure.communication.identity' || { printf '%s\n' \
+		"The tests with Microsoft's SDK for Python did NOT run: $(PYTHON) cannot import the SDK." \
+		'On Debian 12: apt-get install --no-install-recommends python3-azure' \
+		"Elsewhere: install azure-communication-chat 1.2.0 and azure-communication-identity with pip into a virtual" \
+		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
 check-generated: generate manifests docs ## Fail if a generated file is not what the sources say.
