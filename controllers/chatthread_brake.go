@@ -9,7 +9,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,12 +46,16 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 // markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
 // afterwards, no ChatThread whose thread is gone says that it is Ready.
 func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope, doing string) error {
-	said := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
-	if said != nil && said.Reason == chatv1alpha1.ReasonDeleting && said.ObservedGeneration == s.thread.Generation {
+	// Later tries keep what the one before said: the two would take turns.
+	if status, _ := readyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
 		return nil
 	}
 	mark(s.thread, outcome{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
-	return r.storeStatus(ctx, s)
+	if err := r.storeStatus(ctx, s); err != nil {
+		return err
+	}
+	s.memory.markedDeleting = true
+	return nil
 }
 
 // brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.

@@ -20,6 +20,8 @@ const (
 	// the service that answers 404 must not double every room.
 	maxRecreations   = 3
 	recreationWindow = 10 * time.Minute
+	// aliveInterval is how often a thread is looked for that ACS lists and does not find.
+	aliveInterval = 2 * time.Minute
 )
 
 // doubt is since when ACS gives an answer that would be final. One alone may be a passing fault.
@@ -111,7 +113,8 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	}
 	m.lossList = nil
 	if slices.Contains(reading.unread, s.threadID) {
-		return &unbelievableError{fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
+		return &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: aliveInterval,
+			message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
 	}
 	m.notListed = true
 	return nil

@@ -58,6 +58,8 @@ type threadMemory struct {
 	heldAtRequest                   string
 	// awaitingProbe is since when passes wait for another one that probes the connection.
 	awaitingProbe time.Time
+	// markedDeleting says that the status told of the deletion before the first call of it.
+	markedDeleting bool
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
 	unauthorized bool
 	// arrivingSince is since when there are ChatParticipants whose finalizer is not stored yet.

@@ -19,6 +19,8 @@ const (
 	// cacheLagLimit is for how long such a write is waited for. A cache that does not show it by then never will:
 	// the API server was put back to an earlier state, for example.
 	cacheLagLimit = 10 * time.Second
+	// releasedLimit is for how long an object that nothing kept any more is passed over.
+	releasedLimit = 5 * time.Minute
 )
 
 // ownWrites remembers the version of each object that this process wrote last. A pass over an older one
@@ -55,11 +57,14 @@ func (o *ownWrites) isBehind(obj client.Object) (reconcile.Result, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	written, ok := o.versions[keyOf(obj)]
-	if !ok || written.uid != obj.GetUID() || time.Since(written.at) > cacheLagLimit {
+	age := time.Since(written.at)
+	switch {
+	case !ok || written.uid != obj.GetUID():
 		return reconcile.Result{}, false
-	}
-	if written.last {
-		return reconcile.Result{RequeueAfter: cacheLagLimit}, true
+	case written.last:
+		return reconcile.Result{RequeueAfter: releasedLimit}, age <= releasedLimit
+	case age > cacheLagLimit:
+		return reconcile.Result{}, false
 	}
 	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), written.version)
 	return reconcile.Result{RequeueAfter: cacheLag}, err == nil && order < 0

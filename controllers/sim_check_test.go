@@ -104,7 +104,9 @@ func describeRemote(thread emulator.Thread, service map[string]bool) string {
 		if service[id] {
 			id = "service user"
 		}
-		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, m.Metadata[memberStampKey], m.ShareHistoryTime.Unix() == 0))
+		// The owner in it differs from test to test.
+		stamp := m.Metadata[memberStampKey]
+		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
 	}
 	slices.Sort(lines)
 	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
@@ -189,29 +191,76 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 	was := w.membersNow()
 	response, err := call()
 	is := w.membersNow()
+	declared := w.declaredPlaces()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for place := range is {
-		if !was[place] && slices.Contains(w.people, place.user) {
+	for place, since := range is {
+		if _, before := was[place]; !before && slices.Contains(w.people, place.user) {
 			w.joins[place.user]++
+			w.checkHistory(place, since)
 		}
 	}
-	for place := range was {
-		if !is[place] {
+	for place, since := range was {
+		if _, stays := is[place]; !stays {
 			w.removals[place.user]++
+			if declared[place.folded()] {
+				w.takenOut[place] = since
+			}
 		}
 	}
 	return response, err
 }
 
+// checkHistory says whether a member that the operator took out, to put back, lost history. All that a member
+// declares gives a start that is known: that of all history, that of a time, or that which it had.
+func (w *simWorld) checkHistory(place simPlace, since time.Time) {
+	had, wasIn := w.takenOut[place]
+	delete(w.takenOut, place)
+	if wasIn && had.Unix() != 0 && since.Unix() != 0 && !since.Equal(modelSince) && !since.Equal(had) {
+		w.t.Errorf("%s could read since %s before it was added again, and can since %s", place.user, had, since)
+	}
+}
+
+// forgetUndeclared drops who is no longer declared from those who are to be put back.
+func (w *simWorld) forgetUndeclared() {
+	declared := w.declaredPlaces()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.takenOut, func(place simPlace, _ time.Time) bool { return !declared[place.folded()] })
+}
+
+// declaredPlaces are the members that resources declare.
+func (w *simWorld) declaredPlaces() map[simPlace]bool {
+	declared := map[simPlace]bool{}
+	threads := map[string]string{}
+	for _, obj := range w.stored(simThread) {
+		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
+			threads[thread.Name] = thread.Status.ThreadID
+			for _, m := range thread.Spec.Participants {
+				declared[simPlace{thread.Status.ThreadID, string(m.UserID)}.folded()] = true
+			}
+		}
+	}
+	for _, obj := range w.stored(simParticipant) {
+		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok && p.DeletionTimestamp.IsZero() {
+			declared[simPlace{threads[p.Spec.ThreadRef.Name], string(p.Spec.UserID)}.folded()] = true
+		}
+	}
+	return declared
+}
+
 // simPlace is a user in a thread.
 type simPlace struct{ thread, user string }
 
-func (w *simWorld) membersNow() map[simPlace]bool {
-	places := map[simPlace]bool{}
+// folded is the place as ids are compared.
+func (p simPlace) folded() simPlace { return simPlace{p.thread, strings.ToLower(p.user)} }
+
+// membersNow says since when each member of each thread can read.
+func (w *simWorld) membersNow() map[simPlace]time.Time {
+	places := map[simPlace]time.Time{}
 	for _, thread := range w.emulator.Threads() {
 		for _, m := range thread.Members {
-			places[simPlace{thread.ID, m.ID}] = true
+			places[simPlace{thread.ID, m.ID}] = m.ShareHistoryTime
 		}
 	}
 	return places

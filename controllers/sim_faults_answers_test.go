@@ -57,6 +57,10 @@ var simFaults = slices.Concat(refusals(), silences(), []simFault{
 	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter).UTC().Format(http.TimeFormat) })},
 	{name: "429", gap: throttleWait, answer: tooMany(func() string { return "" })},
 	{name: "portal", answer: page},
+	{name: "foreign 401", answer: refusedElsewhere(http.StatusUnauthorized)},
+	{name: "foreign 403", answer: refusedElsewhere(http.StatusForbidden)},
+	{name: "foreign 404", answer: refusedElsewhere(http.StatusNotFound)},
+	{name: "foreign 407", answer: refusedElsewhere(http.StatusProxyAuthRequired)},
 	{name: "HTML", effect: true, answer: after(page)},
 	{name: "empty", effect: true, answer: after(func(e *exchange) (*http.Response, error) {
 		return e.respond(e.success(), "", strings.NewReader("")), nil
@@ -211,6 +215,13 @@ func page(e *exchange) (*http.Response, error) {
 	return e.respond(e.success(), "text/html", strings.NewReader(html)), nil
 }
 
+// refusedElsewhere refuses a call in place of the service, as a gateway does.
+func refusedElsewhere(status int) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		return e.respond(status, "text/html", strings.NewReader("<html><body>"+http.StatusText(status)+"</body></html>")), nil
+	}
+}
+
 // success is the status of a true answer that has a body.
 func (e *exchange) success() int {
 	if e.req.Method == http.MethodPost && !strings.HasSuffix(e.req.URL.Path, ":issueAccessToken") && !strings.HasSuffix(e.req.URL.Path, ":remove") {
@@ -249,7 +260,9 @@ func (e *exchange) refuse(status int) *http.Response {
 	body = bytes.ReplaceAll(body, []byte("/"), []byte(`\/`))
 	response := e.respond(status, "application/json", bytes.NewReader(body))
 	response.Status += " " + e.echo[0]
-	response.Header.Set("MS-CV", e.echo[0])
+	// What has the service's header counts as its word.
+	response.Header.Set("MS-CV", "vector.0")
+	response.Header.Set("X-Cache", e.echo[0])
 	return response
 }
 

@@ -45,8 +45,6 @@ var (
 	whereCreated = with(whereWritten, map[string]string{"403": showsDenied})
 	// To search is part of creating.
 	whereSearched = map[string]string{"403": showsDenied}
-	// A thread that is not found twice is gone, and made anew.
-	whereRead = map[string]string{"404": showsReady}
 	// One call does not make a thread gone, or another's, while others answer for it.
 	whereBelied = map[string]string{"403": showsBroken}
 	// Members that are refused as malformed are told of one by one.

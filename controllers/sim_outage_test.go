@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -120,8 +122,8 @@ func (w *simWorld) checkRooms(t *testing.T, want string) {
 	}
 }
 
-// A service that denies all threads does not double every room: a few are made anew, for the others a
-// person must ask. As soon as it knows them again, all are as before.
+// A service that denies all threads, and lists them, does not double a single room. As soon as it knows them
+// again, all are as before.
 func TestSimFaultsAllDenied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,13 +131,36 @@ func TestSimFaultsAllDenied(t *testing.T) {
 		began := time.Now()
 		w.run(outageLasts)
 		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
-		for i := maxRecreations; i < len(made); i++ {
-			if gap := made[i].at.Sub(made[i-maxRecreations].at); gap < recreationWindow {
-				t.Errorf("%d threads were made anew within %s", maxRecreations+1, gap)
+		if len(made) > 0 {
+			t.Errorf("%d threads were made anew beside those that live", len(made))
+		}
+		w.checkRooms(t, showsBroken)
+		w.line.mend()
+		w.run(simWork)
+		w.checkRooms(t, showsReady)
+		w.settle()
+		w.process.kill()
+		w.checkSilence()
+		w.checkOrphans()
+	})
+}
+
+// Where all threads of a connection are deleted, a few are made anew, and for the others a person must ask: once,
+// on the connection, for all of them.
+func TestSimFleetDeleted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := outage(t, "", "")
+		for _, thread := range w.threads() {
+			if strings.HasPrefix(thread.Topic, "topic of room") {
+				w.emulator.DeleteThread(thread.ID)
 			}
 		}
-		if len(made) < maxRecreations {
-			t.Errorf("%d threads were made anew", len(made))
+		began := time.Now()
+		w.run(outageLasts)
+		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
+		if len(made) != maxRecreations {
+			t.Errorf("%d threads were made anew, want %d", len(made), maxRecreations)
 		}
 		gone := 0
 		for _, obj := range w.stored(simThread) {
@@ -143,14 +168,17 @@ func TestSimFaultsAllDenied(t *testing.T) {
 				gone++
 			}
 		}
-		if gone < outageRooms/2 {
-			t.Errorf("%d of %d threads show that they are gone", gone, outageRooms)
+		if gone != outageRooms-maxRecreations {
+			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-maxRecreations)
 		}
-		w.line.mend()
-		w.run(simWork)
+		simEdit(w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		})
+		w.run(2 * time.Minute)
 		w.checkRooms(t, showsReady)
 		w.settle()
 		w.process.kill()
 		w.checkSilence()
+		w.checkOrphans()
 	})
 }

@@ -75,7 +75,7 @@ func TestSimFaultsElsewhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, simSpans[1]).end() })
 			for _, fault := range faults {
 				t.Run(fault.name, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, simSpans[1]).checkEnd(fault, simSpans[1], want) })
+					synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, simSpans[1]).checkEnd(want) })
 				})
 			}
 		})

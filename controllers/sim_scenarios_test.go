@@ -84,6 +84,22 @@ var simScenarios = []simScenario{
 				t.Spec.Participants[0].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
 			})
 		}},
+	// Their history begins when they came, and must not begin anew.
+	{"rename", 4, func(w *simWorld) {
+		w.connect(1)
+		room := simThreadNamed("room", w.people...)
+		for i := range room.Spec.Participants {
+			room.Spec.Participants[i].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
+		}
+		w.create(room)
+		w.run(time.Minute)
+	}, func(w *simWorld) {
+		w.editRoom(func(t *chatv1alpha1.ChatThread) {
+			for i := range t.Spec.Participants[:3] {
+				t.Spec.Participants[i].DisplayName = fmt.Sprint("renamed ", i)
+			}
+		})
+	}},
 	{"topic", 2, func(w *simWorld) { w.room(w.people...) },
 		func(w *simWorld) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {

@@ -72,6 +72,8 @@ type simWorld struct {
 	requests  int
 	// joins and removals count by user how often somebody came into a thread, or was taken out.
 	joins, removals map[string]int
+	// takenOut holds since when members could read that the operator took out while they were declared.
+	takenOut map[simPlace]time.Time
 	// outage, where there is one, answers in place of the service.
 	outage func(*http.Request) (*http.Response, error)
 	// watch, where there is one, is told of each change at the API server.
@@ -128,7 +130,7 @@ func newSimWorld(t simTB, options emulator.Options, people int, seed uint64) *si
 		turn: make(chan struct{}, 1), maxPasses: 20000,
 		random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a run is to be repeated
 		logs:   map[simKind][]simEvent{}, judged: map[types.UID][]metav1.Condition{},
-		joins: map[string]int{}, removals: map[string]int{},
+		joins: map[string]int{}, removals: map[string]int{}, takenOut: map[simPlace]time.Time{},
 	}
 	if err := addIndexes(t.Context(), w.indexes); err != nil {
 		t.Fatal(err)
@@ -189,6 +191,7 @@ func (w *simWorld) create(obj client.Object) {
 		w.t.Fatal(err)
 	}
 	w.record(obj)
+	w.forgetUndeclared()
 }
 
 // simEdit changes the declaration of an object as a user would.
@@ -208,6 +211,7 @@ func simEdit[T client.Object](w *simWorld, obj T, change func(T)) {
 		w.t.Fatal(err)
 	}
 	w.record(obj)
+	w.forgetUndeclared()
 }
 
 // remove deletes an object: what has a finalizer stays, with another generation.
@@ -223,6 +227,7 @@ func (w *simWorld) remove(obj client.Object) {
 		}
 	}
 	w.record(obj)
+	w.forgetUndeclared()
 }
 
 // record notes what the API server holds of an object now, for those who watch.

@@ -1,0 +1,174 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// joined is when the members of renewed threads came, long before they are renamed.
+var joined = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// newcomers makes a thread with members who read from when they came.
+func newcomers(w *world, name string, users ...string) *chatv1alpha1.ChatThread {
+	w.t.Helper()
+	thread := w.newThread(name, users...)
+	for i := range thread.Spec.Participants {
+		thread.Spec.Participants[i].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
+		thread.Spec.Participants[i].DisplayName = fmt.Sprint("name ", i)
+	}
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) {
+		for i := range th.Members {
+			th.Members[i].ShareHistoryTime = joined
+		}
+	})
+	return thread
+}
+
+func rename(w *world, thread *chatv1alpha1.ChatThread, name string) {
+	w.t.Helper()
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		for i := range o.Spec.Participants {
+			o.Spec.Participants[i].DisplayName = fmt.Sprint(name, " ", i)
+		}
+	})
+}
+
+// expectNames says that each user is in the thread, under a name, with the history that it had.
+func expectNames(w *world, thread *chatv1alpha1.ChatThread, name string, users ...string) {
+	w.t.Helper()
+	remote := w.remote(thread)
+	for i, user := range users {
+		w.Expect(remote.Members).To(ContainElement(And(HaveField("ID", user), HaveField("DisplayName", fmt.Sprint(name, " ", i)),
+			HaveField("ShareHistoryTime", BeTemporally("==", joined)))), "%+v", remote.Members)
+	}
+}
+
+// Whatever ACS answers while members are taken out and put back: they come back with their history.
+func TestRenewalKeepsHistory(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]emulator.Fault{
+		"add fails":      {Operation: emulator.OperationAddParticipants, Times: 2, Status: http.StatusServiceUnavailable},
+		"add is lost":    {Operation: emulator.OperationAddParticipants, Times: 2, DropAfter: true},
+		"add is limited": {Operation: emulator.OperationAddParticipants, Times: 1, Status: http.StatusTooManyRequests},
+		"a removal is limited": {Operation: emulator.OperationRemoveParticipant, Skip: 2, Times: 1, Status: http.StatusTooManyRequests,
+			Header: http.Header{"Retry-After": {"2"}}},
+		"a removal is lost": {Operation: emulator.OperationRemoveParticipant, Skip: 1, Times: 2, DropAfter: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			w.ready()
+			users := w.users(5)
+			thread := newcomers(w, "room", users...)
+			w.emulator.Inject(fault)
+			rename(w, thread, "renamed")
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			expectNames(w, thread, "renamed", users...)
+			w.Expect(thread.Status.Renewing).To(BeEmpty())
+		})
+	}
+}
+
+// Who was taken out comes back before a Retry-After has gone by.
+func TestRenewalDoesNotWaitWithPeopleOutside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	users := w.users(5)
+	thread := newcomers(w, "room", users...)
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationRemoveParticipant, Skip: 2, Times: 1, Status: http.StatusTooManyRequests,
+		Header: http.Header{"Retry-After": {"300"}}})
+	rename(w, thread, "renamed")
+	w.awaitReason(thread, chatv1alpha1.ReasonThrottled)
+	expectNames(w, thread, "renamed", users[:2]...)
+	w.Expect(w.memberIDs(thread)).To(HaveLen(len(users)))
+}
+
+// An operator that dies between removal and addition leaves behind how the member was.
+func TestRenewalSurvivesTheOperator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect()
+	stop := w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	users := w.users(2)
+	thread := newcomers(w, "room", users...)
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusServiceUnavailable})
+	rename(w, thread, "renamed")
+	w.awaitReason(thread, chatv1alpha1.ReasonServiceUnavailable)
+	w.Expect(w.memberIDs(thread)).To(BeEmpty())
+	stop()
+	remove()
+	w.start()
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	expectNames(w, thread, "renamed", users...)
+}
+
+// A member whose new declaration ACS refuses stays as it was, and the refusal is shown.
+func TestRefusedRenewalPutsTheMemberBack(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]emulator.Fault{
+		"as a whole": {Operation: emulator.OperationAddParticipants, Times: 1, Status: http.StatusBadRequest,
+			Body: `{"error":{"code":"BadRequest","message":"display name is not acceptable"}}`},
+		"alone": {Operation: emulator.OperationAddParticipants, Times: 1, Status: http.StatusCreated,
+			Body: `{"invalidParticipants":[{"code":"403","message":"display name is not acceptable"}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			w.ready()
+			user := w.users(1)[0]
+			thread := newcomers(w, "room", user)
+			w.emulator.Inject(fault)
+			rename(w, thread, "bad")
+			w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+			expectNames(w, thread, "name", user)
+			w.Expect(w.message(thread)).To(And(ContainSubstring("display name is not acceptable"), ContainSubstring("still in the thread as declared before")))
+			w.Expect(thread.Status.Joined).To(Equal("1/1"))
+			// The member is not taken out again for the same.
+			before := w.calls()[emulator.OperationRemoveParticipant]
+			w.request(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+			w.Expect(w.calls()[emulator.OperationRemoveParticipant]).To(Equal(before))
+			// Another declaration is tried.
+			rename(w, thread, "good")
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			expectNames(w, thread, "good", user)
+		})
+	}
+}
+
+// Who nobody declares any more goes before others are renamed.
+func TestRemovalsComeBeforeRenewals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	users := w.users(4)
+	thread := newcomers(w, "room", users...)
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		o.Spec.Participants = o.Spec.Participants[:3]
+		for i := range o.Spec.Participants {
+			o.Spec.Participants[i].DisplayName = "renamed"
+		}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	for _, request := range w.emulator.Requests() {
+		if request.Operation == emulator.OperationRemoveParticipant {
+			w.Expect(string(request.Body)).To(ContainSubstring(users[3]))
+			return
+		}
+	}
+	t.Error("nobody was removed")
+}
