@@ -186,7 +186,9 @@ func answerWith(w *world, id string, change func(map[string]any)) {
 func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(map[string]any){
-		"its own data":         func(thread map[string]any) { thread["metadata"] = map[string]any{ownerStampKey: "x/a", uidStampKey: "another"} },
+		"its own data": func(thread map[string]any) {
+			thread["metadata"] = map[string]any{ownerStampKey: "x/a", uidStampKey: "another"}
+		},
 		"the data of this one": func(map[string]any) {},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -182,12 +182,17 @@ func labelsChanged() predicate.Predicate {
 }
 
 // threadChanged lets through what a user changes of a ChatThread. Its service user is put in and changed by the
-// operator, and taken out only by others.
+// operator, and taken out only by others; a status of another uid comes from a backup.
 func threadChanged() predicate.Predicate {
 	return predicate.Or(
 		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationRecover, chatv1alpha1.AnnotationReleaseTo),
 		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] != "" && e.ObjectNew.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] == ""
+		}},
+		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
+			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
+			return ok && ok2 && before.Status.UID != after.Status.UID && after.Status.UID != "" && after.Status.UID != string(after.UID)
 		}},
 	)
 }

@@ -1,0 +1,127 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// More deletions than the connection allows wait until somebody confirms them.
+func TestMaxDeletions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect(allow, func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.MaxDeletions = &chatv1alpha1.MaxDeletions{Count: 2, Per: &metav1.Duration{Duration: time.Hour}}
+	})
+	stop := w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	const count = 5
+	threads := make([]*chatv1alpha1.ChatThread, count)
+	for i := range threads {
+		threads[i] = w.newThread("room-" + string(rune('a'+i)))
+		w.create(threads[i])
+	}
+	for _, thread := range threads {
+		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	}
+	for _, thread := range threads {
+		w.delete(thread)
+	}
+	held := func() (held []*chatv1alpha1.ChatThread) {
+		for _, thread := range threads {
+			if err := admin.Get(t.Context(), keyOf(thread), thread); err != nil {
+				continue
+			}
+			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonDeleting {
+				held = append(held, thread)
+			}
+		}
+		return held
+	}
+	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(count - 2))
+	w.Eventually(func() int { return len(held()) }).Should(Equal(count - 2))
+	w.Expect(w.message(held()[0])).To(And(ContainSubstring("spec.maxDeletions"), ContainSubstring(chatv1alpha1.AnnotationConfirmDeletions), ContainSubstring(chatv1alpha1.AnnotationAbandon)))
+	// Another process does not begin to count anew with what is left. A moment tells what was deleted before it began.
+	stop()
+	w.Eventually(func() bool { return held()[0].DeletionTimestamp.Time.Before(time.Now().Add(-time.Second)) }).Should(BeTrue())
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.MaxDeletions.Count = 1 })
+	w.start()
+	waits := held()[0]
+	w.request(waits)
+	w.Expect(w.threads()).To(HaveLen(count - 2))
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
+		metav1.SetMetaDataAnnotation(&o.ObjectMeta, chatv1alpha1.AnnotationConfirmDeletions, "1")
+	})
+	for _, thread := range threads {
+		w.awaitGone(thread)
+	}
+	w.Expect(w.threads()).To(BeEmpty())
+	// What is deleted after a confirmation is counted again.
+	w.Eventually(func() bool {
+		w.get(conn)
+		return conn.Status.DeletionsConfirmedAt.Time.Before(time.Now().Add(-2 * time.Second))
+	}).Should(BeTrue())
+	late := w.newThread("late")
+	w.create(late)
+	w.awaitReason(late, chatv1alpha1.ReasonSucceeded)
+	w.delete(late)
+	w.awaitReason(late, chatv1alpha1.ReasonDeleting)
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+func TestMayDelete(t *testing.T) {
+	t.Parallel()
+	limit := &chatv1alpha1.MaxDeletions{Count: 2, Per: &metav1.Duration{Duration: time.Hour}}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := newSession(newPacer(true))
+	may := func(uid types.UID, after time.Duration, confirmed, want bool) {
+		t.Helper()
+		if got := s.mayDelete(uid, now.Add(after), limit, confirmed); got != want {
+			t.Errorf("%s after %s, confirmed %t: %t", uid, after, confirmed, got)
+		}
+	}
+	may("a", 0, false, true)
+	may("b", 0, false, true)
+	may("c", 0, false, false)
+	may("a", time.Minute, false, true)
+	may("c", 2*time.Hour, false, false)
+	may("d", 2*time.Hour, false, true)
+	may("c", 2*time.Hour, true, true)
+	may("e", 2*time.Hour, false, true)
+	may("f", 2*time.Hour, false, false)
+}
+
+// From the first remote call of a deletion on, no status says that the thread is Ready.
+func TestNoDeletedThreadIsReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready(allow)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationDeleteThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+		close(reached)
+		<-goOn
+		return status, body
+	}})
+	w.delete(thread)
+	<-reached
+	w.get(thread)
+	status, reason := readyReason(thread)
+	close(goOn)
+	if status == metav1.ConditionTrue || reason != chatv1alpha1.ReasonDeleting {
+		t.Errorf("while the thread is deleted at ACS, Ready is %s %s", status, reason)
+	}
+	w.awaitGone(thread)
+}

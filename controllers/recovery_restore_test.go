@@ -1,0 +1,126 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// restoreStatus stores an object of a backup with its status: it has another uid now.
+func restoreStatus(w *world, backup client.Object) {
+	w.t.Helper()
+	obj := copyOf(backup)
+	obj.SetUID("")
+	obj.SetResourceVersion("")
+	w.Expect(admin.Create(w.t.Context(), obj)).To(Succeed())
+	status := copyOf(backup)
+	status.SetUID(obj.GetUID())
+	status.SetResourceVersion(obj.GetResourceVersion())
+	w.Expect(admin.Status().Update(w.t.Context(), status)).To(Succeed())
+}
+
+// lose removes an object without a word to the operator.
+func lose(w *world, obj client.Object) {
+	w.t.Helper()
+	before := copyOf(obj)
+	obj.SetFinalizers(nil)
+	w.Expect(admin.Patch(w.t.Context(), obj, client.MergeFrom(before))).To(Succeed())
+	w.delete(obj)
+}
+
+// A backup that is restored with its status, under new uids, finds its threads again.
+func TestRestoreWithStatus(t *testing.T) {
+	t.Parallel()
+	for name, adopts := range map[string]bool{"made here": false, "adopted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			conn := w.connect(allow)
+			stop := w.start()
+			w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+			users := w.users(2)
+			thread := w.newThread("room", users...)
+			if adopts {
+				thread = adopting(w, "room", foreignThread(w, conn, users[0]), users...)
+			}
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			backup := thread.DeepCopy()
+			stop()
+			lose(w, thread)
+			restoreStatus(w, backup)
+			w.start()
+			w.Eventually(func() string {
+				w.get(thread)
+				return thread.Status.UID
+			}).ShouldNot(Equal(string(backup.UID)))
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.Expect(thread.Status.ThreadID).To(Equal(backup.Status.ThreadID))
+			w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(uidStampKey, string(thread.UID)))
+			for _, user := range users {
+				w.Expect(w.remote(thread).Members).To(ContainElement(HaveField("ID", user)))
+			}
+			w.Expect(w.threads()).To(HaveLen(1))
+		})
+	}
+}
+
+// A restored resource whose thread another one has by now makes one of its own; deleted before, it takes nothing along.
+func TestRestoredCopyTakesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect(allow)
+	stop := w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	backup := thread.DeepCopy()
+	stop()
+	for _, name := range []string{"copy", "gone"} {
+		backup.Name = name
+		restoreStatus(w, backup)
+	}
+	gone, replica := w.newThread("gone"), w.newThread("copy")
+	w.delete(gone)
+	w.start()
+	w.awaitGone(gone)
+	w.Eventually(func() bool { w.get(replica); return replica.Status.UID == string(replica.UID) }).Should(BeTrue())
+	w.awaitReason(replica, chatv1alpha1.ReasonSucceeded)
+	w.Expect(replica.Status.ThreadID).NotTo(Equal(thread.Status.ThreadID))
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(backup.Status.ThreadID))
+}
+
+// What others strip from an object comes back, and is told of as nothing else.
+func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready(allow)
+	thread, guest := w.newThread("room", w.users(1)...), w.newParticipant("guest", "room", w.users(1)[0])
+	w.create(thread, guest)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
+	for _, obj := range []client.Object{guest, thread, conn} {
+		w.get(obj)
+		before := copyOf(obj)
+		annotations := obj.GetAnnotations()
+		obj.SetFinalizers(nil)
+		obj.SetAnnotations(nil)
+		w.Expect(admin.Patch(t.Context(), obj, client.MergeFrom(before))).To(Succeed())
+		w.Eventually(func() bool { w.get(obj); return hasFinalizer(obj) }).Should(BeTrue(), "%T", obj)
+		w.Eventually(func() map[string]string { w.get(obj); return obj.GetAnnotations() }).Should(Equal(annotations), "%T", obj)
+	}
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.Joined).To(Equal("2/2"))
+	w.Expect(w.eventReasons(thread)).NotTo(ContainElement(chatv1alpha1.EventFound))
+}

@@ -1,0 +1,99 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+func shared(conn *chatv1alpha1.ChatConnection) {
+	conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
+}
+
+// planted is a thread of the connection's service user on which somebody wrote the name of a resource.
+func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) string {
+	w.t.Helper()
+	w.get(conn)
+	id := w.emulator.CreateThread(recordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
+	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
+		th.CreatedOn = time.Now().Add(-time.Hour)
+		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/" + name, uidStampKey: uid}
+	})
+	return id
+}
+
+// Through a shared connection a name on a thread is no proof: a person must say which thread is taken over, if any.
+func TestTakeoverNeedsConsent(t *testing.T) {
+	t.Parallel()
+	for consent, taken := range map[string]bool{"the id": true, chatv1alpha1.RecoverAny: true, chatv1alpha1.RecoverNone: false} {
+		t.Run(consent, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			pinned := w.emulator.CreateUser()
+			conn := w.connect(allow, shared, withPinned(pinned))
+			w.start()
+			w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+			id := planted(w, conn, "payroll", "another")
+			thread := w.newThread("payroll", w.users(1)...)
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+			w.Expect(w.message(thread)).To(And(ContainSubstring(id), ContainSubstring(`"planted"`), ContainSubstring(chatv1alpha1.AnnotationRecover)))
+			w.Expect(w.threads()).To(HaveLen(1))
+			value := consent
+			if consent == "the id" {
+				value = id
+			}
+			edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+				metav1.SetMetaDataAnnotation(&o.ObjectMeta, chatv1alpha1.AnnotationRecover, value)
+			})
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.Expect(thread.Status.ThreadID == id).To(Equal(taken))
+		})
+	}
+}
+
+// Not even the uid is a proof where the thread is older than the resource, or than its incarnation.
+func TestForgedUIDNeedsConsent(t *testing.T) {
+	t.Parallel()
+	made := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	again := metav1.NewTime(made.Add(time.Hour))
+	for name, c := range map[string]struct {
+		createdOn   time.Time
+		incarnation *metav1.Time
+		shared      bool
+		want        string
+	}{
+		"made since":                    {createdOn: made.Add(time.Second), shared: true, want: chatv1alpha1.ReasonSucceeded},
+		"clocks differ":                 {createdOn: made.Add(-time.Second), shared: true, want: chatv1alpha1.ReasonSucceeded},
+		"older than the resource":       {createdOn: made.Add(-time.Hour), shared: true, want: chatv1alpha1.ReasonOwnedByAnother},
+		"older, and nobody else's":      {createdOn: made.Add(-time.Hour), want: chatv1alpha1.ReasonSucceeded},
+		"older than the incarnation":    {createdOn: made.Add(time.Second), incarnation: &again, shared: true, want: chatv1alpha1.ReasonOwnedByAnother},
+		"as old as the incarnation":     {createdOn: again.Time, incarnation: &again, shared: true, want: chatv1alpha1.ReasonSucceeded},
+		"younger than the incarnation ": {createdOn: again.Add(time.Hour), incarnation: &again, shared: true, want: chatv1alpha1.ReasonSucceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := newConnection("ns", "default")
+			if c.shared {
+				shared(conn)
+			}
+			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room", UID: "mine", CreationTimestamp: made}}
+			thread.Status.IncarnationSince = c.incarnation
+			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
+			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
+				Metadata: map[string]string{ownerStampKey: "ns/room", uidStampKey: "mine"}})
+			if got := classify(err).reason; got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
