@@ -93,7 +93,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	if err != nil && resp != nil && !errors.Is(err, context.Canceled) {
 		// The connection broke, or the time was up, in the middle of the body. The status is known
 		// all the same. A caller who cancels does not want to know.
-		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, "", nil))
+		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
@@ -106,7 +106,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	}
 	if err := decode(resp, out); err != nil {
 		// The body is left out: it may be half of one that holds a token.
-		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, "", nil))
+		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	return nil
 }

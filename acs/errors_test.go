@@ -56,6 +56,17 @@ func TestErrorBodies(t *testing.T) {
 		"list":                 {`[{"code":"A"}]`, acs.ErrorDetail{}},
 		"null":                 {`null`, acs.ErrorDetail{}},
 		"code of another form": {`{"error":{"code":{"a":1},"message":["b"]}}`, acs.ErrorDetail{}},
+		"details, as specified": {
+			`{"error":{"code":"A","details":[{"code":"B","message":"c","target":"d","details":[{"code":"E"}]},{"code":"F"}]}}`,
+			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}, {Code: "F"}}},
+		},
+		"details, as Chat writes names": {
+			`{"CommunicationError":{"Code":"A","Details":[{"Code":"B","Message":"c","Target":"d"}]}}`,
+			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}}},
+		},
+		"details, no envelope":         {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
+		"details of another form":      {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
+		"details without what is none": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +89,23 @@ func TestErrorBodies(t *testing.T) {
 			}
 			checkNoCredential(t, err)
 		})
+	}
+}
+
+// TestManyErrorDetails has a body of which an error keeps but a part.
+func TestManyErrorDetails(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("x", 2000)
+	body := `{"error":{"code":"A","message":"b","details":[` + strings.Repeat(`{"target":"`+text+`"},`, 199) + `{}]}}`
+	service := serve(t, reply{status: 400, body: body})
+	_, err := service.thread(t).GetProperties(t.Context(), nil)
+	detail, _ := acs.Detail(err)
+	if detail.Message != "b" || len(detail.Details) != 50 || detail.Details[49].Target != text[:1024] {
+		t.Fatalf("message %q with %d details, want b with the first 50", detail.Message, len(detail.Details))
+	}
+	detail.Details[0].Code = "changed"
+	if again, _ := acs.Detail(err); again.Details[0].Code != "" {
+		t.Error("who reads the details can change them for others")
 	}
 }
 
