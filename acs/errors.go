@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -175,6 +176,30 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return min(max(0, until.Sub(now)), maxRetryAfter), true
 }
 
+// ClockSkew returns how far the clock of whoever answered is ahead of the client's, or behind it where
+// negative, by the Date header of an [*azcore.ResponseError] in err's tree and the client's clock when
+// that answer came. It is good to a second or two; false means that the answer has no such header, or
+// that the error is not of this package. The Identity service refuses signed calls with 401 when the
+// clocks differ too much. By how much is not documented.
+//
+// See https://learn.microsoft.com/rest/api/communication/authentication.
+func ClockSkew(err error) (time.Duration, bool) {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok || refused.RawResponse == nil {
+		return 0, false
+	}
+	body, ok := refused.RawResponse.Body.(*errorBody)
+	if !ok {
+		return 0, false
+	}
+	date, err := http.ParseTime(refused.RawResponse.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	// The least duration has no counterpart, and callers ask for the difference without its sign.
+	return max(date.Sub(body.received), -math.MaxInt64), true
+}
+
 func parseWait(value string, unit time.Duration) (time.Duration, bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
@@ -209,7 +234,7 @@ func responseError(resp *http.Response, body []byte) error {
 	text := body[:min(len(body), maxErrorBody)]
 	kept.Body = io.NopCloser(bytes.NewReader(text))
 	err := runtime.NewResponseErrorWithErrorCode(&kept, code)
-	kept.Body = &errorBody{Reader: bytes.NewReader(text), detail: detail}
+	kept.Body = &errorBody{Reader: bytes.NewReader(text), detail: detail, received: time.Now()}
 	return err
 }
 
@@ -229,7 +254,8 @@ func withoutCredential(req *http.Request) *http.Request {
 // changes nothing.
 type errorBody struct {
 	*bytes.Reader
-	detail ErrorDetail
+	detail   ErrorDetail
+	received time.Time
 }
 
 func (*errorBody) Close() error { return nil }
