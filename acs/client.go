@@ -26,6 +26,8 @@ const (
 	chatAPIVersion     = "2025-03-15"
 	identityAPIVersion = "2023-10-01"
 
+	threadsPath = "/chat/threads"
+
 	byteOrderMark = "\xef\xbb\xbf"
 
 	contentTypeJSON       = "application/json"
@@ -126,12 +128,8 @@ func decode(resp *http.Response, out answer) error {
 }
 
 func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request, error) {
-	target := op.nextLink
-	if target == "" {
-		query := url.Values{"api-version": {c.apiVersion}}
-		maps.Copy(query, op.query)
-		target = c.endpoint + op.path + "?" + query.Encode()
-	} else if err := c.checkNextLink(target); err != nil {
+	target, err := c.target(op)
+	if err != nil {
 		return nil, err
 	}
 	req, err := runtime.NewRequest(ctx, op.method, target)
@@ -149,6 +147,15 @@ func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request,
 		req.Raw().Header.Set("Content-Type", op.contentType)
 	}
 	return req, runtime.MarshalAsJSON(req, op.body)
+}
+
+func (c *client) target(op operation) (string, error) {
+	if op.nextLink != "" {
+		return c.pageURL(op.nextLink)
+	}
+	query := url.Values{"api-version": {c.apiVersion}}
+	maps.Copy(query, op.query)
+	return c.endpoint + op.path + "?" + query.Encode(), nil
 }
 
 // escape makes one path segment of an id, as the official clients do: ':' and '@', which

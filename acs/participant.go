@@ -40,7 +40,7 @@ type ListParticipantsResponse struct {
 
 // NewListParticipantsPager lists the participants of the thread, at most 250 in all. A user who
 // is not one of them is refused with 403. The quota is 10 pages in 10 seconds per user and
-// thread. A nextLink to another host, and a list without end, is ErrNextLink.
+// thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-participants.
 func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions) *runtime.Pager[ListParticipantsResponse] {

@@ -61,7 +61,7 @@ type ListReadReceiptsResponse struct {
 // NewListReadReceiptsPager lists the read receipts of the thread. One just sent may be missing for
 // some seconds. The service has none in threads of more than 20 participants. A user who is not
 // a participant is refused with 403. The quota is 5 pages in 10 seconds per user and thread, and
-// 100 per thread. A nextLink to another host, and a list without end, is ErrNextLink.
+// 100 per thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-read-receipts.
 func (c *ThreadClient) NewListReadReceiptsPager(options *ListReadReceiptsOptions) *runtime.Pager[ListReadReceiptsResponse] {
