@@ -158,12 +158,24 @@ func (c *client) target(op operation) (string, error) {
 	return c.endpoint + op.path + "?" + query.Encode(), nil
 }
 
+// ErrInvalidID is the error of a call that was not made because an id in it can be none: that of a
+// thread, user or message is empty, "." or "..", or a participant's is empty. Unlike where the service
+// could not be reached, nothing will change if the call is made again.
+var ErrInvalidID = errors.New("invalid id")
+
+func invalidID(problem string) error {
+	return &finalError{fmt.Errorf("%w: %s", ErrInvalidID, problem)}
+}
+
 // escape makes one path segment of an id, as the official clients do: ':' and '@', which
 // [url.PathEscape] leaves, are escaped too. A segment that is empty or made of dots would name
 // another resource.
 func escape(what, id string) (string, error) {
-	if id == "" || id == "." || id == ".." {
-		return "", fmt.Errorf("%s is missing", what)
+	switch id {
+	case "":
+		return "", invalidID(what + " is missing")
+	case ".", "..":
+		return "", invalidID(fmt.Sprintf("%s is %q", what, id))
 	}
 	return strings.ReplaceAll(url.QueryEscape(id), "+", "%20"), nil
 }

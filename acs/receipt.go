@@ -26,7 +26,7 @@ type SendReadReceiptResponse struct{}
 func (c *ThreadClient) SendReadReceipt(ctx context.Context, messageID string, _ *SendReadReceiptOptions) (SendReadReceiptResponse, error) {
 	const name = "ThreadClient.SendReadReceipt"
 	if messageID == "" {
-		return SendReadReceiptResponse{}, fmt.Errorf("%s: message id is missing", name)
+		return SendReadReceiptResponse{}, fmt.Errorf("%s: %w", name, invalidID("message id is missing"))
 	}
 	return SendReadReceiptResponse{}, c.call(ctx, operation{
 		name:   name,
