@@ -4,6 +4,7 @@
 package acs
 
 import (
+	"crypto/fips140"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 	"strconv"
 	"strings"
 )
+
+// minFIPSKey is 112 bits.
+const minFIPSKey = 14
 
 // ConnectionString is a resource's endpoint and one of its two access keys.
 type ConnectionString struct {
@@ -27,7 +31,7 @@ type ConnectionString struct {
 // around the string and its parts, a semicolon at its end, and a byte-order mark before it, as some
 // editors write, are ignored. The errors name the part that is wrong, or say what the string looks
 // like instead, such as JSON or base64. They quote nothing, because in a mangled string the key can
-// be anywhere.
+// be anywhere. In Go's FIPS 140-3 mode "only" a key of less than 14 bytes is wrong, too.
 //
 // See https://learn.microsoft.com/azure/communication-services/concepts/authentication.
 func ParseConnectionString(s string) (ConnectionString, error) {
@@ -108,6 +112,10 @@ func decodeAccessKey(accessKey string) ([]byte, error) {
 	}
 	if len(key) == 0 {
 		return nil, errors.New("accesskey is empty")
+	}
+	// To sign with it would be a panic then. Those of the service have 64 bytes.
+	if fips140.Enforced() && len(key) < minFIPSKey {
+		return nil, fmt.Errorf("accesskey is shorter than %d bytes, which FIPS 140-3 forbids", minFIPSKey)
 	}
 	return key, nil
 }
