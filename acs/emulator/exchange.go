@@ -187,9 +187,11 @@ func (s *Server) correlationVector() string {
 	return base64.RawStdEncoding.EncodeToString(id[:]) + ".0"
 }
 
-// headers are those the service sends with every answer, refusals included.
+// headers are those the service sends with every answer, refusals included. Date is of the clock by
+// which signatures are judged: whoever is refused for a wrong clock finds out by it.
 func (s *Server) headers(e *exchange) http.Header {
 	header := http.Header{
+		"Date":                      {s.options.Clock().UTC().Format(http.TimeFormat)},
 		"Ms-Cv":                     {s.correlationVector()},
 		"Strict-Transport-Security": {"max-age=31536000;includeSubDomains"},
 		"X-Cache":                   {"CONFIG_NOCACHE"},
