@@ -179,10 +179,10 @@ func RetryAfter(err error) (time.Duration, bool) {
 // ClockSkew returns how far the clock of whoever answered is ahead of the client's, or behind it where
 // negative, by the Date header of an [*azcore.ResponseError] in err's tree and the client's clock when
 // that answer came. It is good to a second or two; false means that the answer has no such header, or
-// that the error is not of this package. The Identity service refuses signed calls with 401 when the
-// clocks differ too much. By how much is not documented.
+// that the error is not of this package. The Identity service refuses a signature that is too old, or
+// too new, with 401. What it bears with is not documented.
 //
-// See https://learn.microsoft.com/rest/api/communication/authentication.
+// See https://learn.microsoft.com/azure/communication-services/tutorials/hmac-header-tutorial.
 func ClockSkew(err error) (time.Duration, bool) {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok || refused.RawResponse == nil {

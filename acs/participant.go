@@ -131,7 +131,7 @@ func (c *ThreadClient) RemoveParticipant(ctx context.Context, participant Identi
 
 // InvalidParticipant is a participant that the service refused.
 type InvalidParticipant struct {
-	Target  string // the raw id
+	Target  string // the raw id; other forms, and none, have to be expected
 	Code    string // "403": not one this resource may add; "404": unknown
 	Message string
 }
