@@ -157,6 +157,10 @@ func validHost(endpoint *url.URL) bool {
 			return false
 		}
 	}
+	return validName(name)
+}
+
+func validName(name string) bool {
 	if strings.Contains(name, ":") {
 		address, err := netip.ParseAddr(name)
 		return err == nil && address.Zone() == ""
