@@ -139,7 +139,7 @@ func (f *forwarder) chat(t *testing.T, server *httptest.Server, retries int32) *
 	if h2 := transport.HTTP2; h2 == nil || h2.SendPingTimeout != 10*time.Second || h2.PingTimeout != 5*time.Second {
 		t.Fatalf("HTTP/2 is set up as %+v", h2)
 	}
-	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 50*time.Millisecond, 500*time.Millisecond
+	transport.HTTP2.SendPingTimeout, transport.HTTP2.PingTimeout = 50*time.Millisecond, time.Second
 	trusting, ok := server.Client().Transport.(*http.Transport)
 	if !ok {
 		t.Fatal("the server's client has another transport")
