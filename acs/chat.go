@@ -86,7 +86,7 @@ func (c *ChatClient) CreateThread(ctx context.Context, topic string, options *Cr
 	err = c.client.call(ctx, operation{
 		name:   name,
 		method: http.MethodPost,
-		path:   "/chat/threads",
+		path:   threadsPath,
 		header: map[string]string{"repeatability-request-id": requestID},
 		body: wireCreateThread{
 			Topic:           topic,
@@ -126,8 +126,8 @@ type ThreadItem struct {
 
 // NewListThreadsPager lists the threads of the user. Those the user has left or was removed from
 // are listed too, and deleted ones may be. A thread just created may be missing for some
-// seconds. The quota is 50 in 10 seconds per user, together with
-// GetProperties. A nextLink to another host, and a list without end, is ErrNextLink.
+// seconds. The quota is 50 in 10 seconds per user, together with GetProperties. A nextLink that
+// cannot be followed, and a list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/list-chat-threads.
 func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.Pager[ListThreadsResponse] {
@@ -140,7 +140,7 @@ func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.P
 		err := c.client.call(ctx, operation{
 			name:     "ChatClient.ListThreads",
 			method:   http.MethodGet,
-			path:     "/chat/threads",
+			path:     threadsPath,
 			query:    query,
 			nextLink: link,
 			status:   http.StatusOK,
@@ -181,7 +181,7 @@ func (c *ChatClient) DeleteThread(ctx context.Context, threadID string, _ *Delet
 	return DeleteThreadResponse{}, c.client.call(ctx, operation{
 		name:   name,
 		method: http.MethodDelete,
-		path:   "/chat/threads/" + thread,
+		path:   threadsPath + "/" + thread,
 		status: http.StatusNoContent,
 	}, nil)
 }

@@ -26,6 +26,8 @@ const (
 	chatAPIVersion     = "2025-03-15"
 	identityAPIVersion = "2023-10-01"
 
+	threadsPath = "/chat/threads"
+
 	byteOrderMark = "\xef\xbb\xbf"
 
 	contentTypeJSON       = "application/json"
@@ -93,7 +95,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	if err != nil && resp != nil && !errors.Is(err, context.Canceled) {
 		// The connection broke, or the time was up, in the middle of the body. The status is known
 		// all the same. A caller who cancels does not want to know.
-		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, "", nil))
+		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
@@ -106,7 +108,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	}
 	if err := decode(resp, out); err != nil {
 		// The body is left out: it may be half of one that holds a token.
-		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, "", nil))
+		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	return nil
 }
@@ -126,12 +128,8 @@ func decode(resp *http.Response, out answer) error {
 }
 
 func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request, error) {
-	target := op.nextLink
-	if target == "" {
-		query := url.Values{"api-version": {c.apiVersion}}
-		maps.Copy(query, op.query)
-		target = c.endpoint + op.path + "?" + query.Encode()
-	} else if err := c.checkNextLink(target); err != nil {
+	target, err := c.target(op)
+	if err != nil {
 		return nil, err
 	}
 	req, err := runtime.NewRequest(ctx, op.method, target)
@@ -151,12 +149,33 @@ func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request,
 	return req, runtime.MarshalAsJSON(req, op.body)
 }
 
+func (c *client) target(op operation) (string, error) {
+	if op.nextLink != "" {
+		return c.pageURL(op.nextLink)
+	}
+	query := url.Values{"api-version": {c.apiVersion}}
+	maps.Copy(query, op.query)
+	return c.endpoint + op.path + "?" + query.Encode(), nil
+}
+
+// ErrInvalidID is the error of a call that was not made because an id in it can be none: that of a
+// thread, user or message is empty, "." or "..", or a participant's is empty. Unlike where the service
+// could not be reached, nothing will change if the call is made again.
+var ErrInvalidID = errors.New("invalid id")
+
+func invalidID(problem string) error {
+	return &finalError{fmt.Errorf("%w: %s", ErrInvalidID, problem)}
+}
+
 // escape makes one path segment of an id, as the official clients do: ':' and '@', which
 // [url.PathEscape] leaves, are escaped too. A segment that is empty or made of dots would name
 // another resource.
 func escape(what, id string) (string, error) {
-	if id == "" || id == "." || id == ".." {
-		return "", fmt.Errorf("%s is missing", what)
+	switch id {
+	case "":
+		return "", invalidID(what + " is missing")
+	case ".", "..":
+		return "", invalidID(fmt.Sprintf("%s is %q", what, id))
 	}
 	return strings.ReplaceAll(url.QueryEscape(id), "+", "%20"), nil
 }

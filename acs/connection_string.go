@@ -4,13 +4,18 @@
 package acs
 
 import (
+	"crypto/fips140"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 )
+
+// minFIPSKey is 112 bits.
+const minFIPSKey = 14
 
 // ConnectionString is a resource's endpoint and one of its two access keys.
 type ConnectionString struct {
@@ -23,11 +28,17 @@ type ConnectionString struct {
 //	endpoint=https://<resource>.communication.azure.com/;accesskey=<base64>
 //
 // The names are compared without regard to case and may come in any order. Blanks and line breaks
-// around the string and its parts, and a semicolon at its end, are ignored. The errors name the
-// part that is wrong but quote nothing, because in a mangled string the key can be anywhere.
+// around the string and its parts, a semicolon at its end, and a byte-order mark before it, as some
+// editors write, are ignored. The errors name the part that is wrong, or say what the string looks
+// like instead, such as JSON or base64. They quote nothing, because in a mangled string the key can
+// be anywhere. In Go's FIPS 140-3 mode "only" a key of less than 14 bytes is wrong, too.
 //
 // See https://learn.microsoft.com/azure/communication-services/concepts/authentication.
 func ParseConnectionString(s string) (ConnectionString, error) {
+	s = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(s), byteOrderMark))
+	if err := checkForm(s); err != nil {
+		return ConnectionString{}, fmt.Errorf("connection string %w", err)
+	}
 	endpoint, accessKey, err := splitConnectionString(s)
 	if err != nil {
 		return ConnectionString{}, fmt.Errorf("connection string: %w", err)
@@ -39,6 +50,34 @@ func ParseConnectionString(s string) (ConnectionString, error) {
 		return ConnectionString{}, fmt.Errorf("connection string: %w", err)
 	}
 	return ConnectionString{Endpoint: endpoint, AccessKey: NewSecret(accessKey)}, nil
+}
+
+// checkForm knows the forms in which connection strings are often handed on. None of them can be
+// mistaken for a connection string.
+func checkForm(s string) error {
+	lower := strings.ToLower(s)
+	_, value, _ := strings.Cut(lower, "=")
+	switch {
+	case strings.HasPrefix(s, "\xff\xfe"), strings.HasPrefix(s, "\xfe\xff"):
+		return errors.New("is in UTF-16; want UTF-8")
+	case strings.ContainsAny(s[:min(len(s), 1)], "\"'`"), strings.HasPrefix(s, "“"):
+		return errors.New("begins with a quotation mark; want what is between the quotes")
+	case strings.HasPrefix(s, "{"), strings.HasPrefix(s, "["):
+		return errors.New("looks like JSON; want the string in it, as az prints it with -o tsv")
+	case strings.Contains(lower, "%3d"):
+		return errors.New("is percent-encoded; want it as the portal shows it")
+	case beginsWithPart(strings.TrimLeft(value, "\"' \t")):
+		return errors.New("begins with a name and an equal sign, like a line that sets a variable; want what is behind these")
+	}
+	if decoded, err := base64.StdEncoding.DecodeString(s); err == nil && beginsWithPart(strings.ToLower(string(decoded))) {
+		return errors.New("looks like base64 of one; a Secret's data is encoded once, its stringData not at all")
+	}
+	return nil
+}
+
+func beginsWithPart(s string) bool {
+	s = strings.TrimLeft(strings.TrimPrefix(s, byteOrderMark), "\"' \t")
+	return strings.HasPrefix(s, "endpoint=") || strings.HasPrefix(s, "accesskey=")
 }
 
 func splitConnectionString(s string) (endpoint, accessKey string, err error) {
@@ -74,19 +113,26 @@ func decodeAccessKey(accessKey string) ([]byte, error) {
 	if len(key) == 0 {
 		return nil, errors.New("accesskey is empty")
 	}
+	// To sign with it would be a panic then. Those of the service have 64 bytes.
+	if fips140.Enforced() && len(key) < minFIPSKey {
+		return nil, fmt.Errorf("accesskey is shorter than %d bytes, which FIPS 140-3 forbids", minFIPSKey)
+	}
 	return key, nil
 }
 
 // ParseEndpoint checks an endpoint and brings it into the form scheme://host[:port], in lower
-// case and without the slash at the end. It must be an absolute http or https URL of a host: no user
-// info, path, query or fragment. The errors do not quote the endpoint.
+// case and without the slash at the end. It must be an absolute http or https URL of a host, which may
+// be an IPv6 address in brackets, without a zone: no user info, path, query or fragment. The errors do
+// not quote the endpoint.
 func ParseEndpoint(s string) (string, error) {
-	endpoint, err := url.Parse(strings.TrimSpace(s))
+	s = strings.TrimSpace(s)
+	if scheme, _, ok := strings.Cut(strings.ToLower(s), "://"); !ok || scheme != "https" && scheme != "http" {
+		return "", errors.New("endpoint does not begin with https:// or http://")
+	}
+	endpoint, err := url.Parse(s)
 	switch {
-	case err != nil, endpoint.Opaque != "":
+	case err != nil:
 		return "", errors.New("endpoint is not a URL")
-	case endpoint.Scheme != "https" && endpoint.Scheme != "http":
-		return "", errors.New("endpoint is not an absolute http or https URL")
 	case endpoint.User != nil:
 		return "", errors.New("endpoint has user info")
 	case strings.ContainsAny(s, "?#"):
@@ -111,8 +157,16 @@ func validHost(endpoint *url.URL) bool {
 			return false
 		}
 	}
+	return validName(name)
+}
+
+func validName(name string) bool {
+	if strings.Contains(name, ":") {
+		address, err := netip.ParseAddr(name)
+		return err == nil && address.Zone() == ""
+	}
 	return !strings.ContainsFunc(name, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !letter && !strings.ContainsRune("-._:", r)
+		return !letter && !strings.ContainsRune("-._", r)
 	})
 }

@@ -4,6 +4,8 @@
 package acs_test
 
 import (
+	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +29,9 @@ func TestParseConnectionString(t *testing.T) {
 		"port":                   {text: "endpoint=https://localhost:8443/;accesskey=" + exampleKey, endpoint: "https://localhost:8443"},
 		"IPv6":                   {text: "endpoint=https://[::1]:8443;accesskey=" + exampleKey, endpoint: "https://[::1]:8443"},
 		"http":                   {text: "endpoint=http://127.0.0.1:8080;accesskey=" + exampleKey, endpoint: "http://127.0.0.1:8080"},
-		"equal signs in the key": {text: "endpoint=" + endpoint + ";accesskey=c2VjcmV0LQ==", endpoint: endpoint},
+		"equal signs in the key": {text: "endpoint=" + endpoint + ";accesskey=c2VjcmV0LWtleS1zZWNyZQ==", endpoint: endpoint},
+
+		"byte-order mark": {text: "\ufeffendpoint=" + endpoint + ";accesskey=" + exampleKey, endpoint: endpoint},
 
 		"empty":                    {text: "", problem: "endpoint is missing"},
 		"no endpoint":              {text: "accesskey=" + exampleKey, problem: "endpoint is missing"},
@@ -41,8 +45,9 @@ func TestParseConnectionString(t *testing.T) {
 		"key without a name":       {text: "endpoint=" + endpoint + ";" + exampleKey + "==", problem: "unknown part at position 2"},
 		"comma":                    {text: "endpoint=" + endpoint + ",accesskey=" + exampleKey, problem: "accesskey is missing"},
 		"comma, and the key again": {text: "endpoint=" + endpoint + "," + exampleKey + ";accesskey=" + exampleKey, problem: "host"},
-		"no scheme":                {text: "endpoint=contoso.communication.azure.com;accesskey=" + exampleKey, problem: "absolute"},
-		"other scheme":             {text: "endpoint=ftp://contoso;accesskey=" + exampleKey, problem: "absolute"},
+		"no scheme":                {text: "endpoint=contoso.communication.azure.com;accesskey=" + exampleKey, problem: "begin with https://"},
+		"no scheme but a port":     {text: "endpoint=127.0.0.1:8443;accesskey=" + exampleKey, problem: "begin with https://"},
+		"other scheme":             {text: "endpoint=ftp://contoso;accesskey=" + exampleKey, problem: "begin with https://"},
 		"no host":                  {text: "endpoint=https:///;accesskey=" + exampleKey, problem: "host"},
 		"opaque":                   {text: "endpoint=https:contoso;accesskey=" + exampleKey, problem: "endpoint"},
 		"user info":                {text: "endpoint=https://me:" + exampleKey + "@contoso;accesskey=" + exampleKey, problem: "user info"},
@@ -78,5 +83,82 @@ func TestParseConnectionString(t *testing.T) {
 				t.Errorf("access key is %q", key)
 			}
 		})
+	}
+}
+
+// TestConnectionStringInAnotherForm: who sees a string that holds the endpoint must be told what is wrong with it.
+func TestConnectionStringInAnotherForm(t *testing.T) {
+	t.Parallel()
+	const good = "endpoint=https://contoso.communication.azure.com/;accesskey=" + exampleKey
+	for name, test := range map[string]struct{ text, problem string }{
+		"quotes":            {`"` + good + `"`, "quotation mark"},
+		"single quotes":     {"'" + good + "'", "quotation mark"},
+		"quotes of a text":  {"\u201c" + good + "\u201d", "quotation mark"},
+		"quotes and a mark": {"\ufeff \"" + good + `"`, "quotation mark"},
+		"JSON":              {`{"primaryConnectionString": "` + good + `"}`, "JSON"},
+		"JSON list":         {`["` + good + `"]`, "JSON"},
+		"base64":            {base64.StdEncoding.EncodeToString([]byte(good)), "base64"},
+		"base64 of a line":  {base64.StdEncoding.EncodeToString([]byte("Endpoint" + good[8:] + "\n")), "base64"},
+		"base64, wrapped":   {wrapped(base64.StdEncoding.EncodeToString([]byte(good))), "base64"},
+		"variable":          {"COMMUNICATION_CONNECTION_STRING=" + good, "variable"},
+		"variable, quoted":  {`export ACS="` + good + `"`, "variable"},
+		"PowerShell":        {`$env:ACS = '` + good + `'`, "variable"},
+		"percent-encoded":   {strings.ReplaceAll(good, "=", "%3D"), "percent-encoded"},
+		"encoded key":       {"endpoint=https://contoso;accesskey=" + exampleKey + "%3d", "percent-encoded"},
+		"UTF-16":            {"\xff\xfee\x00n\x00d\x00", "UTF-16"},
+		"other base64":      {exampleKey, "unknown part at position 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := acs.ParseConnectionString(test.text + "\n")
+			if err == nil || !strings.Contains(err.Error(), test.problem) {
+				t.Fatalf("error is %v, want one about %q", err, test.problem)
+			}
+			for _, part := range []string{exampleKey[:8], test.text[:min(len(test.text), 40)], "contoso"} {
+				if strings.Contains(err.Error(), part) {
+					t.Errorf("error %q quotes %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+// wrapped has the lines of the base64 command.
+func wrapped(text string) string {
+	var lines []string
+	for line := range slices.Chunk([]byte(text), 76) {
+		lines = append(lines, string(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestParseEndpoint(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://[::1]:8443":            "https://[::1]:8443",
+		"https://[2001:DB8::A]/":        "https://[2001:db8::a]",
+		"https://[::ffff:192.0.2.1]":    "https://[::ffff:192.0.2.1]",
+		" HTTPS://Contoso:443/ ":        "https://contoso:443",
+		"http://127.0.0.1:8080":         "http://127.0.0.1:8080",
+		"https://::1":                   "",
+		"https://[::1":                  "",
+		"https://[::1]x":                "",
+		"https://[::1%25eth0]":          "",
+		"https://[contoso]":             "",
+		"https://[1.2.3.4]":             "",
+		"https://[:::1]":                "",
+		"https://[12345::]":             "",
+		"https://[::1]:":                "",
+		"https://[::1]:0":               "",
+		"[::1]:8443":                    "",
+		"https:contoso":                 "",
+		"contoso?https://":              "",
+		"https://contoso\\@fabrikam":    "",
+		"https://contoso%2efabrikam.de": "",
+	} {
+		got, err := acs.ParseEndpoint(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q gives %q, %v, want %q", text, got, err, want)
+		}
 	}
 }

@@ -62,13 +62,16 @@ answer to any call is there with azcore's policy.WithCaptureResponse and runtime
 # Errors
 
 A refusal is an [*azcore.ResponseError]. So is, besides what else it is, an answer that is cut off,
-too long, too late or not to be understood: its status is known. The Chat service wraps its errors otherwise than its
-documentation says; ErrorCode is filled in from all forms it is known to use. [HasStatus] and
-[HasCode] ask what it was, [Detail] has what the service says about it, [RetryAfter] when to come
-again. A 429 is never retried inside a call, because retries that are refused count against the
-quota too. When there is no token to make a call with, the error is a [*TokenError]. Adding
-participants can succeed in part: the error is then an [*InvalidParticipantsError], and the others
-are in.
+too long, too late or not to be understood: its status is known. The Chat service wraps its errors
+otherwise than its documentation says; ErrorCode is filled in from all forms it is known to use.
+[HasStatus] and [HasCode] ask what it was, [Detail] has what the service says about it, [RetryAfter]
+when to come again, [ClockSkew] whether a clock is wrong. What something between the client and the
+service refused is no refusal of the service: see [IsForeign].
+
+A 429 is never retried inside a call, because retries that are refused count against the quota too.
+When there is no token to make a call with, the error is a [*TokenError], and [ErrInvalidID] when an
+id in it cannot be sent. Adding participants can succeed in part: the error is then an
+[*InvalidParticipantsError], and the others are in.
 
 No error, and nothing this package prints, holds a credential; see [Secret].
 

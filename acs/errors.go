@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ const (
 	maxErrorBody = 16 << 10
 	// maxErrorText bounds each text of an ErrorDetail.
 	maxErrorText = 1 << 10
+	// maxErrorDetails bounds ErrorDetail.Details.
+	maxErrorDetails = 50
 	// maxRetryAfter bounds RetryAfter.
 	maxRetryAfter = 24 * time.Hour
 )
@@ -99,7 +102,7 @@ func isForeign(refused *azcore.ResponseError) bool {
 		refused.StatusCode == http.StatusTooManyRequests {
 		return false
 	}
-	detail := parseErrorBody(errorText(resp))
+	detail := errorDetail(resp)
 	return resp.Header.Get("MS-CV") == "" && refused.ErrorCode == "" && detail.Code == "" && detail.Message == ""
 }
 
@@ -109,6 +112,13 @@ type ErrorDetail struct {
 	Code    string
 	Message string
 	Target  string // what the error is about, such as the name of a field
+
+	// Details are the single reasons of an error that has several, the first 50 of them: with a
+	// validation error each names its field as Target, such as participants[3]. They have only Code,
+	// Message and Target; what the service nests deeper is left out.
+	//
+	// See https://learn.microsoft.com/rest/api/communication/chat/chat/create-chat-thread#communicationerror.
+	Details []ErrorDetail
 
 	// CorrelationVector is the MS-CV header: what Microsoft's support asks for.
 	CorrelationVector string
@@ -125,7 +135,7 @@ func Detail(err error) (ErrorDetail, bool) {
 	}
 	detail := ErrorDetail{}
 	if resp := refused.RawResponse; resp != nil {
-		detail = parseErrorBody(errorText(resp))
+		detail = errorDetail(resp)
 		detail.CorrelationVector = cut(resp.Header.Get("MS-CV"), maxErrorText)
 	}
 	if detail.Code == "" {
@@ -166,6 +176,30 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return min(max(0, until.Sub(now)), maxRetryAfter), true
 }
 
+// ClockSkew returns how far the clock of whoever answered is ahead of the client's, or behind it where
+// negative, by the Date header of an [*azcore.ResponseError] in err's tree and the client's clock when
+// that answer came. It is good to a second or two; false means that the answer has no such header, or
+// that the error is not of this package. The Identity service refuses a signature that is too old, or
+// too new, with 401. What it bears with is not documented.
+//
+// See https://learn.microsoft.com/azure/communication-services/tutorials/hmac-header-tutorial.
+func ClockSkew(err error) (time.Duration, bool) {
+	refused, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok || refused.RawResponse == nil {
+		return 0, false
+	}
+	body, ok := refused.RawResponse.Body.(*errorBody)
+	if !ok {
+		return 0, false
+	}
+	date, err := http.ParseTime(refused.RawResponse.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	// The least duration has no counterpart, and callers ask for the difference without its sign.
+	return max(date.Sub(body.received), -math.MaxInt64), true
+}
+
 func parseWait(value string, unit time.Duration) (time.Duration, bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
@@ -183,22 +217,24 @@ func newResponseError(resp *http.Response) error {
 	if resp.StatusCode < http.StatusBadRequest {
 		body = nil // not the success that was expected, but it may still hold a token
 	}
-	code := parseErrorBody(body).Code
-	if code == "" {
-		code = cut(resp.Header.Get("x-ms-error-code"), maxErrorText)
-	}
-	return responseError(resp, code, body)
+	return responseError(resp, body)
 }
 
 // responseError takes the credential out of the request that the error carries along, bounds the
 // body, and makes the error safe to be read by many: all who wait for one token share its error.
-func responseError(resp *http.Response, code string, body []byte) error {
+func responseError(resp *http.Response, body []byte) error {
+	// What is kept of a long body may be no JSON any more.
+	detail := parseErrorBody(body)
+	code := detail.Code
+	if code == "" {
+		code = cut(resp.Header.Get("x-ms-error-code"), maxErrorText)
+	}
 	kept := *resp
 	kept.Request = withoutCredential(resp.Request)
 	text := body[:min(len(body), maxErrorBody)]
 	kept.Body = io.NopCloser(bytes.NewReader(text))
 	err := runtime.NewResponseErrorWithErrorCode(&kept, code)
-	kept.Body = &errorBody{Reader: bytes.NewReader(text), text: text}
+	kept.Body = &errorBody{Reader: bytes.NewReader(text), detail: detail, received: time.Now()}
 	return err
 }
 
@@ -214,27 +250,31 @@ func withoutCredential(req *http.Request) *http.Request {
 	return clean
 }
 
-// errorBody is the body of an error's response. Unlike with azcore's, reading its text changes
-// nothing.
+// errorBody is the body of an error's response. Unlike with azcore's, finding out what it says
+// changes nothing.
 type errorBody struct {
 	*bytes.Reader
-	text []byte
+	detail   ErrorDetail
+	received time.Time
 }
 
 func (*errorBody) Close() error { return nil }
 
-func errorText(resp *http.Response) []byte {
+// errorDetail is what the body of an error's response says.
+func errorDetail(resp *http.Response) ErrorDetail {
 	if body, ok := resp.Body.(*errorBody); ok {
-		return body.text
+		detail := body.detail
+		detail.Details = slices.Clone(detail.Details)
+		return detail
 	}
 	text, err := runtime.Payload(resp)
 	if err != nil {
-		return nil
+		return ErrorDetail{}
 	}
-	return text
+	return parseErrorBody(text)
 }
 
-// parseErrorBody finds code, message and target, wherever they are. What it does not find is empty.
+// parseErrorBody finds code, message, target and details, wherever they are. What it does not find is empty.
 func parseErrorBody(body []byte) ErrorDetail {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), &fields) != nil {
@@ -247,6 +287,21 @@ func parseErrorBody(body []byte) ErrorDetail {
 			break
 		}
 	}
+	detail := newErrorDetail(fields)
+	var details []json.RawMessage
+	if json.Unmarshal(field(fields, "details"), &details) != nil {
+		return detail
+	}
+	for _, text := range details[:min(len(details), maxErrorDetails)] {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(text, &inner) == nil && inner != nil {
+			detail.Details = append(detail.Details, newErrorDetail(inner))
+		}
+	}
+	return detail
+}
+
+func newErrorDetail(fields map[string]json.RawMessage) ErrorDetail {
 	return ErrorDetail{
 		Code:    fieldText(fields, "code"),
 		Message: fieldText(fields, "message"),

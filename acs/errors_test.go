@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +59,17 @@ func TestErrorBodies(t *testing.T) {
 		"list":                 {`[{"code":"A"}]`, acs.ErrorDetail{}},
 		"null":                 {`null`, acs.ErrorDetail{}},
 		"code of another form": {`{"error":{"code":{"a":1},"message":["b"]}}`, acs.ErrorDetail{}},
+		"details, as specified": {
+			`{"error":{"code":"A","details":[{"code":"B","message":"c","target":"d","details":[{"code":"E"}]},{"code":"F"}]}}`,
+			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}, {Code: "F"}}},
+		},
+		"details, as Chat writes names": {
+			`{"CommunicationError":{"Code":"A","Details":[{"Code":"B","Message":"c","Target":"d"}]}}`,
+			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}}},
+		},
+		"details, no envelope":         {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
+		"details of another form":      {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
+		"details without what is none": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +92,23 @@ func TestErrorBodies(t *testing.T) {
 			}
 			checkNoCredential(t, err)
 		})
+	}
+}
+
+// TestManyErrorDetails has a body of which an error keeps but a part.
+func TestManyErrorDetails(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("x", 2000)
+	body := `{"error":{"code":"A","message":"b","details":[` + strings.Repeat(`{"target":"`+text+`"},`, 199) + `{}]}}`
+	service := serve(t, reply{status: 400, body: body})
+	_, err := service.thread(t).GetProperties(t.Context(), nil)
+	detail, _ := acs.Detail(err)
+	if detail.Message != "b" || len(detail.Details) != 50 || detail.Details[49].Target != text[:1024] {
+		t.Fatalf("message %q with %d details, want b with the first 50", detail.Message, len(detail.Details))
+	}
+	detail.Details[0].Code = "changed"
+	if again, _ := acs.Detail(err); again.Details[0].Code != "" {
+		t.Error("who reads the details can change them for others")
 	}
 }
 
@@ -282,4 +313,58 @@ func TestRetryAfter(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClockSkew reads the error an hour after the answer came.
+func TestClockSkew(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		date   func(now time.Time) string
+		status int
+		want   time.Duration
+		none   bool
+	}{
+		"ahead":     {date: func(now time.Time) string { return now.Add(40 * time.Minute).Format(http.TimeFormat) }, status: 401, want: 40 * time.Minute},
+		"behind":    {date: func(now time.Time) string { return now.Add(-time.Hour).Format(http.TimeFormat) }, status: 401, want: -time.Hour},
+		"the same":  {date: func(now time.Time) string { return now.Format(http.TimeFormat) }, status: 404},
+		"old form":  {date: func(now time.Time) string { return now.Add(time.Minute).Format(time.ANSIC) }, status: 403, want: time.Minute},
+		"last":      {date: func(time.Time) string { return "Fri, 31 Dec 9999 23:59:59 GMT" }, status: 401, want: math.MaxInt64},
+		"first":     {date: func(time.Time) string { return "Mon, 01 Jan 0001 00:00:00 GMT" }, status: 401, want: -math.MaxInt64},
+		"none":      {date: func(time.Time) string { return "" }, status: 401, none: true},
+		"no date":   {date: func(time.Time) string { return "yesterday" }, status: 401, none: true},
+		"no answer": {date: func(time.Time) string { return "" }, none: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				err := deleteThread(t, func(*http.Request) (*http.Response, error) {
+					if test.status == 0 {
+						return nil, errors.New("no route")
+					}
+					header := http.Header{"Date": {test.date(time.Now().UTC())}}
+					return &http.Response{StatusCode: test.status, Header: header, Body: http.NoBody}, nil
+				})
+				<-time.After(time.Hour)
+				got, ok := acs.ClockSkew(fmt.Errorf("delete: %w", &acs.TokenError{Err: err}))
+				if got != test.want || ok == test.none {
+					t.Errorf("skew is %s, %t, want %s", got, ok, test.want)
+				}
+			})
+		})
+	}
+	if _, ok := acs.ClockSkew(refusalWith(http.Header{"Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}}, "")); ok {
+		t.Error("an error that is not of the package says when its answer came")
+	}
+}
+
+// deleteThread gives the error of a call that is answered like this.
+func deleteThread(t *testing.T, answer transportFunc) error {
+	t.Helper()
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: answer, Retry: policy.RetryOptions{MaxRetries: -1}}}
+	chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential(userToken), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = chat.DeleteThread(t.Context(), threadID, nil)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,12 +46,19 @@ func FuzzErrorBody(f *testing.F) {
 		if !ok || detail.CorrelationVector != "vector.0" {
 			t.Fatalf("detail is %+v, %t", detail, ok)
 		}
-		for _, text := range []string{detail.Code, detail.Message, detail.Target} {
+		if len(detail.Details) > 50 {
+			t.Errorf("%d details", len(detail.Details))
+		}
+		texts := []string{detail.Code, detail.Message, detail.Target}
+		for _, inner := range detail.Details {
+			texts = append(texts, inner.Code, inner.Message, inner.Target)
+		}
+		for _, text := range texts {
 			if len(text) > 1024 || !utf8.ValidString(text) {
 				t.Errorf("text %q is too long, or cut within a character", text)
 			}
 		}
-		if again, _ := acs.Detail(err); again != detail {
+		if again, _ := acs.Detail(err); !reflect.DeepEqual(again, detail) {
 			t.Errorf("detail is %+v the second time, was %+v", again, detail)
 		}
 		if acs.HasCode(err, acs.ErrorCode(detail.Code)) != (detail.Code != "") {

@@ -160,8 +160,8 @@ type ListMessagesResponse struct {
 // What changed last comes first: a message that is edited or deleted moves to the front. A message
 // just sent may be missing for some seconds. A participant sees them from its ShareHistoryTime on;
 // a user who never was one is refused with 403. The quota is 50 pages in 10 seconds and 200 in a
-// minute per user and thread, and 250 and 400 per thread. A nextLink to another host, and a list
-// without end, is ErrNextLink.
+// minute per user and thread, and 250 and 400 per thread. A nextLink that cannot be followed, and a
+// list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-messages.
 func (c *ThreadClient) NewListMessagesPager(options *ListMessagesOptions) *runtime.Pager[ListMessagesResponse] {

@@ -128,7 +128,7 @@ func newWireParticipants(participants []Participant) ([]wireParticipant, error) 
 
 func newWireIdentifier(id Identifier) (wireIdentifier, error) {
 	if id == nil || id.RawID() == "" {
-		return wireIdentifier{}, errors.New("identifier is empty")
+		return wireIdentifier{}, invalidID("identifier is missing")
 	}
 	return id.identifier(), nil
 }

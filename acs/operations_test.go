@@ -5,6 +5,7 @@ package acs_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -284,7 +285,29 @@ func TestOperationsWithoutOptions(t *testing.T) {
 	}
 }
 
-func TestWrongArgumentsMakeNoCall(t *testing.T) {
+// nonRetriable is what azcore asks of an error.
+type nonRetriable interface {
+	error
+	NonRetriable()
+}
+
+func TestWrongLifetimeMakesNoCall(t *testing.T) {
+	t.Parallel()
+	service := serve(t, reply{status: 500})
+	ctx, identity, scopes := t.Context(), service.identity(t), []acs.TokenScope{acs.ScopeChat}
+	_, created := identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: scopes, TokenExpiresIn: time.Hour + time.Second})
+	_, issued := identity.IssueToken(ctx, alice, scopes, &acs.IssueTokenOptions{ExpiresIn: time.Hour + time.Second})
+	for _, err := range []error{created, issued} {
+		if err == nil || errors.Is(err, acs.ErrInvalidID) {
+			t.Errorf("error is %v, want one about the lifetime", err)
+		}
+	}
+	if got := service.received(); len(got) != 0 {
+		t.Errorf("the service was asked %v", got)
+	}
+}
+
+func TestWrongIDsMakeNoCall(t *testing.T) {
 	t.Parallel()
 	service := serve(t, reply{status: 500})
 	ctx, chat, identity := t.Context(), service.chat(t), service.identity(t)
@@ -292,8 +315,11 @@ func TestWrongArgumentsMakeNoCall(t *testing.T) {
 	scopes := []acs.TokenScope{acs.ScopeChat}
 	failed := func(what string, err error) {
 		t.Helper()
-		if err == nil {
-			t.Errorf("%s: no error", what)
+		if !errors.Is(err, acs.ErrInvalidID) {
+			t.Errorf("%s: error is %v, want that of an id", what, err)
+		}
+		if _, final := errors.AsType[nonRetriable](err); !final {
+			t.Errorf("%s: error %v does not keep callers from trying again", what, err)
 		}
 	}
 	for _, id := range []string{"", ".", ".."} {
@@ -331,10 +357,6 @@ func TestWrongArgumentsMakeNoCall(t *testing.T) {
 	failed("remove", err)
 	_, err = chat.ThreadClient(threadID).RemoveParticipant(ctx, acs.Unknown{}, nil)
 	failed("remove nobody", err)
-	_, err = identity.CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: scopes, TokenExpiresIn: time.Hour + time.Second})
-	failed("lifetime", err)
-	_, err = identity.IssueToken(ctx, alice, scopes, &acs.IssueTokenOptions{ExpiresIn: time.Hour + time.Second})
-	failed("lifetime", err)
 	if got := service.received(); len(got) != 0 {
 		t.Errorf("the service was asked %v", got)
 	}

@@ -8,20 +8,29 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// maxResponseBody is far above the longest page the service is known to send.
-const maxResponseBody = 8 << 20
+const (
+	// maxResponseBody is far above the longest page the service is known to send.
+	maxResponseBody = 8 << 20
+	// pingAfter and pingTimeout are how long an HTTP/2 connection may be silent, first before and then
+	// after a ping. A connection that died without a word would otherwise be used for ever.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
+)
 
 // ClientOptions are the options of all clients. The zero value is usable, and so is nil.
 //
 // The defaults are azcore's, with these exceptions: Retry.StatusCodes lacks 429, because refused
 // retries count against the service's quotas too; redirects are not followed, also not by an
 // [*http.Client] given as Transport unless it has a CheckRedirect of its own; TLS is at least 1.2.
-// Clients with the same Transport share connections; without one, each client has its own.
+// Clients with the same Transport share connections; without one, each client has its own. Without
+// one, too, an HTTP/2 connection that has been silent for 10 seconds is pinged, and is given up after 5
+// more: calls on it fail, or are retried, and the next ones go over another one.
 //
 // Plain http is refused unless InsecureAllowCredentialWithHTTP is set. Whatever the Transport, a
 // response body of more than 8 MiB is an error.
@@ -73,6 +82,7 @@ func newTransport() *http.Transport {
 		transport = standard.Clone()
 	}
 	transport.MaxIdleConnsPerHost = 16
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

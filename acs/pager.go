@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,8 +20,11 @@ const (
 	maxNextLink = 16 << 10
 )
 
-// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, is too
-// long, leads to another host, where the credential would go, or comes again and again.
+// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, is
+// longer than 16 KiB, has user info, does not lead to the threads of the Chat service, or comes again
+// and again. Of a link only path and query count: whatever host it names, the next page is asked for
+// at the endpoint of the client, and the credential goes nowhere else. So lists can also be read
+// through a gateway or a private endpoint, where the service names a host of its own.
 var ErrNextLink = errors.New("nextLink is not followed")
 
 // newPager makes a pager of a function that gets one page, the first one for an empty link.
@@ -74,30 +76,32 @@ func (t trail) follow(link string) error {
 	return nil
 }
 
-// checkNextLink refuses a link to another place: the credential would go there.
-func (c *client) checkNextLink(link string) error {
+// pageURL is where the page is that a link leads to: its path and query, at the client's endpoint.
+func (c *client) pageURL(link string) (string, error) {
 	if len(link) > maxNextLink {
-		return fmt.Errorf("%w: it is longer than %d bytes", ErrNextLink, maxNextLink)
+		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrNextLink, maxNextLink)
 	}
 	next, err := url.Parse(link)
 	if err != nil {
-		return fmt.Errorf("%w: it is not a URL", ErrNextLink)
+		return "", fmt.Errorf("%w: it is not a URL", ErrNextLink)
 	}
-	own, err := url.Parse(c.endpoint)
-	if err != nil {
-		return err
+	if next.User != nil {
+		return "", fmt.Errorf("%w: it has user info", ErrNextLink)
 	}
-	if next.User != nil || origin(next) != origin(own) {
-		return fmt.Errorf("%w: it leads to another place than %s", ErrNextLink, c.endpoint)
+	path := next.EscapedPath()
+	if path != threadsPath && !strings.HasPrefix(path, threadsPath+"/") || hasDotSegment(next.Path) {
+		return "", fmt.Errorf("%w: it does not lead to %s", ErrNextLink, threadsPath)
 	}
-	return nil
+	return c.endpoint + path + "?" + next.RawQuery, nil
 }
 
-// origin is scheme, host and port of a URL, in lower case and with the port spelled out.
-func origin(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+// hasDotSegment reports whether a server may take an unescaped path for another one. Some read a
+// backslash as a slash.
+func hasDotSegment(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
 	}
-	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return false
 }

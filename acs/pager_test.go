@@ -47,46 +47,92 @@ func TestNextLinkIsFollowedAsItIs(t *testing.T) {
 	}
 }
 
-func TestNextLinkElsewhereIsRefused(t *testing.T) {
+// TestNextLinkStaysAtTheEndpoint: whatever host a link names, its path and query are asked for at our own.
+func TestNextLinkStaysAtTheEndpoint(t *testing.T) {
 	t.Parallel()
 	other := serve(t, reply{status: 200, body: `{"value":[]}`})
+	const rest = "/chat/threads?syncState=a%2Fb&api-version=2025-03-15"
 	for name, link := range map[string]func(own string) string{
-		"another server": func(string) string { return other.URL + "/chat/threads" },
-		"another host":   func(own string) string { return strings.Replace(own, "127.0.0.1", "localhost", 1) },
-		"no port":        func(string) string { return "https://127.0.0.1/chat/threads" },
-		"another scheme": func(own string) string { return strings.Replace(own, "https:", "http:", 1) },
-		"user info":      func(own string) string { return strings.Replace(own, "https://", "https://me@", 1) },
-		"relative":       func(string) string { return "/chat/threads?skip=1" },
-		"no scheme":      func(own string) string { return strings.TrimPrefix(own, "https:") },
-		"junk":           func(string) string { return "https://%zz" },
-		"too long":       func(own string) string { return own + "/" + strings.Repeat("x", 20<<10) },
+		"another server": func(string) string { return other.URL + rest },
+		"another host":   func(own string) string { return strings.Replace(own, "127.0.0.1", "localhost", 1) + rest },
+		"no port":        func(string) string { return "https://127.0.0.1" + rest },
+		"plain http":     func(own string) string { return strings.Replace(own, "https:", "http:", 1) + rest },
+		"path only":      func(string) string { return rest },
+		"no scheme":      func(string) string { return strings.TrimPrefix(other.URL, "https:") + rest },
+		"fragment":       func(string) string { return other.URL + rest + "#frag" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var service *service
-			service = serveFunc(t, func(int, *http.Request) reply {
-				return reply{status: 200, body: `{"value":[],"nextLink":"` + link(service.URL) + `"}`}
-			})
-			pager := service.chat(t).NewListThreadsPager(nil)
-			if _, err := pager.NextPage(t.Context()); err != nil {
+			service, err := twoPages(t, link)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if !pager.More() {
-				t.Fatal("the list ends, want an error")
+			got := service.received()
+			if len(got) != 2 || got[1].uri != rest || got[1].host != strings.TrimPrefix(service.URL, "https://") {
+				t.Errorf("requests are %+v, want the second for %s", got, rest)
 			}
-			_, err := pager.NextPage(t.Context())
-			if !errors.Is(err, acs.ErrNextLink) {
-				t.Errorf("error is %v, want one about the link", err)
-			}
-			if pager.More() {
-				t.Error("there is more after an error")
-			}
-			service.only(t)
 			if got := other.received(); len(got) != 0 {
 				t.Errorf("the other host received %+v", got)
 			}
 		})
 	}
+}
+
+func TestNextLinkIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]string{
+		"user info":         "https://me@contoso.communication.azure.com/chat/threads",
+		"password":          "https://me:secret@contoso.communication.azure.com/chat/threads",
+		"other path":        "https://contoso.communication.azure.com/identities",
+		"no path":           "https://contoso.communication.azure.com",
+		"similar path":      "/chat/threadsafe",
+		"other case":        "/Chat/Threads",
+		"out of it":         "/chat/threads/../../identities",
+		"out of it, hidden": "/chat/threads/%2e%2E/%2e./identities",
+		"out, by escapes":   "/chat/threads%2F..%2F..%2Fidentities",
+		"out, by slashes":   "/chat/threads/x%2F..%2F..%2F..%2Fidentities",
+		"out, by backslash": "/chat/threads/..%5C..%5Cidentities",
+		"two slashes":       "https://contoso.communication.azure.com//chat/threads",
+		"opaque":            "https:chat/threads",
+		"query only":        "?skip=1",
+		"file":              "file:///etc/passwd",
+		"junk":              "https://%zz",
+		"too long":          "/chat/threads/" + strings.Repeat("x", 16<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service, err := twoPages(t, func(string) string { return rest })
+			if !errors.Is(err, acs.ErrNextLink) {
+				t.Errorf("error is %v, want one about the link", err)
+			}
+			checkNoCredential(t, err, "secret")
+			service.only(t)
+		})
+	}
+}
+
+// twoPages reads a list whose first page has the link, and gives the error of the second one.
+func twoPages(t *testing.T, link func(own string) string) (*service, error) {
+	t.Helper()
+	var service *service
+	service = serveFunc(t, func(n int, _ *http.Request) reply {
+		if n > 0 {
+			return reply{status: 200, body: `{"value":[]}`}
+		}
+		return reply{status: 200, body: `{"value":[],"nextLink":"` + link(service.URL) + `"}`}
+	})
+	pager := service.chat(t).NewListThreadsPager(nil)
+	if _, err := pager.NextPage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !pager.More() {
+		t.Fatal("the list ends at its first page")
+	}
+	_, err := pager.NextPage(t.Context())
+	if pager.More() {
+		t.Error("there is more after the second page")
+	}
+	return service, err
 }
 
 // TestListsWithoutEnd needs thousands of pages, so they come without a network.

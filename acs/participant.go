@@ -40,7 +40,7 @@ type ListParticipantsResponse struct {
 
 // NewListParticipantsPager lists the participants of the thread, at most 250 in all. A user who
 // is not one of them is refused with 403. The quota is 10 pages in 10 seconds per user and
-// thread. A nextLink to another host, and a list without end, is ErrNextLink.
+// thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-participants.
 func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions) *runtime.Pager[ListParticipantsResponse] {
@@ -131,7 +131,7 @@ func (c *ThreadClient) RemoveParticipant(ctx context.Context, participant Identi
 
 // InvalidParticipant is a participant that the service refused.
 type InvalidParticipant struct {
-	Target  string // the raw id
+	Target  string // the raw id; other forms, and none, have to be expected
 	Code    string // "403": not one this resource may add; "404": unknown
 	Message string
 }

@@ -26,7 +26,7 @@ type SendReadReceiptResponse struct{}
 func (c *ThreadClient) SendReadReceipt(ctx context.Context, messageID string, _ *SendReadReceiptOptions) (SendReadReceiptResponse, error) {
 	const name = "ThreadClient.SendReadReceipt"
 	if messageID == "" {
-		return SendReadReceiptResponse{}, fmt.Errorf("%s: message id is missing", name)
+		return SendReadReceiptResponse{}, fmt.Errorf("%s: %w", name, invalidID("message id is missing"))
 	}
 	return SendReadReceiptResponse{}, c.call(ctx, operation{
 		name:   name,
@@ -61,7 +61,7 @@ type ListReadReceiptsResponse struct {
 // NewListReadReceiptsPager lists the read receipts of the thread. One just sent may be missing for
 // some seconds. The service has none in threads of more than 20 participants. A user who is not
 // a participant is refused with 403. The quota is 5 pages in 10 seconds per user and thread, and
-// 100 per thread. A nextLink to another host, and a list without end, is ErrNextLink.
+// 100 per thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-read-receipts.
 func (c *ThreadClient) NewListReadReceiptsPager(options *ListReadReceiptsOptions) *runtime.Pager[ListReadReceiptsResponse] {

@@ -25,7 +25,7 @@ func (c *ThreadClient) call(ctx context.Context, op operation, out answer) error
 	if err != nil {
 		return fmt.Errorf("%s: %w", op.name, err)
 	}
-	op.path = "/chat/threads/" + thread + op.path
+	op.path = threadsPath + "/" + thread + op.path
 	return c.client.call(ctx, op, out)
 }
 

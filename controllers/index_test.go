@@ -283,12 +283,12 @@ func TestIndexIsReadInParts(t *testing.T) {
 	}
 }
 
-// A page that ACS refuses, or that it names at another place, is not asked for again for ever.
+// A page that ACS refuses, or that it names at a place not followed to, is not asked for again for ever.
 func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
 		"refused":   {Skip: 1, Status: http.StatusNotFound},
-		"elsewhere": {Status: http.StatusOK, Body: `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/chat/threads"}`},
+		"elsewhere": {Status: http.StatusOK, Body: `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/threads"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

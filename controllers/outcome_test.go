@@ -252,7 +252,7 @@ func TestClassifyUnreachable(t *testing.T) {
 		"next page elsewhere": {want: elsewhere, make: func(t *testing.T) error {
 			t.Helper()
 			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/chat/threads"}`)
+				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/threads"}`)
 			}))
 			defer server.Close()
 			pager := chatAt(t, server.URL, server.Client()).NewListThreadsPager(nil)

@@ -20,7 +20,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// elsewhere are places that are not the endpoint of the connection, however much they look like it.
+// elsewhere are places that are not the endpoint of the connection, however much they look like it. Of a
+// link to a next page there, path and query are asked for at the endpoint.
 var elsewhere = []string{
 	"https://evil.example/chat/threads",
 	otherEndpoint + "/chat/threads",
@@ -62,7 +63,9 @@ func TestSimFaultsElsewhere(t *testing.T) {
 			status := []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}[(i+j)%5]
 			faults[name] = append(faults[name], simFault{name: fmt.Sprint("redirect ", status, " ", place), answer: redirect(status, place)})
 		}
-		link := simFault{name: "next page " + place, effect: true, answer: changedText(func(body []byte) []byte { return linked(body, place) })}
+		link := simFault{name: "next page " + place, effect: true, answer: changedText(func(body []byte) []byte {
+			return linked(body, place+"?api-version=2025-03-15")
+		})}
 		for _, name := range []string{"list threads", "list participants"} {
 			faults[name] = append(faults[name], link)
 		}

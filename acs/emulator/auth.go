@@ -4,12 +4,14 @@
 package emulator
 
 import (
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -65,6 +67,10 @@ func (k *keyring) set(encoded string) error {
 	access, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return errors.New("not base64")
+	}
+	const minFIPSKey = 14
+	if fips140.Enforced() && len(access) < minFIPSKey {
+		return fmt.Errorf("shorter than %d bytes, which FIPS 140-3 forbids", minFIPSKey)
 	}
 	k.current.Store(&keys{encoded: encoded, access: access, token: sign(access, "user access tokens")})
 	return nil

@@ -86,7 +86,8 @@ type Server struct {
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// New makes a Server. It panics when ResourceID is not a GUID or AccessKey is not base64.
+// New makes a Server. It panics when ResourceID is not a GUID or AccessKey is not base64, or has less
+// than 14 bytes in FIPS 140-3 mode "only".
 func New(options Options) *Server {
 	if options.ResourceID == "" {
 		options.ResourceID = DefaultResourceID

@@ -115,17 +115,7 @@ func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
 // respond performs the call, or what the fault puts in its place.
 func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 	if fault.Status != 0 {
-		header := fault.Header.Clone()
-		switch {
-		case header == nil && fault.Body == "":
-			header = s.headers(e)
-		case header == nil:
-			header = http.Header{}
-		}
-		if fault.Body != "" && header.Get("Content-Type") == "" {
-			header.Set("Content-Type", jsonType)
-		}
-		return response{status: fault.Status, header: header, body: []byte(fault.Body)}
+		return s.answerOf(fault, e)
 	}
 	var given answer
 	if refusal == nil {
@@ -148,6 +138,21 @@ func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 		out.header["Content-Type"] = []string{"application/json; charset=utf-8"}
 	}
 	return out
+}
+
+// answerOf is what a fault has answered.
+func (s *Server) answerOf(fault Fault, e *exchange) response {
+	header := fault.Header.Clone()
+	switch {
+	case header == nil && fault.Body == "":
+		header = s.headers(e)
+	case header == nil:
+		header = http.Header{}
+	}
+	if fault.Body != "" && header.Get("Content-Type") == "" {
+		header.Set("Content-Type", jsonType)
+	}
+	return response{status: fault.Status, header: header, body: []byte(fault.Body)}
 }
 
 // perform makes the checks that every operation has in common and calls its handler. The
@@ -187,9 +192,11 @@ func (s *Server) correlationVector() string {
 	return base64.RawStdEncoding.EncodeToString(id[:]) + ".0"
 }
 
-// headers are those the service sends with every answer, refusals included.
+// headers are those the service sends with every answer, refusals included. Date is of the clock by
+// which signatures are judged: whoever is refused for a wrong clock finds out by it.
 func (s *Server) headers(e *exchange) http.Header {
 	header := http.Header{
+		"Date":                      {s.options.Clock().UTC().Format(http.TimeFormat)},
 		"Ms-Cv":                     {s.correlationVector()},
 		"Strict-Transport-Security": {"max-age=31536000;includeSubDomains"},
 		"X-Cache":                   {"CONFIG_NOCACHE"},

@@ -132,7 +132,7 @@ func TestStatesThatAreNone(t *testing.T) {
 
 // FuzzLoadState wants an error or a state that can be served and saved.
 func FuzzLoadState(f *testing.F) {
-	emu := emulator.New(emulator.Options{AccessKey: "a2V5"})
+	emu := emulator.New(emulator.Options{AccessKey: "c2VjcmV0LWtleS1zZWNyZXQta2V5"})
 	user := emu.CreateUser()
 	thread := emu.CreateThread(user, "t", emulator.Member{ID: sampleUser})
 	emu.AddMessage(thread, emulator.Message{Type: "text", Sender: user})

@@ -115,6 +115,36 @@ func TestUpdateThread(t *testing.T) {
 	}
 }
 
+// TestMetadataNeverShrinks: keys cannot be taken out, and emptied ones count on.
+func TestMetadataNeverShrinks(t *testing.T) {
+	t.Parallel()
+	f := start(t, emulator.Options{})
+	_, token := f.user()
+	thread := f.thread(token, `{"topic":"t","metadata":{"first":"1234567890"}}`)
+	filled := strings.Repeat("v", 1024-len("first")-len("k"))
+	for _, test := range []struct {
+		body string
+		want int
+	}{
+		{`{"metadata":{"k":"` + filled + `"}}`, 400},             // the first value counts
+		{`{"metadata":{"k":"` + filled + `","first":""}}`, 204},  // emptied in the same call
+		{`{"metadata":{"k":"` + filled + `v"}}`, 400},            // its key counts
+		{`{"topic":"u","metadata":{"k":"` + filled + `"}}`, 204}, // nothing changes
+		{`{"metadata":{"k":"","first":""}}`, 204},
+		{`{"metadata":{"l":"` + filled + `"}}`, 400},      // so do those of both
+		{`{"metadata":{"l":"` + filled[2:] + `é"}}`, 400}, // bytes count
+		{`{"metadata":{"l":"` + filled[3:] + `é"}}`, 204},
+		{`{"metadata":{"":"x"}}`, 400},
+	} {
+		if r := f.send(call{method: http.MethodPatch, path: thread, body: test.body, token: token}); r.status != test.want {
+			t.Errorf("%.30s…%s: %d %s, want %d", test.body, test.body[len(test.body)-10:], r.status, r.body, test.want)
+		}
+	}
+	if got, _ := f.emu.Thread(f.emu.Threads()[0].ID); len(got.Metadata) != 3 || got.Topic != "u" {
+		t.Errorf("the thread is %+v", got)
+	}
+}
+
 func TestDeletedThreads(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[emulator.DeletedThreads]map[string]int{
