@@ -229,12 +229,16 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 			return made, batch, err
 		}
 		made.again = true
-		bad, rest := splitNamed(err, batch)
+		before := 0
+		if s.displayName() != "" {
+			before = 1
+		}
+		bad, rest, said := splitNamed(err, batch, before)
 		if len(bad) == 0 || try >= maxNamedRetries {
 			batch = nil
 			continue
 		}
-		s.memory.noteMalformed(bad, err)
+		s.memory.noteMalformed(bad, err, said)
 		batch = rest
 	}
 }
