@@ -5,6 +5,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,6 +15,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -97,18 +101,22 @@ func run(s *settings) error {
 	lease := controllers.NewLease(fail)
 	config.Wrap(lease.ForAPIServer)
 	options.HTTPClient.Transport = lease.ForACS(options.HTTPClient.Transport)
+	lock, err := s.leaseLock(config)
+	if err != nil {
+		return err
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         controllers.CacheOptions(options.WatchNamespaces),
 		Metrics:                       metrics,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
-		LeaderElectionID:              "acs-chat-operator.chat.acs-operator.io",
-		LeaderElectionNamespace:       s.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 new(controllers.LeaseDuration),
 		RenewDeadline:                 new(controllers.LeaseRenewDeadline),
 		RetryPeriod:                   new(controllers.LeaseRetryPeriod),
+
+		LeaderElectionResourceLockInterface: lock,
 	})
 	if err != nil {
 		return fmt.Errorf("build manager: %w", err)
@@ -124,6 +132,21 @@ func run(s *settings) error {
 		return fmt.Errorf("add ready check: %w", err)
 	}
 	return mgr.Start(ctx)
+}
+
+// leaseName is that of the Lease for which replicas compete.
+const leaseName = "acs-chat-operator.chat.acs-operator.io"
+
+// leaseLock is the lock of the leader election; nil where there is none.
+func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
+	if !s.leaderElect {
+		return nil, nil //nolint:nilnil // a manager without leader election has no lock
+	}
+	namespace := cmp.Or(s.leaderElectionNamespace, ownNamespace())
+	if namespace == "" {
+		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
+	}
+	return controllers.NewLeaseLock(config, namespace, leaseName)
 }
 
 func (s *settings) controllerOptions() (controllers.Options, error) {

@@ -96,6 +96,9 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 	}
 	s.thread.ObjectMeta = live.ObjectMeta
 	s.before.ObjectMeta = *live.ObjectMeta.DeepCopy()
+	// Another process may have taken members out since the cache was read.
+	s.before.Status.Renewing = live.DeepCopy().Status.Renewing
+	s.thread.Status.Renewing = live.Status.Renewing
 	return nil
 }
 

@@ -179,7 +179,7 @@ func isShared(conn *chatv1alpha1.ChatConnection) bool {
 // cluster must not make a second one.
 func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error {
 	if s.isOfAnother() && s.thread.Adopts() {
-		s.threadID, s.taking = s.thread.Spec.ThreadID, true
+		s.threadID, s.taking, s.thread.Status.ObservedGeneration = s.thread.Spec.ThreadID, true, -1
 		return nil
 	}
 	if s.isOfAnother() {

@@ -71,11 +71,12 @@ func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
 // thread at the service the resource has: any one will do that nobody else has.
 func (m *modelRun) judge(name string) modelVerdict {
 	declared, stored := m.threads[name], m.storedThread(name)
-	v := modelVerdict{spec: declared.spec}
+	v := modelVerdict{spec: m.specOf(name)}
 	v.members, v.others = m.memberList(name)
-	id := cmp.Or(stored.Status.ThreadID, declared.spec.ThreadID)
+	id := cmp.Or(stored.Status.ThreadID, v.spec.ThreadID)
 	remote, live := m.live(id)
-	observes, recreates := modelObserves(declared.spec), modelRecreates(declared.spec)
+	// What was never adopted is not created in place of it.
+	observes, recreates := modelObserves(declared.spec), modelRecreates(v.spec) && (v.spec.ThreadID == "" || stored.Status.ThreadID != "")
 	switch {
 	case m.connection(connectionName(declared.spec)) == nil:
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
@@ -191,7 +192,7 @@ func (m *modelRun) isRejected(v modelVerdict, d modelDeclared) bool {
 // plan is the message of a thread that is only observed; empty where all is as declared. sure is false
 // where the model cannot tell.
 func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
-	spec := m.threads[name].spec
+	spec := m.specOf(name)
 	if v.remote == nil {
 		return "would create the thread with " + strings.Replace(fmt.Sprintf("%d participants", len(v.members)), "1 participants", "1 participant", 1), true
 	}
