@@ -5,8 +5,6 @@
 package main
 
 import (
-	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,8 +13,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -128,25 +124,10 @@ func run(s *settings) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("caches", controllers.CachesSynced(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add ready check: %w", err)
 	}
-	return mgr.Start(ctx)
-}
-
-// leaseName is that of the Lease for which replicas compete.
-const leaseName = "acs-chat-operator.chat.acs-operator.io"
-
-// leaseLock is the lock of the leader election; nil where there is none.
-func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
-	if !s.leaderElect {
-		return nil, nil //nolint:nilnil // a manager without leader election has no lock
-	}
-	namespace := cmp.Or(s.leaderElectionNamespace, ownNamespace())
-	if namespace == "" {
-		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
-	}
-	return controllers.NewLeaseLock(config, namespace, leaseName)
+	return start(ctx, mgr)
 }
 
 func (s *settings) controllerOptions() (controllers.Options, error) {

@@ -7,6 +7,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -77,8 +79,10 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		return err
 	}
 	// On a standby too: whoever comes to lead needs them at once.
-	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Namespace{}); err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
+	for _, obj := range []client.Object{&corev1.Namespace{}, &chatv1alpha1.ChatConnection{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, obj); err != nil {
+			return fmt.Errorf("watch %T: %w", obj, err)
+		}
 	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),
@@ -136,6 +140,22 @@ func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
 	}
 	return nil
 }
+
+// CachesSynced is the check of readiness: an operator whose caches are not filled, for want of a right or a CRD,
+// does nothing, and must not count as rolled out.
+func CachesSynced(caches cache.Cache) healthz.Checker {
+	return func(req *http.Request) error {
+		ctx, cancel := context.WithTimeout(req.Context(), syncCheck)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the caches have not been filled")
+		}
+		return nil
+	}
+}
+
+// syncCheck is how long a check of readiness waits for the caches.
+const syncCheck = 200 * time.Millisecond
 
 // CacheOptions are those of the manager's cache: small, and a read that would start another watch,
 // such as one on all Secrets, is an error.
