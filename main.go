@@ -101,9 +101,11 @@ func run(s *settings) error {
 	if err != nil {
 		return err
 	}
+	caches := controllers.CacheOptions(options.WatchNamespaces)
+	ready := controllers.NewReadiness(&caches)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(options.WatchNamespaces),
+		Cache:                         caches,
 		Metrics:                       metrics,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
@@ -124,7 +126,7 @@ func run(s *settings) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("caches", controllers.CachesSynced(mgr.GetCache())); err != nil {
+	if err := mgr.AddReadyzCheck("caches", ready.Check(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add ready check: %w", err)
 	}
 	return start(ctx, mgr)

@@ -173,7 +173,7 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 			fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), cut(err.Error(), maxMessage))}
 	}
 	ns := &corev1.Namespace{}
-	if err := r.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
 		return false, fmt.Errorf("get Namespace: %w", err)
 	}
 	return selector.Matches(labels.Set(ns.Labels)), nil

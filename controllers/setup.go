@@ -7,12 +7,10 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -20,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -78,11 +75,12 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	// On a standby too: whoever comes to lead needs them at once.
-	for _, obj := range []client.Object{&corev1.Namespace{}, &chatv1alpha1.ChatConnection{}} {
-		if _, err := mgr.GetCache().GetInformer(ctx, obj); err != nil {
-			return fmt.Errorf("watch %T: %w", obj, err)
-		}
+	namespaces, err := mayListNamespaces(ctx, mgr, options)
+	if err != nil {
+		return err
+	}
+	if err := startInformers(ctx, mgr, namespaces); err != nil {
+		return err
 	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),
@@ -116,7 +114,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	}
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
 		timing: timing, backoff: newBackoff(), written: newOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
@@ -140,22 +138,6 @@ func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
 	}
 	return nil
 }
-
-// CachesSynced is the check of readiness: an operator whose caches are not filled, for want of a right or a CRD,
-// does nothing, and must not count as rolled out.
-func CachesSynced(caches cache.Cache) healthz.Checker {
-	return func(req *http.Request) error {
-		ctx, cancel := context.WithTimeout(req.Context(), syncCheck)
-		defer cancel()
-		if !caches.WaitForCacheSync(ctx) {
-			return errors.New("the caches have not been filled")
-		}
-		return nil
-	}
-}
-
-// syncCheck is how long a check of readiness waits for the caches.
-const syncCheck = 200 * time.Millisecond
 
 // CacheOptions are those of the manager's cache: small, and a read that would start another watch,
 // such as one on all Secrets, is an error.
