@@ -16,8 +16,44 @@ type bucket struct {
 	taken []slot
 	// waiting are the slots that are held, in order.
 	waiting []reservation
-	// blockedUntil is when ACS allows the next call, after it refused one.
+	// blockedUntil is when ACS allows the next call, after it refused one. It stays until a call was answered
+	// otherwise.
 	blockedUntil time.Time
+	// prober is the thread of the one call that finds out whether ACS takes calls again, and probing since when.
+	prober  types.UID
+	probing time.Time
+}
+
+// block has all calls wait, as ACS asks for.
+func (b *bucket) block(until time.Time) {
+	b.blockedUntil, b.probing = latest(b.blockedUntil, until), time.Time{}
+}
+
+// unblock has one call find out whether ACS still asks for a wait.
+func (b *bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUntil, now) }
+
+// isProbed says that another call finds out whether ACS takes calls again. One that takes longer than any
+// call may has ended in some other way.
+func (b *bucket) isProbed(now time.Time, p pass) bool {
+	return !b.probing.IsZero() && b.prober != p.thread && now.Sub(b.probing) < reconcileTimeout
+}
+
+// probe makes a call of p the one that finds out, where ACS refused calls before.
+func (b *bucket) probe(now time.Time, p pass) {
+	if !b.blockedUntil.IsZero() {
+		b.prober, b.probing = p.thread, now
+	}
+}
+
+// probed takes in that a call of p was not refused for its rate; answered says that ACS took it.
+func (b *bucket) probed(p pass, answered bool) {
+	if b.probing.IsZero() || b.prober != p.thread {
+		return
+	}
+	b.probing = time.Time{}
+	if answered {
+		b.blockedUntil = time.Time{}
+	}
 }
 
 // slot is a call. It counts from its answer on; at is zero while there is none yet.

@@ -64,9 +64,9 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	conn := &chatv1alpha1.ChatConnection{}
 	if err := r.Get(ctx, req.NamespacedName, conn); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.written.forget(req.NamespacedName)
+			return ctrl.Result{}, r.forgetConnection(ctx, req.NamespacedName)
 		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		return ctrl.Result{}, err
 	}
 	if result, behind := r.written.isBehind(conn); behind {
 		return result, nil
@@ -138,7 +138,7 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	var err error
 	for len(made) < missing && err == nil {
 		var user acs.CreateUserResponse
-		if user, err = createUser(ctx, session); err != nil {
+		if user, err = r.Sessions.createUser(ctx, session); err != nil {
 			break
 		}
 		recorded = append(recorded, user.ID)
@@ -166,15 +166,6 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 	return patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
 	})
-}
-
-// createUser creates a service user, or takes one that an earlier pass created and could not store.
-func createUser(ctx context.Context, session *session) (acs.CreateUserResponse, error) {
-	if spare, ok := session.takeSpare(); ok {
-		return spare, nil
-	}
-	user, err := session.identityClient().CreateUser(ctx, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-	return user, failed("create a service user", err)
 }
 
 // recordUsers stores the finalizer, the service users, and the endpoint that they belong to; status and session know
@@ -278,11 +269,12 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		return ctrl.Result{}, o.err
 	case o.ready:
 		return ctrl.Result{RequeueAfter: readyInterval}, nil
-	case o.after > 0:
-		return ctrl.Result{RequeueAfter: o.after}, nil
-	default:
-		return ctrl.Result{RequeueAfter: unreadyInterval}, nil
 	}
+	after := cmp.Or(o.after, unreadyInterval)
+	if rest := r.Sessions.untilRead(keyOf(conn)); rest > 0 {
+		after = min(after, rest)
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
 }
 
 // confirmDeletions answers a new value of the annotation confirm-deletions: what was to be deleted until now

@@ -6,7 +6,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -21,18 +24,14 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	if !hasFinalizer(conn) {
 		return errReleased
 	}
-	threads, err := r.countThreads(ctx, conn)
+	used, err := r.isUsed(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if threads > 0 {
-		// The Secret may go before the threads do: from now on the credential is needed in memory. That
-		// it cannot be read shows on the threads.
-		if _, err := r.Sessions.open(ctx, conn); err != nil {
-			ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
-		}
+	if used != "" {
+		r.keepCredential(ctx, conn)
 		return &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
-			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", countOf(threads, "ChatThread"))}
+			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
 	}
 	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
 		return err
@@ -41,29 +40,82 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	return errReleased
 }
 
-// countThreads counts, at the API server, the threads that may have something at ACS through the
-// connection: those that carry the finalizer.
-func (r *ChatConnectionReconciler) countThreads(ctx context.Context, conn *chatv1alpha1.ChatConnection) (int, error) {
-	namespaces := r.WatchNamespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{""}
+// keepCredential sees to it that the credential is in memory: the Secret may go before the threads do. That it
+// cannot be read shows on the threads.
+func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *chatv1alpha1.ChatConnection) {
+	_, err := r.Sessions.open(ctx, conn)
+	if err != nil {
+		_, err = r.Sessions.reopen(ctx, conn)
+	}
+	if err != nil {
+		ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
+	}
+}
+
+// isUsed says which threads may have something at ACS through the connection: those that carry the finalizer.
+// It is empty where there are none. While the cache shows some, that will do. The last word has the API server,
+// which is asked only once and in parts: what others put there must not fill the memory of the operator.
+func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
+	count, err := countUsers(ctx, r.Client, keyOf(conn))
+	if err != nil || count > 0 {
+		return countOf(count, "ChatThread"), err
+	}
+	for _, namespace := range r.namespaces() {
+		found := false
+		err := eachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+			found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool {
+				return connectionKey(&thread) == keyOf(conn) && hasFinalizer(&thread)
+			})
+			return !found
+		}, client.InNamespace(namespace))
+		if err != nil {
+			return "", fmt.Errorf("list ChatThreads: %w", err)
+		}
+		if found {
+			return "at least 1 ChatThread", nil
+		}
+	}
+	return "", nil
+}
+
+// namespaces are those that the operator is for; the empty one stands for all.
+func (r *ChatConnectionReconciler) namespaces() []string {
+	if len(r.WatchNamespaces) == 0 {
+		return []string{""}
+	}
+	return r.WatchNamespaces
+}
+
+// countUsers counts in the cache the threads that may have something at ACS through a connection.
+func countUsers(ctx context.Context, reader client.Reader, connection types.NamespacedName) (int, error) {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := reader.List(ctx, threads, client.MatchingFields{indexConnection: connection.String()}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list ChatThreads: %w", err)
 	}
 	count := 0
-	for _, namespace := range namespaces {
-		threads := &chatv1alpha1.ChatThreadList{}
-		if err := r.APIReader.List(ctx, threads, client.InNamespace(namespace)); err != nil {
-			return 0, fmt.Errorf("list ChatThreads: %w", err)
-		}
-		for i := range threads.Items {
-			if thread := &threads.Items[i]; connectionKey(thread) == keyOf(conn) && hasFinalizer(thread) {
-				count++
-			}
+	for i := range threads.Items {
+		if hasFinalizer(&threads.Items[i]) {
+			count++
 		}
 	}
 	return count, nil
 }
 
-// deletingConnection wakes a connection that waits for its threads to go.
+// forgetConnection drops what is remembered of a ChatConnection that is no more. Its credential stays while threads
+// need it, which happens where the connection went without waiting for them.
+func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
+	r.written.forget(key)
+	count, err := countUsers(ctx, r.Client, key)
+	if err != nil {
+		return err
+	}
+	if _, usable := r.Sessions.retained(key); !usable || count == 0 {
+		r.Sessions.forget(key)
+	}
+	return nil
+}
+
+// deletingConnection wakes a connection that waits for its threads to go, or is gone without having waited.
 func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
 	thread, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -71,7 +123,12 @@ func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj c
 	}
 	key := connectionKey(thread)
 	conn := &chatv1alpha1.ChatConnection{}
-	if err := r.Get(ctx, key, conn); err != nil || conn.DeletionTimestamp.IsZero() {
+	err := r.Get(ctx, key, conn)
+	_, retained := r.Sessions.retained(key)
+	if apierrors.IsNotFound(err) && retained {
+		return []reconcile.Request{{NamespacedName: key}}
+	}
+	if err != nil || conn.DeletionTimestamp.IsZero() {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: key}}

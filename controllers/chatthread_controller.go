@@ -159,7 +159,7 @@ func (s *threadScope) pass() pass {
 	for i := range s.participants {
 		asked = asked || s.participants[i].Status.ObservedGeneration != s.participants[i].Generation
 	}
-	return pass{thread: s.thread.UID, background: !asked}
+	return pass{thread: s.thread.UID, background: !asked, patience: resyncInterval(s.thread)}
 }
 
 // owner is the stamp that says whose a thread is.
@@ -337,8 +337,8 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
 	if !s.thread.DeletionTimestamp.IsZero() && o.message != "" && !strings.Contains(o.message, abandonHint) {
 		o.message += " " + abandonHint
 	}
-	// A look for drift that has to wait says nothing of the thread.
-	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled {
+	// A look for drift that has to wait says nothing of the thread, unless it is put off for long.
+	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled && s.who.isQuietWait(o.after, o.after) {
 		o.quiet = true
 	}
 	return o

@@ -124,6 +124,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 	if err := s.checkUsers(); err != nil {
 		return err
 	}
+	s.heed()
 	leave, err := s.session.gate.enter()
 	if err != nil {
 		return s.awaitProbe(err)
@@ -155,7 +156,9 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if o.reason == chatv1alpha1.ReasonConnectionNotFound {
 		return why
 	}
-	r.wakeConnection(key)
+	if r.Sessions.isUntold(key) {
+		r.wakeConnection(key)
+	}
 	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 		message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.reason, abandonHint)}
 }

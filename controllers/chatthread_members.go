@@ -139,28 +139,29 @@ func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope
 	if err := r.readAgain(ctx, s); err != nil {
 		return err
 	}
-	live := &chatv1alpha1.ChatParticipantList{}
-	err := r.APIReader.List(ctx, live, client.InNamespace(s.thread.Namespace), client.MatchingFields{indexThread: s.thread.Name})
-	if err != nil {
-		return fmt.Errorf("list ChatParticipants: %w", err)
-	}
 	cached := make(map[types.UID]int64, len(s.participants)+len(s.arriving))
 	for _, p := range slices.Concat(s.participants, s.arriving) {
 		cached[p.UID] = p.Generation
 	}
-	confirmed := 0
-	for i := range live.Items {
-		p := &live.Items[i]
-		generation, known := cached[p.UID]
-		switch {
-		case !p.DeletionTimestamp.IsZero():
-		case known && generation == p.Generation:
-			confirmed++
-		case takesOut:
-			return staleCache()
+	confirmed, stale := 0, false
+	err := eachPage(ctx, r.APIReader, &chatv1alpha1.ChatParticipantList{}, func(live *chatv1alpha1.ChatParticipantList) bool {
+		for i := range live.Items {
+			p := &live.Items[i]
+			generation, known := cached[p.UID]
+			switch {
+			case !p.DeletionTimestamp.IsZero():
+			case known && generation == p.Generation:
+				confirmed++
+			default:
+				stale = stale || takesOut
+			}
 		}
+		return !stale
+	}, client.InNamespace(s.thread.Namespace), client.MatchingFields{indexThread: s.thread.Name})
+	if err != nil {
+		return fmt.Errorf("list ChatParticipants: %w", err)
 	}
-	if confirmed != len(cached) {
+	if stale || confirmed != len(cached) {
 		return staleCache()
 	}
 	return nil

@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// throttleWait is how long a 429 without Retry-After is waited for: the shortest window of ACS.
-	throttleWait = 10 * time.Second
 	// deniedInterval is how long the operator waits before it repeats what the API server refused.
 	deniedInterval = 30 * time.Second
 	// maxMessage is how much of what a server says goes into a message.
@@ -185,7 +183,8 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 	o.gist, o.message = refusal(err)
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
-		return outcome{reason: chatv1alpha1.ReasonThrottled, message: throttledMessage, after: askedWait(err)}
+		now := time.Now()
+		return throttled(now, askedUntil(err, now)).outcome()
 	case status == http.StatusUnauthorized:
 		o.reason, o.stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
@@ -198,23 +197,13 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 		status == http.StatusNotFound, status < 400:
 		o.reason, o.err = chatv1alpha1.ReasonServiceUnavailable, err
 		if after, ok := acs.RetryAfter(err); ok && after > 0 {
-			o.after, o.err = after, nil
+			o.after, o.err = min(after, longestAsked), nil
 		}
 	default:
 		o.reason, o.stalled = chatv1alpha1.ReasonInvalidRequest, true
 	}
 	return o
 }
-
-// askedWait is how long ACS wants its caller to wait after a 429.
-func askedWait(err error) time.Duration {
-	if after, ok := acs.RetryAfter(err); ok && after > 0 {
-		return after
-	}
-	return throttleWait
-}
-
-const throttledMessage = "ACS limits the rate of calls (429); the operator goes on when it allows."
 
 // classifyTokenRefusal deals with a service user for whom ACS issues no token: what it says of the user
 // says nothing of the thread.
@@ -258,9 +247,11 @@ func refusal(err error) (gist, sentence string) {
 	return gist, gist + ")."
 }
 
-// unreachable is a sentence on a call without an answer. It names no address or port, which would
-// change from pass to pass.
-func unreachable(err error) string {
+// unreachable is a sentence on a call without an answer.
+func unreachable(err error) string { return withoutAnswer(err) + "; the operator tries again." }
+
+// withoutAnswer says why a call has no answer. It names no address or port, which would change from pass to pass.
+func withoutAnswer(err error) string {
 	var dns *net.DNSError
 	var netErr net.Error
 	why := "could not be reached"
@@ -274,7 +265,7 @@ func unreachable(err error) string {
 	case isCertificateError(err):
 		why = "showed a certificate that is not trusted (flag --acs-ca-file)"
 	}
-	return fmt.Sprintf("ACS %s when asked to %s; the operator tries again.", why, attempted(err))
+	return fmt.Sprintf("ACS %s when asked to %s", why, attempted(err))
 }
 
 // cut makes what a server said fit for status, events and logs: one line, printable, of limited length.

@@ -14,7 +14,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 const (
@@ -29,6 +28,15 @@ type pass struct {
 	thread types.UID
 	// background passes look for drift only: they leave room for what users ask for.
 	background bool
+	// patience is for how long ACS may keep a background pass waiting before its thread says so; without it,
+	// for ever.
+	patience time.Duration
+}
+
+// isQuietWait says that a wait is not worth telling of: a short one, and that of a look for drift, unless ACS has
+// it wait for so long that what the status says is old. blocked is the part of the wait that ACS asked for.
+func (p pass) isQuietWait(wait, blocked time.Duration) bool {
+	return wait <= shownWait || p.background && (p.patience <= 0 || blocked <= p.patience)
 }
 
 type passKey struct{}
@@ -60,7 +68,8 @@ func newPacer(enabled bool) *pacer {
 	return &pacer{enabled: enabled, quotas: documentedQuotas, buckets: map[bucketKey]*bucket{}}
 }
 
-// limit sets the quotas. Where they change, those that wait have their slots anew, in their order.
+// limit sets the quotas. Where they change, those that wait have their slots anew, in their order, and nobody
+// waits for what ACS said before.
 func (p *pacer) limit(quotas map[quotaClass][]quota) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,8 +77,26 @@ func (p *pacer) limit(quotas map[quotaClass][]quota) {
 		return
 	}
 	p.quotas = quotas
+	p.replan(time.Now())
+}
+
+// unblock has one call of each kind find out whether ACS still asks for a wait.
+func (p *pacer) unblock() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
+	for _, b := range p.buckets {
+		if b.blockedUntil.After(now) {
+			p.replan(now)
+			return
+		}
+	}
+}
+
+// replan gives all that wait their slots anew, without what ACS asked them to wait. The caller holds the lock.
+func (p *pacer) replan(now time.Time) {
 	for key, b := range p.buckets {
+		b.unblock(now)
 		b.replan(now, p.limits(key))
 	}
 }
@@ -128,7 +155,7 @@ func (p *pacer) slot(now time.Time, who pass, all []bucketKey) time.Time {
 func (p *pacer) holdCreate(who pass, user string) error {
 	if now, at := p.reserveCreate(who, user); at.After(now) {
 		quotaWaits.WithLabelValues("ChatClient.CreateThread").Inc()
-		return waitForQuota(who, classCreateThread, now, at)
+		return waitForQuota(classCreateThread, now, at, who.isQuietWait(at.Sub(now), 0))
 	}
 	return nil
 }
@@ -192,7 +219,7 @@ func (p *pacer) roomForMembers(who pass, thread string, wanted int) (int, error)
 	at := p.bucket(key).earliest(now, p.limits(key), who, wanted)
 	if at.After(now) {
 		quotaWaits.WithLabelValues("ThreadClient.RemoveParticipant").Inc()
-		return 0, waitForQuota(who, classChangeMembers, now, at)
+		return 0, waitForQuota(classChangeMembers, now, at, who.isQuietWait(at.Sub(now), 0))
 	}
 	return wanted, nil
 }
@@ -203,24 +230,41 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 	defer p.mu.Unlock()
 	now := time.Now()
 	at := p.slot(now, who, all)
-	for _, key := range all {
-		if at.After(now) {
+	if at.After(now) {
+		for _, key := range all {
 			p.bucket(key).reserve(who, at)
-			continue
 		}
-		p.bucket(key).release(who.thread)
-		p.bucket(key).taken = append(p.bucket(key).taken, slot{background: who.background})
-	}
-	if !at.After(now) {
-		return nil
+		return p.wait(who, class, all, now, at)
 	}
 	for _, key := range all {
-		if p.bucket(key).blockedUntil.Equal(at) {
-			wait := at.Sub(now)
-			return &waitError{reason: chatv1alpha1.ReasonThrottled, message: throttledMessage, after: wait, quiet: isQuietWait(who, wait)}
+		if p.bucket(key).isProbed(now, who) {
+			wait := throttled(now, now.Add(probePause))
+			wait.quiet = true
+			return wait
 		}
 	}
-	return waitForQuota(who, class, now, at)
+	for _, key := range all {
+		b := p.bucket(key)
+		b.release(who.thread)
+		b.probe(now, who)
+		b.taken = append(b.taken, slot{background: who.background})
+	}
+	return nil
+}
+
+// wait is the end of a pass whose call has room at a later moment. The caller holds the lock.
+func (p *pacer) wait(who pass, class quotaClass, all []bucketKey, now, at time.Time) error {
+	var blocked time.Time
+	for _, key := range all {
+		blocked = latest(blocked, p.bucket(key).blockedUntil)
+	}
+	quiet := who.isQuietWait(at.Sub(now), blocked.Sub(now))
+	if !blocked.Equal(at) {
+		return waitForQuota(class, now, at, quiet)
+	}
+	wait := throttled(now, at)
+	wait.quiet = quiet
+	return wait
 }
 
 // takeAtOnce takes a slot for a call that waits for no room.
@@ -233,18 +277,23 @@ func (p *pacer) takeAtOnce(who pass, all []bucketKey) {
 	}
 }
 
-// answered gives the slots of a call their moment, and obeys a refusal.
-func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) {
+// answered gives the slots of a call their moment, and obeys a refusal: it returns until when calls wait then.
+func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	isRefused := resp != nil && resp.StatusCode == http.StatusTooManyRequests
 	for _, key := range all {
 		b := p.bucket(key)
 		b.answered(now, who.background)
-		if resp != nil && resp.StatusCode == http.StatusTooManyRequests && key != resourceBucket {
-			b.blockedUntil = latest(b.blockedUntil, now.Add(askedWait(runtime.NewResponseError(resp))))
+		if !isRefused || key == resourceBucket {
+			b.probed(who, resp != nil)
+			continue
 		}
+		b.block(now.Add(askedWait(runtime.NewResponseError(resp))))
+		until = latest(until, b.blockedUntil)
 	}
+	return until
 }
 
 // createWaits is how long each of some users would have to wait before it could create a thread, in whole seconds.
@@ -272,7 +321,7 @@ func (p *pacer) giveBack(thread types.UID) {
 	for key, b := range p.buckets {
 		b.release(thread)
 		b.forgetOld(time.Now(), p.limits(key))
-		if len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(time.Now()) {
+		if len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.Add(reservationGrace).After(time.Now()) {
 			delete(p.buckets, key)
 		}
 	}

@@ -41,9 +41,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 	before, _ := ctx.Value(tryKey{}).(*earlierTry)
 	if ctx.Value(unpacedKey{}) != nil {
 		p.pacer.takeAtOnce(who, all)
-		resp, err := req.Next()
-		p.pacer.answered(who, all, resp)
-		return resp, err
+		return p.send(req, who, all, before)
 	}
 	if err := p.pacer.take(who, class, all); err != nil {
 		// A try that failed is told of, and backed off from. To wait for room would hide it.
@@ -54,10 +52,15 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 		quotaWaits.WithLabelValues(operation).Inc()
 		return nil, err
 	}
+	return p.send(req, who, all, before)
+}
+
+// send makes a try of a call that has a slot.
+func (p *pacingPolicy) send(req *policy.Request, who pass, all []bucketKey, before *earlierTry) (*http.Response, error) {
 	resp, err := req.Next()
-	p.pacer.answered(who, all, resp)
+	until := p.pacer.answered(who, all, resp)
 	if before != nil {
-		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode)}
+		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode), until: until}
 	}
 	return resp, err
 }
@@ -78,6 +81,8 @@ type earlierTry struct {
 	err  error
 	// failed says that azcore tries again.
 	failed bool
+	// until is how long ACS is waited for after it.
+	until time.Time
 }
 
 // callPolicy lets the tries of a call know of each other.
@@ -100,10 +105,7 @@ func threadInPath(u *url.URL) string {
 // waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
 // not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
 // nothing of the thread.
-func waitForQuota(who pass, class quotaClass, now, at time.Time) error {
-	wait := at.Sub(now)
-	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: wait, quiet: isQuietWait(who, wait),
-		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, at.UTC().Truncate(time.Second).Format(time.RFC3339))}
+func waitForQuota(class quotaClass, now, at time.Time, quiet bool) error {
+	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: at.Sub(now), quiet: quiet,
+		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, shownTime(at))}
 }
-
-func isQuietWait(who pass, wait time.Duration) bool { return wait <= shownWait || who.background }

@@ -65,6 +65,7 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 		return err
 	}
 	session.knowUsers(s.known)
+	s.heed()
 	leave, err := session.gate.enter()
 	if err != nil {
 		return s.awaitProbe(err)
@@ -72,6 +73,13 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 	s.leave = leave
 	s.memory.awaitingProbe = time.Time{}
 	return nil
+}
+
+// heed ends the waits that ACS asked for where somebody asks for a pass.
+func (s *threadScope) heed() {
+	if isRequested(s.thread, s.before.Status.LastHandledReconcileAt) {
+		s.session.tryAtOnce()
+	}
 }
 
 // checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
@@ -129,7 +137,9 @@ func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err 
 	if o.quiet {
 		return err
 	}
-	r.wakeConnection(key)
+	if r.Sessions.isUntold(key) {
+		r.wakeConnection(key)
+	}
 	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
 		message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.reason)}
 }

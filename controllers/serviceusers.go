@@ -4,15 +4,10 @@
 package controllers
 
 import (
-	"context"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -101,29 +96,4 @@ func mergeUsers(lists ...[]string) []string {
 		}
 	}
 	return merged
-}
-
-// tokenSource issues the tokens of a service user. All who need one obey what ACS said to any of them.
-type tokenSource struct {
-	identity *acs.IdentityClient
-	user     string
-
-	mu           sync.Mutex
-	blockedUntil time.Time
-}
-
-func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
-	t.mu.Lock()
-	wait := time.Until(t.blockedUntil)
-	t.mu.Unlock()
-	if wait > 0 {
-		return acs.AccessToken{}, &waitError{reason: chatv1alpha1.ReasonThrottled, message: throttledMessage, after: wait}
-	}
-	issued, err := t.identity.IssueToken(ctx, t.user, []acs.TokenScope{acs.ScopeChat}, nil)
-	if acs.HasStatus(err, http.StatusTooManyRequests) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.blockedUntil = time.Now().Add(askedWait(err))
-	}
-	return issued.AccessToken, err
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // session is one connection as the operator uses it.
@@ -22,25 +23,28 @@ type session struct {
 	index      *threadIndex
 
 	mu       sync.Mutex
-	uid      types.UID
 	endpoint string
 	// credential identifies the credential that the clients were made with.
 	credential string
 	identity   *acs.IdentityClient
 	users      map[string]*serviceUser
-	// source is the part of the spec that the credential came from.
-	source string
-	// stale asks for the Secret to be read before the next use.
-	stale bool
+	// loaded is where the credential came from, read what the last look there brought. reading says that a
+	// pass looks there now, stale asks for another look before the next use.
+	loaded  credentialOrigin
+	read    credentialReading
+	reading bool
+	stale   bool
 	// refusedAt is when ACS last refused the credential; zero while it does not.
 	refusedAt time.Time
 	// held is what ACS refused the connection of a generation, and heldAt when.
 	held           error
 	heldAt         time.Time
 	heldGeneration int64
-	// problem is why the last reading of the credential failed. The clients before it stay: they
-	// finish deletions.
-	problem error
+	// heeded is the last request, and heededGeneration the last generation, that ended waits.
+	heeded           string
+	heededGeneration int64
+	// creation holds back the next try to create a service user.
+	creation userCreation
 	// spares are service users that were created and could not be stored yet.
 	spares []acs.CreateUserResponse
 	// known are the service users that may act, as they were last seen.
@@ -68,8 +72,46 @@ func newSession(pacer *pacer) *session {
 // serviceUser is one acting user with its tokens.
 type serviceUser struct {
 	id         string
+	tokens     *tokenSource
 	credential *acs.UserCredential
 	chat       *acs.ChatClient
+}
+
+// heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
+func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
+	s.mu.Lock()
+	requested := isRequested(conn, conn.Status.LastHandledReconcileAt) && s.heeded != reconcileRequested(conn)
+	changed := s.heededGeneration != conn.Generation
+	if requested {
+		s.heeded = reconcileRequested(conn)
+	}
+	s.heededGeneration = conn.Generation
+	if requested || changed {
+		s.creation = userCreation{}
+	}
+	s.mu.Unlock()
+	switch {
+	case requested:
+		s.tryAtOnce()
+	case changed:
+		s.askForTokens()
+	}
+}
+
+// tryAtOnce ends the waits that ACS asked for, as a person does not want to wait: one call of each kind finds
+// out whether it still asks.
+func (s *session) tryAtOnce() {
+	s.pacer.unblock()
+	s.askForTokens()
+}
+
+// askForTokens has tokens asked for that ACS did not issue.
+func (s *session) askForTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, user := range s.users {
+		user.tokens.askAgain()
+	}
 }
 
 // refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
@@ -78,7 +120,7 @@ func (s *session) refused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusedAt = time.Now()
-	s.stale = true
+	s.stale, s.read.told = true, false
 }
 
 // accepted notes that ACS took the credential.
@@ -127,6 +169,14 @@ func (s *session) assign(thread types.UID, user string) {
 		delete(s.brake.held, thread)
 	}
 	s.carry(thread, userKey(user))
+}
+
+// knows says whether anything is remembered of a thread.
+func (s *session) knows(thread types.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, assigned := s.threads[thread]
+	return assigned || s.free[thread] || s.brake.held[thread]
 }
 
 // carry moves a thread to a user, or to none. The caller holds the lock.

@@ -5,16 +5,13 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -209,10 +206,15 @@ type countingReader struct {
 	client.Reader
 	reads int
 	err   error
+	// wait is called before each.
+	wait func()
 }
 
 func (r *countingReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, options ...client.GetOption) error {
 	r.reads++
+	if r.wait != nil {
+		r.wait()
+	}
 	if r.err != nil {
 		return r.err
 	}
@@ -248,6 +250,11 @@ func (w *secretWorld) rotate(t *testing.T, connectionString string) {
 	mustSucceed(t, admin.Get(t.Context(), types.NamespacedName{Namespace: w.conn.Namespace, Name: "acs"}, secret))
 	secret.StringData = map[string]string{"connectionString": connectionString}
 	mustSucceed(t, admin.Update(t.Context(), secret))
+}
+
+// ask has the connection looked at now.
+func (w *secretWorld) ask(value string) {
+	setAnnotation(w.conn, chatv1alpha1.AnnotationReconcileRequestedAt, value)
 }
 
 const (
@@ -294,6 +301,7 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 	open("another key", 1)
 	w.rotate(t, secondString)
 	open("rotated, not noticed yet", 0)
+	w.ask("rotated")
 	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil || found.identityClient() == identity {
 		t.Errorf("a rotated key was not taken up: %v", err)
 	}
@@ -393,33 +401,6 @@ func TestSessionsRefuse(t *testing.T) {
 	}
 }
 
-// A Secret that could not be read for want of the API server was not read.
-func TestSessionsReadAgain(t *testing.T) {
-	t.Parallel()
-	w := newSecretWorld(t, firstString)
-	w.reader.err = apierrors.NewInternalError(errors.New("etcd"))
-	if _, err := w.sessions.open(t.Context(), w.conn); err == nil || !classify(err).quiet {
-		t.Errorf("error %v", err)
-	}
-	w.reader.err = nil
-	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
-		t.Errorf("not read again: %v", err)
-	}
-}
-
-func TestSessionsReadAgainAfterTheAPIServerWasAway(t *testing.T) {
-	t.Parallel()
-	w := newSecretWorld(t, firstString)
-	w.reader.err = &url.Error{Op: "Get", URL: "https://10.0.0.1:443", Err: context.DeadlineExceeded}
-	if _, err := w.sessions.open(t.Context(), w.conn); err == nil || !classify(err).quiet {
-		t.Errorf("error %v", err)
-	}
-	w.reader.err = nil
-	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
-		t.Errorf("not read again: %v", err)
-	}
-}
-
 // The credential of before stays for deletions when the Secret has gone.
 func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	t.Parallel()
@@ -427,6 +408,7 @@ func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	found, err := w.sessions.open(t.Context(), w.conn)
 	mustSucceed(t, err)
 	mustSucceed(t, admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.conn.Namespace, Name: "acs"}}))
+	w.ask("deleted")
 	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 		t.Errorf("error %v", err)
 	}
@@ -456,6 +438,7 @@ func TestSessionsUser(t *testing.T) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}
 	w.rotate(t, secondString)
+	w.ask("rotated")
 	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,186 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// forbiddenSecret is what the API server says to an operator without the right to get Secrets.
+func forbiddenSecret() error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "acs", errors.New("no RBAC policy matched"))
+}
+
+// What the API server says of a Secret that it does not show is told at once. Threads go on with the credential
+// that was read before from the same place, and with no other.
+func TestSecretThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err          error
+		reason, says string
+		stalled      bool
+	}{
+		"forbidden": {forbiddenSecret(), chatv1alpha1.ReasonPermissionDenied, "no RBAC policy matched", true},
+		"cannot be decrypted": {apierrors.NewInternalError(errors.New("failed to decrypt DEK")),
+			chatv1alpha1.ReasonServiceUnavailable, "Secret acs (500: Internal error occurred: failed to decrypt DEK)", false},
+		"the API server is away": {&url.Error{Op: "Get", URL: "https://10.0.0.1:443", Err: context.DeadlineExceeded},
+			chatv1alpha1.ReasonServiceUnavailable, "did not answer when asked for Secret acs", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newSecretWorld(t, firstString)
+			isTold := func(step string, err error) {
+				t.Helper()
+				o := classify(err)
+				if err == nil || o.quiet || o.reason != c.reason || o.stalled != c.stalled || !strings.Contains(o.message, c.says) || o.after != 30*time.Second {
+					t.Errorf("%s: %v, %+v", step, err, o)
+				}
+			}
+			w.reader.err = c.err
+			_, err := w.sessions.open(t.Context(), w.conn)
+			isTold("a thread of a new connection", err)
+			_, err = w.sessions.reopen(t.Context(), w.conn)
+			isTold("a new connection", err)
+
+			w.reader.err = nil
+			w.ask("once")
+			_, err = w.sessions.reopen(t.Context(), w.conn)
+			mustSucceed(t, err)
+			w.reader.err = c.err
+			w.ask("twice")
+			_, err = w.sessions.reopen(t.Context(), w.conn)
+			isTold("a connection that was Ready", err)
+			if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+				t.Errorf("a thread has lost its credential: %v", err)
+			}
+			other := w.conn.DeepCopy()
+			other.Spec.ConnectionStringSecretRef.Key = "other"
+			_, err = w.sessions.open(t.Context(), other)
+			isTold("another key", err)
+			other = w.conn.DeepCopy()
+			other.UID = "c2"
+			_, err = w.sessions.open(t.Context(), other)
+			isTold("a namesake", err)
+		})
+	}
+}
+
+// However many threads wait for a Secret, it is read every 30 seconds, and at once where somebody asks.
+func TestSecretIsLookedForOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reader := &countingReader{err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "acs")}
+		sessions := &Sessions{Reader: reader}
+		conn := newConnection("a", "default")
+		conn.UID, conn.Generation = "c1", 1
+		wakes := 0
+		look := func(reads int) {
+			t.Helper()
+			reader.reads = 0
+			for range 1000 {
+				if _, err := sessions.open(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+					t.Fatal(err)
+				}
+				if sessions.isUntold(keyOf(conn)) {
+					wakes++
+				}
+				if _, err := sessions.reopen(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+					t.Fatal(err)
+				}
+			}
+			if reader.reads != reads {
+				t.Errorf("read %d times, want %d", reader.reads, reads)
+			}
+		}
+		look(1)
+		look(0)
+		if wakes != 1 {
+			t.Errorf("the connection was woken %d times", wakes)
+		}
+		<-time.After(sessions.untilRead(keyOf(conn)))
+		look(1)
+		conn.Generation++
+		look(1)
+		sessions.get(keyOf(conn)).refused()
+		look(1)
+		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		reader.reads = 0
+		if _, err := sessions.reopen(t.Context(), conn); err == nil || reader.reads != 1 {
+			t.Errorf("read %d times when asked: %v", reader.reads, err)
+		}
+	})
+}
+
+// A read that does not end holds up nobody who can go on without it, and one at a time is under way.
+func TestSecretIsReadWithoutALock(t *testing.T) {
+	t.Parallel()
+	w := newSecretWorld(t, firstString)
+	found, err := w.sessions.open(t.Context(), w.conn)
+	mustSucceed(t, err)
+	found.assign("thread", "8:acs:a")
+	reading, end := make(chan struct{}), make(chan struct{})
+	w.reader.wait = func() {
+		close(reading)
+		<-end
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		asked := w.conn.DeepCopy()
+		setAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
+			t.Errorf("the read brought %v", err)
+		}
+	})
+	<-reading
+	others := make(chan error, 1)
+	go func() {
+		w.sessions.relieve("thread")
+		_, err := w.sessions.open(t.Context(), w.conn)
+		others <- err
+	}()
+	select {
+	case err := <-others:
+		if err != nil {
+			t.Errorf("a thread with a credential waits: %v", err)
+		}
+	case <-time.After(soon):
+		t.Error("who does not need the Secret waits for it")
+	}
+	// Who needs it comes again.
+	other := w.conn.DeepCopy()
+	other.Spec.ConnectionStringSecretRef.Key = "other"
+	if _, err := w.sessions.open(t.Context(), other); err == nil || !classify(err).quiet || classify(err).after == 0 {
+		t.Errorf("a second read: %v", err)
+	}
+	close(end)
+	running.Wait()
+}
+
+// A process that stops has learned nothing of the Secret.
+func TestSecretReadThatWasCalledOff(t *testing.T) {
+	t.Parallel()
+	w := newSecretWorld(t, firstString)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.reader.wait = cancel
+	w.reader.err = context.Canceled
+	if _, err := w.sessions.open(ctx, w.conn); err == nil || !classify(err).quiet {
+		t.Errorf("error %v", err)
+	}
+	w.reader.wait, w.reader.err = nil, nil
+	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+		t.Errorf("not read again: %v", err)
+	}
+}

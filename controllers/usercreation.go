@@ -1,0 +1,115 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// firstCreation and lastCreation bound the wait after the creation of a service user went without an answer.
+	// Each such try may leave a user behind that nothing can find.
+	firstCreation = 5 * time.Second
+	lastCreation  = time.Hour
+	// creationGrowth is by how much the wait grows from one to the next.
+	creationGrowth = 3
+)
+
+// userCreation holds back the next try to create a service user.
+type userCreation struct {
+	// losses counts tries in a row that had no answer.
+	losses int
+	// until is when to try again, and why what is told until then.
+	until time.Time
+	why   waitError
+}
+
+// createUser creates a service user, or takes one that an earlier pass created and could not store. Unlike
+// other calls this one is sent once: ACS has no request id for it, so that each try makes another user.
+func (s *Sessions) createUser(ctx context.Context, found *session) (acs.CreateUserResponse, error) {
+	if spare, ok := found.takeSpare(); ok {
+		return spare, nil
+	}
+	if err := found.creationHeld(); err != nil {
+		return acs.CreateUserResponse{}, err
+	}
+	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: s.Timeout})
+	counted, tries := countTries(once)
+	user, err := found.identityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+	return user, found.creationTried(ctx, tries.Load() > 0, failed("create a service user", err))
+}
+
+// creationHeld says that it is not time yet to try again.
+func (s *session) creationHeld() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := time.Until(s.creation.until)
+	if wait <= 0 {
+		return nil
+	}
+	held := s.creation.why
+	held.after = wait
+	return &held
+}
+
+// creationTried takes in what a try brought.
+func (s *session) creationTried(ctx context.Context, sent bool, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	switch {
+	case acs.HasStatus(err, http.StatusTooManyRequests):
+		wait := askedWait(err)
+		s.creation = userCreation{until: now.Add(wait), why: *throttled(now, now.Add(wait))}
+	case err == nil, isRefused(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
+		s.creation = userCreation{}
+		return err
+	case !sent || isUnsent(err):
+		return err
+	default:
+		s.creation = s.creation.lost(err, now)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		ctrl.LoggerFrom(ctx).Info("Lost the answer to the creation of a service user", "error", err.Error())
+	}
+	held := s.creation.why
+	held.after = s.creation.until.Sub(now)
+	return &held
+}
+
+// lost is the state after a try without an answer.
+func (c userCreation) lost(err error, now time.Time) userCreation {
+	wait := firstCreation
+	for range c.losses {
+		wait = min(wait*creationGrowth, lastCreation)
+	}
+	until := now.Add(wait)
+	return userCreation{losses: c.losses + 1, until: until, why: waitError{reason: chatv1alpha1.ReasonServiceUnavailable,
+		message: noUser(err) + " A service user may have been made that nobody uses. The operator tries again at " + shownTime(until) + "."}}
+}
+
+// noUser says why nobody knows whether there is another service user.
+func noUser(err error) string {
+	response, ok := errors.AsType[*azcore.ResponseError](err)
+	switch {
+	case !ok:
+		return withoutAnswer(err) + "."
+	case response.StatusCode < http.StatusBadRequest:
+		return fmt.Sprintf("ACS gave an answer (%d) that is not understood when asked to create a service user.", response.StatusCode)
+	default:
+		return fmt.Sprintf("ACS is in trouble (%d) and did not create a service user, or did not say so.", response.StatusCode)
+	}
+}
