@@ -150,7 +150,7 @@ func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnectio
 	}
 	// A process that stops has learned nothing.
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return err
+		return ctx.Err()
 	}
 	found.mu.Lock()
 	defer found.mu.Unlock()

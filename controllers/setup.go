@@ -142,7 +142,7 @@ func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
 // CacheOptions are those of the manager's cache: small, and a read that would start another watch,
 // such as one on all Secrets, is an error.
 func CacheOptions(watchNamespaces []string) cache.Options {
-	options := cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ReaderFailOnMissingInformer: true}
+	options := cache.Options{DefaultTransform: keepWhatIsRead, ReaderFailOnMissingInformer: true}
 	for _, namespace := range watchNamespaces {
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}
