@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// unknownConfirm is how far apart two answers must be that there is no such user: only then are they believed.
+	unknownConfirm = 10 * time.Second
 	// firstUnknown and lastUnknown bound for how long it is believed that ACS issues no token for a user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
@@ -27,8 +29,9 @@ type tokenSource struct {
 	// until is how long ACS is not asked, and answer what who asks is told instead.
 	until  time.Time
 	answer error
-	// unknown is how often in a row ACS said that it knows no such user.
-	unknown int
+	// unknown is how often in a row it was believed that ACS knows no such user, unknownSince when it first said so.
+	unknown      int
+	unknownSince time.Time
 }
 
 func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
@@ -61,12 +64,15 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.unknown = 0
+		t.unknown, t.unknownSince = 0, time.Time{}
 	case acs.HasStatus(err, http.StatusTooManyRequests):
 		wait := askedWait(err)
 		t.until, t.answer = now.Add(wait), throttled(now, now.Add(wait))
 		return t.answer
-	case acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
+	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
+	case t.unknownSince.IsZero():
+		t.unknownSince = now
+	case now.Sub(t.unknownSince) >= unknownConfirm:
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
 		t.unknown = min(t.unknown+1, 10)
 	}
@@ -77,5 +83,5 @@ func (t *tokenSource) note(err error, now time.Time) error {
 func (t *tokenSource) askAgain() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until, t.unknown = time.Time{}, 0
+	t.until, t.unknown, t.unknownSince = time.Time{}, 0, time.Time{}
 }
