@@ -27,8 +27,8 @@ type tokenSource struct {
 	// until is how long ACS is not asked, and answer what who asks is told instead.
 	until  time.Time
 	answer error
-	// unknown is how often in a row ACS said that it knows no such user.
-	unknown int
+	// unknown is how often in a row ACS said that it knows no such user, throttles how often that calls come too fast.
+	unknown, throttles int
 }
 
 func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
@@ -61,10 +61,11 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.unknown = 0
+		t.unknown, t.throttles = 0, 0
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		wait := askedWait(err)
-		t.until, t.answer = now.Add(wait), throttled(now, now.Add(wait))
+		t.until = now.Add(askedWait(err))
+		t.answer = throttle{until: t.until, again: t.throttles > 0}.wait(now)
+		t.throttles++
 		return t.answer
 	case acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
