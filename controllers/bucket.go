@@ -19,15 +19,30 @@ type bucket struct {
 	// blockedUntil is when ACS allows the next call, after it refused one. It stays until a call was answered
 	// otherwise.
 	blockedUntil time.Time
+	// refusedAt is when ACS last refused a call, and again says that it had refused another one not long before.
+	refusedAt time.Time
+	again     bool
 	// prober is the thread of the one call that finds out whether ACS takes calls again, and probing since when.
 	prober  types.UID
 	probing time.Time
 }
 
 // block has all calls wait, as ACS asks for.
-func (b *bucket) block(until time.Time) {
-	b.blockedUntil, b.probing = latest(b.blockedUntil, until), time.Time{}
+func (b *bucket) block(now, until time.Time) {
+	// Calls that were under way together are refused together.
+	if !b.blockedUntil.After(now) {
+		b.again = now.Sub(b.refusedAt) < longestAsked
+	}
+	b.refusedAt, b.blockedUntil, b.probing = now, latest(b.blockedUntil, until), time.Time{}
 }
+
+// isIdle says that nothing of the bucket is needed any more.
+func (b *bucket) isIdle(now time.Time) bool {
+	return len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(now) && now.Sub(b.refusedAt) >= longestAsked
+}
+
+// throttle is what ACS asks for.
+func (b *bucket) throttle() throttle { return throttle{until: b.blockedUntil, again: b.again} }
 
 // unblock has one call find out whether ACS still asks for a wait.
 func (b *bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUntil, now) }

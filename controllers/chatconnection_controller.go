@@ -94,6 +94,10 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if err != nil {
 		return nil, err
 	}
+	// The endpoint of a Secret may be a mistake as long as no user is known to belong there. This one is declared.
+	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
+		conn.Status.Endpoint = session.currentEndpoint()
+	}
 	if err := session.heldBack(conn.Generation); err != nil && !isRequested(conn, conn.Status.LastHandledReconcileAt) {
 		return nil, err
 	}
@@ -113,8 +117,8 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 		err = r.ensureTokens(ctx, conn, session)
 	}
 	if isUnauthorized(err) {
-		session.refused()
-		return told, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+		session.refused(err)
+		return told, newCredentialRefusal(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return told, &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: err}

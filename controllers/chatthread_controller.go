@@ -381,7 +381,7 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 		hint = " " + abandonHint
 	}
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
-		s.session.refused()
+		s.session.refused(err)
 		r.wakeConnection(keyOf(s.conn))
 		return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second,
 			message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn)) + hint}

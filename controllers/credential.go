@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -114,7 +112,7 @@ func (s *session) usable(conn *chatv1alpha1.ChatConnection) error {
 		return s.read.problem
 	}
 	if !s.refusedAt.IsZero() {
-		return &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+		return s.refusal
 	}
 	return nil
 }
@@ -215,11 +213,7 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 		return err
 	}
 	return found.use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
-		credential, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: azcore.ClientOptions{Transport: s.Transport},
-			ClientID:      entra.ClientID,
-			TenantID:      entra.TenantID,
-		})
+		credential, err := newEntraCredential(s.Transport, s.Timeout, entra)
 		if err != nil {
 			return nil, &stalledError{chatv1alpha1.ReasonAuthenticationFailed,
 				"The operator has no workload identity: " + cut(err.Error(), maxMessage)}
@@ -309,10 +303,14 @@ func credentialSource(conn *chatv1alpha1.ChatConnection) string {
 	return ""
 }
 
-// recordedEndpoint is the endpoint that the service users of a connection belong to.
+// recordedEndpoint is the endpoint that the service users of a connection belong to. Without users the status
+// shows an endpoint that may be a mistake.
 func recordedEndpoint(conn *chatv1alpha1.ChatConnection) string {
 	if endpoint := conn.Annotations[chatv1alpha1.AnnotationEndpoint]; endpoint != "" {
 		return endpoint
+	}
+	if len(conn.Status.ServiceUsers) == 0 {
+		return ""
 	}
 	return conn.Status.Endpoint
 }

@@ -156,15 +156,16 @@ func (l *hostLink) replace(transport *http.Transport, roots *x509.CertPool) {
 
 func (h *hostTransports) newTransport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           h.dial,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   32,
-		IdleConnTimeout:       idleConnTimeout,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: h.alive.silence, PingTimeout: h.alive.answer},
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            h.dial,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        idleConnTimeout,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		OnProxyConnectResponse: checkProxyAnswer,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: h.alive.silence, PingTimeout: h.alive.answer},
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -187,7 +186,7 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
 		now := time.Now()
-		return throttled(now, askedUntil(err, now)).outcome()
+		return throttleOf(err, now).wait(now).outcome()
 	case status == http.StatusUnauthorized:
 		o.reason, o.stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
@@ -244,6 +243,9 @@ func refusal(err error) (gist, sentence string) {
 	}
 	gist = fmt.Sprintf("ACS refused to %s (%d", attempted(err), response.StatusCode)
 	detail, _ := acs.Detail(err)
+	if hint := clockHint(err); hint != "" {
+		return gist, gist + "). " + hint
+	}
 	if said := strings.TrimSuffix(cut(strings.TrimSpace(detail.Code+" "+detail.Message), maxMessage), "."); said != "" {
 		return gist + ": " + cut(detail.Code, maxMessage), gist + ": " + said + ")."
 	}
@@ -253,22 +255,9 @@ func refusal(err error) (gist, sentence string) {
 // unreachable is a sentence on a call without an answer.
 func unreachable(err error) string { return withoutAnswer(err) + "; the operator tries again." }
 
-// withoutAnswer says why a call has no answer. It names no address or port, which would change from pass to pass.
+// withoutAnswer says why a call has no answer.
 func withoutAnswer(err error) string {
-	var dns *net.DNSError
-	var netErr net.Error
-	why := "could not be reached"
-	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
-		why = "could not be found: check the host of the endpoint"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		why = "did not answer in time"
-	case errors.Is(err, acs.ErrNextLink):
-		why = "named a next page (nextLink) that the operator does not follow"
-	case isCertificateError(err):
-		why = "showed a certificate that is not trusted (flag --acs-ca-file)"
-	}
-	return fmt.Sprintf("ACS %s when asked to %s", why, attempted(err))
+	return fmt.Sprintf("ACS %s when asked to %s", whyNoAnswer(err), attempted(err))
 }
 
 // cut makes what a server said fit for status, events and logs: one line, printable, of limited length.

@@ -220,7 +220,7 @@ func TestClassifyUnreachable(t *testing.T) {
 	const (
 		endpoint  = "https://contoso.communication.azure.com"
 		reached   = "ACS could not be reached when asked to read the thread; the operator tries again."
-		found     = "ACS could not be found: check the host of the endpoint when asked to read the thread; the operator tries again."
+		found     = "ACS could not be found (there is no such host in DNS) when asked to read the thread; the operator tries again."
 		late      = "ACS did not answer in time when asked to read the thread; the operator tries again."
 		elsewhere = "ACS named a next page (nextLink) that the operator does not follow when asked to list threads; the operator tries again."
 		trusted   = "ACS showed a certificate that is not trusted (flag --acs-ca-file) when asked to read the thread; the operator tries again."

@@ -237,7 +237,7 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 	}
 	for _, key := range all {
 		if p.bucket(key).isProbed(now, who) {
-			wait := throttled(now, now.Add(probePause))
+			wait := throttle{until: now.Add(probePause)}.wait(now)
 			wait.quiet = true
 			return wait
 		}
@@ -253,15 +253,15 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 
 // wait is the end of a pass whose call has room at a later moment. The caller holds the lock.
 func (p *pacer) wait(who pass, class quotaClass, all []bucketKey, now, at time.Time) error {
-	var blocked time.Time
+	var asked throttle
 	for _, key := range all {
-		blocked = latest(blocked, p.bucket(key).blockedUntil)
+		asked = p.bucket(key).throttle().orLater(asked)
 	}
-	quiet := who.isQuietWait(at.Sub(now), blocked.Sub(now))
-	if !blocked.Equal(at) {
+	quiet := who.isQuietWait(at.Sub(now), asked.until.Sub(now))
+	if !asked.until.Equal(at) {
 		return waitForQuota(class, now, at, quiet)
 	}
-	wait := throttled(now, at)
+	wait := asked.wait(now)
 	wait.quiet = quiet
 	return wait
 }
@@ -276,8 +276,8 @@ func (p *pacer) takeAtOnce(who pass, all []bucketKey) {
 	}
 }
 
-// answered gives the slots of a call their moment, and obeys a refusal: it returns until when calls wait then.
-func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (until time.Time) {
+// answered gives the slots of a call their moment, and obeys a refusal: it returns what ACS asks for then.
+func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked throttle) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -289,10 +289,10 @@ func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (until 
 			b.probed(who, resp != nil)
 			continue
 		}
-		b.block(now.Add(askedWait(runtime.NewResponseError(resp))))
-		until = latest(until, b.blockedUntil)
+		b.block(now, now.Add(askedWait(runtime.NewResponseError(resp))))
+		asked = b.throttle().orLater(asked)
 	}
-	return until
+	return asked
 }
 
 // createWaits is how long each of some users would have to wait before it could create a thread, in whole seconds.
@@ -320,7 +320,7 @@ func (p *pacer) giveBack(thread types.UID) {
 	for key, b := range p.buckets {
 		b.release(thread)
 		b.forgetOld(time.Now(), p.limits(key))
-		if len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.Add(reservationGrace).After(time.Now()) {
+		if b.isIdle(time.Now()) {
 			delete(p.buckets, key)
 		}
 	}

@@ -58,9 +58,9 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 // send makes a try of a call that has a slot.
 func (p *pacingPolicy) send(req *policy.Request, who pass, all []bucketKey, before *earlierTry) (*http.Response, error) {
 	resp, err := req.Next()
-	until := p.pacer.answered(who, all, resp)
+	asked := p.pacer.answered(who, all, resp)
 	if before != nil {
-		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode), until: until}
+		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode), throttle: asked}
 	}
 	return resp, err
 }
@@ -81,8 +81,8 @@ type earlierTry struct {
 	err  error
 	// failed says that azcore tries again.
 	failed bool
-	// until is how long ACS is waited for after it.
-	until time.Time
+	// throttle is what ACS asked for, where it refused the try for its rate.
+	throttle throttle
 }
 
 // callPolicy lets the tries of a call know of each other.

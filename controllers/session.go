@@ -34,8 +34,9 @@ type session struct {
 	read    credentialReading
 	reading bool
 	stale   bool
-	// refusedAt is when ACS last refused the credential; zero while it does not.
+	// refusedAt is when ACS last refused the credential, zero while it does not, and refusal what it said.
 	refusedAt time.Time
+	refusal   *credentialRefusal
 	// held is what ACS refused the connection of a generation, and heldAt when.
 	held           error
 	heldAt         time.Time
@@ -116,10 +117,10 @@ func (s *session) askForTokens() {
 
 // refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
 // while has gone by, and the Secret is read at once.
-func (s *session) refused() {
+func (s *session) refused(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refusedAt = time.Now()
+	s.refusedAt, s.refusal = time.Now(), newCredentialRefusal(err)
 	s.stale, s.read.told = true, false
 }
 

@@ -125,8 +125,6 @@ func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) 
 	return found, found.usable(conn)
 }
 
-const authenticationFailedMessage = "ACS refuses the credential (401). Put the current connection string of the ACS resource into the Secret."
-
 // reopen reads the credential anew where that is due. One that was refused is tried again after a while, and
 // when that is asked for.
 func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
@@ -146,7 +144,7 @@ func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection
 		return found, found.read.problem
 	}
 	if !found.refusedAt.IsZero() && time.Since(found.refusedAt) < refusedInterval && !requested {
-		return found, &stalledError{chatv1alpha1.ReasonAuthenticationFailed, authenticationFailedMessage}
+		return found, found.refusal
 	}
 	return found, nil
 }

@@ -114,7 +114,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 		look(1)
 		conn.Generation++
 		look(1)
-		sessions.get(keyOf(conn)).refused()
+		sessions.get(keyOf(conn)).refused(nil)
 		look(1)
 		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		reader.reads = 0

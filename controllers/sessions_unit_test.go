@@ -312,7 +312,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 	w := newSecretWorld(t, firstString)
 	found, err := w.sessions.open(t.Context(), w.conn)
 	mustSucceed(t, err)
-	found.refused()
+	found.refused(nil)
 	w.reader.reads = 0
 	for range 2 {
 		if _, err := w.sessions.open(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
@@ -342,7 +342,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 		t.Errorf("the credential was accepted: %v", err)
 	}
 
-	found.refused()
+	found.refused(nil)
 	w.rotate(t, secondString)
 	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
 		t.Errorf("a rotated key is used at once: %v", err)
@@ -366,7 +366,10 @@ func TestSessionsRefuse(t *testing.T) {
 		"endpoint has changed": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {
 			setAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://x.communication.azure.com")
 		}},
-		"endpoint, as in status": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) { w.conn.Status.Endpoint = "https://x.communication.azure.com" }},
+		"endpoint, as in status": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {
+			w.conn.Status.Endpoint, w.conn.Status.ServiceUsers = "https://x.communication.azure.com", []chatv1alpha1.ServiceUserID{"8:acs:a"}
+		}},
+		"endpoint in status, of no user": {secret: firstString, change: func(w *secretWorld) { w.conn.Status.Endpoint = "https://x.communication.azure.com" }},
 		"the endpoint of before": {secret: firstString, change: func(w *secretWorld) {
 			setAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://contoso.communication.azure.com")
 		}},

@@ -115,6 +115,10 @@ func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *sim
 	if o.believed {
 		w.forgetFormer(former)
 	}
+	if o.operation == "IdentityClient.CreateUser" {
+		// After lost answers the next try may be that far off.
+		w.run(lastCreation)
+	}
 	w.run(simWork)
 	w.settle()
 	w.process.kill()

@@ -32,24 +32,40 @@ func askedWait(err error) time.Duration {
 	return throttleWait
 }
 
-// askedUntil is until when ACS is waited for after a 429. Where the pacer keeps the moment it is that one, so
-// that whoever waits tells the same.
-func askedUntil(err error, now time.Time) time.Time {
-	response, ok := errors.AsType[*azcore.ResponseError](err)
-	if ok && response.RawResponse != nil && response.RawResponse.Request != nil {
-		if last, ok := response.RawResponse.Request.Context().Value(tryKey{}).(*earlierTry); ok && last.until.After(now) {
-			return last.until
-		}
-	}
-	return now.Add(askedWait(err))
+// throttle is what ACS asks for with a 429: until when it is not asked, and whether it asked before, without
+// having taken a call in between.
+type throttle struct {
+	until time.Time
+	again bool
 }
 
-// throttled is the wait that ACS asks for. A long one names its end.
-func throttled(now, until time.Time) *waitError {
-	wait := &waitError{reason: chatv1alpha1.ReasonThrottled, after: until.Sub(now),
+// orLater is the one of two that ends later.
+func (t throttle) orLater(other throttle) throttle {
+	if other.until.After(t.until) {
+		return other
+	}
+	return t
+}
+
+// throttleOf is what ACS asks for with a 429. Where the pacer keeps it, it is the same as that, so that whoever
+// waits tells the same.
+func throttleOf(err error, now time.Time) throttle {
+	response, ok := errors.AsType[*azcore.ResponseError](err)
+	if ok && response.RawResponse != nil && response.RawResponse.Request != nil {
+		if last, ok := response.RawResponse.Request.Context().Value(tryKey{}).(*earlierTry); ok && last.throttle.until.After(now) {
+			return last.throttle
+		}
+	}
+	return throttle{until: now.Add(askedWait(err)), again: true}
+}
+
+// wait is the end of a pass that does what ACS asks for. It names the moment that ends the wait, unless ACS has
+// it wait again and again for a short time: the status would be written each time.
+func (t throttle) wait(now time.Time) *waitError {
+	wait := &waitError{reason: chatv1alpha1.ReasonThrottled, after: t.until.Sub(now),
 		message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
-	if wait.after > shownWait {
-		wait.message = fmt.Sprintf("ACS limits the rate of calls (429); the operator goes on at %s.", shownTime(until))
+	if wait.after > longWindow || wait.after > shownWait && !t.again {
+		wait.message = fmt.Sprintf("ACS limits the rate of calls (429); the operator goes on at %s.", shownTime(t.until))
 	}
 	return wait
 }

@@ -29,9 +29,10 @@ type tokenSource struct {
 	// until is how long ACS is not asked, and answer what who asks is told instead.
 	until  time.Time
 	answer error
-	// unknown is how often in a row it was believed that ACS knows no such user, unknownSince when it first said so.
-	unknown      int
-	unknownSince time.Time
+	// unknown is how often in a row it was believed that ACS knows no such user, unknownSince when it first said so,
+	// and throttles how often that calls come too fast.
+	unknown, throttles int
+	unknownSince       time.Time
 }
 
 func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
@@ -64,10 +65,11 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.unknown, t.unknownSince = 0, time.Time{}
+		t.unknown, t.unknownSince, t.throttles = 0, time.Time{}, 0
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		wait := askedWait(err)
-		t.until, t.answer = now.Add(wait), throttled(now, now.Add(wait))
+		t.until = now.Add(askedWait(err))
+		t.answer = throttle{until: t.until, again: t.throttles > 0}.wait(now)
+		t.throttles++
 		return t.answer
 	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 	case t.unknownSince.IsZero():

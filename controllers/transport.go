@@ -39,18 +39,22 @@ var retriedStatuses = []int{
 // try before the others that do.
 func clientOptions(transport *http.Client, timeout time.Duration, found *session, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: transport,
-		Retry: policy.RetryOptions{
-			MaxRetries:    1,
-			TryTimeout:    timeout,
-			RetryDelay:    500 * time.Millisecond,
-			MaxRetryDelay: time.Second,
-			StatusCodes:   retriedStatuses,
-		},
-		PerCallPolicies:  []policy.Policy{callPolicy{}},
+		Transport:        transport,
+		Retry:            retryOptions(timeout),
+		PerCallPolicies:  []policy.Policy{callPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
 		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.discretion, found.gate),
 	}}
+}
+
+func retryOptions(timeout time.Duration) policy.RetryOptions {
+	return policy.RetryOptions{
+		MaxRetries:    1,
+		TryTimeout:    timeout,
+		RetryDelay:    500 * time.Millisecond,
+		MaxRetryDelay: time.Second,
+		StatusCodes:   retriedStatuses,
+	}
 }
 
 // breaker keeps the threads of a connection that does not answer from filling all workers: only one

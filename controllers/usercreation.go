@@ -71,8 +71,8 @@ func (s *session) creationTried(ctx context.Context, sent bool, err error) error
 	now := time.Now()
 	switch {
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		wait := askedWait(err)
-		s.creation = userCreation{until: now.Add(wait), why: *throttled(now, now.Add(wait))}
+		asked := throttle{until: now.Add(askedWait(err)), again: s.creation.why.reason == chatv1alpha1.ReasonThrottled}
+		s.creation = userCreation{until: asked.until, why: *asked.wait(now)}
 	case err == nil, isRefused(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
 		s.creation = userCreation{}
 		return err
@@ -96,9 +96,9 @@ func (c userCreation) lost(err error, now time.Time) userCreation {
 	for range c.losses {
 		wait = min(wait*creationGrowth, lastCreation)
 	}
-	until := now.Add(wait)
-	return userCreation{losses: c.losses + 1, until: until, why: waitError{reason: chatv1alpha1.ReasonServiceUnavailable,
-		message: noUser(err) + " A service user may have been made that nobody uses. The operator tries again at " + shownTime(until) + "."}}
+	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: waitError{reason: chatv1alpha1.ReasonServiceUnavailable,
+		message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +
+			chatv1alpha1.AnnotationReconcileRequestedAt + " has it try now."}}
 }
 
 // noUser says why nobody knows whether there is another service user.
