@@ -184,7 +184,7 @@ func (w *world) aggregate() map[string][]string {
 				continue
 			}
 			rules = append(rules, role.Rules...)
-			if short, own := strings.CutPrefix(role.Name, "acs-chat-operator-"); own {
+			if short, own := strings.CutPrefix(role.Name, "acs-chat-operator-"); own && !strings.Contains(short, "-test-") {
 				ours[name] = append(ours[name], short)
 			}
 		}

@@ -297,7 +297,7 @@ func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdi
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
 		_, isGuest := found.guests[strings.ToLower(r.ID)]
-		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || isGuest && !modelExclusive(m.specOf(name)) && !isStamped(r) {
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || (isGuest || r.Metadata[memberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r) {
 			continue
 		}
 		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)
@@ -321,7 +321,7 @@ func (m *modelRun) checkDeclaredMembers(name string, v modelVerdict, found *mode
 		isActor := slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) })
 		if m.isIn(v, d) != (at >= 0) {
 			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
-		} else if at >= 0 && !isActor && !isAsDeclared(d, v.remote.Members[at]) && found.added[d.key] < 2 {
+		} else if at >= 0 && !isActor && !m.isAsDeclared(v, d, v.remote.Members[at]) && found.added[d.key] < 2 {
 			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
 		}
 	}
