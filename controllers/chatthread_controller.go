@@ -234,6 +234,10 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 			panic(fault)
 		}
 	}()
+	if unknown := s.thread.UnknownValue(); unknown != "" && !isAbandoned(s.thread) {
+		return &stalledError{chatv1alpha1.ReasonInvalidRequest,
+			fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", cut(unknown, maxMessage))}
+	}
 	if !s.thread.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
 	}

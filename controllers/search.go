@@ -116,11 +116,12 @@ func (s *threadScope) saysUnavailable() bool {
 	return told != nil && told.Reason == chatv1alpha1.ReasonServiceUnavailable && told.ObservedGeneration == s.thread.Generation
 }
 
-// getConnection reads a connection. One in a namespace that is not watched does not exist here, and what this
-// process wrote into one the cache must show.
+// getConnection reads a connection. One in a namespace that is not watched cannot be seen, and what this process
+// wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
-		return apierrors.NewNotFound(chatv1alpha1.GroupVersion.WithResource("chatconnections").GroupResource(), key.String())
+		return &waitError{reason: chatv1alpha1.ReasonConnectionNotFound, after: unreadyInterval,
+			message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
 	if err := r.Get(ctx, key, conn); err != nil {
 		return err

@@ -5,11 +5,13 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 const (
@@ -18,6 +20,8 @@ const (
 	// firstUnknown and lastUnknown bound for how long it is believed that ACS issues no token for a user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
+	// uselessPause is how long no other token is asked for after one that had run out before it came.
+	uselessPause = 30 * time.Second
 )
 
 // tokenSource issues the tokens of a service user. All who need one obey what ACS said to any of them.
@@ -40,7 +44,21 @@ func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
 		return acs.AccessToken{}, err
 	}
 	issued, err := t.identity.IssueToken(ctx, t.user, []acs.TokenScope{acs.ScopeChat}, nil)
-	return issued.AccessToken, t.note(err, time.Now())
+	now := time.Now()
+	if err == nil && !now.Before(issued.ExpiresOn) {
+		err = t.hold(now.Add(uselessPause), &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: uselessPause,
+			message: fmt.Sprintf("ACS issued a token that had run out at %s, by the clock of the operator: check that clock.", shownTime(issued.ExpiresOn))})
+		return acs.AccessToken{}, err
+	}
+	return issued.AccessToken, t.note(err, now)
+}
+
+// hold has ACS not asked for a while, and gives what who asks is told instead.
+func (t *tokenSource) hold(until time.Time, answer error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until, t.answer = until, answer
+	return answer
 }
 
 // held is the answer that still counts; nil where ACS may be asked.
