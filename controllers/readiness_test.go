@@ -21,7 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-const forbidden = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"not any more","code":403}`
+const watchForbidden = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"not any more","code":403}`
 
 // rights are a way to the API server that ends all watches of ChatThreads, and forbids new ones, when
 // they are taken.
@@ -47,7 +47,7 @@ func (r *rights) wrap(next http.RoundTripper) http.RoundTripper {
 		r.mu.Unlock()
 		if taken.Err() != nil {
 			return &http.Response{StatusCode: http.StatusForbidden, Request: req, Header: http.Header{"Content-Type": {"application/json"}},
-				Body: io.NopCloser(strings.NewReader(forbidden))}, nil
+				Body: io.NopCloser(strings.NewReader(watchForbidden))}, nil
 		}
 		ctx, cancel := context.WithCancel(req.Context())
 		context.AfterFunc(taken, cancel)
