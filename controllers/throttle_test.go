@@ -1,0 +1,205 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// throttledBy is a 429 with a Retry-After of some seconds.
+func throttledBy(t *testing.T, seconds int) *http.Response {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Retry-After", fmt.Sprint(seconds))
+	answer.WriteHeader(http.StatusTooManyRequests)
+	response := answer.Result()
+	response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://contoso.communication.azure.com/chat/threads/a", nil)
+	return response
+}
+
+// throttledPacer is a pacer after a 429 that asks for a wait of a day.
+type throttledPacer struct {
+	*WithT
+	*pacer
+	t   *testing.T
+	all []bucketKey
+}
+
+func newThrottledPacer(t *testing.T) *throttledPacer {
+	t.Helper()
+	p := &throttledPacer{WithT: NewWithT(t), pacer: newPacer(true), t: t, all: keys(classReadThread, "user", "")}
+	p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
+	p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
+	return p
+}
+
+func (p *throttledPacer) ask(who pass) error { return p.take(who, classReadThread, p.all) }
+
+// waits asks for a call that has to wait.
+func (p *throttledPacer) waits(who pass) *waitError {
+	p.t.Helper()
+	wait, ok := errors.AsType[*waitError](p.ask(who))
+	p.Expect(ok).To(BeTrue(), "the call was let through")
+	return wait
+}
+
+// Whatever ACS asks for, after ten minutes one call tries; the others wait until it is answered.
+func TestOneCallTriesAfterALongWait(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer *http.Response
+		then   func(p *throttledPacer)
+	}{
+		"ACS takes calls again": {&http.Response{StatusCode: http.StatusOK}, func(p *throttledPacer) {
+			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
+			p.Expect(p.ask(pass{thread: "c"})).To(Succeed())
+		}},
+		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) {
+			p.Expect(p.waits(pass{thread: "b"}).after).To(Equal(10 * time.Minute))
+		}},
+		"no answer comes": {nil, func(p *throttledPacer) {
+			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
+			p.Expect(p.waits(pass{thread: "c"}).quiet).To(BeTrue())
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newThrottledPacer(t)
+				end := time.Now().Add(10 * time.Minute)
+				wait := p.waits(pass{thread: "b"})
+				p.Expect(wait.reason).To(Equal(chatv1alpha1.ReasonThrottled))
+				p.Expect(wait.message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
+				p.Expect(wait.quiet).To(BeFalse())
+				<-time.After(wait.after)
+				p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
+				other := p.waits(pass{thread: "b"})
+				p.Expect(other.after).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
+				p.Expect(other.quiet).To(BeTrue())
+				p.answered(pass{thread: "a"}, p.all, c.answer)
+				c.then(p)
+			})
+		})
+	}
+}
+
+// A call that never ends does not keep the others waiting.
+func TestTryThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newThrottledPacer(t)
+		<-time.After(10 * time.Minute)
+		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
+		<-time.After(reconcileTimeout)
+		p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
+	})
+}
+
+// What looks for drift says that it cannot, once that takes longer than a resync.
+func TestLongWaitOfDriftIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newThrottledPacer(t)
+		p.Expect(p.waits(pass{thread: "b", background: true, patience: time.Minute}).quiet).To(BeFalse())
+		p.Expect(p.waits(pass{thread: "c", background: true, patience: time.Hour}).quiet).To(BeTrue())
+		// It stands in line behind others, and waits for ACS all the same.
+		p.limit(map[quotaClass][]quota{classReadThread: {{1, shortWindow}}})
+		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
+		p.waits(pass{thread: "d"})
+		p.Expect(p.waits(pass{thread: "e", background: true, patience: time.Minute}).quiet).To(BeFalse())
+	})
+}
+
+// New quotas and requests end the wait: one call tries at once.
+func TestWaitEndsWhenAsked(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(*session){
+		"new quotas": func(s *session) { s.pacer.limit(map[quotaClass][]quota{classReadThread: {{40, shortWindow}}}) },
+		"a request on the ChatThread": func(s *session) {
+			thread := &chatv1alpha1.ChatThread{}
+			setAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+			(&threadScope{session: s, thread: thread, before: thread.DeepCopy()}).heed()
+		},
+		"a request on the ChatConnection": func(s *session) {
+			conn := newConnection("a", "default")
+			setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+			s.heed(conn)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newThrottledPacer(t)
+				p.waits(pass{thread: "a"})
+				p.waits(pass{thread: "b"})
+				ask(newSession(p.pacer))
+				p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
+				p.Expect(p.waits(pass{thread: "a"}).quiet).To(BeTrue())
+			})
+		})
+	}
+}
+
+// A request on a ChatConnection is heeded once, however many threads see it before it is answered.
+func TestRequestIsHeededOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newThrottledPacer(t)
+		conn := newConnection("a", "default")
+		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		s := newSession(p.pacer)
+		s.heed(conn)
+		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
+		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
+		s.heed(conn)
+		p.Expect(p.waits(pass{thread: "a"}).after).To(Equal(10 * time.Minute))
+	})
+}
+
+// Who was refused and who waits behind it tell the same moment. Where ACS asks for short waits again and again,
+// nobody names one: the status would be written each time.
+func TestThrottledMessages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		seconds := 600
+		transport := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			response := throttledBy(t, seconds)
+			response.Request = req
+			return response, nil
+		})}
+		found := newSession(newPacer(true))
+		chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
+			clientOptions(transport, time.Second, found, found.pacer.policy("user")))
+		g.Expect(err).NotTo(HaveOccurred())
+		read := func(thread string) string {
+			_, err := chat.ThreadClient(thread).GetProperties(withPass(t.Context(), pass{thread: "a"}), nil)
+			return classify(failed("read the thread", err)).message
+		}
+		<-time.After(999 * time.Millisecond)
+		first := read("a")
+		g.Expect(first).To(ContainSubstring("goes on at "))
+		<-time.After(time.Minute)
+		g.Expect(read("b")).To(Equal(first))
+		<-time.After(20 * time.Minute)
+		seconds = 20
+		g.Expect(read("a")).To(And(ContainSubstring("goes on at "), Not(Equal(first))))
+		for range 3 {
+			<-time.After(20 * time.Second)
+			g.Expect(read("a")).To(ContainSubstring("goes on when it allows"))
+			g.Expect(read("b")).To(ContainSubstring("goes on when it allows"))
+		}
+	})
+}

@@ -1,0 +1,114 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// identityWorld is a session with an emulated Identity service, in fake time.
+type identityWorld struct {
+	*WithT
+	emulator *emulator.Server
+	sessions *Sessions
+	session  *session
+	// answer replaces that of the service where it is set.
+	answer func(*http.Request) (*http.Response, error)
+	calls  int
+}
+
+func newIdentityWorld(t *testing.T) *identityWorld {
+	t.Helper()
+	w := &identityWorld{WithT: NewWithT(t), emulator: emulator.New(emulator.Options{})}
+	service := &inProcess{handler: w.emulator}
+	w.sessions = &Sessions{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		w.calls++
+		if w.answer != nil {
+			return w.answer(req)
+		}
+		return service.Do(req)
+	})}}
+	w.session = newSession(newPacer(true))
+	const endpoint = "https://contoso.communication.azure.com"
+	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), clientOptions(w.sessions.Transport, time.Second, w.session))
+	w.Expect(err).NotTo(HaveOccurred())
+	w.session.identity, w.session.endpoint = identity, endpoint
+	return w
+}
+
+// That ACS knows no such user is believed for a while, which grows, and asked again when somebody asks.
+func TestUnknownUserIsRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newIdentityWorld(t)
+		user, err := w.sessions.user(w.session, "8:acs:"+emulator.DefaultResourceID+"_00000000-0000-4000-8000-00000000dead")
+		w.Expect(err).NotTo(HaveOccurred())
+		ask := func(calls int) {
+			t.Helper()
+			w.calls = 0
+			for range 100 {
+				_, err := user.credential.Token(t.Context())
+				w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
+			}
+			w.Expect(w.calls).To(Equal(calls))
+		}
+		ask(1)
+		for _, wait := range []time.Duration{1, 2, 4, 8, 10, 10} {
+			<-time.After(wait*time.Minute - time.Second)
+			ask(0)
+			<-time.After(time.Second)
+			ask(1)
+		}
+		conn := newConnection("a", "default")
+		conn.Generation = 2
+		w.session.heed(conn)
+		ask(1)
+		w.session.heed(conn)
+		ask(0)
+		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		w.session.heed(conn)
+		ask(1)
+		<-time.After(time.Minute)
+		ask(1)
+	})
+}
+
+// A wait that ACS asks for before it issues tokens has an end, and the message names it.
+func TestTokensAreThrottled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newIdentityWorld(t)
+		id := w.emulator.CreateUser()
+		user, err := w.sessions.user(w.session, id)
+		w.Expect(err).NotTo(HaveOccurred())
+		w.answer = func(req *http.Request) (*http.Response, error) {
+			response := throttledBy(t, 86400)
+			response.Request = req
+			return response, nil
+		}
+		end := time.Now().Add(10 * time.Minute)
+		for range 3 {
+			_, err := user.credential.Token(t.Context())
+			o := classify(failed("issue a token", err))
+			w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonThrottled))
+			w.Expect(o.message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
+			w.Expect(o.after).To(Equal(time.Until(end)))
+			<-time.After(time.Minute)
+		}
+		w.Expect(w.calls).To(Equal(1))
+		w.answer = nil
+		w.session.tryAtOnce()
+		_, err = user.credential.Token(t.Context())
+		w.Expect(err).NotTo(HaveOccurred())
+	})
+}

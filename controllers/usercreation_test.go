@@ -1,0 +1,123 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// insistForUsers asks for a service user each second, for some time, and returns after which waits it was sent.
+func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (waits []time.Duration) {
+	t.Helper()
+	last := time.Now()
+	for began := time.Now(); time.Since(began) < duration; <-time.After(time.Second) {
+		before := w.calls
+		_, err := w.sessions.createUser(t.Context(), w.session)
+		w.Expect(err).To(HaveOccurred())
+		w.Expect(classify(err).message).To(ContainSubstring("may have been made that nobody uses"))
+		if w.calls > before {
+			w.Expect(w.calls).To(Equal(before+1), "a call was repeated")
+			waits = append(waits, time.Since(last).Round(5*time.Second))
+			last = time.Now()
+		}
+	}
+	return waits
+}
+
+// Each try whose answer is lost may leave a user behind: it is not repeated at once, and ever more seldom.
+func TestLostUserIsTriedMoreSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newIdentityWorld(t)
+		service := &inProcess{handler: w.emulator}
+		w.answer = func(req *http.Request) (*http.Response, error) {
+			_, err := service.Do(req)
+			return nil, errors.Join(err, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})
+		}
+		w.Expect(w.insistForUsers(t, 6*time.Hour)).To(HaveExactElements(
+			0*time.Second, 5*time.Second, 15*time.Second, 45*time.Second, 135*time.Second, 405*time.Second, 1215*time.Second,
+			time.Hour, time.Hour, time.Hour, time.Hour, time.Hour))
+		w.Expect(w.emulator.Users()).To(HaveLen(12))
+
+		// A person who has changed something, or asks, need not wait.
+		conn := newConnection("a", "default")
+		for step, change := range []func(){
+			func() { conn.Generation++ },
+			func() { setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now") },
+		} {
+			change()
+			w.session.heed(conn)
+			w.Expect(w.insistForUsers(t, 10*time.Second)).To(HaveLen(2), "step %d", step)
+		}
+		w.answer = nil
+		w.session.heed(newConnection("a", "default"))
+		_, err := w.sessions.createUser(t.Context(), w.session)
+		w.Expect(err).NotTo(HaveOccurred())
+	})
+}
+
+// What certainly made no user does not put off the next try.
+func TestUserThatWasCertainlyNotMade(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+		"refused": func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"Ms-Cv": {"a"}}, Body: http.NoBody, Request: req}, nil
+		},
+		"ACS is away for a while": func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		},
+		"nobody there": func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newIdentityWorld(t)
+				w.answer = answer
+				for range 3 {
+					_, err := w.sessions.createUser(t.Context(), w.session)
+					w.Expect(err).To(HaveOccurred())
+				}
+				w.Expect(w.calls).To(Equal(3))
+				w.answer = nil
+				_, err := w.sessions.createUser(t.Context(), w.session)
+				w.Expect(err).NotTo(HaveOccurred())
+			})
+		})
+	}
+}
+
+// A wait that ACS asks for is kept, and no more than ten minutes of it.
+func TestUserCreationIsThrottled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newIdentityWorld(t)
+		w.answer = func(req *http.Request) (*http.Response, error) {
+			response := throttledBy(t, 86400)
+			response.Request = req
+			return response, nil
+		}
+		for range 3 {
+			_, err := w.sessions.createUser(t.Context(), w.session)
+			w.Expect(reasonOf(err)).To(Equal(chatv1alpha1.ReasonThrottled))
+		}
+		w.Expect(w.calls).To(Equal(1))
+		w.answer = nil
+		<-time.After(10 * time.Minute)
+		_, err := w.sessions.createUser(t.Context(), w.session)
+		w.Expect(err).NotTo(HaveOccurred())
+	})
+}
