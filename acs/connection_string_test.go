@@ -138,7 +138,7 @@ func TestParseEndpoint(t *testing.T) {
 		"https://[::1]:8443":            "https://[::1]:8443",
 		"https://[2001:DB8::A]/":        "https://[2001:db8::a]",
 		"https://[::ffff:192.0.2.1]":    "https://[::ffff:192.0.2.1]",
-		" HTTPS://Contoso:443/ ":        "https://contoso:443",
+		"\tHTTPS://Contoso:443/\t":      "https://contoso:443",
 		"http://127.0.0.1:8080":         "http://127.0.0.1:8080",
 		"https://::1":                   "",
 		"https://[::1":                  "",

@@ -21,6 +21,7 @@ import (
 
 // forwarder stands between client and server, and can have the connections die without a word.
 type forwarder struct {
+	t        *testing.T
 	listener net.Listener
 	target   string
 	copying  sync.WaitGroup
@@ -35,7 +36,7 @@ func newForwarder(t *testing.T, target string) *forwarder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &forwarder{listener: listener, target: target}
+	f := &forwarder{t: t, listener: listener, target: target}
 	accepting := make(chan struct{})
 	go func() {
 		defer close(accepting)
@@ -58,7 +59,7 @@ func (f *forwarder) accept() {
 		if err != nil {
 			return
 		}
-		far, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", f.target)
+		far, err := (&net.Dialer{}).DialContext(context.WithoutCancel(f.t.Context()), "tcp", f.target)
 		if err != nil {
 			_ = near.Close()
 			return

@@ -211,31 +211,14 @@ type madeThread struct {
 // any member, as one malformed id fails the whole call.
 func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, batch []declaredMember) (madeThread, []declaredMember, error) {
 	made := madeThread{again: !s.firstTry}
+	// Where it has a name the service user stands before the others.
+	before := min(len(s.displayName()), 1)
 	for try := 0; ; try++ {
-		tried, tries := countTries(ctx)
-		var raw *http.Response
-		tried = policy.WithCaptureResponse(tried, &raw)
-		answer, err := s.user.chat.CreateThread(tried, s.thread.Spec.Topic, r.createOptions(s, batch))
-		sent := tries.Load()
-		made.again = made.again || sent > 1
-		made.unanswered = made.unanswered || sent > 1 || sent > 0 && !isRefused(err)
-		made.asked = dateOf(raw)
-		var invalid *acs.InvalidParticipantsError
-		switch {
-		case errors.As(err, &invalid):
-			made.thread, made.refused = answer.Thread, invalid.Participants
-			return made, batch, nil
-		case err == nil:
-			made.thread = answer.Thread
-			return made, batch, nil
-		case !acs.HasStatus(err, http.StatusBadRequest) || len(batch) == 0:
+		err := made.send(ctx, s, r.createOptions(s, batch))
+		if err == nil || !acs.HasStatus(err, http.StatusBadRequest) || len(batch) == 0 {
 			return made, batch, err
 		}
 		made.again = true
-		before := 0
-		if s.displayName() != "" {
-			before = 1
-		}
 		bad, rest, said := splitNamed(err, batch, before)
 		if len(bad) == 0 || try >= maxNamedRetries {
 			batch = nil
@@ -244,6 +227,24 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 		s.memory.noteMalformed(bad, err, said)
 		batch = rest
 	}
+}
+
+// send makes one call, with the tries that azcore makes of it. Members that ACS refuses one by one are no error.
+func (m *madeThread) send(ctx context.Context, s *threadScope, options *acs.CreateThreadOptions) error {
+	tried, tries := countTries(ctx)
+	var raw *http.Response
+	answer, err := s.user.chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
+	sent := tries.Load()
+	m.again = m.again || sent > 1
+	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !isRefused(err)
+	m.asked = dateOf(raw)
+	if invalid, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
+		m.refused, err = invalid.Participants, nil
+	}
+	if err == nil {
+		m.thread = answer.Thread
+	}
+	return err
 }
 
 func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMember) *acs.CreateThreadOptions {

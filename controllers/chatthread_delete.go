@@ -27,13 +27,6 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	if !hasFinalizer(s.thread) {
 		return errReleased
 	}
-	if isAbandoned(s.thread) || s.thread.Observes() {
-		if s.thread.Status.ThreadID != "" {
-			s.tell(chatv1alpha1.EventReleased, "Let thread %s go without a call; it stays at ACS", s.thread.Status.ThreadID)
-		}
-		r.leaveBehind(s)
-		return r.release(ctx, s)
-	}
 	if s.isOfAnother() {
 		if s.taking = s.thread.Adopts(); !s.taking {
 			s.disown(time.Now())
@@ -42,14 +35,8 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 	if s.hasNothing() {
 		return r.release(ctx, s)
 	}
-	uninstalled, err := r.isUninstalled(ctx, threadsCRD)
-	if err != nil {
+	if done, err := r.leaveThread(ctx, s); done || err != nil {
 		return err
-	}
-	if uninstalled {
-		s.tell(chatv1alpha1.EventReleased, "The operator is being uninstalled: thread %s stays at ACS, and is found again by a ChatThread of this name", s.shownID())
-		r.leaveBehind(s)
-		return r.release(ctx, s)
 	}
 	s.who = s.pass()
 	ctx = withPass(ctx, s.who)
@@ -67,6 +54,24 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		}
 	}
 	return r.release(ctx, s)
+}
+
+// leaveThread ends a deletion that leaves the thread as it is, with its stamp: because a person says so, or because
+// the operator is being uninstalled. It says whether that was so.
+func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) (done bool, err error) {
+	note := "Let thread %s go without a call; it stays at ACS"
+	if !isAbandoned(s.thread) && !s.thread.Observes() {
+		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
+		if err != nil || !uninstalled {
+			return false, err
+		}
+		note = "The operator is being uninstalled: thread %s stays at ACS, and is found again by a ChatThread of this name"
+	}
+	if s.thread.Status.ThreadID != "" {
+		s.tell(chatv1alpha1.EventReleased, note, s.thread.Status.ThreadID)
+	}
+	r.leaveBehind(s)
+	return true, r.release(ctx, s)
 }
 
 // leaveBehind has the next resource of this name read the thread anew: as long as this one had it, nobody

@@ -296,8 +296,7 @@ func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdi
 	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
-		_, isGuest := found.guests[strings.ToLower(r.ID)]
-		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || (isGuest || r.Metadata[memberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r) {
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isGuest(name, r, found) {
 			continue
 		}
 		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)

@@ -76,8 +76,7 @@ func (m *modelRun) judge(name string) modelVerdict {
 	v.members, v.others = m.memberList(name)
 	id := cmp.Or(stored.Status.ThreadID, v.spec.ThreadID)
 	remote, live := m.live(id)
-	// What was never adopted is not created in place of it.
-	observes, recreates := modelObserves(declared.spec), modelRecreates(v.spec) && (v.spec.ThreadID == "" || stored.Status.ThreadID != "")
+	observes, recreates := modelObserves(declared.spec), m.recreates(v.spec, stored)
 	switch {
 	case m.connection(connectionName(declared.spec)) == nil:
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
@@ -87,10 +86,8 @@ func (m *modelRun) judge(name string) modelVerdict {
 		v.reason = chatv1alpha1.ReasonDrifted
 	case m.isShutOut(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonAccessLost
-	case !live && recreates:
-		v.reason = "(not created anew)"
 	case !live:
-		v.reason = chatv1alpha1.ReasonThreadGone
+		v.reason = map[bool]string{true: "(not created anew)", false: chatv1alpha1.ReasonThreadGone}[recreates]
 	case m.isAnothers(stored, remote, observes):
 		v.reason = chatv1alpha1.ReasonOwnedByAnother
 	default:
@@ -98,6 +95,11 @@ func (m *modelRun) judge(name string) modelVerdict {
 		v.reason = m.judgeMembers(v, observes)
 	}
 	return v
+}
+
+// recreates says that a thread is created in place of one that is gone. What was never adopted is not.
+func (m *modelRun) recreates(spec chatv1alpha1.ChatThreadSpec, stored *chatv1alpha1.ChatThread) bool {
+	return modelRecreates(spec) && (spec.ThreadID == "" || stored.Status.ThreadID != "")
 }
 
 // judgeWithout says what should become of a ChatThread that has no thread.
@@ -340,4 +342,11 @@ func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 		return name
 	}
 	return ""
+}
+
+// isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that had the thread
+// before.
+func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) bool {
+	_, isGuest := found.guests[strings.ToLower(r.ID)]
+	return (isGuest || r.Metadata[memberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
