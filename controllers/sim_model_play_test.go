@@ -11,7 +11,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
