@@ -97,18 +97,24 @@ func run(s *settings) error {
 	lease := controllers.NewLease(fail)
 	config.Wrap(lease.ForAPIServer)
 	options.HTTPClient.Transport = lease.ForACS(options.HTTPClient.Transport)
+	lock, err := s.leaseLock(config)
+	if err != nil {
+		return err
+	}
+	caches := controllers.CacheOptions(options.WatchNamespaces)
+	ready := controllers.NewReadiness(&caches)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(options.WatchNamespaces),
+		Cache:                         caches,
 		Metrics:                       metrics,
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
-		LeaderElectionID:              "acs-chat-operator.chat.acs-operator.io",
-		LeaderElectionNamespace:       s.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 new(controllers.LeaseDuration),
 		RenewDeadline:                 new(controllers.LeaseRenewDeadline),
 		RetryPeriod:                   new(controllers.LeaseRetryPeriod),
+
+		LeaderElectionResourceLockInterface: lock,
 	})
 	if err != nil {
 		return fmt.Errorf("build manager: %w", err)
@@ -120,10 +126,10 @@ func run(s *settings) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add health check: %w", err)
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("caches", ready.Check(mgr.GetCache())); err != nil {
 		return fmt.Errorf("add ready check: %w", err)
 	}
-	return mgr.Start(ctx)
+	return start(ctx, mgr)
 }
 
 func (s *settings) controllerOptions() (controllers.Options, error) {

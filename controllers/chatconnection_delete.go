@@ -60,7 +60,7 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 	if err != nil || count > 0 {
 		return countOf(count, "ChatThread"), err
 	}
-	for _, namespace := range r.namespaces() {
+	for _, namespace := range r.namespaces(conn) {
 		found := false
 		err := eachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
 			found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool {
@@ -68,6 +68,10 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 			})
 			return !found
 		}, client.InNamespace(namespace))
+		if apierrors.IsForbidden(err) && namespace == "" {
+			return "", &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
+				message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
+		}
 		if err != nil {
 			return "", fmt.Errorf("list ChatThreads: %w", err)
 		}
@@ -78,9 +82,10 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 	return "", nil
 }
 
-// namespaces are those that the operator is for; the empty one stands for all.
-func (r *ChatConnectionReconciler) namespaces() []string {
-	if len(r.WatchNamespaces) == 0 {
+// namespaces are those whose threads may use the connection; the empty one stands for all. Another operator may be
+// for some of them.
+func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection) []string {
+	if len(r.WatchNamespaces) == 0 || isShared(conn) {
 		return []string{""}
 	}
 	return r.WatchNamespaces

@@ -109,6 +109,10 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady,
 			message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
 	}
+	if !p.Spec.ShareHistory.IsKnown() {
+		return &stalledError{chatv1alpha1.ReasonInvalidRequest, fmt.Sprintf(
+			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", cut(string(p.Spec.ShareHistory), maxMessage))}
+	}
 	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
 		err := patchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })

@@ -40,6 +40,9 @@ type ChatThreadReconciler struct {
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
+	// namespacesUnwatched has each Namespace read when it is needed.
+	namespacesUnwatched bool
+
 	timing    timing
 	started   sync.Once
 	startedAt time.Time
@@ -176,16 +179,18 @@ func (s *threadScope) client() *acs.ThreadClient { return s.user.chat.ThreadClie
 
 func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent, changes *debouncer) error {
 	options.RateLimiter = r.backoff
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("chatthread").
 		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(threadChanged())).
 		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
 		Watches(&chatv1alpha1.ChatConnection{}, r.connectionHandler()).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.adoptersOfThread), builder.WithPredicates(threadLetGo())).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged())).
 		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
-		WithOptions(options).
-		Complete(r)
+		WithOptions(options)
+	if !r.namespacesUnwatched {
+		b.Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged()))
+	}
+	return b.Complete(r)
 }
 
 // Reconcile makes one pass over a ChatThread.
@@ -229,6 +234,10 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 			panic(fault)
 		}
 	}()
+	if unknown := s.thread.UnknownValue(); unknown != "" && !isAbandoned(s.thread) {
+		return &stalledError{chatv1alpha1.ReasonInvalidRequest,
+			fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", cut(unknown, maxMessage))}
+	}
 	if !s.thread.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
 	}

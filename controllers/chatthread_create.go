@@ -96,6 +96,9 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 	}
 	s.thread.ObjectMeta = live.ObjectMeta
 	s.before.ObjectMeta = *live.ObjectMeta.DeepCopy()
+	// Another process may have taken members out since the cache was read.
+	s.before.Status.Renewing = live.DeepCopy().Status.Renewing
+	s.thread.Status.Renewing = live.Status.Renewing
 	return nil
 }
 
@@ -229,12 +232,16 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 			return made, batch, err
 		}
 		made.again = true
-		bad, rest := splitNamed(err, batch)
+		before := 0
+		if s.displayName() != "" {
+			before = 1
+		}
+		bad, rest, said := splitNamed(err, batch, before)
 		if len(bad) == 0 || try >= maxNamedRetries {
 			batch = nil
 			continue
 		}
-		s.memory.noteMalformed(bad, err)
+		s.memory.noteMalformed(bad, err, said)
 		batch = rest
 	}
 }

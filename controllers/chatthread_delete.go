@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -89,8 +90,15 @@ func (s *threadScope) hasNothing() bool {
 	return s.memory.settled && s.thread.Status.ThreadID == "" && s.memory.threadID == "" && !s.thread.Adopts()
 }
 
-// release takes the finalizer off.
+// release takes the finalizer off. Where others still hold the resource, its status says what became of the thread.
 func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
+	if len(s.thread.Finalizers) > 1 && s.memory.markedDeleting {
+		mark(s.thread, outcome{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf(
+			"Thread %s was deleted or released at ACS. The resource waits for others, by its finalizers.", s.shownID())})
+		if err := r.storeStatus(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
 		return err
 	}
@@ -251,12 +259,18 @@ func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 		return &waitError{reason: chatv1alpha1.ReasonDeleting, after: rest,
 			message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
 	}
+	if err := s.lostUser(); err != nil {
+		return err
+	}
 	return &stalledError{chatv1alpha1.ReasonAccessLost,
 		fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
 }
 
 // remove deletes the thread at ACS.
 func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error {
+	if err := r.checkNotAwaited(ctx, s); err != nil {
+		return err
+	}
 	if err := r.brake(ctx, s); err != nil {
 		return err
 	}
@@ -271,6 +285,26 @@ func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error
 		return failed("delete the thread", err)
 	}
 	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
+	return nil
+}
+
+// checkNotAwaited holds the deletion of a thread that another ChatThread is to adopt: who renames a ChatThread, and
+// forgets to have the former one retain the thread, must not lose it.
+func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadScope) error {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexAdopts: s.threadID}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list ChatThreads: %w", err)
+	}
+	for i := range threads.Items {
+		other := &threads.Items[i]
+		mayAdopt := other.Namespace == s.thread.Namespace || keyOf(other).String() == s.releasedTo()
+		if other.UID == s.thread.UID || !mayAdopt || other.Observes() || !other.DeletionTimestamp.IsZero() || connectionKey(other) != connectionKey(s.thread) {
+			continue
+		}
+		return &waitError{reason: chatv1alpha1.ReasonDeleting, after: unreadyInterval, message: fmt.Sprintf(
+			"ChatThread %s waits to adopt thread %s. Set deletionPolicy to Retain to hand it over; to have it deleted, delete that ChatThread first.",
+			keyOf(other), s.threadID)}
+	}
 	return nil
 }
 

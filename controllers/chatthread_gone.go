@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -44,12 +45,27 @@ func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
 		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest,
 			message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator looks again before it believes that.", s.threadID)}
 	}
+	if err := s.lostUser(); err != nil {
+		return err
+	}
 	if s.taking && s.thread.Adopts() {
 		return &stalledError{chatv1alpha1.ReasonAccessLost,
 			fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.known, ", "))}
 	}
 	return &stalledError{chatv1alpha1.ReasonAccessLost,
 		fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.id, s.threadID)}
+}
+
+// lostUser is the end where the connection no longer knows the service user that acts for the thread: somebody
+// replaced the ChatConnection, and the record of its users went with it.
+func (s *threadScope) lostUser() error {
+	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
+	if user == "" || !hasFinalizer(s.thread) || containsUser(s.known, user) {
+		return nil
+	}
+	return &stalledError{chatv1alpha1.ReasonAccessLost,
+		fmt.Sprintf("Service user %s acts for thread %s, and ChatConnection %s does not know it: the ChatConnection was replaced. Put the id into spec.serviceUsers.ids of the ChatConnection.",
+			cut(user, maxMessage), s.threadID, connectionKey(s.thread))}
 }
 
 // mayNotChange is what a refused change of a thread means that the service user can read.

@@ -74,12 +74,12 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 	s.results = newMemberResults(declareMembers(s.thread, s.participants))
 	s.results.record(plan)
 	s.recordRefusals(plan)
-	s.forgetRenewed(s.results.declared)
 	unwanted := len(plan.remove)
 	var err error
 	if !plan.isEmpty() {
 		err = r.checkDeclared(ctx, s, len(plan.remove)+len(plan.renew) > 0)
 	}
+	s.forgetRenewed(s.results.declared)
 	if err == nil {
 		plan.remove, err = r.removable(ctx, s, plan.remove)
 	}

@@ -162,6 +162,7 @@ func (s *threadScope) isOfAnother() bool {
 // disown forgets what the status of another uid says of a thread.
 func (s *threadScope) disown(now time.Time) {
 	status := &s.thread.Status
+	status.ObservedGeneration = -1
 	if status.ThreadID != "" {
 		status.Incarnation++
 		s.memory.incarnation = status.Incarnation

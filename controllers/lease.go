@@ -5,40 +5,104 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Times of the leader election. A standby looks for the lease every LeaseRetryPeriod to 2.2 times that,
-// so that it works soon after a leader gave the lease back.
+// Times of the leader election. A standby reads the lease every LeaseRetryPeriod to 2.2 times that, so that it
+// works soon after a leader gave the lease back. A leader writes it only every leaseRenewInterval.
 const (
 	LeaseDuration      = 15 * time.Second
 	LeaseRenewDeadline = 10 * time.Second
 	LeaseRetryPeriod   = 500 * time.Millisecond
+	leaseRenewInterval = 2 * time.Second
 	// leaseLimit is how long after its last renewal a leader may send: longer than it tries to renew, and shorter
 	// than others respect its lease. What lies between is for calls in hand: one that takes longer may reach
 	// ACS while another leads.
-	leaseLimit = 12 * time.Second
+	leaseLimit = 13 * time.Second
 )
+
+// NewLeaseLock gives the lock of the leader election. Of the renewals of a leader it writes one every
+// leaseRenewInterval, and takes the others for done: who waits for the lease may look for it more often than who
+// has it must write it.
+func NewLeaseLock(config *rest.Config, namespace, name string) (resourcelock.Interface, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this process: %w", err)
+	}
+	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, name,
+		resourcelock.ResourceLockConfig{Identity: host + "_" + uuid.NewString()}, rest.AddUserAgent(config, "leader-election"), LeaseRenewDeadline)
+	if err != nil {
+		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
+	}
+	return &sparingLock{Interface: lock}, nil
+}
+
+// sparingLock is a lock that is written no more often than it must be.
+type sparingLock struct {
+	resourcelock.Interface
+
+	mu      sync.Mutex
+	renewed time.Time // when this process last wrote the lock as its holder
+}
+
+// Create writes the lock.
+func (l *sparingLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.written(record, l.Interface.Create(ctx, record))
+}
+
+// Update writes the lock, unless this process did so just before and only renews it.
+func (l *sparingLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	if record.HolderIdentity == l.Identity() && l.isFresh() {
+		return nil
+	}
+	return l.written(record, l.Interface.Update(ctx, record))
+}
+
+func (l *sparingLock) isFresh() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.renewed.IsZero() && time.Since(l.renewed) < leaseRenewInterval
+}
+
+// written notes a write. After one that failed, or that gave the lock back, the next is made at once.
+func (l *sparingLock) written(record resourcelock.LeaderElectionRecord, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.renewed = time.Time{}
+	if err == nil && record.HolderIdentity == l.Identity() {
+		l.renewed = time.Now()
+	}
+	return err
+}
 
 // Lease keeps a process from writing that led and lost its lease without noticing: one that was stopped,
 // or whose machine was, goes on where it was, with calls in hand that another leader has long done, or
 // undone. Without leader election there is no renewal, and nothing is refused.
 type Lease struct {
 	lost func(error)
+	// clock counts while the machine sleeps, too, and does not jump when somebody sets the time.
+	clock func() time.Duration
 
 	mu      sync.Mutex
-	renewed time.Time // when the last renewal that succeeded was sent
+	holds   bool          // a renewal succeeded
+	renewed time.Duration // when the last one was sent that did, by clock
 	lapsed  bool
 }
 
 // NewLease gives the lease of this process. lost is called once it lapsed, from within the call that noticed, and must
 // not use the lease: the process must end at once, as what it remembers may be wrong.
-func NewLease(lost func(error)) *Lease { return &Lease{lost: lost} }
+func NewLease(lost func(error)) *Lease { return &Lease{lost: lost, clock: uptime} }
 
 // lapsedError ends passes of a process that no longer leads. It counts as a cancellation, of which
 // nothing is told.
@@ -58,7 +122,7 @@ func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { ret
 // ForAPIServer notes renewals of the lease; once it has lapsed, writes of this operator's kinds fail.
 func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		sent := time.Now()
+		sent := l.clock()
 		reads := req.Method == http.MethodGet
 		err := l.check()
 		if err != nil && !reads && strings.Contains(req.URL.Path, "/apis/"+chatv1alpha1.GroupVersion.Group+"/") {
@@ -98,7 +162,7 @@ func (l *Lease) check() error {
 	switch {
 	case l.lapsed:
 		return lapsedError{}
-	case l.renewed.IsZero() || sinceByAnyClock(l.renewed) < leaseLimit:
+	case !l.holds || l.clock()-l.renewed < leaseLimit:
 		return nil
 	}
 	l.lapsed = true
@@ -106,13 +170,8 @@ func (l *Lease) check() error {
 	return lapsedError{}
 }
 
-func (l *Lease) renew(sent time.Time) {
+func (l *Lease) renew(sent time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.renewed = sent
-}
-
-// sinceByAnyClock counts the time in which the machine slept, too: only one of the clocks goes on then.
-func sinceByAnyClock(t time.Time) time.Duration {
-	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
+	l.holds, l.renewed = true, sent
 }

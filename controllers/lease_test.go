@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
 const (
@@ -32,6 +35,8 @@ func newLeaseWorld(t *testing.T) *leaseWorld {
 	t.Helper()
 	w := &leaseWorld{T: t, answer: http.StatusOK}
 	w.lease = NewLease(func(error) { w.lost++ })
+	began := time.Now()
+	w.lease.clock = func() time.Duration { return time.Since(began) }
 	return w
 }
 
@@ -116,7 +121,75 @@ func TestLeaseLapses(t *testing.T) {
 func TestLeaseTimes(t *testing.T) {
 	t.Parallel()
 	// The election itself gives up first, so that an outage of the API server ends as it does everywhere.
-	if gaveUp := LeaseRenewDeadline + LeaseRetryPeriod; gaveUp >= leaseLimit || leaseLimit >= LeaseDuration {
+	if gaveUp := leaseRenewInterval + LeaseRenewDeadline + LeaseRetryPeriod; gaveUp >= leaseLimit || leaseLimit >= LeaseDuration {
 		t.Errorf("a leader gives up after %s, is stopped after %s and followed after %s", gaveUp, leaseLimit, LeaseDuration)
 	}
+}
+
+// The clock of the lease is no wall clock, which somebody may set, and goes on by itself.
+func TestUptime(t *testing.T) {
+	t.Parallel()
+	before, monotonic := uptime(), time.Now()
+	for uptime() == before {
+		runtime.Gosched()
+	}
+	if passed := uptime() - before; passed <= 0 || passed > time.Since(monotonic)+time.Second {
+		t.Errorf("%s went by in %s", passed, time.Since(monotonic))
+	}
+}
+
+// memoryLock is a lock that counts how often it is written.
+type memoryLock struct {
+	resourcelock.Interface
+	record resourcelock.LeaderElectionRecord
+	writes int
+	err    error
+}
+
+func (*memoryLock) Identity() string { return "me" }
+func (l *memoryLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.Update(ctx, record)
+}
+func (l *memoryLock) Update(_ context.Context, record resourcelock.LeaderElectionRecord) error {
+	l.writes++
+	if l.err == nil {
+		l.record = record
+	}
+	return l.err
+}
+
+// A leader writes the lease 30 times a minute, however often it is asked to, and gives it back at once.
+func TestLeaseIsWrittenSparingly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := &memoryLock{}
+		lock := &sparingLock{Interface: inner}
+		mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
+		mustSucceed(t, lock.Create(t.Context(), mine))
+		for range int(time.Minute / LeaseRetryPeriod) {
+			<-time.After(LeaseRetryPeriod)
+			mustSucceed(t, lock.Update(t.Context(), mine))
+		}
+		if most := 1 + int(time.Minute/leaseRenewInterval); inner.writes > most {
+			t.Errorf("%d writes in a minute, want at most %d", inner.writes, most)
+		}
+		// A renewal that failed is tried again at once.
+		<-time.After(leaseRenewInterval)
+		inner.err = errors.New("no answer")
+		before := inner.writes
+		for range 3 {
+			if lock.Update(t.Context(), mine) == nil {
+				t.Error("a failed renewal counts as done")
+			}
+		}
+		if inner.writes != before+3 {
+			t.Errorf("%d tries, want 3", inner.writes-before)
+		}
+		inner.err = nil
+		mustSucceed(t, lock.Update(t.Context(), mine))
+		mustSucceed(t, lock.Update(t.Context(), resourcelock.LeaderElectionRecord{}))
+		if inner.record.HolderIdentity != "" {
+			t.Error("the lease was not given back")
+		}
+	})
 }

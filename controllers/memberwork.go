@@ -4,10 +4,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,11 +199,11 @@ func (w *memberWork) refuse(m declaredMember, code, message string) {
 // isolate finds the malformed ids that made a call fail, by name where the answer names them and by
 // halves where it does not, and goes on with the others.
 func (w *memberWork) isolate(ctx context.Context, batch []declaredMember, err error) error {
-	bad, rest := splitNamed(err, batch)
+	bad, rest, said := splitNamed(err, batch, 0)
 	if len(bad) == 0 && len(batch) == 1 {
 		bad, rest = batch, nil
 	}
-	w.memory.noteMalformed(bad, err)
+	w.memory.noteMalformed(bad, err, said)
 	for _, m := range bad {
 		w.results.refused[m.key()] = w.memory.refusals[m.key()]
 	}
@@ -250,18 +252,42 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// splitNamed parts the members that the answer to a failed call names from the others.
-func splitNamed(err error, batch []declaredMember) (named, rest []declaredMember) {
+// splitNamed parts the members that the answer to a failed call names from the others: by id, or by the place in
+// the list that was sent, where before says how many others stood before them. said is what ACS says of each.
+func splitNamed(err error, batch []declaredMember, before int) (named, rest []declaredMember, said map[string]string) {
 	detail, _ := acs.Detail(err)
-	said := userKey(detail.Message + " " + detail.Target)
+	all := userKey(detail.Message + " " + detail.Target)
+	said = map[string]string{}
+	for _, d := range detail.Details {
+		if at, ok := placeIn(d.Target); ok && at >= before && at-before < len(batch) {
+			said[batch[at-before].key()] = d.Message
+		}
+		for _, m := range batch {
+			if mentions(userKey(d.Message+" "+d.Target), m.key()) {
+				said[m.key()] = d.Message
+			}
+		}
+	}
 	for _, m := range batch {
-		if mentions(said, m.key()) {
+		if _, ok := said[m.key()]; ok || mentions(all, m.key()) {
 			named = append(named, m)
 			continue
 		}
 		rest = append(rest, m)
 	}
-	return named, rest
+	return named, rest, said
+}
+
+var participantPlace = regexp.MustCompile(`(?i)\bparticipants\[([0-9]{1,4})\]`)
+
+// placeIn is the place in the list of participants that the target of an error names.
+func placeIn(target string) (int, bool) {
+	found := participantPlace.FindStringSubmatch(target)
+	if found == nil {
+		return 0, false
+	}
+	at, err := strconv.Atoi(found[1])
+	return at, err == nil
 }
 
 // mentions says whether a text has an id in it that is not merely the beginning of another.
@@ -282,14 +308,14 @@ func (m *threadMemory) noteRefused(member declaredMember, code, message string) 
 	m.refusals[member.key()] = refusedMember{participant: member.participant, generation: member.generation, code: code, message: message}
 }
 
-// noteMalformed notes ids that made a whole call fail.
-func (m *threadMemory) noteMalformed(members []declaredMember, err error) {
+// noteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
+func (m *threadMemory) noteMalformed(members []declaredMember, err error, said map[string]string) {
 	message := "the id is malformed"
 	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
 		message = cut(detail.Message, maxMessage)
 	}
 	for _, member := range members {
-		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), message)
+		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(cut(said[member.key()], maxMessage), message))
 		m.malformed[member.key()] = m.refusals[member.key()]
 	}
 }

@@ -138,6 +138,9 @@ func classify(err error) outcome {
 		return classifyKubernetes(status, err)
 	case acs.IsForeign(err):
 		return classifyForeign(err)
+	case errors.Is(err, acs.ErrInvalidID):
+		return outcome{reason: chatv1alpha1.ReasonInvalidRequest, stalled: true,
+			message: fmt.Sprintf("ACS cannot be asked to %s: an id in the declaration cannot be one.", attempted(err))}
 	case errors.As(err, &token) && errors.As(err, &response):
 		return classifyTokenRefusal(response, err)
 	case errors.As(err, &response):

@@ -6,6 +6,7 @@ package controllers
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -94,6 +95,11 @@ func (r *memberResults) verdict() error {
 	if more := len(rejected) - shown; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
+	if !slices.ContainsFunc(rejected, func(p chatv1alpha1.RejectedParticipant) bool { return p.Code != chatv1alpha1.ReasonTooManyParticipants }) {
+		return &stalledError{chatv1alpha1.ReasonParticipantRejected,
+			fmt.Sprintf("The thread is full: ACS allows %d members, the service user included. Without a place are %s. Take others out; with membershipPolicy Exclusive the operator removes those that nobody declares.",
+				chatv1alpha1.MaxMembers, strings.Join(names, ", "))}
+	}
 	return &stalledError{chatv1alpha1.ReasonParticipantRejected,
 		fmt.Sprintf("Not in the thread as declared, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
 }
@@ -125,7 +131,7 @@ func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
 	unknown := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,
 		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.reason)}
 	switch o.reason {
-	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost:
+	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost, chatv1alpha1.ReasonNamespaceNotAllowed:
 		unknown.state = rosterShut
 	case chatv1alpha1.ReasonThreadGone, chatv1alpha1.ReasonOwnedByAnother:
 		unknown.state = rosterClosed

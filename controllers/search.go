@@ -116,11 +116,12 @@ func (s *threadScope) saysUnavailable() bool {
 	return told != nil && told.Reason == chatv1alpha1.ReasonServiceUnavailable && told.ObservedGeneration == s.thread.Generation
 }
 
-// getConnection reads a connection. One in a namespace that is not watched does not exist here, and what this
-// process wrote into one the cache must show.
+// getConnection reads a connection. One in a namespace that is not watched cannot be seen, and what this process
+// wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
-		return apierrors.NewNotFound(chatv1alpha1.GroupVersion.WithResource("chatconnections").GroupResource(), key.String())
+		return &waitError{reason: chatv1alpha1.ReasonConnectionNotFound, after: unreadyInterval,
+			message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
 	if err := r.Get(ctx, key, conn); err != nil {
 		return err
@@ -173,7 +174,7 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 			fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), cut(err.Error(), maxMessage))}
 	}
 	ns := &corev1.Namespace{}
-	if err := r.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
 		return false, fmt.Errorf("get Namespace: %w", err)
 	}
 	return selector.Matches(labels.Set(ns.Labels)), nil
@@ -189,7 +190,7 @@ func isShared(conn *chatv1alpha1.ChatConnection) bool {
 // cluster must not make a second one.
 func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error {
 	if s.isOfAnother() && s.thread.Adopts() {
-		s.threadID, s.taking = s.thread.Spec.ThreadID, true
+		s.threadID, s.taking, s.thread.Status.ObservedGeneration = s.thread.Spec.ThreadID, true, -1
 		return nil
 	}
 	if s.isOfAnother() {

@@ -348,3 +348,22 @@ func TestMetadataThatDoesNotFit(t *testing.T) {
 	})
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 }
+
+// Which member is at fault, ACS may say by its place in the call, and why in the details.
+func TestMalformedMemberByPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready(allow)
+	users := w.users(10)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Times: 1, Status: http.StatusBadRequest,
+		Body: `{"error":{"code":"BadRequest","message":"One or more validation errors occurred.","details":[{"code":"InvalidValue",` +
+			`"message":"The identifier is not valid for this resource","target":"participants[3].communicationIdentifier.rawId"}]}}`})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = w.newThread("", users...).Spec.Participants })
+	w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+	w.Expect(thread.Status.Joined).To(Equal("9/10"))
+	w.Expect(thread.Status.Rejected).To(ConsistOf(And(HaveField("UserID", users[3]), HaveField("Message", "The identifier is not valid for this resource"))))
+	w.Expect(w.calls()[emulator.OperationAddParticipants]).To(Equal(2))
+}

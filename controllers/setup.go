@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -76,9 +75,12 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	// On a standby too: whoever comes to lead needs them at once.
-	if _, err := mgr.GetCache().GetInformer(ctx, &corev1.Namespace{}); err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
+	namespaces, err := mayListNamespaces(ctx, mgr, options)
+	if err != nil {
+		return err
+	}
+	if err := startInformers(ctx, mgr, namespaces); err != nil {
+		return err
 	}
 	sessions := &Sessions{
 		Reader:           mgr.GetAPIReader(),
@@ -112,7 +114,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	}
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces,
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
 		timing: timing, backoff: newBackoff(), written: newOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {

@@ -37,7 +37,9 @@ const (
 	modelEditThread        modelKind = "edit thread"
 	modelDeleteThread      modelKind = "delete thread"
 	modelAbandonThread     modelKind = "abandon thread"
-	modelRestoreThread     modelKind = "restore thread from a backup without status"
+	modelRestoreThread     modelKind = "restore thread from a backup"
+	modelReplace           modelKind = "replace without finalizers and annotations"
+	modelUninstall         modelKind = "uninstall and install again"
 	modelWipeThread        modelKind = "wipe status of thread"
 	modelCreateParticipant modelKind = "create participant"
 	modelEditParticipant   modelKind = "edit participant"
@@ -69,14 +71,16 @@ var modelWeights = []struct {
 	{modelDeleteParticipant, 2, nil},
 	{modelConnection, 2, []string{"service users", "rotate the key", "another", "display name"}},
 	{modelDrift, 6, []string{"topic", "metadata", "retention", "remove", "add", "remove", "add", "delete", "delete", "empty the stamp", "shut us out", "let us in"}},
-	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "404", "hangs"}},
-	{modelRefusal, 4, []string{"500", "429", "403"}},
+	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "404", "hangs", "foreign 404", "foreign 403", "foreign 401"}},
+	{modelRefusal, 5, []string{"500", "429", "403", "404", "foreign"}},
 	{modelStrike, 5, []string{string(simAfter), string(simBefore), string(simLost), string(simHalf)}},
 	{modelRestart, 2, nil},
 	{modelStale, 2, nil},
 	{modelWipeThread, 1, nil},
 	{modelAbandonThread, 1, nil},
-	{modelRestoreThread, 1, nil},
+	{modelRestoreThread, 2, []string{"", "with status"}},
+	{modelReplace, 1, []string{"thread", "participant", "connection"}},
+	{modelUninstall, 1, nil},
 }
 
 var (
@@ -117,7 +121,9 @@ var modelActions = rapid.Custom(func(t *rapid.T) modelAction {
 func (a modelAction) String() string {
 	parts := []string{string(a.kind)}
 	switch a.kind {
-	case modelTime, modelRestart:
+	case modelTime, modelRestart, modelUninstall:
+	case modelRestoreThread, modelReplace:
+		parts = append(parts, a.name, a.what)
 	case modelConnection:
 		parts = append(parts, a.what, fmt.Sprint(a.n))
 	case modelBreak, modelRefusal, modelStrike, modelStale:

@@ -35,9 +35,6 @@ var (
 	modelBreakLength = []time.Duration{2 * time.Second, 8 * time.Second, 40 * time.Second, 3 * time.Minute, 15 * time.Minute, time.Hour}
 )
 
-// missLength is how long the service knows no thread at most: shorter than it takes to believe it.
-const missLength = 6 * time.Second
-
 func (m *modelRun) breaks() modelOutage {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
@@ -52,15 +49,11 @@ func (m *modelRun) setBreak(outage modelOutage) {
 
 func (m *modelRun) breakService(a modelAction) {
 	outage := modelOutage{what: a.what, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
-	if a.what == "404" {
-		for _, t := range m.threads {
-			m.missed = m.missed || t.deleting
-		}
-		if m.missed {
+	// Where the service knows no thread while one is to be deleted, there is nothing to delete.
+	for _, t := range m.threads {
+		if a.what == "404" && t.deleting {
 			return
 		}
-		m.missed = true
-		outage.until = time.Now().Add(min(missLength, modelBreakLength[a.n]))
 	}
 	m.setBreak(outage)
 }
@@ -72,6 +65,8 @@ type modelRefused struct {
 	// that change something are counted.
 	skip, left int
 	writes     bool
+	// reads says that only those that change nothing are counted, and foreign that a gateway refuses.
+	reads, foreign bool
 }
 
 func (m *modelRun) refuseCall(a modelAction) {
@@ -81,6 +76,10 @@ func (m *modelRun) refuseCall(a modelAction) {
 		refusal.status, refusal.left, refusal.writes = http.StatusInternalServerError, 2, a.n%2 == 0
 	case "429":
 		refusal.status = http.StatusTooManyRequests
+	case "404":
+		refusal.status, refusal.reads = http.StatusNotFound, true
+	case "foreign":
+		refusal.status, refusal.foreign = []int{http.StatusNotFound, http.StatusForbidden, http.StatusUnauthorized}[a.n%3], true
 	default:
 		refusal.status, refusal.writes = http.StatusForbidden, true
 	}
@@ -90,28 +89,28 @@ func (m *modelRun) refuseCall(a modelAction) {
 }
 
 // isRefused says with what a single call is refused; 0 where it is not.
-func (m *modelRun) isRefused(req *http.Request) int {
+func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
 	r := &m.refusal
 	switch {
-	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet:
-		return 0
+	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet:
+		return 0, false
 	case r.skip > 0:
 		r.skip--
-		return 0
+		return 0, false
 	}
 	r.left--
-	return r.status
+	return r.status, r.foreign
 }
 
 // answer is what a service that fails says; nothing where it does not.
 func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	outage := m.breaks()
 	if !time.Now().Before(outage.until) {
-		if status := m.isRefused(req); status > 0 {
-			return modelAnswer(req, status, 0), nil
+		if status, foreign := m.isRefused(req); status > 0 {
+			return modelAnswer(req, status, 0, foreign), nil
 		}
 		return nil, nil
 	}
@@ -122,20 +121,25 @@ func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
-	status, err := strconv.Atoi(outage.what)
+	code, foreign := strings.CutPrefix(outage.what, "foreign ")
+	status, err := strconv.Atoi(code)
 	if err != nil {
 		return nil, err
 	}
-	return modelAnswer(req, status, outage.wait), nil
+	return modelAnswer(req, status, outage.wait, foreign), nil
 }
 
 // modelAnswer is a refusal.
-func modelAnswer(req *http.Request, status, wait int) *http.Response {
+func modelAnswer(req *http.Request, status, wait int, foreign bool) *http.Response {
 	header := http.Header{"Content-Type": {"application/json"}}
 	if status == http.StatusTooManyRequests && wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(wait))
 	}
 	body := fmt.Sprintf(`{"CommunicationError":{"Code":%q,"Message":"for a while"}}`, strings.ReplaceAll(http.StatusText(status), " ", ""))
+	if foreign {
+		header.Set("Content-Type", "text/html")
+		body = "<html><body>for a while</body></html>"
+	}
 	return &http.Response{
 		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
@@ -162,7 +166,6 @@ func (m *modelRun) makeStale(a modelAction) {
 // mend ends all that is broken.
 func (m *modelRun) mend() {
 	m.setBreak(modelOutage{})
-	m.missed = false
 	m.w.lags = simLags{}
 	m.w.mu.Lock()
 	m.w.plan, m.refusal = nil, modelRefused{}

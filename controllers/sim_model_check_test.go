@@ -193,7 +193,7 @@ func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, 
 // believes what is said.
 func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 	v = m.judge(name)
-	if !modelObserves(m.threads[name].spec) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {
+	if !modelObserves(m.specOf(name)) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {
 		return v, ""
 	}
 	plan, sure := m.plan(name, v)
@@ -225,7 +225,7 @@ func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[s
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
 	uid, isOwner := remote.Metadata[uidStampKey], remote.Metadata[ownerStampKey] == simNamespace+"/"+name
-	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.threads[name].spec) {
+	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.specOf(name)) {
 		return
 	}
 	if found := m.remote(id); found.free == "left behind" || found.free != "" && uid == string(stored.UID) {
@@ -252,7 +252,7 @@ func (m *modelRun) checkCounts(name string, stored *chatv1alpha1.ChatThread, v m
 // checkRemote compares the thread of a resource with what is declared.
 func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdict) {
 	remote, found := *v.remote, m.remote(v.remote.ID)
-	if modelObserves(declared.spec) {
+	if modelObserves(m.specOf(name)) {
 		if diff := cmp.Diff(found.seen, &remote); found.seen != nil && diff != "" {
 			m.fail("the thread of ChatThread %s was written to though it is only observed (-before +after):\n%s", name, diff)
 		}
@@ -274,15 +274,15 @@ func (m *modelRun) checkProperties(name string, declared *modelThread, remote em
 	if remote.Topic != declared.spec.Topic {
 		m.fail("the topic of ChatThread %s is %q, want %q", name, remote.Topic, declared.spec.Topic)
 	}
-	if keys := m.metadataDiff(declared.spec, remote); len(keys) > 0 {
+	if keys := m.metadataDiff(m.specOf(name), remote); len(keys) > 0 {
 		m.fail("the metadata of ChatThread %s is %v, want %v", name, remote.Metadata, declared.spec.Metadata)
 	}
 	for key, value := range found.kept {
-		if declared.spec.ThreadID != "" && remote.Metadata[key] != value {
+		if m.specOf(name).ThreadID != "" && remote.Metadata[key] != value {
 			m.fail("people's metadata in the adopted thread of ChatThread %s is %v, want %v", name, remote.Metadata, found.kept)
 		}
 	}
-	days, judged := wantedDays(declared.spec)
+	days, judged := wantedDays(m.specOf(name))
 	if !judged && found.retention >= 0 {
 		days, judged = found.retention, true
 	}
@@ -297,7 +297,7 @@ func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdi
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
 		_, isGuest := found.guests[strings.ToLower(r.ID)]
-		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || isGuest && !modelExclusive(declared.spec) && !isStamped(r) {
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || (isGuest || r.Metadata[memberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r) {
 			continue
 		}
 		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)
@@ -321,7 +321,7 @@ func (m *modelRun) checkDeclaredMembers(name string, v modelVerdict, found *mode
 		isActor := slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) })
 		if m.isIn(v, d) != (at >= 0) {
 			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
-		} else if at >= 0 && !isActor && !isAsDeclared(d, v.remote.Members[at]) && found.added[d.key] < 2 {
+		} else if at >= 0 && !isActor && !m.isAsDeclared(v, d, v.remote.Members[at]) && found.added[d.key] < 2 {
 			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
 		}
 	}

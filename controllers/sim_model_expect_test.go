@@ -18,6 +18,7 @@ import (
 
 // modelVerdict is what should become of a ChatThread.
 type modelVerdict struct {
+	name   string
 	spec   chatv1alpha1.ChatThreadSpec
 	reason string
 	// remote is its thread at the service, where it has one that the operator can look at.
@@ -71,11 +72,12 @@ func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
 // thread at the service the resource has: any one will do that nobody else has.
 func (m *modelRun) judge(name string) modelVerdict {
 	declared, stored := m.threads[name], m.storedThread(name)
-	v := modelVerdict{spec: declared.spec}
+	v := modelVerdict{name: name, spec: m.specOf(name)}
 	v.members, v.others = m.memberList(name)
-	id := cmp.Or(stored.Status.ThreadID, declared.spec.ThreadID)
+	id := cmp.Or(stored.Status.ThreadID, v.spec.ThreadID)
 	remote, live := m.live(id)
-	observes, recreates := modelObserves(declared.spec), modelRecreates(declared.spec)
+	// What was never adopted is not created in place of it.
+	observes, recreates := modelObserves(declared.spec), modelRecreates(v.spec) && (v.spec.ThreadID == "" || stored.Status.ThreadID != "")
 	switch {
 	case m.connection(connectionName(declared.spec)) == nil:
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
@@ -191,7 +193,7 @@ func (m *modelRun) isRejected(v modelVerdict, d modelDeclared) bool {
 // plan is the message of a thread that is only observed; empty where all is as declared. sure is false
 // where the model cannot tell.
 func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
-	spec := m.threads[name].spec
+	spec := m.specOf(name)
 	if v.remote == nil {
 		return "would create the thread with " + strings.Replace(fmt.Sprintf("%d participants", len(v.members)), "1 participants", "1 participant", 1), true
 	}
@@ -199,7 +201,7 @@ func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 	adds, renews, sure := m.planDeclared(v)
 	removes := 0
 	for _, r := range v.remote.Members {
-		if !m.isDeclared(v, r) && !slices.Contains(m.actorsOf(v), r.ID) && (modelExclusive(spec) || isStamped(r)) {
+		if !m.isDeclared(v, r) && !slices.Contains(m.actorsOf(v), r.ID) && (modelExclusive(spec) || m.isOurs(name, r)) {
 			removes++
 		}
 	}
@@ -242,7 +244,7 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 		case slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) }):
 		case at < 0:
 			adds++
-		case !isAsDeclared(d, v.remote.Members[at]):
+		case !m.isAsDeclared(v, d, v.remote.Members[at]):
 			renews++
 			// Once per generation is enough.
 			sure = sure && found.added[d.key] < 2
@@ -254,7 +256,10 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 	return adds, renews, sure
 }
 
-func isStamped(r emulator.Member) bool { return r.Metadata[memberStampKey] != "" }
+// isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread before does not.
+func (m *modelRun) isOurs(name string, r emulator.Member) bool {
+	return ownStamp(r.Metadata[memberStampKey], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
+}
 
 func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
 	return slices.ContainsFunc(v.members, func(d modelDeclared) bool { return strings.EqualFold(d.key, r.ID) })
@@ -262,8 +267,8 @@ func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
 
 // isAsDeclared says whether a member stands in the thread as declared. Of one that people added only the
 // name counts, and only where one is declared.
-func isAsDeclared(d modelDeclared, r emulator.Member) bool {
-	if !isStamped(r) {
+func (m *modelRun) isAsDeclared(v modelVerdict, d modelDeclared, r emulator.Member) bool {
+	if !m.isOurs(v.name, r) {
 		return d.DisplayName == "" || d.DisplayName == r.DisplayName
 	}
 	if d.DisplayName != r.DisplayName {

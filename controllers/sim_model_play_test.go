@@ -11,6 +11,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -29,6 +30,8 @@ func (m *modelRun) play(a modelAction) {
 		modelAbandonThread:     m.abandonThread,
 		modelRestoreThread:     m.restoreThread,
 		modelWipeThread:        m.wipeThread,
+		modelReplace:           m.replace,
+		modelUninstall:         func(modelAction) { m.uninstall() },
 		modelCreateParticipant: m.createParticipant,
 		modelEditParticipant:   m.editParticipant,
 		modelDeleteParticipant: m.deleteParticipant,
@@ -59,7 +62,7 @@ func (m *modelRun) resolve(a modelAction) modelAction {
 		if a.name = oneOf(sortedKeys(m.participants), a); len(m.participants) == 0 {
 			a.kind = modelCreateParticipant
 		}
-	case modelEditThread, modelDeleteThread, modelAbandonThread, modelRestoreThread, modelWipeThread, modelDrift:
+	case modelEditThread, modelDeleteThread, modelAbandonThread, modelRestoreThread, modelWipeThread, modelDrift, modelReplace:
 		if a.name = oneOf(sortedKeys(m.threads), a); len(m.threads) == 0 {
 			a.kind, a.what = modelCreateThread, ""
 		}
@@ -248,8 +251,8 @@ func (m *modelRun) abandonThread(a modelAction) {
 	m.deleteThread(a)
 }
 
-// restoreThread replaces a ChatThread by one with the same spec and metadata, but another uid and no
-// status, as a backup does. The thread is known to the service by then.
+// restoreThread replaces a ChatThread by one with the same spec and metadata, but another uid, and with its status
+// or none, as a backup does. The thread is known to the service by then.
 func (m *modelRun) restoreThread(a modelAction) {
 	declared, stored := m.threads[a.name], m.storedThread(a.name)
 	if declared == nil || declared.deleting || !m.isSafe(stored) {
@@ -262,7 +265,90 @@ func (m *modelRun) restoreThread(a modelAction) {
 	}
 	simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { t.Finalizers = nil })
 	m.w.remove(simThreadNamed(a.name))
+	// A status of another uid raises the incarnation, for the rule on threadID.
+	status := stored.Status
 	m.add(backup)
+	if a.what == "with status" {
+		status.UID = string(stored.UID)
+		m.setStatus(backup, status)
+		m.threads[a.name].mayReturn = true
+	}
+}
+
+// setStatus stores a status that the operator has not written.
+func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha1.ChatThreadStatus) {
+	stored := &chatv1alpha1.ChatThread{}
+	if err := m.w.live.Get(m.w.t.Context(), keyOf(thread), stored); err != nil {
+		m.w.t.Fatal(err)
+	}
+	stored.Status = status
+	if err := m.w.live.Status().Update(m.w.t.Context(), stored); err != nil {
+		m.w.t.Fatal(err)
+	}
+	m.w.record(stored)
+}
+
+// replace takes off what the operator put on an object, as kubectl replace does with the manifest from Git.
+func (m *modelRun) replace(a modelAction) {
+	strip := func(obj client.Object) {
+		obj.SetFinalizers(nil)
+		obj.SetAnnotations(nil)
+	}
+	switch a.what {
+	case "thread":
+		declared, stored := m.threads[a.name], m.storedThread(a.name)
+		if declared != nil && !declared.deleting && m.isSafe(stored) {
+			simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { strip(t) })
+		}
+	case "participant":
+		for _, name := range sortedKeys(m.participants) {
+			if !m.participants[name].deleting {
+				simEdit(m.w, simParticipantNamed(name, ""), func(p *chatv1alpha1.ChatParticipant) { strip(p) })
+				return
+			}
+		}
+	default:
+		if len(m.connection("default").Status.ServiceUsers) > 0 {
+			simEdit(m.w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) { strip(c) })
+		}
+	}
+}
+
+// uninstall deletes the CRDs with all threads and their ChatParticipants, and applies the threads again. Those that
+// are being deleted already may go on.
+func (m *modelRun) uninstall() {
+	specs := map[string]chatv1alpha1.ChatThreadSpec{}
+	for _, name := range sortedKeys(m.threads) {
+		if m.threads[name].deleting || !m.isSafe(m.storedThread(name)) && m.threads[name].spec.ThreadID == "" {
+			return
+		}
+		specs[name] = m.threads[name].spec
+	}
+	m.setUninstalling(true)
+	for _, name := range sortedKeys(m.participants) {
+		m.deleteParticipant(modelAction{name: name})
+	}
+	for _, name := range sortedKeys(specs) {
+		m.w.remove(simThreadNamed(name))
+	}
+	m.w.run(5 * time.Minute)
+	if left := len(m.w.stored(simThread)) + len(m.w.stored(simParticipant)); left > 0 {
+		m.fail("%d objects hold up the end of their CRD", left)
+		return
+	}
+	m.setUninstalling(false)
+	m.restart()
+	for _, name := range sortedKeys(specs) {
+		thread := simThreadNamed(name)
+		thread.Spec = specs[name]
+		m.add(thread)
+	}
+}
+
+func (m *modelRun) setUninstalling(uninstalling bool) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.w.uninstalling = uninstalling
 }
 
 // isSafe says that a thread can be found again without a status.
@@ -284,7 +370,7 @@ func (m *modelRun) wipeThread(a modelAction) {
 	}
 	kept := stored.Status
 	stored.Status = chatv1alpha1.ChatThreadStatus{ObservedGeneration: -1, ThreadID: kept.ThreadID, Incarnation: kept.Incarnation,
-		CreatedOn: kept.CreatedOn, ServiceUser: kept.ServiceUser}
+		CreatedOn: kept.CreatedOn, ServiceUser: kept.ServiceUser, UID: kept.UID}
 	if err := m.w.live.Status().Update(m.w.t.Context(), stored); err != nil {
 		m.w.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,10 +38,8 @@ type modelRun struct {
 	losses int
 	// rotated says that the Secret still holds the former key.
 	rotated func()
-	// missed says that the service answered 404 in this chapter.
-	missed bool
-	asked  int
-	outage modelOutage
+	asked   int
+	outage  modelOutage
 	// refusal is how a single call fails that is to come.
 	refusal modelRefused
 }
@@ -196,7 +195,22 @@ func modelRecreates(spec chatv1alpha1.ChatThreadSpec) bool {
 	if spec.RecreationPolicy == "" {
 		return spec.ThreadID == "" && spec.Retention == nil
 	}
-	return spec.ThreadID == "" && spec.RecreationPolicy == chatv1alpha1.RecreationRecreate
+	return spec.RecreationPolicy == chatv1alpha1.RecreationRecreate
+}
+
+// specOf is what a ChatThread declares, as it counts now: of one that adopted a thread and was given another one
+// since, only the defaults still tell of the first.
+func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
+	spec := m.threads[name].spec
+	stored := m.storedThread(name)
+	if spec.ThreadID == "" || stored == nil || stored.Status.Incarnation == 0 {
+		return spec
+	}
+	spec.MembershipPolicy = cmp.Or(spec.MembershipPolicy, chatv1alpha1.MembershipAdditive)
+	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, chatv1alpha1.DeletionRetain)
+	spec.RecreationPolicy = cmp.Or(spec.RecreationPolicy, chatv1alpha1.RecreationNever)
+	spec.ThreadID = ""
+	return spec
 }
 
 // saw is called at each change at the API server: at no time may a resource have two threads, and what
@@ -226,7 +240,7 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 	delete(m.threads, thread.Name)
 	id := thread.Status.ThreadID
 	remote, live := m.live(id)
-	if declared.spec.ThreadID == "" {
+	if thread.Spec.ThreadID == "" || thread.Status.Incarnation > 0 {
 		m.remote(id).retention = -1
 	}
 	left := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting

@@ -62,8 +62,9 @@ type simWorld struct {
 	random *rand.Rand
 	logs   map[simKind][]simEvent
 	judged map[types.UID][]metav1.Condition
-	// armed says that effects are counted, count how many there were since the last strike.
+	// armed says that effects are counted, armedAt since when, count how many there were since the last strike.
 	armed     bool
+	armedAt   time.Time
 	count     int
 	plan      []simStrike
 	effects   []string
@@ -321,7 +322,7 @@ func (w *simWorld) strike(effect string) simWay {
 func (w *simWorld) arm(plan ...simStrike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.armed, w.plan = true, plan
+	w.armed, w.armedAt, w.plan = true, time.Now().Truncate(time.Second), plan
 	w.joins, w.removals = map[string]int{}, map[string]int{}
 }
 

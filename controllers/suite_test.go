@@ -25,6 +25,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,7 +74,7 @@ func runSuite(m *testing.M) int {
 		return 1
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(logFile()), zap.UseDevMode(true)))
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, chatv1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, chatv1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -258,10 +259,14 @@ func (w *world) connect(change ...func(*chatv1alpha1.ChatConnection)) *chatv1alp
 
 func (w *world) createSecret() {
 	w.t.Helper()
-	w.create(&corev1.Secret{
+	w.create(w.secret())
+}
+
+func (w *world) secret() *corev1.Secret {
+	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acs"},
 		StringData: map[string]string{"connectionString": w.emulator.ConnectionString(w.server.URL)},
-	})
+	}
 }
 
 func newConnection(namespace, name string) *chatv1alpha1.ChatConnection {

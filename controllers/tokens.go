@@ -5,17 +5,23 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 const (
+	// unknownConfirm is how far apart two answers must be that there is no such user: only then are they believed.
+	unknownConfirm = 10 * time.Second
 	// firstUnknown and lastUnknown bound for how long it is believed that ACS issues no token for a user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
+	// uselessPause is how long no other token is asked for after one that had run out before it came.
+	uselessPause = 30 * time.Second
 )
 
 // tokenSource issues the tokens of a service user. All who need one obey what ACS said to any of them.
@@ -27,8 +33,10 @@ type tokenSource struct {
 	// until is how long ACS is not asked, and answer what who asks is told instead.
 	until  time.Time
 	answer error
-	// unknown is how often in a row ACS said that it knows no such user, throttles how often that calls come too fast.
+	// unknown is how often in a row it was believed that ACS knows no such user, unknownSince when it first said so,
+	// and throttles how often that calls come too fast.
 	unknown, throttles int
+	unknownSince       time.Time
 }
 
 func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
@@ -36,7 +44,21 @@ func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
 		return acs.AccessToken{}, err
 	}
 	issued, err := t.identity.IssueToken(ctx, t.user, []acs.TokenScope{acs.ScopeChat}, nil)
-	return issued.AccessToken, t.note(err, time.Now())
+	now := time.Now()
+	if err == nil && !now.Before(issued.ExpiresOn) {
+		err = t.hold(now.Add(uselessPause), &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: uselessPause,
+			message: fmt.Sprintf("ACS issued a token that had run out at %s, by the clock of the operator: check that clock.", shownTime(issued.ExpiresOn))})
+		return acs.AccessToken{}, err
+	}
+	return issued.AccessToken, t.note(err, now)
+}
+
+// hold has ACS not asked for a while, and gives what who asks is told instead.
+func (t *tokenSource) hold(until time.Time, answer error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until, t.answer = until, answer
+	return answer
 }
 
 // held is the answer that still counts; nil where ACS may be asked.
@@ -61,13 +83,16 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.unknown, t.throttles = 0, 0
+		t.unknown, t.unknownSince, t.throttles = 0, time.Time{}, 0
 	case acs.HasStatus(err, http.StatusTooManyRequests):
 		t.until = now.Add(askedWait(err))
 		t.answer = throttle{until: t.until, again: t.throttles > 0}.wait(now)
 		t.throttles++
 		return t.answer
-	case acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
+	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
+	case t.unknownSince.IsZero():
+		t.unknownSince = now
+	case now.Sub(t.unknownSince) >= unknownConfirm:
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
 		t.unknown = min(t.unknown+1, 10)
 	}
@@ -78,5 +103,5 @@ func (t *tokenSource) note(err error, now time.Time) error {
 func (t *tokenSource) askAgain() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until, t.unknown = time.Time{}, 0
+	t.until, t.unknown, t.unknownSince = time.Time{}, 0, time.Time{}
 }

@@ -8,9 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,41 +27,6 @@ const (
 	// about another thread.
 	probeGrace = time.Minute
 )
-
-// NewHTTPClient returns the client for all calls to ACS. It follows no redirect: credentials go to
-// the endpoint that was checked and nowhere else. caFile adds PEM roots to those of the system.
-func NewHTTPClient(caFile string) (*http.Client, error) {
-	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          128,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-
-		OnProxyConnectResponse: checkProxyAnswer,
-	}
-	transport.MaxIdleConnsPerHost = 32
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile) //nolint:gosec // whoever starts the operator names the file
-		if err != nil {
-			return nil, fmt.Errorf("read CA file: %w", err)
-		}
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			roots = x509.NewCertPool()
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("CA file %s holds no PEM certificate", caFile)
-		}
-		transport.TLSClientConfig.RootCAs = roots
-	}
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
-}
 
 // retriedStatuses are answers after which a call is tried again at once.
 var retriedStatuses = []int{

@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -147,10 +146,10 @@ func (w *world) serveNamed(names *resolver, others ...[]byte) (*httptest.Server,
 	w.Expect(os.WriteFile(file, bytes.Join(append(others, authority), nil), 0o600)).To(Succeed())
 	client, err := NewHTTPClient(file)
 	w.Expect(err).NotTo(HaveOccurred())
-	transport, ok := client.Transport.(*http.Transport)
+	hosts, ok := client.Transport.(*hostTransports)
 	w.Expect(ok).To(BeTrue())
-	transport.DialContext = names.dial
-	w.t.Cleanup(transport.CloseIdleConnections)
+	hosts.dial = names.dial
+	w.t.Cleanup(client.CloseIdleConnections)
 	w.options.HTTPClient, w.options.AllowedEndpoints = client, DefaultEndpointSuffixes
 	return server, config
 }

@@ -3,7 +3,11 @@
 
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // ChatThreadSpec declares a chat thread at ACS.
 //
@@ -361,6 +365,34 @@ func (t *ChatThread) ConnectionNamespace() string {
 	}
 	return t.Namespace
 }
+
+// UnknownValue names a field whose value this version of the code does not know: a newer version of the schema
+// let it pass. It is empty where there is none. Nothing may be done by a guess: the defaults are the strongest.
+func (t *ChatThread) UnknownValue() string {
+	spec := &t.Spec
+	for _, field := range []struct {
+		name    string
+		isKnown bool
+		value   string
+	}{
+		{"managementPolicy", isOneOf(spec.ManagementPolicy, "", ManagementManage, ManagementObserve), string(spec.ManagementPolicy)},
+		{"membershipPolicy", isOneOf(spec.MembershipPolicy, "", MembershipExclusive, MembershipAdditive), string(spec.MembershipPolicy)},
+		{"deletionPolicy", isOneOf(spec.DeletionPolicy, "", DeletionDelete, DeletionRetain), string(spec.DeletionPolicy)},
+		{"recreationPolicy", isOneOf(spec.RecreationPolicy, "", RecreationRecreate, RecreationNever), string(spec.RecreationPolicy)},
+	} {
+		if !field.isKnown {
+			return "spec." + field.name + ": " + field.value
+		}
+	}
+	for _, member := range spec.Participants {
+		if !member.ShareHistory.IsKnown() {
+			return "spec.participants: shareHistory " + string(member.ShareHistory)
+		}
+	}
+	return ""
+}
+
+func isOneOf[T comparable](value T, known ...T) bool { return slices.Contains(known, value) }
 
 // Adopts says whether the resource is to have an existing thread, or has adopted it. One that was created in
 // its place, after it had been deleted, is the operator's.

@@ -29,6 +29,11 @@ const (
 	ShareHistorySinceTime ShareHistory = "SinceTime"
 )
 
+// IsKnown says whether this version of the code knows the value.
+func (h ShareHistory) IsKnown() bool {
+	return isOneOf(h, "", ShareHistoryAll, ShareHistorySinceJoin, ShareHistorySinceTime)
+}
+
 // Member is an inline member of a thread. It has no defaults: an API server that adds fields to the
 // items of a list makes tools that compare lists as a whole see a difference for ever.
 //

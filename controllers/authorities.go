@@ -1,0 +1,98 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// authorityInterval is how often the file of certificate authorities is looked at, while there are calls.
+const authorityInterval = 5 * time.Second
+
+// authorityFile is a PEM file of certificate authorities to trust besides those of the system. What it
+// says can change: a certificate authority is replaced before it runs out.
+type authorityFile struct {
+	name string
+	log  logr.Logger
+
+	mu sync.Mutex
+	// roots are what the file last said, where that could be used.
+	roots *x509.CertPool
+	// content is what stands in the file, used or not; it is nil where the file could not be read.
+	content []byte
+	looked  time.Time
+}
+
+// load reads the file for the first time.
+func (f *authorityFile) load() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = time.Now()
+	content, err := f.read()
+	if err != nil {
+		return err
+	}
+	f.content = content
+	f.roots, err = f.parse(content)
+	return err
+}
+
+// current gives the roots to trust. A file that cannot be used changes nothing.
+func (f *authorityFile) current() *x509.CertPool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.looked) < authorityInterval {
+		return f.roots
+	}
+	f.looked = time.Now()
+	content, err := f.read()
+	if bytes.Equal(content, f.content) {
+		return f.roots
+	}
+	f.content = content
+	var roots *x509.CertPool
+	if err == nil {
+		roots, err = f.parse(content)
+	}
+	if err != nil {
+		f.log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
+		return f.roots
+	}
+	f.log.Info("Read new certificate authorities", "file", f.name)
+	f.roots = roots
+	return f.roots
+}
+
+// expire has the file read with the next call, as a certificate was just refused.
+func (f *authorityFile) expire() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = time.Time{}
+}
+
+func (f *authorityFile) read() ([]byte, error) {
+	content, err := os.ReadFile(f.name)
+	if err != nil {
+		return nil, fmt.Errorf("read CA file: %w", err)
+	}
+	return content, nil
+}
+
+func (f *authorityFile) parse(content []byte) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("CA file %s holds no PEM certificate", f.name)
+	}
+	return roots, nil
+}

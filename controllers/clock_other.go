@@ -1,0 +1,16 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package controllers
+
+import "time"
+
+// uptime is how long the process has run. Where the machine sleeps, the clock of package time may stand still: there
+// the wall clock counts as well.
+func uptime() time.Duration {
+	return max(time.Since(processStart), time.Now().Round(0).Sub(processStart.Round(0)))
+}
+
+var processStart = time.Now()

@@ -1,0 +1,93 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// An uninstall, whose end is that the API server deletes all objects, deletes no thread and takes nobody out of
+// one. Installed again, the same manifests find the same threads. The CRDs go, so the control plane is of its own.
+func TestUninstallKeepsThreads(t *testing.T) {
+	t.Parallel()
+	control := &envtest.Environment{
+		CRDDirectoryPaths: []string{filepath.Join("..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
+	}
+	api, err := control.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := control.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	own, err := client.NewWithWatch(api, client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, emulator.Options{})
+	w.namespace, w.options.WatchNamespaces = "default", nil
+	pinned, users := w.emulator.CreateUser(), w.users(3)
+	manifests := func() []client.Object {
+		conn := newConnection(w.namespace, "default")
+		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{IDs: []chatv1alpha1.ServiceUserID{chatv1alpha1.ServiceUserID(pinned)}}
+		return []client.Object{conn, w.newThread("room", users[:2]...), w.newParticipant("guest", "room", users[2])}
+	}
+	ready := func() *chatv1alpha1.ChatThread {
+		t.Helper()
+		thread := w.newThread("room")
+		w.Eventually(func() (string, error) {
+			err := own.Get(t.Context(), keyOf(thread), thread)
+			_, reason := readyReason(thread)
+			return reason + " " + thread.Status.Joined, err
+		}).Should(Equal(chatv1alpha1.ReasonSucceeded + " 3/3"))
+		return thread
+	}
+	w.Expect(own.Create(t.Context(), w.secret())).To(Succeed())
+	for _, obj := range manifests() {
+		w.Expect(own.Create(t.Context(), obj)).To(Succeed())
+	}
+	stop := w.startAs(api, w.options)
+	id := ready().Status.ThreadID
+
+	definitions := &apiextensionsv1.CustomResourceDefinitionList{}
+	w.Expect(own.List(t.Context(), definitions)).To(Succeed())
+	for i := range definitions.Items {
+		w.Expect(own.Delete(t.Context(), &definitions.Items[i])).To(Succeed())
+	}
+	w.Eventually(func() (int, error) {
+		err := own.List(t.Context(), definitions)
+		return len(definitions.Items), err
+	}).WithTimeout(time.Minute).Should(BeZero())
+	stop()
+	remote, _ := w.emulator.Thread(id)
+	w.Expect(remote.DeletedOn).To(BeNil())
+	var members []string
+	for _, m := range remote.Members {
+		members = append(members, m.ID)
+	}
+	w.Expect(members).To(ContainElements(users[0], users[1], users[2]))
+	w.Expect(w.calls()[emulator.OperationDeleteThread] + w.calls()[emulator.OperationRemoveParticipant]).To(BeZero())
+
+	_, err = envtest.InstallCRDs(api, control.CRDInstallOptions)
+	w.Expect(err).NotTo(HaveOccurred())
+	for _, obj := range manifests() {
+		w.Eventually(func() error { return own.Create(t.Context(), obj) }).Should(Succeed())
+	}
+	w.startAs(api, w.options)
+	w.Expect(ready().Status.ThreadID).To(Equal(id))
+	w.Expect(w.threads()).To(HaveLen(1))
+}

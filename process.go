@@ -1,0 +1,69 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/acs-operator/acs-chat-operator/controllers"
+)
+
+const (
+	// gracefulLimit is how long what is under way may take to end, a little more than the manager gives it itself.
+	gracefulLimit = 32 * time.Second
+	// unsyncedLimit is how long the end may take of a manager whose caches never filled: nothing is under way.
+	unsyncedLimit = 3 * time.Second
+)
+
+// start runs the manager until it ends. It does not wait for ever for that: a manager whose caches cannot sync, for
+// want of a right or of the API server, does not end by itself.
+func start(ctx context.Context, mgr ctrl.Manager) error {
+	synced, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		if mgr.GetCache().WaitForCacheSync(ctx) {
+			close(synced)
+		}
+	}()
+	go func() { done <- mgr.Start(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	limit := unsyncedLimit
+	select {
+	case <-synced:
+		limit = gracefulLimit
+	default:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		ctrl.Log.Info("Left without waiting for the manager any longer", "limit", limit.String())
+		return nil
+	}
+}
+
+// leaseName is that of the Lease for which replicas compete.
+const leaseName = "acs-chat-operator.chat.acs-operator.io"
+
+// leaseLock is the lock of the leader election; nil where there is none.
+func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
+	if !s.leaderElect {
+		return nil, nil //nolint:nilnil // a manager without leader election has no lock
+	}
+	namespace := cmp.Or(s.leaderElectionNamespace, ownNamespace())
+	if namespace == "" {
+		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
+	}
+	return controllers.NewLeaseLock(config, namespace, leaseName)
+}
