@@ -114,7 +114,7 @@ func isUnsent(err error) bool {
 	return errors.As(err, &dns) || errors.As(err, &proxy) || isProxyUnreachable(err) || errors.As(err, &op) && op.Op == "dial" || isCertificateError(err)
 }
 
-// refusalLog writes down each call that ACS refused, with what its support asks for.
+// refusalLog writes down each call that was refused, with what Microsoft's support asks for.
 type refusalLog struct{}
 
 func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
@@ -134,6 +134,6 @@ func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusTooManyRequests {
 		logger = logger.V(1)
 	}
-	logger.Info("ACS refused a call", fields...)
+	logger.Info("A call to ACS was refused", fields...)
 	return resp, err
 }

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -69,7 +70,7 @@ func (t *tokenSource) held() error {
 	if wait <= 0 {
 		return nil
 	}
-	if throttled, ok := t.answer.(*waitError); ok { //nolint:errorlint // it was made here, and wraps nothing
+	if throttled, ok := errors.AsType[*waitError](t.answer); ok {
 		still := *throttled
 		still.after = wait
 		return &still

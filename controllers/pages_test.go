@@ -1,0 +1,121 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// pagedAPI is an API server with some pages of ChatThreads, each with one. It fails behind the last one.
+type pagedAPI struct {
+	client.Reader
+	pages int
+	reads int
+}
+
+func (p *pagedAPI) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	asked := client.ListOptions{}
+	asked.ApplyOptions(options)
+	at, _ := strconv.Atoi(asked.Continue)
+	threads, ok := list.(*chatv1alpha1.ChatThreadList)
+	if !ok || asked.Limit != pageSize || asked.Namespace != "a" || at != p.reads || at >= p.pages {
+		return errors.New("not a list that was asked for")
+	}
+	p.reads++
+	threads.Items = append(threads.Items, chatv1alpha1.ChatThread{})
+	if p.reads < p.pages {
+		threads.Continue = strconv.Itoa(p.reads)
+	}
+	return nil
+}
+
+// A list is read page by page, as far as it is needed.
+func TestEachPage(t *testing.T) {
+	t.Parallel()
+	for enough, want := range map[int]int{1: 1, 2: 2, 3: 3, 10: 3} {
+		api := &pagedAPI{pages: 3}
+		seen := 0
+		err := eachPage(t.Context(), api, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+			seen += len(page.Items)
+			return seen < enough
+		}, client.InNamespace("a"))
+		if err != nil || seen != want || api.reads != want {
+			t.Errorf("%d of %d, in %d reads: %v", seen, want, api.reads, err)
+		}
+	}
+	if err := eachPage(t.Context(), &pagedAPI{}, &chatv1alpha1.ChatThreadList{}, func(*chatv1alpha1.ChatThreadList) bool { return true }); err == nil {
+		t.Error("a failure is not told")
+	}
+}
+
+// cachedThreads is a cache that shows some ChatThreads and no ChatConnection.
+type cachedThreads struct {
+	client.Client
+	threads []chatv1alpha1.ChatThread
+}
+
+func (c *cachedThreads) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(chatv1alpha1.GroupVersion.WithResource("chatconnections").GroupResource(), key.Name)
+}
+
+func (c *cachedThreads) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	threads, ok := list.(*chatv1alpha1.ChatThreadList)
+	if !ok {
+		return errors.New("not a list of ChatThreads")
+	}
+	threads.Items = c.threads
+	return nil
+}
+
+// What is kept for a connection goes with it, also where it never held a thread; the credential stays as long as
+// threads need it.
+func TestConnectionIsForgotten(t *testing.T) {
+	t.Parallel()
+	held := chatv1alpha1.ChatThread{}
+	held.Finalizers = []string{chatv1alpha1.Finalizer}
+	for name, c := range map[string]struct {
+		threads []chatv1alpha1.ChatThread
+		loaded  bool
+		kept    bool
+	}{
+		"never had a Secret":              {threads: []chatv1alpha1.ChatThread{held}},
+		"never had a thread":              {loaded: true},
+		"has none that holds it":          {loaded: true, threads: []chatv1alpha1.ChatThread{{}}},
+		"its threads are still to delete": {loaded: true, threads: []chatv1alpha1.ChatThread{held}, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret := ""
+			if c.loaded {
+				secret = firstString
+			}
+			w := newSecretWorld(t, secret)
+			found, err := w.sessions.open(t.Context(), w.conn)
+			if c.loaded != (err == nil) {
+				t.Fatal(err)
+			}
+			r := &ChatConnectionReconciler{Client: &cachedThreads{threads: c.threads}, Sessions: w.sessions, written: newOwnWrites()}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: keyOf(w.conn)}); err != nil {
+				t.Fatal(err)
+			}
+			if kept := w.sessions.get(keyOf(w.conn)) == found; kept != c.kept {
+				t.Errorf("kept: %t", kept)
+			}
+			last := &chatv1alpha1.ChatThread{}
+			last.Namespace, last.Spec.ConnectionRef.Name = w.conn.Namespace, w.conn.Name
+			if woken := r.deletingConnection(t.Context(), last); len(woken) == 1 != c.kept {
+				t.Errorf("its last thread wakes %v", woken)
+			}
+		})
+	}
+}

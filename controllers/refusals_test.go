@@ -1,0 +1,130 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	. "github.com/onsi/gomega"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// A clock that is wrong is not blamed on the access key.
+func TestClockIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ahead time.Duration
+		want  string
+	}{
+		"ahead":      {40 * time.Minute, "The clock of ACS is 40 minutes ahead of the operator's"},
+		"behind":     {-6 * time.Minute, "The clock of ACS is 6 minutes behind the operator's"},
+		"a bit off":  {4 * time.Minute, "Put the current connection string"},
+		"no clock":   {0, "Put the current connection string"},
+		"a bit slow": {-5 * time.Minute, "Put the current connection string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newIdentityWorld(t)
+				w.answer = func(req *http.Request) (*http.Response, error) {
+					header := http.Header{"Ms-Cv": {"vector.0"}}
+					if c.ahead != 0 {
+						header.Set("Date", time.Now().Add(c.ahead).UTC().Format(http.TimeFormat))
+					}
+					return &http.Response{StatusCode: http.StatusUnauthorized, Header: header, Body: http.NoBody, Request: req}, nil
+				}
+				_, err := w.sessions.createUser(t.Context(), w.session)
+				w.session.refused(err)
+				for _, err := range []error{w.session.usable(newConnection("a", "default")), newCredentialRefusal(err)} {
+					o := classify(err)
+					w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
+					w.Expect(o.stalled).To(BeTrue())
+					w.Expect(o.message).To(ContainSubstring(c.want))
+				}
+				if strings.HasPrefix(c.want, "The clock") {
+					w.Expect(classify(err).message).To(ContainSubstring(c.want))
+				}
+			})
+		})
+	}
+}
+
+// A proxy that lets nothing through is named, by its status or as the one that does not answer.
+func TestProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer refusing.Close()
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	for proxy, want := range map[string]string{
+		refusing.URL: "ACS could not be reached (the proxy refused the connection: 407) when asked to read the thread; the operator tries again.",
+		away.URL:     "ACS could not be reached (the proxy does not answer) when asked to read the thread; the operator tries again.",
+	} {
+		transport, err := NewHTTPClient("")
+		mustSucceed(t, err)
+		through, err := url.Parse(proxy)
+		mustSucceed(t, err)
+		inner, ok := transport.Transport.(*http.Transport)
+		if !ok {
+			t.Fatalf("the transport is a %T", transport.Transport)
+		}
+		inner.Proxy = http.ProxyURL(through)
+		err = readThreadAt(t.Context(), t, "https://contoso.communication.azure.com", transport)
+		transport.CloseIdleConnections()
+		if got := classify(err).message; got != want || !isUnsent(err) {
+			t.Errorf("%q of %v", got, err)
+		}
+	}
+}
+
+// A call of which something may have arrived is not taken for one that was not sent.
+func TestWhatWasSent(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded,
+	} {
+		if isUnsent(&url.Error{Op: "Post", Err: err}) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// What Microsoft's support asks for is in the log, of every call that ACS refuses, and no credential.
+func TestRefusalsAreLogged(t *testing.T) {
+	t.Parallel()
+	for status, shown := range map[int]bool{400: true, 403: true, 500: true, 404: false, 429: false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newIdentityWorld(t)
+			var lines []string
+			logger := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+			w.answer = func(req *http.Request) (*http.Response, error) {
+				header := http.Header{"Ms-Cv": {"vector.0"}, "X-Ms-Request-Id": {"request-1"}, "X-Echo": req.Header["Authorization"]}
+				return &http.Response{StatusCode: status, Header: header, Body: http.NoBody, Request: req}, nil
+			}
+			_, err := w.sessions.createUser(ctrl.LoggerInto(t.Context(), logger), w.session)
+			w.Expect(err).To(HaveOccurred())
+			if !shown {
+				w.Expect(lines).To(BeEmpty())
+				return
+			}
+			w.Expect(lines).To(ContainElement(And(ContainSubstring(`"msCV"="vector.0"`), ContainSubstring(`"requestID"="request-1"`),
+				ContainSubstring(`"operation"="IdentityClient.CreateUser"`), Not(ContainSubstring("Signature")))))
+		})
+	}
+}
