@@ -76,16 +76,11 @@ func TestProxyIsNamed(t *testing.T) {
 		refusing.URL: "ACS could not be reached (the proxy refused the connection: 407) when asked to read the thread; the operator tries again.",
 		away.URL:     "ACS could not be reached (the proxy does not answer) when asked to read the thread; the operator tries again.",
 	} {
-		transport, err := NewHTTPClient("")
-		mustSucceed(t, err)
 		through, err := url.Parse(proxy)
 		mustSucceed(t, err)
-		inner, ok := transport.Transport.(*http.Transport)
-		if !ok {
-			t.Fatalf("the transport is a %T", transport.Transport)
-		}
-		inner.Proxy = http.ProxyURL(through)
-		err = readThreadAt(t.Context(), t, "https://contoso.communication.azure.com", transport)
+		transport := (&hostTransports{}).newTransport(nil)
+		transport.Proxy = http.ProxyURL(through)
+		err = readThreadAt(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})
 		transport.CloseIdleConnections()
 		if got := classify(err).message; got != want || !isUnsent(err) {
 			t.Errorf("%q of %v", got, err)
