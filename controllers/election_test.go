@@ -1,0 +1,101 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+)
+
+// replica is a manager that competes for the lease, and does nothing else.
+type replica struct {
+	elected <-chan struct{}
+	// stop ends it as SIGTERM does.
+	stop func()
+
+	mu     sync.Mutex
+	writes []time.Time
+}
+
+// compete starts a replica as main does.
+func (w *world) compete() *replica {
+	w.t.Helper()
+	r := &replica{}
+	api := rest.CopyConfig(adminConfig)
+	api.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method != http.MethodGet {
+				r.mu.Lock()
+				r.writes = append(r.writes, time.Now())
+				r.mu.Unlock()
+			}
+			return next.RoundTrip(req)
+		})
+	})
+	lock, err := NewLeaseLock(api, w.namespace, "election")
+	w.Expect(err).NotTo(HaveOccurred())
+	mgr, err := ctrl.NewManager(api, ctrl.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
+		LeaderElection: true, LeaderElectionReleaseOnCancel: true, LeaderElectionResourceLockInterface: lock,
+		LeaseDuration: new(LeaseDuration), RenewDeadline: new(LeaseRenewDeadline), RetryPeriod: new(LeaseRetryPeriod),
+	})
+	w.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := mgr.Start(ctx); err != nil {
+			w.t.Errorf("manager: %v", err)
+		}
+	})
+	r.elected = mgr.Elected()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+	})
+	w.t.Cleanup(r.stop)
+	return r
+}
+
+func (r *replica) written() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.writes)
+}
+
+// Replicas at rest write the lease once in two seconds, all of them together, and a leader that is asked to
+// end is followed within two.
+func TestElectionIsCheapAndQuick(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	leader := w.compete()
+	w.Eventually(leader.elected).Should(BeClosed())
+	standby := w.compete()
+	const renewals = 4
+	began := len(leader.written())
+	w.Eventually(leader.written).Should(HaveLen(began + renewals))
+	writes := leader.written()[began:]
+	// A request may be late, and the next one not.
+	if took := writes[renewals-1].Sub(writes[0]); took < (renewals-1)*leaseRenewInterval-time.Second/2 {
+		t.Errorf("%d renewals within %s", renewals, took)
+	}
+	w.Expect(standby.written()).To(BeEmpty())
+	w.Expect(standby.elected).NotTo(BeClosed())
+	leader.stop()
+	ended := time.Now()
+	w.Eventually(standby.elected).Should(BeClosed())
+	if took := time.Since(ended); took > 2*time.Second {
+		t.Errorf("nobody led for %s", took)
+	}
+}
