@@ -109,7 +109,7 @@ func (s *swallower) opened() int {
 
 func (s *swallower) url() string { return "https://" + s.listener.Addr().String() }
 
-// serveHTTP2 serves an empty answer with a certificate for localhost, of an authority that it gives.
+// serveHTTP2 answers what comes by HTTP/2, with a certificate of an authority that it gives.
 func serveHTTP2(t *testing.T) (server *httptest.Server, authority []byte) {
 	t.Helper()
 	config, authority, err := emulator.GenerateTLS("127.0.0.1")
@@ -117,7 +117,9 @@ func serveHTTP2(t *testing.T) (server *httptest.Server, authority []byte) {
 		t.Fatal(err)
 	}
 	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, r.Proto)
+		if r.ProtoMajor != 2 {
+			w.WriteHeader(http.StatusHTTPVersionNotSupported)
+		}
 	}))
 	server.TLS, server.EnableHTTP2 = config, true
 	// That callers turn away is wanted.
@@ -157,11 +159,10 @@ func call(t *testing.T, client *http.Client, url string, patience time.Duration)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	if said, err := io.ReadAll(resp.Body); err != nil || string(said) != "HTTP/2.0" {
-		t.Errorf("the answer is %q, %v", said, err)
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the answer is %s", resp.Status)
 	}
-	return nil
+	return resp.Body.Close()
 }
 
 // Pings find a connection that died without a word, also where callers have more patience.

@@ -45,9 +45,11 @@ func (r *rights) wrap(next http.RoundTripper) http.RoundTripper {
 		r.mu.Lock()
 		taken := r.taken
 		r.mu.Unlock()
-		if taken.Err() != nil {
+		select {
+		case <-taken.Done():
 			return &http.Response{StatusCode: http.StatusForbidden, Request: req, Header: http.Header{"Content-Type": {"application/json"}},
 				Body: io.NopCloser(strings.NewReader(watchForbidden))}, nil
+		default:
 		}
 		ctx, cancel := context.WithCancel(req.Context())
 		context.AfterFunc(taken, cancel)
