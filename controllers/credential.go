@@ -157,6 +157,7 @@ func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnectio
 	}
 	if err == nil {
 		found.loaded = originOf(conn)
+		found.gate.share(s.reachability(found.endpoint))
 	}
 	found.stale = false
 	found.read = found.read.followed(conn, err, time.Now())

@@ -46,6 +46,21 @@ type Sessions struct {
 
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]*session
+	// endpoints says which of them answer.
+	endpoints map[string]*reachability
+}
+
+// reachability is whether an endpoint answers. Whoever names the same one shares it.
+func (s *Sessions) reachability(endpoint string) *reachability {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.endpoints == nil {
+		s.endpoints = map[string]*reachability{}
+	}
+	if s.endpoints[endpoint] == nil {
+		s.endpoints[endpoint] = &reachability{}
+	}
+	return s.endpoints[endpoint]
 }
 
 // get returns the session of a connection, made if it is not there.
@@ -95,6 +110,11 @@ func (s *Sessions) forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, key)
+	used := map[*reachability]bool{}
+	for _, other := range s.sessions {
+		used[other.gate.reachability()] = true
+	}
+	maps.DeleteFunc(s.endpoints, func(_ string, r *reachability) bool { return !used[r] })
 }
 
 // retained returns the session of a connection that may be gone, if it can still make calls.

@@ -184,3 +184,40 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 		t.Errorf("not read again: %v", err)
 	}
 }
+
+// Connections to the same endpoint find out together whether it answers; others do not wait for that.
+func TestConnectionsShareTheProbe(t *testing.T) {
+	t.Parallel()
+	w := newSecretWorld(t, firstString)
+	open := func(name string) *session {
+		conn := w.conn.DeepCopy()
+		conn.Name = name
+		found, err := w.sessions.open(t.Context(), conn)
+		mustSucceed(t, err)
+		return found
+	}
+	first, second := open("first"), open("second")
+	w.rotate(t, strings.Replace(firstString, "contoso", "fabrikam", 1))
+	other := open("other")
+	first.gate.reachability().down = true
+	leave, err := second.gate.enter()
+	mustSucceed(t, err)
+	if _, err := first.gate.enter(); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
+		t.Errorf("two probes of an endpoint: %v", err)
+	}
+	if _, err := other.gate.enter(); err != nil {
+		t.Errorf("another endpoint waits: %v", err)
+	}
+	leave()
+	if _, err := first.gate.enter(); err != nil {
+		t.Errorf("nobody probes any more: %v", err)
+	}
+	key := keyOf(w.conn)
+	for _, name := range []string{"first", "second"} {
+		key.Name = name
+		w.sessions.forget(key)
+	}
+	if len(w.sessions.endpoints) != 1 {
+		t.Errorf("%d endpoints are remembered", len(w.sessions.endpoints))
+	}
+}

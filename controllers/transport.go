@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// probeInterval is how long the threads of a connection that does not answer wait for its probe.
+	// probeInterval is how long the threads of an endpoint that does not answer wait for its probe.
 	probeInterval = 5 * time.Second
 	// probeGrace is how long a look for drift waits before it says so: one call without an answer may be
 	// about another thread.
@@ -57,12 +57,23 @@ func retryOptions(timeout time.Duration) policy.RetryOptions {
 	}
 }
 
-// breaker keeps the threads of a connection that does not answer from filling all workers: only one
-// pass at a time finds out whether it is back.
-type breaker struct {
+// breaker keeps the threads of an endpoint that does not answer from filling all workers: only one
+// pass at a time finds out whether it is back. The zero value has an endpoint of its own.
+type breaker struct{ endpoint atomic.Pointer[reachability] }
+
+// reachability is whether an endpoint answers, for all connections to it.
+type reachability struct {
 	mu      sync.Mutex
 	down    bool
 	probing bool
+}
+
+// share has the breaker watch an endpoint together with others.
+func (b *breaker) share(endpoint *reachability) { b.endpoint.Store(endpoint) }
+
+func (b *breaker) reachability() *reachability {
+	b.endpoint.CompareAndSwap(nil, &reachability{})
+	return b.endpoint.Load()
 }
 
 // Do notes whether the service can be reached at all; any answer means that it can.
@@ -72,28 +83,30 @@ func (b *breaker) Do(req *policy.Request) (*http.Response, error) {
 	if err != nil && errors.Is(err, context.Canceled) {
 		return resp, err
 	}
-	b.mu.Lock()
-	b.down = err != nil
-	b.mu.Unlock()
+	r := b.reachability()
+	r.mu.Lock()
+	r.down = err != nil
+	r.mu.Unlock()
 	return resp, err
 }
 
 // enter lets a pass through, or says that another one already probes. leave must follow a success.
 func (b *breaker) enter() (leave func(), err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.down {
+	r := b.reachability()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.down {
 		return func() {}, nil
 	}
-	if b.probing {
+	if r.probing {
 		return nil, &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: probeInterval,
 			message: "ACS does not answer; the operator tries again."}
 	}
-	b.probing = true
+	r.probing = true
 	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.probing = false
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.probing = false
 	}, nil
 }
 
