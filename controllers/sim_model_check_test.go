@@ -152,7 +152,8 @@ func (m *modelRun) checkThread(name string, owned map[string]string) {
 		return
 	}
 	if declared.deleting {
-		if v := m.judge(name); v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason {
+		isHeld := ready.Reason == chatv1alpha1.ReasonDeleting && m.isAwaited(name, stored)
+		if v := m.judge(name); !isHeld && (v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason) {
 			m.fail("ChatThread %s is still being deleted (%s), the model has %s", name, ready.Reason, v.reason)
 		}
 		m.own(name, stored, owned)

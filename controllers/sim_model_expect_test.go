@@ -350,3 +350,12 @@ func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) b
 	_, isGuest := found.guests[strings.ToLower(r.ID)]
 	return (isGuest || r.Metadata[memberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
+
+// isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and would delete it.
+func (m *modelRun) isAwaited(name string, stored *chatv1alpha1.ChatThread) bool {
+	return !modelRetains(m.threads[name].spec) && slices.ContainsFunc(sortedKeys(m.threads), func(other string) bool {
+		spec := m.threads[other].spec
+		return other != name && !m.threads[other].deleting && !modelObserves(spec) && spec.ThreadID != "" && spec.ThreadID == stored.Status.ThreadID &&
+			connectionName(spec) == connectionName(m.threads[name].spec)
+	})
+}
