@@ -97,11 +97,11 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 		return &waitError{reason: chatv1alpha1.ReasonSearching, after: max(certain.Sub(now), time.Second),
 			message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
 	}
-	if s.taking {
-		return notThere(s)
-	}
 	if err := checkNotListed(ctx, s); err != nil {
 		return err
+	}
+	if s.taking {
+		return notThere(s)
 	}
 	return r.gone(ctx, s)
 }
@@ -149,7 +149,7 @@ func notThere(s *threadScope) error {
 		return &stalledError{chatv1alpha1.ReasonThreadGone,
 			fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
 	}
-	s.memory.missingSince = time.Time{}
+	s.memory.missingSince, s.memory.notListed = time.Time{}, false
 	s.session.index.drop(s.threadID)
 	return &waitError{reason: chatv1alpha1.ReasonSearching, message: searchingMessage, after: time.Second}
 }

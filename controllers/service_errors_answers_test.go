@@ -138,6 +138,30 @@ func TestListedThreadIsNotGone(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
+// Nor is one that a ChatThread of the same name made before it: no second one is made beside it.
+func TestListedThreadIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready(allow)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Status: http.StatusNotFound})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Finalizers = nil })
+	w.delete(thread)
+	w.awaitGone(thread)
+	restored := w.newThread("room")
+	w.create(restored)
+	w.awaitReason(restored, chatv1alpha1.ReasonServiceUnavailable)
+	w.Expect(w.message(restored)).To(ContainSubstring("lists it among the threads of service user"))
+	remove()
+	w.request(restored)
+	w.awaitReason(restored, chatv1alpha1.ReasonSucceeded)
+	w.Expect(restored.Status.ThreadID).To(Equal(id))
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
 // What may be read and not changed is told as that.
 func TestMayReadNotChange(t *testing.T) {
 	t.Parallel()

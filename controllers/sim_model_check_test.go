@@ -263,7 +263,7 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 		return
 	}
 	m.checkProperties(name, declared, remote, found)
-	m.checkMembers(name, declared, v, found)
+	m.checkMembers(name, v, found)
 }
 
 // checkProperties compares stamp, topic, metadata and retention.
@@ -293,7 +293,7 @@ func (m *modelRun) checkProperties(name string, declared *modelThread, remote em
 }
 
 // checkMembers compares who is in a thread.
-func (m *modelRun) checkMembers(name string, declared *modelThread, v modelVerdict, found *modelRemote) {
+func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote) {
 	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
