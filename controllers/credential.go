@@ -108,7 +108,7 @@ func (s *session) usable(conn *chatv1alpha1.ChatConnection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, unreadable := errors.AsType[*unreadableError](s.read.problem)
-	if s.read.problem != nil && !(unreadable && s.identity != nil && s.loaded == originOf(conn)) {
+	if s.read.problem != nil && (!unreadable || s.identity == nil || s.loaded != originOf(conn)) {
 		return s.read.problem
 	}
 	if !s.refusedAt.IsZero() {

@@ -59,13 +59,13 @@ func TestEntraIsNamed(t *testing.T) {
 		stalled bool
 		says    []string
 	}{
-		"refused": {answer: entraAnswer(http.StatusBadRequest, entraRefusal), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
+		"refused": {answer: entraAnswer(http.StatusBadRequest, entraRefusal), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra refused the operator's identity (AADSTS70021: No matching", entraSubject}},
-		"refused without a number": {answer: entraAnswer(http.StatusUnauthorized, `{"error":"unauthorized_client"}`), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
+		"refused without a number": {answer: entraAnswer(http.StatusUnauthorized, `{"error":"unauthorized_client"}`), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra refused the operator's identity (unauthorized_client: no description)."}},
-		"in trouble": {answer: entraAnswer(http.StatusServiceUnavailable, "<html></html>"), reason: chatv1alpha1.ReasonServiceUnavailable,
+		"in trouble": {answer: entraAnswer(http.StatusServiceUnavailable, "<html></html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra (login.microsoftonline.com) is in trouble (503)"}},
-		"something in between": {answer: entraAnswer(http.StatusForbidden, "<html>the.projected.token</html>"), reason: chatv1alpha1.ReasonServiceUnavailable,
+		"something in between": {answer: entraAnswer(http.StatusForbidden, "<html>the.projected.token</html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra (login.microsoftonline.com) was not reached: something in between answered (403)"}},
 		"away": {answer: func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -73,7 +73,7 @@ func TestEntraIsNamed(t *testing.T) {
 		"no such host": {answer: func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "login.microsoftonline.com", IsNotFound: true}}
 		}, reason: chatv1alpha1.ReasonServiceUnavailable, says: []string{"could not be found (there is no such host in DNS)"}},
-		"no token of the service account": {file: filepath.Join(t.TempDir(), "none"), answer: entraAnswer(http.StatusOK, "{}"), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
+		"no token of the service account": {file: filepath.Join(t.TempDir(), "none"), answer: entraAnswer(http.StatusOK, "{}"), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
 			says: []string{"The operator has no token for Microsoft Entra", "no such file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestDeclaredEndpointIsShown(t *testing.T) {
 	t.Setenv("AZURE_TENANT_ID", "tenant")
 	g := NewWithT(t)
 	r := &ChatConnectionReconciler{Sessions: &Sessions{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
-		Transport: &http.Client{Transport: roundTrip(entraAnswer(http.StatusBadRequest, entraRefusal))}}}
+		Transport: &http.Client{Transport: roundTrip(entraAnswer(http.StatusBadRequest, entraRefusal))}}} //nolint:bodyclose // a function that answers
 	conn := newConnection("a", "default")
 	for _, host := range []string{"https://typo.communication.azure.com", "https://contoso.communication.azure.com"} {
 		conn.Generation++

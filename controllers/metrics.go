@@ -22,28 +22,31 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
+// operationField names what is done at ACS, in metrics and in logs.
+const operationField = "operation"
+
 // No metric carries the name of a resource, a user or a thread.
 var (
 	acsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "acs_chat_operator_acs_requests_total",
 		Help: "Calls to ACS by operation and status code; code is 0 where no answer came.",
-	}, []string{"operation", "code"})
+	}, []string{operationField, "code"})
 
 	acsRequestSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "acs_chat_operator_acs_request_duration_seconds",
 		Help:    "How long calls to ACS took, by operation.",
 		Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
-	}, []string{"operation"})
+	}, []string{operationField})
 
 	acsThrottled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "acs_chat_operator_acs_throttled_total",
 		Help: "Calls that ACS answered with 429, by operation.",
-	}, []string{"operation"})
+	}, []string{operationField})
 
 	quotaWaits = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "acs_chat_operator_quota_waits_total",
 		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
-	}, []string{"operation"})
+	}, []string{operationField})
 
 	recreations = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "acs_chat_operator_recreations_total",

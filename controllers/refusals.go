@@ -123,7 +123,7 @@ func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 		return resp, err
 	}
 	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
-	fields := []any{"operation", operation, "status", resp.StatusCode}
+	fields := []any{operationField, operation, "status", resp.StatusCode}
 	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
 		if value := cut(resp.Header.Get(header.name), maxCode); value != "" {
 			fields = append(fields, header.field, value)

@@ -41,7 +41,7 @@ func newThrottledPacer(t *testing.T) *throttledPacer {
 	t.Helper()
 	p := &throttledPacer{WithT: NewWithT(t), pacer: newPacer(true), t: t, all: keys(classReadThread, "user", "")}
 	p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-	p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
+	p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 	return p
 }
 
@@ -66,7 +66,7 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
 			p.Expect(p.ask(pass{thread: "c"})).To(Succeed())
 		}},
-		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) {
+		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) { //nolint:bodyclose // it has none
 			p.Expect(p.waits(pass{thread: "b"}).after).To(Equal(10 * time.Minute))
 		}},
 		"no answer comes": {nil, func(p *throttledPacer) {
@@ -116,8 +116,8 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 		p.Expect(p.waits(pass{thread: "c", background: true, patience: time.Hour}).quiet).To(BeTrue())
 		// It stands in line behind others, and waits for ACS all the same.
 		p.limit(map[quotaClass][]quota{classReadThread: {{1, shortWindow}}})
-		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
-		p.waits(pass{thread: "d"})
+		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+		_ = p.waits(pass{thread: "d"})
 		p.Expect(p.waits(pass{thread: "e", background: true, patience: time.Minute}).quiet).To(BeFalse())
 	})
 }
@@ -142,8 +142,8 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newThrottledPacer(t)
-				p.waits(pass{thread: "a"})
-				p.waits(pass{thread: "b"})
+				_ = p.waits(pass{thread: "a"})
+				_ = p.waits(pass{thread: "b"})
 				ask(newSession(p.pacer))
 				p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
 				p.Expect(p.waits(pass{thread: "a"}).quiet).To(BeTrue())
@@ -162,7 +162,7 @@ func TestRequestIsHeededOnce(t *testing.T) {
 		s := newSession(p.pacer)
 		s.heed(conn)
 		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400))
+		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 		s.heed(conn)
 		p.Expect(p.waits(pass{thread: "a"}).after).To(Equal(10 * time.Minute))
 	})

@@ -67,8 +67,8 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
 		<-time.After(unknownConfirm)
 		ask(1)
-		for _, wait := range []time.Duration{1, 2, 4, 8, 10, 10} {
-			<-time.After(wait*time.Minute - time.Second)
+		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
+			<-time.After(time.Duration(minutes)*time.Minute - time.Second)
 			ask(0)
 			<-time.After(time.Second)
 			ask(1)
