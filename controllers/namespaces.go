@@ -9,6 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -53,4 +56,63 @@ func (r *ChatThreadReconciler) namespaceReader() client.Reader {
 		return r.APIReader
 	}
 	return r.Client
+}
+
+// checkNamespace says whether the thread may use the connection, as the connection stands now.
+func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s *threadScope) error {
+	allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
+	if err != nil || allowed {
+		return err
+	}
+	return &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
+		fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
+}
+
+func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, conn *chatv1alpha1.ChatConnection) (bool, error) {
+	if namespace == conn.Namespace {
+		return true, nil
+	}
+	allowed := conn.Spec.AllowedNamespaces
+	switch {
+	case allowed == nil:
+		return false, nil
+	case allowed.From == chatv1alpha1.NamespacesFromAll:
+		return true, nil
+	case allowed.From != chatv1alpha1.NamespacesFromSelector || allowed.Selector == nil:
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
+	if err != nil {
+		return false, &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
+			fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), cut(err.Error(), maxMessage))}
+	}
+	ns := &corev1.Namespace{}
+	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+		return false, fmt.Errorf("get Namespace: %w", err)
+	}
+	return selector.Matches(labels.Set(ns.Labels)), nil
+}
+
+// isShared says whether other namespaces than the connection's own may use it.
+func isShared(conn *chatv1alpha1.ChatConnection) bool {
+	allowed := conn.Spec.AllowedNamespaces
+	return allowed != nil && allowed.From != "" && allowed.From != chatv1alpha1.NamespacesFromSame
+}
+
+// namespaceSelector is the selector in the form that Kubernetes' libraries take.
+func namespaceSelector(selector *chatv1alpha1.LabelSelector) *metav1.LabelSelector {
+	converted := &metav1.LabelSelector{MatchLabels: make(map[string]string, len(selector.MatchLabels))}
+	for key, value := range selector.MatchLabels {
+		converted.MatchLabels[key] = string(value)
+	}
+	for _, expression := range selector.MatchExpressions {
+		values := make([]string, 0, len(expression.Values))
+		for _, value := range expression.Values {
+			values = append(values, string(value))
+		}
+		converted.MatchExpressions = append(converted.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: expression.Key, Operator: expression.Operator, Values: values,
+		})
+	}
+	return converted
 }
