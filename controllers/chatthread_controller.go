@@ -165,6 +165,9 @@ func (r *ChatThreadReconciler) tellPanic(ctx context.Context, s *threadScope) {
 
 // keep brings the thread in line with what is declared.
 func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
+	if err := r.regain(ctx, s); err != nil {
+		return err
+	}
 	if err := r.gather(ctx, s); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -44,17 +45,9 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 	}
 	s.firstTry = !hasFinalizer(s.thread)
-	err := patchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
-		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
-		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, s.user.id)
-	})
-	if apierrors.IsNotFound(err) {
-		return staleCache()
+	if err := r.storeHold(ctx, s, s.user.id); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("add finalizer: %w", err)
-	}
-	s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	if !creating {
 		return nil
 	}
@@ -63,6 +56,32 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		s.memory.settled = true
 	}
 	return r.checkConnectionStays(ctx, s)
+}
+
+// regain puts back what somebody took off a resource that has a thread. That comes before all that may fail or
+// wait: a deletion would not wait for the operator, and would leave the thread behind.
+func (r *ChatThreadReconciler) regain(ctx context.Context, s *threadScope) error {
+	status := s.thread.Status
+	if hasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
+		return nil
+	}
+	return r.storeHold(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
+}
+
+// storeHold stores that user acts for the thread, with the finalizer.
+func (r *ChatThreadReconciler) storeHold(ctx context.Context, s *threadScope, user string) error {
+	err := patchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
+		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
+		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
+	})
+	if apierrors.IsNotFound(err) {
+		return staleCache()
+	}
+	if err != nil {
+		return fmt.Errorf("add finalizer: %w", err)
+	}
+	s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
+	return nil
 }
 
 // prepareCreate chooses who creates the thread. What waits for its turn, or for another connection, has sent
