@@ -136,8 +136,8 @@ func (w *memberWork) bringBack(ctx context.Context, members []declaredMember) er
 		if !refused || !isOut {
 			continue
 		}
-		restoreErr := w.restore(ctx, former)
-		if restoreErr == nil {
+		isRestored, restoreErr := w.restore(ctx, former)
+		if isRestored {
 			refusal.kept = true
 			w.memory.kept[m.key()] = refusal
 			w.results.refused[m.key()] = refusal
@@ -149,8 +149,9 @@ func (w *memberWork) bringBack(ctx context.Context, members []declaredMember) er
 	return err
 }
 
-// restore adds a member as it stood before.
-func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingParticipant) error {
+// restore adds a member as it stood before, and says whether it is back. One that ACS no longer takes in any form
+// stays in status.renewing: it shows as refused, and is to come back with the history that it had.
+func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingParticipant) (bool, error) {
 	participant := acs.Participant{ID: acs.ParseRawID(former.UserID), DisplayName: former.DisplayName}
 	if former.ShareHistoryTime != nil {
 		participant.ShareHistoryTime = &former.ShareHistoryTime.Time
@@ -160,10 +161,9 @@ func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingPa
 	}
 	_, err := w.client().AddParticipants(ctx, []acs.Participant{participant}, nil)
 	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {
-		// ACS no longer takes the member in any form: that it was refused shows already.
-		return nil
+		return false, nil
 	}
-	return failed("add a member again", err)
+	return err == nil, failed("add a member again", err)
 }
 
 // historyOf is since when a member could read before it was taken out.

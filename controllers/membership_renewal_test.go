@@ -150,6 +150,26 @@ func TestRefusedRenewalPutsTheMemberBack(t *testing.T) {
 	}
 }
 
+// Who is refused in either form is out, and is told to be; later it comes back with the history that it had.
+func TestRefusedForGoodIsOutAndKeepsItsHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	user := w.users(1)[0]
+	thread := newcomers(w, "room", user)
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusBadRequest,
+		Body: `{"error":{"code":"BadRequest","message":"not acceptable"}}`})
+	rename(w, thread, "bad")
+	w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+	w.Expect(thread.Status.Joined).To(Equal("0/1"))
+	w.Expect(w.message(thread)).NotTo(ContainSubstring("still in the thread"))
+	w.Expect(thread.Status.Renewing).To(HaveLen(1))
+	remove()
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	expectNames(w, thread, "bad", user)
+}
+
 // Who nobody declares any more goes before others are renamed.
 func TestRemovalsComeBeforeRenewals(t *testing.T) {
 	t.Parallel()
