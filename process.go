@@ -65,5 +65,5 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	if namespace == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return controllers.NewLeaseLock(config, namespace, leaseName)
+	return controllers.NewLeaseLock(config, namespace, leaseName, fail)
 }

@@ -44,7 +44,7 @@ func (w *world) compete() *replica {
 			return next.RoundTrip(req)
 		})
 	})
-	lock, err := NewLeaseLock(api, w.namespace, "election")
+	lock, err := NewLeaseLock(api, w.namespace, "election", func(err error) { w.t.Error(err) })
 	w.Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},

@@ -34,8 +34,10 @@ const (
 
 // NewLeaseLock gives the lock of the leader election. Of the renewals of a leader it writes one every
 // leaseRenewInterval, and takes the others for done: who waits for the lease may look for it more often than who
-// has it must write it.
-func NewLeaseLock(config *rest.Config, namespace, name string) (resourcelock.Interface, error) {
+// has it must write it. restored is called, from within the call that noticed, where the API server answers with an
+// older state than before, as after a restore of etcd from a backup: watches of this process show nothing then, and it
+// must end at once.
+func NewLeaseLock(config *rest.Config, namespace, name string, restored func(error)) (resourcelock.Interface, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this process: %w", err)
@@ -45,7 +47,12 @@ func NewLeaseLock(config *rest.Config, namespace, name string) (resourcelock.Int
 	if err != nil {
 		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
 	}
-	return &sparingLock{Interface: lock}, nil
+	lease, ok := lock.(*resourcelock.LeaseLock)
+	if !ok {
+		return nil, fmt.Errorf("the lock of the leader election is a %T", lock)
+	}
+	lease.Client = versionedLeases{lease.Client, &newestVersion{restored: restored}}
+	return &sparingLock{Interface: lease}, nil
 }
 
 // sparingLock is a lock that is written no more often than it must be.
