@@ -132,7 +132,7 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 		return &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: aliveInterval,
 			message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
 	}
-	m.notListed = true
+	m.notListed, m.listedBefore = true, reading.seen
 	return nil
 }
 

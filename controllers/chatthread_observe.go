@@ -41,6 +41,9 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 		return r.gone(ctx, s)
 	}
 	s.memory.found()
+	if !s.taking {
+		s.memory.listedBefore = nil
+	}
 	if err := r.checkOwner(ctx, s, properties); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (s *threadScope) consentsTo(id string) bool {
 
 // ignores says that somebody decided which thread the resource is to take over, if any, and it is another.
 func (s *threadScope) ignores(id string) bool {
-	return isShared(s.conn) && s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" && !s.consentsTo(id)
+	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.listedBefore[id]) && !s.consentsTo(id)
 }
 
 // ownedByAnother is the end of a reconcile over a thread that carries another resource's stamp, with the way out.

@@ -49,6 +49,8 @@ type threadMemory struct {
 	// notListed that it does not show it.
 	lossList  *listReading
 	notListed bool
+	// listedBefore are the threads that were listed when the last one was lost: the next is none of them.
+	listedBefore map[string]bool
 	// shut is since when ACS refuses to show the thread, unchangeable since when it refuses changes of it, and
 	// uncreatable since when it refuses to create one.
 	shut, unchangeable, uncreatable doubt

@@ -61,6 +61,25 @@ func TestTakeoverNeedsConsent(t *testing.T) {
 	}
 }
 
+// A thread that was there while the resource had its own is not its next one, whatever a member wrote on it.
+func TestForgedUIDIsNotTheNextThread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready(allow, shared)
+	thread := w.newThread("payroll", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	first := thread.Status.ThreadID
+	forged := planted(w, conn, "payroll", string(thread.UID))
+	w.emulator.UpdateThread(forged, func(th *emulator.Thread) { th.CreatedOn = time.Now() })
+	w.emulator.DeleteThread(first)
+	w.request(thread)
+	w.Eventually(func() string { w.get(thread); return thread.Status.ThreadID }).Should(And(Not(BeEmpty()), Not(Equal(first))))
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).NotTo(Equal(forged))
+	w.Expect(w.threads()).To(HaveLen(2))
+}
+
 // Not even the uid is a proof where the thread is older than the resource, or than its incarnation.
 func TestForgedUIDNeedsConsent(t *testing.T) {
 	t.Parallel()
