@@ -254,9 +254,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		o.message = connectionMessage(conn)
 	}
 	mark(conn, o)
-	if o.ready || o.stalled {
-		conn.Status.ObservedGeneration = conn.Generation
-	}
+	conn.Status.ObservedGeneration = generationTold(conn, conn.Status.ObservedGeneration, o)
 	if requested := reconcileRequested(conn); requested != "" && !o.quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}

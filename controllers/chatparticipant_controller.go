@@ -164,9 +164,7 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *cha
 		o.message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
 	}
 	mark(p, o)
-	if o.ready || o.stalled {
-		p.Status.ObservedGeneration = p.Generation
-	}
+	p.Status.ObservedGeneration = generationTold(p, p.Status.ObservedGeneration, o)
 	if patchErr := patchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
 		return ctrl.Result{}, errors.Join(o.err, patchErr)
 	}

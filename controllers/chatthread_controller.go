@@ -309,9 +309,7 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 // store writes conditions and allocated values, with the events that tell of the pass so far.
 func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome) error {
 	mark(s.thread, o)
-	if o.ready || o.stalled {
-		s.thread.Status.ObservedGeneration = s.thread.Generation
-	}
+	s.thread.Status.ObservedGeneration = generationTold(s.thread, s.thread.Status.ObservedGeneration, o)
 	err := patchStatus(ctx, r.Client, s.before, s.thread)
 	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
 		err = errors.Join(err, r.discard(ctx, s))

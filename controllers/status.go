@@ -71,6 +71,18 @@ func mark(obj conditioned, o outcome) {
 	obj.SetConditions(conditions)
 }
 
+// generationTold is the generation that a status tells of after an outcome. One that was restored from a backup
+// may name a later one than the object has.
+func generationTold(obj client.Object, former int64, o outcome) int64 {
+	switch {
+	case o.ready || o.stalled:
+		return obj.GetGeneration()
+	case !o.quiet && former > obj.GetGeneration():
+		return -1
+	}
+	return former
+}
+
 // readyReason is the status and reason of the Ready condition.
 func readyReason(obj conditioned) (metav1.ConditionStatus, string) {
 	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
