@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -123,11 +122,8 @@ func run(s *settings) error {
 	if err := controllers.Setup(ctx, mgr, options); err != nil {
 		return err
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return fmt.Errorf("add health check: %w", err)
-	}
-	if err := mgr.AddReadyzCheck("caches", ready.Check(mgr.GetCache())); err != nil {
-		return fmt.Errorf("add ready check: %w", err)
+	if err := addChecks(mgr, options, ready, lock != nil); err != nil {
+		return err
 	}
 	return start(ctx, mgr)
 }

@@ -7,11 +7,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/acs-operator/acs-chat-operator/controllers"
 )
@@ -66,4 +68,20 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
 	return controllers.NewLeaseLock(config, namespace, leaseName, fail)
+}
+
+// addChecks adds what tells whether the process works, to Kubernetes and to itself.
+func addChecks(mgr ctrl.Manager, options controllers.Options, ready *controllers.Readiness, elects bool) error {
+	if !elects {
+		if err := mgr.Add(controllers.NewVersionCheck(mgr.GetAPIReader(), options.WatchNamespaces, fail)); err != nil {
+			return fmt.Errorf("add the check of versions: %w", err)
+		}
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("caches", ready.Check(mgr.GetCache())); err != nil {
+		return fmt.Errorf("add ready check: %w", err)
+	}
+	return nil
 }

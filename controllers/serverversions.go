@@ -1,0 +1,103 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/wait"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// newestVersion is the newest resource version that the API server answered with. Reads of the latest state and writes
+// never give an older one, unless etcd was restored from a backup. A watch that goes on at a version which the server
+// does not have any more shows nothing until it has as many again, and no error.
+type newestVersion struct {
+	restored func(error)
+
+	mu      sync.Mutex
+	version string
+}
+
+func (n *newestVersion) note(version string) {
+	n.mu.Lock()
+	former := n.version
+	n.version = version
+	n.mu.Unlock()
+	if former == "" {
+		return
+	}
+	if order, err := resourceversion.CompareResourceVersion(version, former); err == nil && order < 0 {
+		n.restored(fmt.Errorf("the Kubernetes API server went back from resource version %s to %s, as after a restore from a backup: "+
+			"the operator must start again to see what it holds", former, version))
+	}
+}
+
+func (n *newestVersion) noteLease(lease *coordinationv1.Lease, err error) (*coordinationv1.Lease, error) {
+	if err == nil {
+		n.note(lease.ResourceVersion)
+	}
+	return lease, err
+}
+
+// versionInterval is how often an operator without leader election asks for the version: with it, the lease tells.
+const versionInterval = 10 * time.Second
+
+// NewVersionCheck gives the part of a manager that calls restored where the API server answers with an older state than
+// before, for an operator without leader election: NewLeaseLock does it for one with.
+func NewVersionCheck(api client.Reader, watchNamespaces []string, restored func(error)) manager.Runnable {
+	namespace := ""
+	if len(watchNamespaces) > 0 {
+		namespace = watchNamespaces[0]
+	}
+	newest := &newestVersion{restored: restored}
+	return manager.RunnableFunc(func(ctx context.Context) error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind("ChatConnectionList"))
+			// What an API server that does not answer means for the operator, its controllers tell.
+			if err := api.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err == nil {
+				newest.note(list.ResourceVersion)
+			}
+		}, versionInterval)
+		return nil
+	})
+}
+
+// versionedLeases note the resource versions of the leases that they read and write.
+type versionedLeases struct {
+	coordinationv1client.LeasesGetter
+	newest *newestVersion
+}
+
+func (c versionedLeases) Leases(namespace string) coordinationv1client.LeaseInterface {
+	return versionedLease{c.LeasesGetter.Leases(namespace), c.newest}
+}
+
+type versionedLease struct {
+	coordinationv1client.LeaseInterface
+	newest *newestVersion
+}
+
+func (c versionedLease) Get(ctx context.Context, name string, options metav1.GetOptions) (*coordinationv1.Lease, error) {
+	return c.newest.noteLease(c.LeaseInterface.Get(ctx, name, options))
+}
+
+func (c versionedLease) Create(ctx context.Context, lease *coordinationv1.Lease, options metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	return c.newest.noteLease(c.LeaseInterface.Create(ctx, lease, options))
+}
+
+func (c versionedLease) Update(ctx context.Context, lease *coordinationv1.Lease, options metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	return c.newest.noteLease(c.LeaseInterface.Update(ctx, lease, options))
+}
