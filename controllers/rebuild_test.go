@@ -114,8 +114,7 @@ func (w *world) apply(files []string) {
 func (w *world) lose(objects []client.Object) {
 	w.t.Helper()
 	for _, obj := range objects {
-		edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
-		w.delete(obj)
+		lose(w, obj)
 		w.awaitGone(obj)
 	}
 }

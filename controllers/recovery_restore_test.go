@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
@@ -26,13 +28,16 @@ func restoreStatus(w *world, backup client.Object) {
 	w.Expect(admin.Status().Update(w.t.Context(), status)).To(Succeed())
 }
 
-// lose removes an object without a word to the operator.
+// lose removes an object without a word to the operator, which puts its finalizer back where it is the faster one.
 func lose(w *world, obj client.Object) {
 	w.t.Helper()
-	before := copyOf(obj)
-	obj.SetFinalizers(nil)
-	w.Expect(admin.Patch(w.t.Context(), obj, client.MergeFrom(before))).To(Succeed())
-	w.delete(obj)
+	w.Eventually(func() error {
+		w.get(obj)
+		before := copyOf(obj)
+		obj.SetFinalizers(nil)
+		w.Expect(admin.Patch(w.t.Context(), obj, client.MergeFrom(before))).To(Succeed())
+		return admin.Delete(w.t.Context(), obj, client.Preconditions{ResourceVersion: new(obj.GetResourceVersion())})
+	}).Should(Succeed())
 }
 
 // A backup that is restored with its status, under new uids, finds its threads again.
@@ -123,4 +128,30 @@ func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.Joined).To(Equal("2/2"))
 	w.Expect(w.eventReasons(thread)).NotTo(ContainElement(chatv1alpha1.EventFound))
+}
+
+// The finalizer comes back at once even where nothing else can be done: a deletion would not wait for the operator.
+func TestFinalizerComesBackWithoutACS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready(allow)
+	thread := w.newThread("room", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.RotateAccessKey()
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "again" })
+	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
+	w.awaitReason(thread, chatv1alpha1.ReasonConnectionNotReady)
+	before := thread.DeepCopy()
+	thread.Finalizers, thread.Annotations = nil, nil
+	w.Expect(admin.Patch(t.Context(), thread, client.MergeFrom(before))).To(Succeed())
+	w.Eventually(func() bool { w.get(thread); return hasFinalizer(thread) }).Should(BeTrue())
+	w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, thread.Status.ServiceUser))
+	w.delete(thread)
+	w.Expect(w.threads()).To(HaveLen(1))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acs"}}
+	edit(w, secret, func(o *corev1.Secret) { o.Data["connectionString"] = []byte(w.emulator.ConnectionString(w.server.URL)) })
+	askConnection(w, conn, "1")
+	w.awaitGone(thread)
+	w.Expect(w.threads()).To(BeEmpty())
 }

@@ -148,8 +148,7 @@ func TestListedThreadIsNotMadeTwice(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	id := thread.Status.ThreadID
 	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Status: http.StatusNotFound})
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Finalizers = nil })
-	w.delete(thread)
+	lose(w, thread)
 	w.awaitGone(thread)
 	restored := w.newThread("room")
 	w.create(restored)
