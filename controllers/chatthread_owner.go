@@ -94,7 +94,7 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScop
 		return fmt.Errorf("get ChatThread: %w", err)
 	}
 	if err != nil {
-		wayOut = "This cluster has no such ChatThread: create it with this threadID first. " + strings.Replace(wayOut, "Delete that one", "Then delete it", 1)
+		wayOut = "This cluster has no such ChatThread: create it with this threadID. " + strings.NewReplacer("Delete that one", "Then delete it", " first.", ".").Replace(wayOut)
 	}
 	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
 		fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, cut(owner, maxMessage), wayOut)}
