@@ -105,6 +105,30 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	}
 }
 
+// The thread of a ChatParticipant and the conditions that name it are of one piece too.
+func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	p := w.newParticipant("guest", "room", w.users(1)[0])
+	w.create(p)
+	write := func(before *chatv1alpha1.ChatParticipant, threadID string, o outcome) *chatv1alpha1.ChatParticipant {
+		after := before.DeepCopy()
+		after.Status.ThreadID = threadID
+		mark(after, o)
+		after.Status.ObservedGeneration = after.Generation
+		w.Expect(patchStatus(t.Context(), admin, before, after)).To(Succeed())
+		return after
+	}
+	joined := write(p, "19:one@thread.v2", readyOutcome)
+	write(joined, "", stalledOutcome)
+	// The cache shows the object as it was before.
+	again := readyOutcome
+	again.message = "The user is in the thread again."
+	write(joined, "19:one@thread.v2", again)
+	w.get(p)
+	w.Expect(p.Status.ThreadID).To(Equal("19:one@thread.v2"))
+}
+
 // A status that somebody emptied is written again at once, and nothing else comes of it.
 func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	t.Parallel()

@@ -109,9 +109,13 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	if len(diff.Status) == 0 {
 		return nil
 	}
-	// Conditions and the generation that they speak of go together: before may be older than what is stored.
+	// Conditions go together with the generation, and in a ChatParticipant with the thread, that they speak of: before
+	// may be older than what is stored.
 	if _, judged := diff.Status["conditions"]; judged {
 		diff.Status["observedGeneration"] = nil
+		if _, ok := after.(*chatv1alpha1.ChatParticipant); ok {
+			diff.Status["threadID"] = nil
+		}
 	}
 	whole, err := statusFields(after)
 	if err != nil {
