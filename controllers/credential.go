@@ -315,3 +315,27 @@ func recordedEndpoint(conn *chatv1alpha1.ChatConnection) string {
 	}
 	return conn.Status.Endpoint
 }
+
+// credentialRefusal is the 401 of ACS to the credential of a connection.
+type credentialRefusal struct {
+	// clock says that the clocks differ.
+	clock string
+}
+
+func newCredentialRefusal(err error) *credentialRefusal {
+	return &credentialRefusal{clock: clockHint(err)}
+}
+
+func (e *credentialRefusal) Error() string { return e.outcome().message }
+
+func (e *credentialRefusal) outcome() outcome {
+	const refuses = "ACS refuses the credential (401)."
+	o := outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
+		message: refuses + " Put the current connection string of the ACS resource into the Secret."}
+	if e.clock != "" {
+		o.message = refuses + " " + e.clock
+		// By how much may differ from pass to pass by the rounding.
+		o.gist = refuses + " The clock of ACS"
+	}
+	return o
+}

@@ -280,3 +280,6 @@ func cut(text string, limit int) string {
 	}
 	return b.String()
 }
+
+// maxCode is how much of a code of ACS is shown, in bytes.
+const maxCode = 60

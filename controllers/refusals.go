@@ -5,6 +5,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -12,12 +14,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"github.com/acs-operator/acs-chat-operator/acs"
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // clockTolerance is how far the clocks of ACS and of the operator may be apart before a refusal is blamed on them.
@@ -35,30 +32,6 @@ func clockHint(err error) string {
 	}
 	return fmt.Sprintf("The clock of ACS is %d minutes %s the operator's: set the clock of the operator's node right.",
 		int64(skew.Abs().Round(time.Minute)/time.Minute), side)
-}
-
-// credentialRefusal is the 401 of ACS to the credential of a connection.
-type credentialRefusal struct {
-	// clock says that the clocks differ.
-	clock string
-}
-
-func newCredentialRefusal(err error) *credentialRefusal {
-	return &credentialRefusal{clock: clockHint(err)}
-}
-
-func (e *credentialRefusal) Error() string { return e.outcome().message }
-
-func (e *credentialRefusal) outcome() outcome {
-	const refuses = "ACS refuses the credential (401)."
-	o := outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
-		message: refuses + " Put the current connection string of the ACS resource into the Secret."}
-	if e.clock != "" {
-		o.message = refuses + " " + e.clock
-		// By how much may differ from pass to pass by the rounding.
-		o.gist = refuses + " The clock of ACS"
-	}
-	return o
 }
 
 // proxyError is a proxy that does not let a connection through.
@@ -114,26 +87,10 @@ func isUnsent(err error) bool {
 	return errors.As(err, &dns) || errors.As(err, &proxy) || isProxyUnreachable(err) || errors.As(err, &op) && op.Op == "dial" || isCertificateError(err)
 }
 
-// refusalLog writes down each call that was refused, with what Microsoft's support asks for.
-type refusalLog struct{}
-
-func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
-	resp, err := req.Next()
-	if err != nil || resp.StatusCode < http.StatusBadRequest {
-		return resp, err
-	}
-	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
-	fields := []any{operationField, operation, "status", resp.StatusCode}
-	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
-		if value := cut(resp.Header.Get(header.name), maxCode); value != "" {
-			fields = append(fields, header.field, value)
-		}
-	}
-	logger := ctrl.LoggerFrom(req.Raw().Context())
-	// That nothing is there, and that calls come too fast, is often part of the work.
-	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusTooManyRequests {
-		logger = logger.V(1)
-	}
-	logger.Info("A call to ACS was refused", fields...)
-	return resp, err
+func isCertificateError(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var host x509.HostnameError
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host) || errors.As(err, &verify)
 }

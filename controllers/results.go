@@ -12,9 +12,6 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// maxCode is how much of a code of ACS is shown, in bytes.
-const maxCode = 60
-
 // memberResults is how each declared member of a thread fared.
 type memberResults struct {
 	declared, duplicates []declaredMember

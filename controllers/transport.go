@@ -5,8 +5,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net/http"
 	"sync"
@@ -15,8 +13,11 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -128,10 +129,26 @@ func (tryCounter) Do(req *policy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-func isCertificateError(err error) bool {
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var host x509.HostnameError
-	var verify *tls.CertificateVerificationError
-	return errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host) || errors.As(err, &verify)
+// refusalLog writes down each call that was refused, with what Microsoft's support asks for.
+type refusalLog struct{}
+
+func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := req.Next()
+	if err != nil || resp.StatusCode < http.StatusBadRequest {
+		return resp, err
+	}
+	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
+	fields := []any{operationField, operation, "status", resp.StatusCode}
+	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
+		if value := cut(resp.Header.Get(header.name), maxCode); value != "" {
+			fields = append(fields, header.field, value)
+		}
+	}
+	logger := ctrl.LoggerFrom(req.Raw().Context())
+	// That nothing is there, and that calls come too fast, is often part of the work.
+	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusTooManyRequests {
+		logger = logger.V(1)
+	}
+	logger.Info("A call to ACS was refused", fields...)
+	return resp, err
 }
