@@ -41,9 +41,12 @@ type waitError struct {
 	after time.Duration
 	// quiet changes no status: the pass saw nothing that is worth telling.
 	quiet bool
+	// err is the answer that asks for the wait; nil if no call was sent.
+	err error
 }
 
 func (e *waitError) Error() string { return e.reason + ": " + e.message }
+func (e *waitError) Unwrap() error { return e.err }
 func (e *waitError) outcome() outcome {
 	return outcome{reason: e.reason, message: e.message, after: e.after, quiet: e.quiet}
 }
@@ -186,7 +189,7 @@ func classifyResponse(response *azcore.ResponseError, err error) outcome {
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
 		now := time.Now()
-		return throttleOf(err, now).wait(now).outcome()
+		return throttle{until: now.Add(askedWait(err)), again: true}.wait(now).outcome()
 	case status == http.StatusUnauthorized:
 		o.reason, o.stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
@@ -283,3 +286,6 @@ func cut(text string, limit int) string {
 
 // maxCode is how much of a code of ACS is shown, in bytes.
 const maxCode = 60
+
+// shownWait is from which length on a wait for a quota is shown in status.
+const shownWait = 5 * time.Second

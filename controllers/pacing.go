@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// shownWait is from which length on a wait for a quota is shown in status.
-	shownWait = 5 * time.Second
+
 	// reservationGrace is how long a slot is kept for a pass that does not come for it.
 	reservationGrace = 30 * time.Second
 )

@@ -60,7 +60,13 @@ func (p *pacingPolicy) send(req *policy.Request, who pass, all []bucketKey, befo
 	resp, err := req.Next()
 	asked := p.pacer.answered(who, all, resp)
 	if before != nil {
-		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode), throttle: asked}
+		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode)}
+	}
+	// Every call that waits for the same limit shows the same moment.
+	if now := time.Now(); asked.until.After(now) {
+		wait := asked.wait(now)
+		wait.err = runtime.NewResponseError(resp)
+		return nil, wait
 	}
 	return resp, err
 }
@@ -81,8 +87,6 @@ type earlierTry struct {
 	err  error
 	// failed says that azcore tries again.
 	failed bool
-	// throttle is what ACS asked for, where it refused the try for its rate.
-	throttle throttle
 }
 
 // callPolicy lets the tries of a call know of each other.

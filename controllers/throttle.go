@@ -4,11 +4,8 @@
 package controllers
 
 import (
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -47,24 +44,12 @@ func (t throttle) orLater(other throttle) throttle {
 	return t
 }
 
-// throttleOf is what ACS asks for with a 429. Where the pacer keeps it, it is the same as that, so that whoever
-// waits tells the same.
-func throttleOf(err error, now time.Time) throttle {
-	response, ok := errors.AsType[*azcore.ResponseError](err)
-	if ok && response.RawResponse != nil && response.RawResponse.Request != nil {
-		if last, ok := response.RawResponse.Request.Context().Value(tryKey{}).(*earlierTry); ok && last.throttle.until.After(now) {
-			return last.throttle
-		}
-	}
-	return throttle{until: now.Add(askedWait(err)), again: true}
-}
-
 // wait is the end of a pass that does what ACS asks for. It names the moment that ends the wait, unless ACS has
 // it wait again and again for a short time: the status would be written each time.
 func (t throttle) wait(now time.Time) *waitError {
 	wait := &waitError{reason: chatv1alpha1.ReasonThrottled, after: t.until.Sub(now),
 		message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
-	if wait.after > longWindow || wait.after > shownWait && !t.again {
+	if wait.after > time.Minute || wait.after > shownWait && !t.again {
 		wait.message = fmt.Sprintf("ACS limits the rate of calls (429); the operator goes on at %s.", shownTime(t.until))
 	}
 	return wait

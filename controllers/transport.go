@@ -134,19 +134,23 @@ type refusalLog struct{}
 
 func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
-	if err != nil || resp.StatusCode < http.StatusBadRequest {
+	answer := resp
+	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		answer = refused.RawResponse
+	}
+	if answer == nil || answer.StatusCode < http.StatusBadRequest {
 		return resp, err
 	}
 	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
-	fields := []any{operationField, operation, "status", resp.StatusCode}
+	fields := []any{operationField, operation, "status", answer.StatusCode}
 	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
-		if value := cut(resp.Header.Get(header.name), maxCode); value != "" {
+		if value := cut(answer.Header.Get(header.name), maxCode); value != "" {
 			fields = append(fields, header.field, value)
 		}
 	}
 	logger := ctrl.LoggerFrom(req.Raw().Context())
 	// That nothing is there, and that calls come too fast, is often part of the work.
-	if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusTooManyRequests {
+	if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusTooManyRequests {
 		logger = logger.V(1)
 	}
 	logger.Info("A call to ACS was refused", fields...)
