@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // Whoever was declared while the thread was only observed joins when it is managed.
@@ -111,7 +112,7 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	p := w.newParticipant("guest", "room", w.users(1)[0])
 	w.create(p)
-	write := func(before *chatv1alpha1.ChatParticipant, threadID string, o outcome) *chatv1alpha1.ChatParticipant {
+	write := func(before *chatv1alpha1.ChatParticipant, threadID string, o outcome.Outcome) *chatv1alpha1.ChatParticipant {
 		after := before.DeepCopy()
 		after.Status.ThreadID = threadID
 		mark(after, o)
@@ -123,7 +124,7 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	write(joined, "", stalledOutcome)
 	// The cache shows the object as it was before.
 	again := readyOutcome
-	again.message = "The user is in the thread again."
+	again.Message = "The user is in the thread again."
 	write(joined, "19:one@thread.v2", again)
 	w.get(p)
 	w.Expect(p.Status.ThreadID).To(Equal("19:one@thread.v2"))
@@ -180,15 +181,15 @@ func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	conn := w.connect()
 	r := &ChatThreadReconciler{Client: admin, connections: newOwnWrites()}
-	read := func() outcome {
+	read := func() outcome.Outcome {
 		err := r.getConnection(t.Context(), keyOf(conn), &chatv1alpha1.ChatConnection{})
-		return classify(err)
+		return outcome.Classify(err)
 	}
 	r.connections.note(conn)
-	w.Expect(read().ready).To(BeTrue())
+	w.Expect(read().Ready).To(BeTrue())
 	later := conn.DeepCopy()
 	later.ResourceVersion += "0"
 	r.connections.note(later)
-	w.Expect(read().quiet).To(BeTrue())
-	w.Expect(read().after).To(BeNumerically(">", 0))
+	w.Expect(read().Quiet).To(BeTrue())
+	w.Expect(read().After).To(BeNumerically(">", 0))
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // A controller forgets after each pass without an error. Only the end of the trouble counts.
@@ -58,8 +59,8 @@ func TestPacingOfRetries(t *testing.T) {
 				if _, err = chat.ThreadClient("19:a").GetProperties(ctx, nil); !acs.HasStatus(err, http.StatusServiceUnavailable) || tries != c.tries {
 					t.Errorf("%d tries, error %v", tries, err)
 				}
-				wait, ok := errors.AsType[*waitError](found.pacer.take(pass{thread: "b"}, classReadThread, keys(classReadThread, "user", "")))
-				if !ok || wait.after > shortWindow {
+				wait, ok := errors.AsType[*outcome.WaitError](found.pacer.take(pass{thread: "b"}, classReadThread, keys(classReadThread, "user", "")))
+				if !ok || wait.After > shortWindow {
 					t.Errorf("the next waits %v: a slot is held for nobody", wait)
 				}
 			})

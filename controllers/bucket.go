@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // bucket counts the calls that fall under one limit, and holds slots for those that wait.
@@ -31,18 +33,20 @@ type bucket struct {
 func (b *bucket) block(now, until time.Time) {
 	// Calls that were under way together are refused together.
 	if !b.blockedUntil.After(now) {
-		b.again = now.Sub(b.refusedAt) < longestAsked
+		b.again = now.Sub(b.refusedAt) < outcome.LongestAsked
 	}
 	b.refusedAt, b.blockedUntil, b.probing = now, latest(b.blockedUntil, until), time.Time{}
 }
 
 // isIdle says that nothing of the bucket is needed any more.
 func (b *bucket) isIdle(now time.Time) bool {
-	return len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(now) && now.Sub(b.refusedAt) >= longestAsked
+	return len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(now) && now.Sub(b.refusedAt) >= outcome.LongestAsked
 }
 
 // throttle is what ACS asks for.
-func (b *bucket) throttle() throttle { return throttle{until: b.blockedUntil, again: b.again} }
+func (b *bucket) throttle() outcome.Throttle {
+	return outcome.Throttle{Until: b.blockedUntil, Again: b.again}
+}
 
 // unblock has one call find out whether ACS still asks for a wait.
 func (b *bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUntil, now) }

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // cachedAnnotations are those that the operator reads, with how much of a value it needs. Zero is all of it:
@@ -21,7 +22,7 @@ var cachedAnnotations = map[string]int{
 	chatv1alpha1.AnnotationConfirmDeletions:     chatv1alpha1.MaxReconcileRequest,
 	chatv1alpha1.AnnotationRecover:              2 * maxThreadID,
 	chatv1alpha1.AnnotationReleaseTo:            2 * maxThreadID,
-	chatv1alpha1.AnnotationAbandon:              maxMessage,
+	chatv1alpha1.AnnotationAbandon:              outcome.MaxMessage,
 }
 
 // keepWhatIsRead drops from an object, on its way into the cache, what the operator does not read: whoever may
@@ -57,7 +58,7 @@ func readAnnotations(annotations map[string]string) map[string]string {
 			continue
 		}
 		if limit > 0 && len(value) > limit {
-			value = cut(value, limit)
+			value = outcome.Cut(value, limit)
 		}
 		if kept == nil {
 			kept = map[string]string{}

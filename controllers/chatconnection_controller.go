@@ -27,6 +27,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // ChatConnectionReconciler keeps the credential and the service users of ChatConnections.
@@ -103,7 +104,7 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	}
 	told, err := r.ensure(ctx, conn, session)
 	var held error
-	if classify(err).stalled {
+	if outcome.Classify(err).Stalled {
 		held = err
 	}
 	session.holdBack(conn.Generation, held)
@@ -121,7 +122,7 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 		return told, newCredentialRefusal(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return told, &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: err}
+		return told, &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
 	}
 	return told, err
 }
@@ -213,7 +214,7 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 			continue
 		}
 		failure = cmp.Or(failure, err)
-		if !classify(err).stalled {
+		if !outcome.Classify(err).Stalled {
 			break
 		}
 	}
@@ -236,26 +237,26 @@ func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1
 	}
 	_, err = user.credential.Token(ctx)
 	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinnedUsers(conn), id) {
-		return &refusedError{reason: chatv1alpha1.ReasonInvalidRequest, err: failed("issue a token for "+id, err),
-			prefix: "spec.serviceUsers.ids: ", suffix: " Name users of this ACS resource only."}
+		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonInvalidRequest, Err: outcome.Failed("issue a token for "+id, err),
+			Prefix: "spec.serviceUsers.ids: ", Suffix: " Name users of this ACS resource only."}
 	}
 	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge) {
-		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("issue a token for "+id, err),
-			suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
+		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.Failed("issue a token for "+id, err),
+			Suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
 	}
-	return failed("issue a token for "+id, err)
+	return outcome.Failed("issue a token for "+id, err)
 }
 
 func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []occurrence, err error) (ctrl.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
-	o := classify(err)
-	if o.ready {
-		o.message = connectionMessage(conn)
+	o := outcome.Classify(err)
+	if o.Ready {
+		o.Message = connectionMessage(conn)
 	}
 	mark(conn, o)
 	conn.Status.ObservedGeneration = generationTold(conn, conn.Status.ObservedGeneration, o)
-	if requested := reconcileRequested(conn); requested != "" && !o.quiet {
+	if requested := reconcileRequested(conn); requested != "" && !o.Quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}
 	confirmDeletions(conn, time.Now())
@@ -263,16 +264,16 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	r.written.note(conn)
 	if client.IgnoreNotFound(patchErr) != nil {
 		tellAll(ctx, r.Recorder, conn, told)
-		return ctrl.Result{}, errors.Join(o.err, patchErr)
+		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	emit(ctx, r.Recorder, before, conn, told, o)
 	switch {
-	case o.err != nil:
-		return ctrl.Result{}, o.err
-	case o.ready:
+	case o.Err != nil:
+		return ctrl.Result{}, o.Err
+	case o.Ready:
 		return ctrl.Result{RequeueAfter: readyInterval}, nil
 	}
-	after := cmp.Or(o.after, unreadyInterval)
+	after := cmp.Or(o.After, unreadyInterval)
 	if rest := r.Sessions.untilRead(keyOf(conn)); rest > 0 {
 		after = min(after, rest)
 	}
@@ -284,7 +285,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 	confirmed := conn.Annotations[chatv1alpha1.AnnotationConfirmDeletions]
 	if len(confirmed) > chatv1alpha1.MaxReconcileRequest {
-		confirmed = cut(confirmed, chatv1alpha1.MaxReconcileRequest)
+		confirmed = outcome.Cut(confirmed, chatv1alpha1.MaxReconcileRequest)
 	}
 	if confirmed == "" || confirmed == conn.Status.ConfirmedDeletions {
 		return

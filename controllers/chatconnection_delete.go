@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // finalize lets the connection go once no thread uses it any more.
@@ -30,8 +31,8 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	}
 	if used != "" {
 		r.keepCredential(ctx, conn)
-		return &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
-			message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonInUse, After: unreadyInterval,
+			Message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
 	}
 	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
 		return err
@@ -48,7 +49,7 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 		_, err = r.Sessions.reopen(ctx, conn)
 	}
 	if err != nil {
-		ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", classify(err).reason)
+		ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", outcome.Classify(err).Reason)
 	}
 }
 
@@ -69,8 +70,8 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 			return !found
 		}, client.InNamespace(namespace))
 		if apierrors.IsForbidden(err) && namespace == "" {
-			return "", &waitError{reason: chatv1alpha1.ReasonInUse, after: unreadyInterval,
-				message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
+			return "", &outcome.WaitError{Reason: chatv1alpha1.ReasonInUse, After: unreadyInterval,
+				Message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
 		}
 		if err != nil {
 			return "", fmt.Errorf("list ChatThreads: %w", err)

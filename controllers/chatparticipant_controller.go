@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // ChatParticipantReconciler writes ChatParticipants: their finalizer, and in their status what the
@@ -101,17 +102,17 @@ var errUnjudged = errors.New("unjudged")
 func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
 	if thread == nil {
 		p.Status.ThreadID = ""
-		return &waitError{reason: chatv1alpha1.ReasonThreadNotFound,
-			message: fmt.Sprintf("ChatThread %s does not exist in namespace %s.", p.Spec.ThreadRef.Name, p.Namespace)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotFound,
+			Message: fmt.Sprintf("ChatThread %s does not exist in namespace %s.", p.Spec.ThreadRef.Name, p.Namespace)}
 	}
 	if !thread.DeletionTimestamp.IsZero() {
 		p.Status.ThreadID = thread.Status.ThreadID
-		return &waitError{reason: chatv1alpha1.ReasonThreadNotReady,
-			message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotReady,
+			Message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
 	}
 	if !p.Spec.ShareHistory.IsKnown() {
-		return &stalledError{chatv1alpha1.ReasonInvalidRequest, fmt.Sprintf(
-			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", cut(string(p.Spec.ShareHistory), maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
+			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", outcome.Cut(string(p.Spec.ShareHistory), outcome.MaxMessage))}
 	}
 	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
@@ -128,9 +129,9 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 	case rosterJoined:
 		return nil
 	case rosterRefused:
-		return &stalledError{entry.reason, entry.message}
+		return &outcome.StalledError{Reason: entry.reason, Message: entry.message}
 	default:
-		return &waitError{reason: entry.reason, message: entry.message}
+		return &outcome.WaitError{Reason: entry.reason, Message: entry.message}
 	}
 }
 
@@ -151,7 +152,7 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 	if entry.state == rosterUnjudged || entry.message == "" {
 		return errUnjudged
 	}
-	return &waitError{reason: chatv1alpha1.ReasonThreadNotReady, message: entry.message + " The user stays in the thread until then. " + abandonHint}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.message + " The user stays in the thread until then. " + abandonHint}
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {
@@ -159,18 +160,18 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *cha
 	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
 		return ctrl.Result{}, nil
 	}
-	o := classify(err)
-	if o.ready {
-		o.message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
+	o := outcome.Classify(err)
+	if o.Ready {
+		o.Message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
 	}
 	mark(p, o)
 	p.Status.ObservedGeneration = generationTold(p, p.Status.ObservedGeneration, o)
 	if patchErr := patchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
-		return ctrl.Result{}, errors.Join(o.err, patchErr)
+		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	emit(ctx, r.Recorder, before, p, nil, o)
 	// Nothing is polled: the thread, the roster or an edit wakes the participant.
-	return ctrl.Result{RequeueAfter: o.after}, o.err
+	return ctrl.Result{RequeueAfter: o.After}, o.Err
 }
 
 // participantsOfThread wakes the ChatParticipants that name a thread.

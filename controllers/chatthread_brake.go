@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // Names of the CRDs whose deletion is an uninstall.
@@ -50,7 +51,7 @@ func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope,
 	if status, _ := readyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
 		return nil
 	}
-	mark(s.thread, outcome{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
+	mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
 	if err := r.storeStatus(ctx, s); err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error 
 	if s.session.mayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
 		return nil
 	}
-	return &waitError{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf(
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 		"ChatConnection %s lets %s be deleted within %s (spec.maxDeletions); this one waits. To let all go that are being deleted now, set the annotation %s of the ChatConnection to a new value.",
 		connectionKey(s.thread), countOf(int(limit.Count), "thread"), brakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
@@ -140,8 +141,8 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 		}
 	}()
 	if unknown := s.thread.UnknownValue(); unknown != "" && !isAbandoned(s.thread) {
-		return &stalledError{chatv1alpha1.ReasonInvalidRequest,
-			fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", cut(unknown, maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest,
+			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Cut(unknown, outcome.MaxMessage))}
 	}
 	if !s.thread.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
@@ -155,8 +156,8 @@ func (r *ChatThreadReconciler) tellPanic(ctx context.Context, s *threadScope) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	s.thread.Status = *s.before.Status.DeepCopy()
-	mark(s.thread, outcome{reason: chatv1alpha1.ReasonInternalError,
-		message: "The operator failed by a fault of its own (see its log), and tries again. Please report that."})
+	mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonInternalError,
+		Message: "The operator failed by a fault of its own (see its log), and tries again. Please report that."})
 	if err := r.storeStatus(ctx, s); err != nil {
 		log.FromContext(ctx).Error(err, "Could not tell of a panic")
 	}
@@ -212,33 +213,33 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := r.judge(s, err)
-	if requested := reconcileRequested(s.thread); requested != "" && !o.quiet {
+	if requested := reconcileRequested(s.thread); requested != "" && !o.Quiet {
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
 	patchErr := r.store(ctx, s, o)
 	r.written.note(s.thread)
 	if patchErr != nil {
 		tellAll(ctx, r.Recorder, s.thread, s.events)
-		return ctrl.Result{}, errors.Join(o.err, patchErr)
+		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	r.publish(s, o)
-	if o.err != nil {
-		return ctrl.Result{}, o.err
+	if o.Err != nil {
+		return ctrl.Result{}, o.Err
 	}
-	if o.ready || o.stalled {
+	if o.Ready || o.Stalled {
 		r.backoff.end(keyOf(s.thread))
 		s.giveBack()
 	}
-	if o.after > 0 {
+	if o.After > 0 {
 		s.putOff()
-		return ctrl.Result{RequeueAfter: o.after}, nil
+		return ctrl.Result{RequeueAfter: o.After}, nil
 	}
 	r.stretch(s)
 	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
 }
 
 // judge says what the end of a pass means.
-func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
+func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome.Outcome {
 	if errors.Is(err, errObserved) {
 		err = nil
 	}
@@ -247,16 +248,16 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome {
 	} else {
 		s.memory.unauthorized = false
 	}
-	o := classify(err)
-	if o.ready {
-		o.message = s.readyMessage()
+	o := outcome.Classify(err)
+	if o.Ready {
+		o.Message = s.readyMessage()
 	}
-	if !s.thread.DeletionTimestamp.IsZero() && o.message != "" && !strings.Contains(o.message, abandonHint) {
-		o.message += " " + abandonHint
+	if !s.thread.DeletionTimestamp.IsZero() && o.Message != "" && !strings.Contains(o.Message, abandonHint) {
+		o.Message += " " + abandonHint
 	}
 	// A look for drift that has to wait says nothing of the thread, unless it is put off for long.
-	if s.who.background && o.reason == chatv1alpha1.ReasonThrottled && s.who.isQuietWait(o.after, o.after) {
-		o.quiet = true
+	if s.who.background && o.Reason == chatv1alpha1.ReasonThrottled && s.who.isQuietWait(o.After, o.After) {
+		o.Quiet = true
 	}
 	return o
 }
@@ -295,19 +296,19 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
 		s.session.refused(err)
 		r.wakeConnection(keyOf(s.conn))
-		return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: time.Second,
-			message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn)) + hint}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
+			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn)) + hint}
 	}
-	refused := &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, suffix: hint, err: err}
+	refused := &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
 	if !s.memory.unauthorized {
 		// A new token may not be known everywhere yet.
-		s.memory.unauthorized, refused.after = true, refusedInterval
+		s.memory.unauthorized, refused.After = true, refusedInterval
 	}
 	return refused
 }
 
 // store writes conditions and allocated values, with the events that tell of the pass so far.
-func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome) error {
+func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome.Outcome) error {
 	mark(s.thread, o)
 	s.thread.Status.ObservedGeneration = generationTold(s.thread, s.thread.Status.ObservedGeneration, o)
 	err := patchStatus(ctx, r.Client, s.before, s.thread)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 )
 
 // staleCache ends a pass that saw an older version of the object than the API server has.
-func staleCache() error { return &waitError{quiet: true, after: 100 * time.Millisecond} }
+func staleCache() error { return &outcome.WaitError{Quiet: true, After: 100 * time.Millisecond} }
 
 // hold stores the finalizer and, in the same write, the service user that acts for the thread. From
 // here on a create may have been sent. Before one is sent, thread and connection are read once more
@@ -128,8 +129,8 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	pool := poolUsers(s.conn)
 	if !assigned || s.hasNothing() && !containsUser(pool, id) {
 		if len(pool) == 0 {
-			return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
-				message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
+			return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+				Message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
 		id = s.session.chooseUser(s.who, pool)
 	} else {
@@ -163,8 +164,8 @@ func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *thre
 }
 
 func (s *threadScope) connectionGoes() error {
-	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
-		message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+		Message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
 }
 
 // create makes the thread where there is none.
@@ -184,7 +185,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	made, sent, err := r.sendCreate(ctx, s, batch)
 	if len(made.thread.ID) > maxThreadID {
 		made.unanswered = true
-		err = &unbelievableError{"ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
+		err = &outcome.UnbelievableError{Message: "ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
 	}
 	if err != nil {
 		return r.createFailed(s, made.unanswered, err)
@@ -199,8 +200,8 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 		s.threadID = made.thread.ID
 		again := r.nextIncarnation(ctx, s, fmt.Sprintf("ACS answered a create with thread %s, %s; asking for another one", made.thread.ID, why),
 			"ACS answered with another thread than a new one; the operator asks again.")
-		if wait, ok := errors.AsType[*waitError](again); ok && s.memory.replayed {
-			wait.after = refusedInterval
+		if wait, ok := errors.AsType[*outcome.WaitError](again); ok && s.memory.replayed {
+			wait.After = refusedInterval
 		}
 		s.memory.replayed = true
 		return again
@@ -255,7 +256,7 @@ func (m *madeThread) send(ctx context.Context, s *threadScope, options *acs.Crea
 	answer, err := s.user.chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
 	sent := tries.Load()
 	m.again = m.again || sent > 1
-	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !isRefused(err)
+	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.IsRefused(err)
 	m.asked = dateOf(raw)
 	if invalid, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
 		m.refused, err = invalid.Participants, nil
@@ -292,12 +293,12 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, unanswered bool, err
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
 		if rest := s.memory.uncreatable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-			return &waitError{reason: chatv1alpha1.ReasonCreating, after: rest,
-				message: "ACS refused to create a thread (403); the operator tries again before it believes that."}
+			return &outcome.WaitError{Reason: chatv1alpha1.ReasonCreating, After: rest,
+				Message: "ACS refused to create a thread (403); the operator tries again before it believes that."}
 		}
-		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: failed("create a thread", err)}
+		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.Failed("create a thread", err)}
 	}
-	return failed("create a thread", err)
+	return outcome.Failed("create a thread", err)
 }
 
 // displayName is the name under which the service user stands in a thread that it makes.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
@@ -22,7 +23,7 @@ func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, 
 	case s.memory.formerIDs[made.thread.ID]:
 		return "which this resource had before", nil
 	case owner != s.owner() && uid != "" && uid != string(s.thread.UID):
-		return "which belongs to ChatThread " + cut(owner, maxMessage), nil
+		return "which belongs to ChatThread " + outcome.Cut(owner, outcome.MaxMessage), nil
 	// A replay gives a thread that is as old as the first try.
 	case !made.again && !made.asked.IsZero() && made.thread.CreatedOn.Before(made.asked.Add(-createdSkew)):
 		return "which was created before it was asked for", nil
@@ -67,8 +68,8 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 		return nil
 	}
 	// The id must not be lost while more is done.
-	unfinished := &waitError{reason: chatv1alpha1.ReasonCreating, message: "The thread was created; its members are being added."}
-	if err := r.store(ctx, s, classify(unfinished)); err != nil {
+	unfinished := &outcome.WaitError{Reason: chatv1alpha1.ReasonCreating, Message: "The thread was created; its members are being added."}
+	if err := r.store(ctx, s, outcome.Classify(unfinished)); err != nil {
 		return err
 	}
 	if asSent {
@@ -138,7 +139,7 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) erro
 	}
 	s.session.index.drop(made)
 	if _, err := s.user.chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return failed("delete the second thread "+made, err)
+		return outcome.Failed("delete the second thread "+made, err)
 	}
 	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // abandonHint is the way out of a deletion that cannot finish.
@@ -98,7 +99,7 @@ func (s *threadScope) hasNothing() bool {
 // release takes the finalizer off. Where others still hold the resource, its status says what became of the thread.
 func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
 	if len(s.thread.Finalizers) > 1 && s.memory.markedDeleting {
-		mark(s.thread, outcome{reason: chatv1alpha1.ReasonDeleting, message: fmt.Sprintf(
+		mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 			"Thread %s was deleted or released at ACS. The resource waits for others, by its finalizers.", s.shownID())})
 		if err := r.storeStatus(ctx, s); err != nil {
 			return err
@@ -122,8 +123,8 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 		s.session, err = r.Sessions.open(ctx, s.conn)
 		s.known = knownUsers(s.conn)
 	case apierrors.IsNotFound(err):
-		err = &waitError{reason: chatv1alpha1.ReasonConnectionNotFound, after: unreadyInterval,
-			message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
+		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: unreadyInterval,
+			Message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
 		s.conn = &chatv1alpha1.ChatConnection{}
 		s.conn.Namespace, s.conn.Name = key.Namespace, key.Name
 	default:
@@ -149,11 +150,11 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 // useRetained goes on with the credentials that are still in memory; why says what is wrong with the
 // connection.
 func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, key types.NamespacedName, why error) error {
-	o := classify(why)
-	if o.quiet {
+	o := outcome.Classify(why)
+	if o.Quiet {
 		return why
 	}
-	if retained, usable := r.Sessions.retained(key); usable && o.reason != chatv1alpha1.ReasonAuthenticationFailed {
+	if retained, usable := r.Sessions.retained(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
 		s.session = retained
 		s.known = mergeUsers(s.known, retained.usersKnown())
 		return nil
@@ -162,18 +163,18 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if err != nil {
 		return err
 	}
-	if terminating && (o.reason == chatv1alpha1.ReasonSecretNotFound || o.reason == chatv1alpha1.ReasonConnectionNotFound) {
-		return &stalledError{chatv1alpha1.ReasonCredentialsLost,
-			fmt.Sprintf("The credentials went with namespace %s before thread %s was deleted. %s", key.Namespace, s.shownID(), abandonHint)}
+	if terminating && (o.Reason == chatv1alpha1.ReasonSecretNotFound || o.Reason == chatv1alpha1.ReasonConnectionNotFound) {
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonCredentialsLost,
+			Message: fmt.Sprintf("The credentials went with namespace %s before thread %s was deleted. %s", key.Namespace, s.shownID(), abandonHint)}
 	}
-	if o.reason == chatv1alpha1.ReasonConnectionNotFound {
+	if o.Reason == chatv1alpha1.ReasonConnectionNotFound {
 		return why
 	}
 	if r.Sessions.isUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
-		message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.reason, abandonHint)}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+		Message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.Reason, abandonHint)}
 }
 
 // shownID is the thread's id for a message, where it is known.
@@ -229,7 +230,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
 	case err != nil:
-		return failed("read the thread", err)
+		return outcome.Failed("read the thread", err)
 	}
 	mine, err := r.mayDelete(ctx, s, properties)
 	switch {
@@ -261,14 +262,14 @@ func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 		return nil
 	}
 	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-		return &waitError{reason: chatv1alpha1.ReasonDeleting, after: rest,
-			message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: rest,
+			Message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
 	}
-	return &stalledError{chatv1alpha1.ReasonAccessLost,
-		fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
 }
 
 // remove deletes the thread at ACS.
@@ -287,7 +288,7 @@ func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
 	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
-		return failed("delete the thread", err)
+		return outcome.Failed("delete the thread", err)
 	}
 	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
 	return nil
@@ -306,7 +307,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 		if other.UID == s.thread.UID || !mayAdopt || other.Observes() || !other.DeletionTimestamp.IsZero() || connectionKey(other) != connectionKey(s.thread) {
 			continue
 		}
-		return &waitError{reason: chatv1alpha1.ReasonDeleting, after: unreadyInterval, message: fmt.Sprintf(
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: unreadyInterval, Message: fmt.Sprintf(
 			"ChatThread %s waits to adopt thread %s. Set deletionPolicy to Retain to hand it over; to have it deleted, delete that ChatThread first.",
 			keyOf(other), s.threadID)}
 	}
@@ -340,7 +341,7 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	}
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: stamp})
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return failed("release the thread", err)
+		return outcome.Failed("release the thread", err)
 	}
 	s.tell(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
 	return nil

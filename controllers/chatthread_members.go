@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -89,8 +90,8 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		work.tell()
 	}
 	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
-		err = &waitError{reason: chatv1alpha1.ReasonUpdating, after: grace,
-			message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
+		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonUpdating, After: grace,
+			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
 	}
 	s.results.count(s.thread)
 	if acs.HasStatus(err, http.StatusForbidden) {

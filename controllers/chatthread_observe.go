@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -34,7 +35,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.accessLost(s)
 	case err != nil:
-		return failed("read the thread", err)
+		return outcome.Failed("read the thread", err)
 	case properties.DeletedOn != nil && s.taking:
 		return notThere(s)
 	case properties.DeletedOn != nil:
@@ -52,7 +53,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 		return r.accessLost(s)
 	}
 	if err != nil {
-		return failed("list the members", err)
+		return outcome.Failed("list the members", err)
 	}
 	s.memory.shut.end()
 	s.remote = &remoteThread{properties: properties, members: observeMembers(members, s.owner(), !s.thread.Adopts())}
@@ -113,7 +114,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		return nil
 	}
 	if s.remote == nil {
-		return &stalledError{chatv1alpha1.ReasonDrifted, fmt.Sprintf("would create the thread with %s", participantCount(s))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
 	if s.taking && s.remote.properties.Metadata[uidStampKey] != string(s.thread.UID) {
@@ -148,7 +149,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	s.results.record(members)
 	s.results.count(s.thread)
 	if len(parts) > 0 {
-		return &stalledError{chatv1alpha1.ReasonDrifted, "would " + strings.Join(parts, ", ")}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + strings.Join(parts, ", ")}
 	}
 	return errObserved
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // checkOwner says whether the thread is, or may become, this resource's. The owner in the stamp
@@ -31,7 +32,7 @@ func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, p
 		return checkNotTaken(s, properties.Metadata)
 	case owner == s.owner():
 		if uid != "" || !s.thread.Adopts() {
-			s.formerUID = cut(cmp.Or(uid, "unknown"), 64)
+			s.formerUID = outcome.Cut(cmp.Or(uid, "unknown"), 64)
 		}
 		return s.checkConsent(properties)
 	case owner != "" || uid != "":
@@ -64,10 +65,10 @@ func (s *threadScope) checkConsent(properties acs.ThreadProperties) error {
 	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
 		return nil
 	}
-	return &stalledError{chatv1alpha1.ReasonOwnedByAnother, fmt.Sprintf(
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
 		"Thread %s (topic %q) carries the name of this ChatThread, and was made for another uid. Members of other namespaces' threads could have written that name, as ChatConnection %s is shared. "+
 			"If the thread is yours, set the annotation %s to its id, or to %q for any; to have a new thread created, set it to %q.",
-		s.threadID, cut(properties.Topic, maxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
+		s.threadID, outcome.Cut(properties.Topic, outcome.MaxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
 }
 
 // consentsTo says whether somebody allowed the resource to take a thread over.
@@ -96,8 +97,8 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScop
 	if err != nil {
 		wayOut = "This cluster has no such ChatThread: create it with this threadID. " + strings.NewReplacer("Delete that one", "Then delete it", " first.", ".").Replace(wayOut)
 	}
-	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-		fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, cut(owner, maxMessage), wayOut)}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother,
+		Message: fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, outcome.Cut(owner, outcome.MaxMessage), wayOut)}
 }
 
 // checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
@@ -107,9 +108,9 @@ func checkNotTaken(s *threadScope, metadata map[string]string) error {
 	if uid == "" {
 		return checkReleased(s, metadata)
 	}
-	return &stalledError{chatv1alpha1.ReasonOwnedByAnother,
-		fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
-			s.threadID, cut(metadata[ownerStampKey], maxMessage), cut(uid, 64))}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother,
+		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
+			s.threadID, outcome.Cut(metadata[ownerStampKey], outcome.MaxMessage), outcome.Cut(uid, 64))}
 }
 
 // checkReleased keeps what one namespace released from the others that share a connection, save the one that it
@@ -122,9 +123,9 @@ func checkReleased(s *threadScope, metadata map[string]string) error {
 	if s.thread.Adopts() {
 		field = "spec.threadID: "
 	}
-	return &stalledError{chatv1alpha1.ReasonOwnedByAnother, fmt.Sprintf(
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
 		"%sThread %s was released by ChatThread %s of another namespace, and not to this one. Create that ChatThread again with this threadID, and delete it with deletionPolicy Retain and the annotation %s: %s.",
-		field, s.threadID, cut(metadata[releasedStampKey], maxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
+		field, s.threadID, outcome.Cut(metadata[releasedStampKey], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
 }
 
 // isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to

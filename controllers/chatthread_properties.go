@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // propertyDiff is what to change of a thread, apart from its members.
@@ -196,7 +197,7 @@ func (r *ChatThreadReconciler) updateProperties(ctx context.Context, s *threadSc
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
 		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
 	})
-	return failed("set "+strings.Join(changes.fields(), ", "), err)
+	return outcome.Failed("set "+strings.Join(changes.fields(), ", "), err)
 }
 
 // withoutRefused leaves out what ACS refused before and is not asked for again yet, and metadata for which the
@@ -239,7 +240,7 @@ func (s *threadScope) checkMetadataFits(part propertyDiff) error {
 	if size <= maxMetadata {
 		return nil
 	}
-	return &stalledError{chatv1alpha1.ReasonInvalidRequest, fmt.Sprintf(
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
 		"spec.metadata: with it the thread would have %d bytes of metadata, and ACS keeps %d. Keys that are no longer used have %d of them, as ACS removes no key: use these again, or fewer and shorter ones.",
 		size, maxMetadata, emptied)}
 }
@@ -304,7 +305,7 @@ func (d propertyDiff) text() string {
 func (r *ChatThreadReconciler) readBack(ctx context.Context, s *threadScope, changes propertyDiff) error {
 	answer, err := s.client().GetProperties(ctx, nil)
 	if err != nil {
-		return failed("read the thread", err)
+		return outcome.Failed("read the thread", err)
 	}
 	s.remote.properties = answer.ThreadProperties
 	if changes.topic != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // threadScope carries one pass over a ChatThread.
@@ -84,7 +85,7 @@ func (s *threadScope) awaitArrivals(now time.Time) error {
 	if now.Sub(s.memory.arrivingSince) >= latestTime {
 		return nil
 	}
-	return &waitError{quiet: true, after: quietTime}
+	return &outcome.WaitError{Quiet: true, After: quietTime}
 }
 
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func withCount(count int32) func(*chatv1alpha1.ChatConnection) {
@@ -247,8 +248,8 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 			thread.Finalizers = []string{chatv1alpha1.Finalizer}
 			w.create(thread)
 			s := &threadScope{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{settled: nothing}, conn: cached}
-			o := classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionStays(t.Context(), s))
-			w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
+			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionStays(t.Context(), s))
+			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
 			w.get(thread)
 			w.Expect(hasFinalizer(thread)).To(Equal(!nothing))
 			for _, obj := range []client.Object{thread, conn} {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -63,22 +64,22 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return "get Secret " + e.name + ": " + e.err.Error() }
 func (e *unreadableError) Unwrap() error { return e.err }
 
-func (e *unreadableError) outcome() outcome {
+func (e *unreadableError) outcome() outcome.Outcome {
 	var status apierrors.APIStatus
 	if !errors.As(e.err, &status) {
-		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, after: unreadyInterval,
-			message: fmt.Sprintf("The Kubernetes API server did not answer when asked for Secret %s; the operator tries again.", e.name)}
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: unreadyInterval,
+			Message: fmt.Sprintf("The Kubernetes API server did not answer when asked for Secret %s; the operator tries again.", e.name)}
 	}
-	if o := classifyKubernetes(status, e); !o.quiet {
+	if o := outcome.ClassifyKubernetes(status, e); !o.Quiet {
 		return o
 	}
 	gist := fmt.Sprintf("The Kubernetes API server could not show Secret %s (%d", e.name, status.Status().Code)
-	return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, after: unreadyInterval, gist: gist,
-		message: gist + ": " + cut(e.err.Error(), 2*maxMessage) + "); the operator tries again."}
+	return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: unreadyInterval, Gist: gist,
+		Message: gist + ": " + outcome.Cut(e.err.Error(), 2*outcome.MaxMessage) + "); the operator tries again."}
 }
 
 // isLasting says that the API server refuses to show the Secret, rather than being in trouble.
-func (e *unreadableError) isLasting() bool { return e.outcome().stalled }
+func (e *unreadableError) isLasting() bool { return e.outcome().Stalled }
 
 // isRead says whether nothing is known that calls for another look at the credential.
 func (s *session) isRead(conn *chatv1alpha1.ChatConnection) bool {
@@ -138,7 +139,7 @@ func (s *session) endReading() {
 // session. No lock is held while the API server is asked. The error says that nothing was read.
 func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *session) error {
 	if !found.beginReading() {
-		return &waitError{quiet: true, after: secretPause}
+		return &outcome.WaitError{Quiet: true, After: secretPause}
 	}
 	defer found.endReading()
 	var secret acs.Secret
@@ -183,12 +184,12 @@ func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *session, secre
 	}
 	// The schema asks for one of the two; an object of an older schema may lack both.
 	if conn.Spec.ConnectionStringSecretRef == nil {
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, "spec.connectionStringSecretRef or spec.entra must be set."}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "spec.connectionStringSecretRef or spec.entra must be set."}
 	}
 	parsed, err := acs.ParseConnectionString(secret.Reveal())
 	if err != nil {
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
-			fmt.Sprintf("Secret %s, key %s: %s.", conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn), cut(err.Error(), maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+			Message: fmt.Sprintf("Secret %s, key %s: %s.", conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
 	}
 	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
 		return err
@@ -202,13 +203,13 @@ func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *session, secre
 // loadEntra uses the operator's own identity, which only some namespaces may.
 func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) error {
 	if !slices.Contains(s.EntraNamespaces, conn.Namespace) {
-		return &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
-			fmt.Sprintf("Namespace %s may not use the operator's own identity; its flag --entra-namespaces names those that may.", conn.Namespace)}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+			Message: fmt.Sprintf("Namespace %s may not use the operator's own identity; its flag --entra-namespaces names those that may.", conn.Namespace)}
 	}
 	entra := conn.Spec.Entra
 	endpoint, err := acs.ParseEndpoint(entra.Endpoint)
 	if err != nil {
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, fmt.Sprintf("spec.entra.endpoint: %s.", cut(err.Error(), maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: fmt.Sprintf("spec.entra.endpoint: %s.", outcome.Cut(err.Error(), outcome.MaxMessage))}
 	}
 	if err := s.checkEndpoint(conn, endpoint); err != nil {
 		return err
@@ -216,8 +217,8 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 	return found.use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
 		credential, err := newEntraCredential(s.Transport, s.Timeout, entra)
 		if err != nil {
-			return nil, &stalledError{chatv1alpha1.ReasonAuthenticationFailed,
-				"The operator has no workload identity: " + cut(err.Error(), maxMessage)}
+			return nil, &outcome.StalledError{Reason: chatv1alpha1.ReasonAuthenticationFailed,
+				Message: "The operator has no workload identity: " + outcome.Cut(err.Error(), outcome.MaxMessage)}
 		}
 		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found))
 	})
@@ -233,10 +234,10 @@ func (s *session) use(endpoint, secret string, identity func() (*acs.IdentityCli
 	}
 	client, err := identity()
 	if err != nil {
-		if stalled, ok := errors.AsType[*stalledError](err); ok {
+		if stalled, ok := errors.AsType[*outcome.StalledError](err); ok {
 			return stalled
 		}
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, cut(err.Error(), maxMessage)}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: outcome.Cut(err.Error(), outcome.MaxMessage)}
 	}
 	if s.endpoint != endpoint {
 		s.spares = nil
@@ -254,20 +255,20 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 	defer cancel()
 	err := s.Reader.Get(bounded, types.NamespacedName{Namespace: conn.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		return acs.Secret{}, &waitError{reason: chatv1alpha1.ReasonSecretNotFound, after: unreadyInterval,
-			message: fmt.Sprintf("Secret %s does not exist in namespace %s.", name, conn.Namespace)}
+		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: unreadyInterval,
+			Message: fmt.Sprintf("Secret %s does not exist in namespace %s.", name, conn.Namespace)}
 	}
 	if err != nil {
 		return acs.Secret{}, &unreadableError{name: name, err: err}
 	}
 	value, ok := secret.Data[key]
 	if !ok {
-		return acs.Secret{}, &waitError{reason: chatv1alpha1.ReasonSecretNotFound, after: unreadyInterval,
-			message: fmt.Sprintf("Secret %s has no key %s.", name, key)}
+		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: unreadyInterval,
+			Message: fmt.Sprintf("Secret %s has no key %s.", name, key)}
 	}
 	if len(value) > maxConnectionString {
-		return acs.Secret{}, &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
-			fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, maxConnectionString)}
+		return acs.Secret{}, &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+			Message: fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, maxConnectionString)}
 	}
 	return acs.NewSecret(string(value)), nil
 }
@@ -279,9 +280,9 @@ func (s *Sessions) checkEndpoint(conn *chatv1alpha1.ChatConnection, endpoint str
 		return err
 	}
 	if before := recordedEndpoint(conn); before != "" && before != endpoint {
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString,
-			fmt.Sprintf("The endpoint changed from %s to %s. The threads of this connection live at the former: restore it, or create another ChatConnection.",
-				cut(before, maxMessage), cut(endpoint, maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+			Message: fmt.Sprintf("The endpoint changed from %s to %s. The threads of this connection live at the former: restore it, or create another ChatConnection.",
+				outcome.Cut(before, outcome.MaxMessage), outcome.Cut(endpoint, outcome.MaxMessage))}
 	}
 	return nil
 }
@@ -323,19 +324,19 @@ type credentialRefusal struct {
 }
 
 func newCredentialRefusal(err error) *credentialRefusal {
-	return &credentialRefusal{clock: clockHint(err)}
+	return &credentialRefusal{clock: outcome.ClockHint(err)}
 }
 
-func (e *credentialRefusal) Error() string { return e.outcome().message }
+func (e *credentialRefusal) Error() string { return e.outcome().Message }
 
-func (e *credentialRefusal) outcome() outcome {
+func (e *credentialRefusal) outcome() outcome.Outcome {
 	const refuses = "ACS refuses the credential (401)."
-	o := outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
-		message: refuses + " Put the current connection string of the ACS resource into the Secret."}
+	o := outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,
+		Message: refuses + " Put the current connection string of the ACS resource into the Secret."}
 	if e.clock != "" {
-		o.message = refuses + " " + e.clock
+		o.Message = refuses + " " + e.clock
 		// By how much may differ from pass to pass by the rounding.
-		o.gist = refuses + " The clock of ACS"
+		o.Gist = refuses + " The clock of ACS"
 	}
 	return o
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // DefaultEndpointSuffixes are the domains of ACS in the public and the sovereign clouds.
@@ -66,11 +67,11 @@ func isHost(text string) bool {
 func (rules EndpointRules) check(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" || u.User != nil {
-		return &stalledError{chatv1alpha1.ReasonInvalidConnectionString, "The endpoint is not a URL such as https://contoso.communication.azure.com."}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "The endpoint is not a URL such as https://contoso.communication.azure.com."}
 	}
 	if u.Scheme != "https" {
-		return &stalledError{chatv1alpha1.ReasonEndpointNotAllowed,
-			fmt.Sprintf("The endpoint %s is not https; tokens are sent over https only.", cut(endpoint, maxMessage))}
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
+			Message: fmt.Sprintf("The endpoint %s is not https; tokens are sent over https only.", outcome.Cut(endpoint, outcome.MaxMessage))}
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	for _, rule := range rules {
@@ -83,6 +84,6 @@ func (rules EndpointRules) check(endpoint string) error {
 			return nil
 		}
 	}
-	return &stalledError{chatv1alpha1.ReasonEndpointNotAllowed,
-		fmt.Sprintf("The operator may not talk to %s; its flag --allowed-endpoint-suffixes allows %s.", cut(host, maxMessage), strings.Join(rules, ", "))}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
+		Message: fmt.Sprintf("The operator may not talk to %s; its flag --allowed-endpoint-suffixes allows %s.", outcome.Cut(host, outcome.MaxMessage), strings.Join(rules, ", "))}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func TestParseEndpointRules(t *testing.T) {
@@ -148,16 +150,16 @@ func TestEndpointRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = rules.check(c.endpoint)
-			var stalled *stalledError
+			var stalled *outcome.StalledError
 			if c.reason == "" && err == nil {
 				return
 			}
-			if !errors.As(err, &stalled) || stalled.reason != c.reason {
+			if !errors.As(err, &stalled) || stalled.Reason != c.reason {
 				t.Fatalf("error %v, want reason %q", err, c.reason)
 			}
 			// User info can hold a password.
-			if !isFitToShow(stalled.message) || strings.Contains(stalled.message, "password") {
-				t.Errorf("message %q", stalled.message)
+			if !acstest.IsFitToShow(stalled.Message) || strings.Contains(stalled.Message, "password") {
+				t.Errorf("message %q", stalled.Message)
 			}
 		})
 	}

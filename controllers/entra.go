@@ -19,6 +19,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -42,32 +43,32 @@ type entraError struct {
 	local     string
 }
 
-func (e *entraError) Error() string { return e.outcome().message }
+func (e *entraError) Error() string { return e.outcome().Message }
 
 func (e *entraError) Unwrap() error { return e.unreached }
 
 // NonRetriable tells azcore that whatever helped was tried.
 func (e *entraError) NonRetriable() {}
 
-func (e *entraError) outcome() outcome {
-	unavailable := func(what string) outcome {
-		return outcome{reason: chatv1alpha1.ReasonServiceUnavailable, err: e,
-			message: fmt.Sprintf("Microsoft Entra (%s) %s when asked for a token for the operator; the operator tries again.", e.host, what)}
+func (e *entraError) outcome() outcome.Outcome {
+	unavailable := func(what string) outcome.Outcome {
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Err: e,
+			Message: fmt.Sprintf("Microsoft Entra (%s) %s when asked for a token for the operator; the operator tries again.", e.host, what)}
 	}
 	switch {
 	case e.unreached != nil:
-		return unavailable(whyNoAnswer(e.unreached))
+		return unavailable(outcome.WhyNoAnswer(e.unreached))
 	case e.status == 0:
-		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true,
-			message: "The operator has no token for Microsoft Entra: " + cut(e.local, maxMessage) + "."}
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,
+			Message: "The operator has no token for Microsoft Entra: " + outcome.Cut(e.local, outcome.MaxMessage) + "."}
 	case e.status >= http.StatusInternalServerError, e.status == http.StatusTooManyRequests, e.status == http.StatusRequestTimeout:
 		return unavailable(fmt.Sprintf("is in trouble (%d)", e.status))
 	case e.code == "":
 		return unavailable(fmt.Sprintf("was not reached: something in between answered (%d)", e.status))
 	default:
-		gist := "Microsoft Entra refused the operator's identity (" + cut(e.code, maxCode)
-		return outcome{reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, gist: gist,
-			message: gist + ": " + strings.TrimSuffix(cut(e.words, maxEntraWords), ".") + ")."}
+		gist := "Microsoft Entra refused the operator's identity (" + outcome.Cut(e.code, outcome.MaxCode)
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true, Gist: gist,
+			Message: gist + ": " + strings.TrimSuffix(outcome.Cut(e.words, maxEntraWords), ".") + ")."}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -94,13 +95,13 @@ func TestEntraIsNamed(t *testing.T) {
 			found, err := sessions.open(t.Context(), conn)
 			g.Expect(err).NotTo(HaveOccurred())
 			_, err = sessions.createUser(t.Context(), found)
-			o := classify(err)
-			g.Expect(o.reason).To(Equal(c.reason), "%v", err)
-			g.Expect(o.stalled).To(Equal(c.stalled))
+			o := outcome.Classify(err)
+			g.Expect(o.Reason).To(Equal(c.reason), "%v", err)
+			g.Expect(o.Stalled).To(Equal(c.stalled))
 			for _, text := range c.says {
-				g.Expect(o.message).To(ContainSubstring(text))
+				g.Expect(o.Message).To(ContainSubstring(text))
 			}
-			g.Expect(o.message + err.Error()).NotTo(Or(ContainSubstring("Trace ID"), ContainSubstring("the.projected.token"), ContainSubstring("ACS")))
+			g.Expect(o.Message + err.Error()).NotTo(Or(ContainSubstring("Trace ID"), ContainSubstring("the.projected.token"), ContainSubstring("ACS")))
 			g.Expect(asked).To(BeZero())
 			g.Expect(found.creationHeld()).To(Succeed(), "no user can have been made")
 		})

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -81,7 +83,7 @@ func (h *hostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
 	transport := h.transportFor(host)
 	resp, err := transport.RoundTrip(req)
 	h.judge(host, transport, err)
-	if err != nil && h.authorities != nil && isCertificateError(err) {
+	if err != nil && h.authorities != nil && outcome.IsCertificateError(err) {
 		h.authorities.expire()
 	}
 	return resp, err
@@ -163,7 +165,7 @@ func (h *hostTransports) newTransport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
-		OnProxyConnectResponse: checkProxyAnswer,
+		OnProxyConnectResponse: outcome.CheckProxyAnswer,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: h.alive.silence, PingTimeout: h.alive.answer},
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // swallower passes connections on to a server. Once told to, it takes what comes over those that are
@@ -246,13 +247,13 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	file := authorityAt(t, oldAuthority)
 	client := clientFor(t, file, defaultLiveness)
 	mustSucceed(t, call(t, client, former.URL, soon))
-	if err := call(t, client, latter.URL, soon); !isCertificateError(err) {
+	if err := call(t, client, latter.URL, soon); !outcome.IsCertificateError(err) {
 		t.Fatalf("an unknown authority: %v", err)
 	}
 	mustSucceed(t, os.WriteFile(file, newAuthority, 0o600))
 	// What was read just before is read again, as a certificate was refused.
 	mustSucceed(t, call(t, client, latter.URL, soon))
-	if err := call(t, client, former.URL, soon); !isCertificateError(err) {
+	if err := call(t, client, former.URL, soon); !outcome.IsCertificateError(err) {
 		t.Errorf("an authority that is not trusted any more: %v", err)
 	}
 }

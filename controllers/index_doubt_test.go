@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // Lists show threads that are deleted, and such that the user may not see.
@@ -58,7 +59,7 @@ func TestIndexDoubtsARefusal(t *testing.T) {
 			own := l.thread(0, "ns/a")
 			l.refuse(own, status, 1)
 			_, _, err := l.ensure(t.Context(), listNeed{confirm: time.Hour})
-			if got := classify(err); got.reason != chatv1alpha1.ReasonSearching || got.message != doubtingMessage || got.after < 59*time.Minute {
+			if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonSearching || got.Message != doubtingMessage || got.After < 59*time.Minute {
 				t.Errorf("after one refusal: %+v", got)
 			}
 			if outdated := l.index.outdated([]string{l.users[0].id}, listNeed{}); len(outdated) == 0 {
@@ -74,7 +75,7 @@ func TestIndexDoubtsARefusal(t *testing.T) {
 			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: own, Status: status})
 			for range 2 {
 				_, _, err := l.ensure(t.Context(), listNeed{})
-				if got := classify(err); got.reason != chatv1alpha1.ReasonServiceUnavailable || got.err == nil || got.stalled {
+				if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.Err == nil || got.Stalled {
 					t.Errorf("while the members are listed: %+v", got)
 				}
 			}
@@ -123,7 +124,7 @@ func TestIndexReadsWhatIsLeft(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 1)
 	own, doubtful := l.thread(0, "ns/a"), l.thread(0, "")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: doubtful, Status: http.StatusNotFound, Times: 1})
-	if _, reads, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}, own); classify(err).reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
+	if _, reads, err := l.ensure(t.Context(), listNeed{confirm: time.Hour}, own); outcome.Classify(err).Reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
 		t.Fatalf("read %v, error %v", reads, err)
 	}
 	l.index.leave(own)
@@ -197,7 +198,7 @@ func TestIndexPassesOverDeletedUsers(t *testing.T) {
 	own := l.thread(0, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Skip: 1, Status: http.StatusNotFound})
 	_, _, err := l.ensure(t.Context(), listNeed{confirm: time.Hour})
-	if got := classify(err); got.reason != chatv1alpha1.ReasonSearching || got.after < 59*time.Minute {
+	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonSearching || got.After < 59*time.Minute {
 		t.Errorf("after one refusal: %+v", got)
 	}
 	calledFor(t, 0, nil)(l.ensure(t.Context(), listNeed{}))
@@ -214,7 +215,7 @@ func TestIndexNeedsAUser(t *testing.T) {
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Status: http.StatusNotFound})
 	for range 3 {
 		_, _, err := l.ensure(t.Context(), listNeed{})
-		if got := classify(err); got.reason != chatv1alpha1.ReasonAuthenticationFailed {
+		if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonAuthenticationFailed {
 			t.Errorf("got %+v", got)
 		}
 	}

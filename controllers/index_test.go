@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func idsOf(threads []indexedThread) []string {
@@ -319,7 +320,7 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	other := l.thread(1, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 1, Status: http.StatusTooManyRequests})
 	_, read, err := l.ensure(t.Context(), listNeed{})
-	if got := classify(err); got.reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
+	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
 		t.Fatalf("read %v, error %v", read, err)
 	}
 	users := []string{l.users[0].id, l.users[1].id}
@@ -354,8 +355,8 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	}
 	g.Eventually(isListing).WithTimeout(soon).WithPolling(poll).Should(BeTrue())
 
-	got := classify(l.index.ensure(ctx, l.users, listNeed{}, nobody))
-	if got.reason != chatv1alpha1.ReasonSearching || got.after <= 0 || got.err != nil || got.stalled {
+	got := outcome.Classify(l.index.ensure(ctx, l.users, listNeed{}, nobody))
+	if got.Reason != chatv1alpha1.ReasonSearching || got.After <= 0 || got.Err != nil || got.Stalled {
 		t.Errorf("outcome %+v", got)
 	}
 	during := time.Now()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -163,7 +164,7 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need lis
 		return nil
 	}
 	if !x.beginReading() {
-		return &waitError{reason: chatv1alpha1.ReasonSearching, after: readerWait, message: searchingMessage}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: readerWait, Message: searchingMessage}
 	}
 	defer x.endReading()
 	var deleted error
@@ -218,8 +219,8 @@ func (x *threadIndex) doubtUser(user *serviceUser, confirm time.Duration) error 
 		refused[""] = now
 	}
 	if rest := refused[""].Add(confirm).Sub(now); rest > 0 {
-		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest,
-			message: "ACS issues no token for a service user whose threads are to be read; the operator asks again before it does without them."}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest,
+			Message: "ACS issues no token for a service user whose threads are to be read; the operator asks again before it does without them."}
 	}
 	return nil
 }
@@ -235,11 +236,11 @@ func (x *threadIndex) refusedTo(user *serviceUser) map[string]time.Time {
 
 // searching tells a wait for the quota as part of the search.
 func searching(err error) error {
-	wait, ok := errors.AsType[*waitError](err)
-	if !ok || wait.reason != chatv1alpha1.ReasonWaitingForQuota {
+	wait, ok := errors.AsType[*outcome.WaitError](err)
+	if !ok || wait.Reason != chatv1alpha1.ReasonWaitingForQuota {
 		return err
 	}
-	return &waitError{reason: chatv1alpha1.ReasonSearching, after: wait.after, message: searchingMessage}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: wait.After, Message: searchingMessage}
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
@@ -273,7 +274,7 @@ func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.D
 	}
 	err := r.next(ctx)
 	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
-	if errors.Is(err, acs.ErrNextLink) || isRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+	if errors.Is(err, acs.ErrNextLink) || outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 		delete(x.halfRead, userKey(r.user.id))
 	}
 	return listFailed(err)
@@ -293,7 +294,7 @@ func (r *listReading) readDoubtful(confirm time.Duration) error {
 		}
 	}
 	if rest := time.Until(certain); rest > 0 {
-		return &waitError{reason: chatv1alpha1.ReasonSearching, after: rest, message: doubtingMessage}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest, Message: doubtingMessage}
 	}
 	r.unread, r.doubtful = r.doubtful, nil
 	return nil
@@ -301,9 +302,9 @@ func (r *listReading) readDoubtful(confirm time.Duration) error {
 
 // listFailed is the error of a list. Who may not list may not create.
 func listFailed(err error) error {
-	err = failed("list threads", err)
+	err = outcome.Failed("list threads", err)
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return &refusedError{reason: chatv1alpha1.ReasonAuthenticationFailed, err: err}
+		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
 	}
 	return err
 }
@@ -341,7 +342,7 @@ func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, 
 		return certain, err
 	}
 	if err != nil {
-		return false, failed("read a thread", err)
+		return false, outcome.Failed("read a thread", err)
 	}
 	delete(r.refused, id)
 	if properties.DeletedOn != nil {
@@ -372,11 +373,11 @@ func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
 	case err == nil:
-		return &unbelievableError{"ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
+		return &outcome.UnbelievableError{Message: "ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
 	case isNotShown(err):
 		return nil
 	default:
-		return failed("list the members of a thread that it does not show", err)
+		return outcome.Failed("list the members of a thread that it does not show", err)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -56,7 +58,7 @@ func (w *leaseWorld) send(method, url string) bool {
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		if o := classify(failed("create a thread", err)); !errors.Is(err, context.Canceled) || !o.quiet {
+		if o := outcome.Classify(outcome.Failed("create a thread", err)); !errors.Is(err, context.Canceled) || !o.Quiet {
 			w.Errorf("%v is told as %+v", err, o)
 		}
 		return false

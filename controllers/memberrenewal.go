@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // ACS cannot change how a member stands in a thread: the member is removed and added again. Between the two
@@ -56,7 +57,7 @@ func (w *memberWork) storeRenewing(ctx context.Context, renewals []renewal) erro
 }
 
 func (m observedMember) asRenewing() chatv1alpha1.RenewingParticipant {
-	r := chatv1alpha1.RenewingParticipant{UserID: cut(m.id, maxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
+	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Cut(m.id, maxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
 	if m.historySince != nil {
 		r.ShareHistoryTime = statusTime(*m.historySince)
 	}
@@ -102,7 +103,7 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 	var err error
 	for _, renewal := range renewals {
 		_, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil)
-		if err != nil && isRefused(err) {
+		if err != nil && outcome.IsRefused(err) {
 			break
 		}
 		// Without an answer the member may be out: to add one that is not is no change.
@@ -116,7 +117,7 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 		}
 	}
 	if err != nil {
-		err = failed("remove a member", err)
+		err = outcome.Failed("remove a member", err)
 	}
 	return errors.Join(err, w.bringBack(ctx, batch))
 }
@@ -163,7 +164,7 @@ func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingPa
 	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {
 		return false, nil
 	}
-	return err == nil, failed("add a member again", err)
+	return err == nil, outcome.Failed("add a member again", err)
 }
 
 // historyOf is since when a member could read before it was taken out.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // foreign is a well-formed user of another resource, which ACS refuses one by one.
@@ -380,7 +381,7 @@ func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 		"none":             {"", "", "ACS refused the user ()."},
 		"a reason of ours": {chatv1alpha1.ReasonRejected, "", "ACS refused the user (Rejected)."},
 		"another":          {chatv1alpha1.ReasonTooManyParticipants, "no room.", "ACS refused the user (TooManyParticipants no room)."},
-		"long":             {"403", strings.Repeat("no ", 1000), "ACS refused the user (403 " + cut(strings.Repeat("no ", 1000), maxMessage) + ")."},
+		"long":             {"403", strings.Repeat("no ", 1000), "ACS refused the user (403 " + outcome.Cut(strings.Repeat("no ", 1000), outcome.MaxMessage) + ")."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -407,7 +408,7 @@ func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 			}})
 			w.create(inline)
 			w.awaitReason(inline, chatv1alpha1.ReasonParticipantRejected)
-			w.Expect(inline.Status.Rejected).To(Equal([]chatv1alpha1.RejectedParticipant{{UserID: users[1], Code: c.code, Message: cut(c.message, maxMessage)}}))
+			w.Expect(inline.Status.Rejected).To(Equal([]chatv1alpha1.RejectedParticipant{{UserID: users[1], Code: c.code, Message: outcome.Cut(c.message, outcome.MaxMessage)}}))
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // mayListNamespaces says whether the operator watches all namespaces of the cluster, whose labels
@@ -64,8 +65,8 @@ func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s *threadScop
 	if err != nil || allowed {
 		return err
 	}
-	return &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
-		fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+		Message: fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
 }
 
 func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, conn *chatv1alpha1.ChatConnection) (bool, error) {
@@ -83,8 +84,8 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	}
 	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
 	if err != nil {
-		return false, &stalledError{chatv1alpha1.ReasonNamespaceNotAllowed,
-			fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), cut(err.Error(), maxMessage))}
+		return false, &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+			Message: fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
 	}
 	ns := &corev1.Namespace{}
 	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {

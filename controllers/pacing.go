@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -34,7 +36,7 @@ type pass struct {
 // isQuietWait says that a wait is not worth telling of: a short one, and that of a look for drift, unless ACS has
 // it wait for so long that what the status says is old. blocked is the part of the wait that ACS asked for.
 func (p pass) isQuietWait(wait, blocked time.Duration) bool {
-	return wait <= shownWait || p.background && (p.patience <= 0 || blocked <= p.patience)
+	return wait <= outcome.ShownWait || p.background && (p.patience <= 0 || blocked <= p.patience)
 }
 
 type passKey struct{}
@@ -236,8 +238,8 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 	}
 	for _, key := range all {
 		if p.bucket(key).isProbed(now, who) {
-			wait := throttle{until: now.Add(probePause)}.wait(now)
-			wait.quiet = true
+			wait := outcome.Throttle{Until: now.Add(outcome.ProbePause)}.Wait(now)
+			wait.Quiet = true
 			return wait
 		}
 	}
@@ -252,16 +254,16 @@ func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
 
 // wait is the end of a pass whose call has room at a later moment. The caller holds the lock.
 func (p *pacer) wait(who pass, class quotaClass, all []bucketKey, now, at time.Time) error {
-	var asked throttle
+	var asked outcome.Throttle
 	for _, key := range all {
-		asked = p.bucket(key).throttle().orLater(asked)
+		asked = p.bucket(key).throttle().OrLater(asked)
 	}
-	quiet := who.isQuietWait(at.Sub(now), asked.until.Sub(now))
-	if !asked.until.Equal(at) {
+	quiet := who.isQuietWait(at.Sub(now), asked.Until.Sub(now))
+	if !asked.Until.Equal(at) {
 		return waitForQuota(class, now, at, quiet)
 	}
-	wait := asked.wait(now)
-	wait.quiet = quiet
+	wait := asked.Wait(now)
+	wait.Quiet = quiet
 	return wait
 }
 
@@ -276,7 +278,7 @@ func (p *pacer) takeAtOnce(who pass, all []bucketKey) {
 }
 
 // answered gives the slots of a call their moment, and obeys a refusal: it returns what ACS asks for then.
-func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked throttle) {
+func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked outcome.Throttle) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -288,8 +290,8 @@ func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked 
 			b.probed(who, resp != nil)
 			continue
 		}
-		b.block(now, now.Add(askedWait(runtime.NewResponseError(resp))))
-		asked = b.throttle().orLater(asked)
+		b.block(now, now.Add(outcome.AskedWait(runtime.NewResponseError(resp))))
+		asked = b.throttle().OrLater(asked)
 	}
 	return asked
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
@@ -63,9 +64,9 @@ func (p *pacingPolicy) send(req *policy.Request, who pass, all []bucketKey, befo
 		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode)}
 	}
 	// Every call that waits for the same limit shows the same moment.
-	if now := time.Now(); asked.until.After(now) {
-		wait := asked.wait(now)
-		wait.err = runtime.NewResponseError(resp)
+	if now := time.Now(); asked.Until.After(now) {
+		wait := asked.Wait(now)
+		wait.Err = runtime.NewResponseError(resp)
 		return nil, wait
 	}
 	return resp, err
@@ -110,6 +111,6 @@ func threadInPath(u *url.URL) string {
 // not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
 // nothing of the thread.
 func waitForQuota(class quotaClass, now, at time.Time, quiet bool) error {
-	return &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, after: at.Sub(now), quiet: quiet,
-		message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, shownTime(at))}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonWaitingForQuota, After: at.Sub(now), Quiet: quiet,
+		Message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, outcome.ShownTime(at))}
 }

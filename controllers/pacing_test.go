@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // inProcess calls the emulator without a socket, so that time can be moved.
@@ -94,12 +95,12 @@ func insist(t *testing.T, call func() error) {
 		if err == nil {
 			return
 		}
-		wait, ok := errors.AsType[*waitError](err)
+		wait, ok := errors.AsType[*outcome.WaitError](err)
 		if !ok {
 			t.Error(err)
 			return
 		}
-		<-time.After(wait.after)
+		<-time.After(wait.After)
 	}
 }
 
@@ -234,11 +235,11 @@ func TestPacingOfAnEditAmidResyncs(t *testing.T) {
 		p := newPacer(true)
 		all := keys(classReadThread, "user", "")
 		wait := func(who pass) time.Duration {
-			err, _ := errors.AsType[*waitError](p.take(who, classReadThread, all))
+			err, _ := errors.AsType[*outcome.WaitError](p.take(who, classReadThread, all))
 			if err == nil {
 				return 0
 			}
-			return err.after
+			return err.After
 		}
 		for n := range 40 {
 			g.Expect(wait(pass{thread: types.UID(fmt.Sprint("read ", n)), background: true})).To(BeZero())
@@ -266,9 +267,9 @@ func TestPacingHoldsSlots(t *testing.T) {
 		p.limit(map[quotaClass][]quota{classCreateThread: {{1, shortWindow}}})
 		ask := func(thread types.UID) time.Duration {
 			err := p.holdCreate(pass{thread: thread}, "user")
-			if wait, ok := errors.AsType[*waitError](err); ok {
-				g.Expect(wait.quiet).To(Equal(wait.after <= shownWait))
-				return wait.after
+			if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
+				g.Expect(wait.Quiet).To(Equal(wait.After <= outcome.ShownWait))
+				return wait.After
 			}
 			return 0
 		}
@@ -295,8 +296,8 @@ func TestWaitersChooseAnew(t *testing.T) {
 		ask := func(n int, pool ...string) (user string, wait time.Duration) {
 			who := pass{thread: types.UID(fmt.Sprint(n))}
 			user = found.chooseUser(who, pool)
-			if asked, ok := errors.AsType[*waitError](p.holdCreate(who, user)); ok {
-				return user, asked.after
+			if asked, ok := errors.AsType[*outcome.WaitError](p.holdCreate(who, user)); ok {
+				return user, asked.After
 			}
 			g.Expect(p.take(who, classCreateThread, keys(classCreateThread, user, ""))).To(Succeed())
 			return user, 0
@@ -334,17 +335,17 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 		response.Body = io.NopCloser(response.Body)
 		response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "https://contoso.communication.azure.com/chat/threads/a", nil)
 		p.answered(who, all, response)
-		wait, ok := errors.AsType[*waitError](p.take(who, classDeleteThread, all))
+		wait, ok := errors.AsType[*outcome.WaitError](p.take(who, classDeleteThread, all))
 		g.Expect(ok).To(BeTrue())
-		g.Expect(wait.after).To(Equal(7 * time.Second))
+		g.Expect(wait.After).To(Equal(7 * time.Second))
 		// Also once other threads need nothing any more, and no slot is left.
 		<-time.After(5 * time.Second)
 		p.bucket(all[0]).taken = nil
 		p.giveBack(who.thread)
 		p.giveBack("another")
-		wait, _ = errors.AsType[*waitError](p.take(who, classDeleteThread, all))
+		wait, _ = errors.AsType[*outcome.WaitError](p.take(who, classDeleteThread, all))
 		g.Expect(wait).NotTo(BeNil())
-		g.Expect(wait.after).To(Equal(2 * time.Second))
+		g.Expect(wait.After).To(Equal(2 * time.Second))
 	})
 }
 
@@ -357,13 +358,13 @@ func TestPacingOfDriftIsQuiet(t *testing.T) {
 		p.limit(map[quotaClass][]quota{classReadThread: {{2, shortWindow}}})
 		all := keys(classReadThread, "user", "")
 		g.Expect(p.take(pass{thread: "a", background: true}, classReadThread, all)).To(Succeed())
-		wait, ok := errors.AsType[*waitError](p.take(pass{thread: "b", background: true}, classReadThread, all))
+		wait, ok := errors.AsType[*outcome.WaitError](p.take(pass{thread: "b", background: true}, classReadThread, all))
 		g.Expect(ok).To(BeTrue())
-		g.Expect(wait.after).To(Equal(shortWindow))
-		g.Expect(wait.quiet).To(BeTrue())
+		g.Expect(wait.After).To(Equal(shortWindow))
+		g.Expect(wait.Quiet).To(BeTrue())
 		g.Expect(p.take(pass{thread: "c"}, classReadThread, all)).To(Succeed(), "what was asked for has the rest of the budget")
-		wait, _ = errors.AsType[*waitError](p.take(pass{thread: "d"}, classReadThread, all))
-		g.Expect(wait.quiet).To(BeFalse())
+		wait, _ = errors.AsType[*outcome.WaitError](p.take(pass{thread: "d"}, classReadThread, all))
+		g.Expect(wait.Quiet).To(BeFalse())
 	})
 }
 

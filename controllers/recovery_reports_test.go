@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // What a newer version of the schema let pass is not carried out as the default, which is the strongest.
@@ -42,8 +43,8 @@ func TestUnknownValuesDoNothing(t *testing.T) {
 				}
 				change(&thread.Spec)
 				s := &threadScope{thread: thread, before: thread.DeepCopy(), leave: func() {}}
-				got := classify((&ChatThreadReconciler{}).run(t.Context(), s))
-				if got.reason != chatv1alpha1.ReasonInvalidRequest || !got.stalled {
+				got := outcome.Classify((&ChatThreadReconciler{}).run(t.Context(), s))
+				if got.Reason != chatv1alpha1.ReasonInvalidRequest || !got.Stalled {
 					t.Errorf("deleting %t: %+v", deleting, got)
 				}
 			}

@@ -21,6 +21,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // A clock that is wrong is not blamed on the access key.
@@ -50,13 +52,13 @@ func TestClockIsNamed(t *testing.T) {
 				_, err := w.sessions.createUser(t.Context(), w.session)
 				w.session.refused(err)
 				for _, err := range []error{w.session.usable(newConnection("a", "default")), newCredentialRefusal(err)} {
-					o := classify(err)
-					w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
-					w.Expect(o.stalled).To(BeTrue())
-					w.Expect(o.message).To(ContainSubstring(c.want))
+					o := outcome.Classify(err)
+					w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
+					w.Expect(o.Stalled).To(BeTrue())
+					w.Expect(o.Message).To(ContainSubstring(c.want))
 				}
 				if strings.HasPrefix(c.want, "The clock") {
-					w.Expect(classify(err).message).To(ContainSubstring(c.want))
+					w.Expect(outcome.Classify(err).Message).To(ContainSubstring(c.want))
 				}
 			})
 		})
@@ -80,9 +82,9 @@ func TestProxyIsNamed(t *testing.T) {
 		mustSucceed(t, err)
 		transport := (&hostTransports{}).newTransport(nil)
 		transport.Proxy = http.ProxyURL(through)
-		err = readThreadAt(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})
+		err = acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})
 		transport.CloseIdleConnections()
-		if got := classify(err).message; got != want || !isUnsent(err) {
+		if got := outcome.Classify(err).Message; got != want || !outcome.IsUnsent(err) {
 			t.Errorf("%q of %v", got, err)
 		}
 	}
@@ -94,7 +96,7 @@ func TestWhatWasSent(t *testing.T) {
 	for _, err := range []error{
 		&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded,
 	} {
-		if isUnsent(&url.Error{Op: "Post", Err: err}) {
+		if outcome.IsUnsent(&url.Error{Op: "Post", Err: err}) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // memberResults is how each declared member of a thread fared.
@@ -65,7 +66,7 @@ func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	for _, m := range r.declared {
 		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
-				Code: cut(cmp.Or(refusal.reason, refusal.code), maxCode), Message: cut(refusal.message, maxMessage) + refusal.suffix()})
+				Code: outcome.Cut(cmp.Or(refusal.reason, refusal.code), outcome.MaxCode), Message: outcome.Cut(refusal.message, outcome.MaxMessage) + refusal.suffix()})
 		}
 	}
 	for _, m := range r.duplicates {
@@ -93,12 +94,12 @@ func (r *memberResults) verdict() error {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	if !slices.ContainsFunc(rejected, func(p chatv1alpha1.RejectedParticipant) bool { return p.Code != chatv1alpha1.ReasonTooManyParticipants }) {
-		return &stalledError{chatv1alpha1.ReasonParticipantRejected,
-			fmt.Sprintf("The thread is full: ACS allows %d members, the service user included. Without a place are %s. Take others out; with membershipPolicy Exclusive the operator removes those that nobody declares.",
+		return &outcome.StalledError{Reason: chatv1alpha1.ReasonParticipantRejected,
+			Message: fmt.Sprintf("The thread is full: ACS allows %d members, the service user included. Without a place are %s. Take others out; with membershipPolicy Exclusive the operator removes those that nobody declares.",
 				chatv1alpha1.MaxMembers, strings.Join(names, ", "))}
 	}
-	return &stalledError{chatv1alpha1.ReasonParticipantRejected,
-		fmt.Sprintf("Not in the thread as declared, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
+	return &outcome.StalledError{Reason: chatv1alpha1.ReasonParticipantRejected,
+		Message: fmt.Sprintf("Not in the thread as declared, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
 }
 
 // suffix says that a refused user is in the thread all the same.
@@ -119,15 +120,15 @@ func (s *threadScope) readyMessage() string {
 }
 
 // publish tells the ChatParticipants how they fared.
-func (r *ChatThreadReconciler) publish(s *threadScope, o outcome) {
+func (r *ChatThreadReconciler) publish(s *threadScope, o outcome.Outcome) {
 	// What the thread said of the service before holds for ChatParticipants that came since.
-	news := !o.quiet || o.reason == chatv1alpha1.ReasonServiceUnavailable && s.saysUnavailable()
+	news := !o.Quiet || o.Reason == chatv1alpha1.ReasonServiceUnavailable && s.saysUnavailable()
 	if !news || !s.thread.DeletionTimestamp.IsZero() {
 		return
 	}
 	unknown := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,
-		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.reason)}
-	switch o.reason {
+		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.Reason)}
+	switch o.Reason {
 	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost, chatv1alpha1.ReasonNamespaceNotAllowed:
 		unknown.state = rosterShut
 	case chatv1alpha1.ReasonThreadGone, chatv1alpha1.ReasonOwnedByAnother:
@@ -178,7 +179,7 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
-		refused.message = fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(cut(refusal.code, maxCode)+" "+cut(refusal.message, maxMessage)), "."), refusal.suffix())
+		refused.message = fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(outcome.Cut(refusal.code, outcome.MaxCode)+" "+outcome.Cut(refusal.message, outcome.MaxMessage)), "."), refusal.suffix())
 		return refused
 	default:
 		return unknown

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // gather lists the ChatParticipants of the thread. One counts once its finalizer is stored and until
@@ -47,8 +48,8 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("get ChatConnection: %w", err)
 		}
-		return &waitError{reason: chatv1alpha1.ReasonConnectionNotFound,
-			message: fmt.Sprintf("ChatConnection %s does not exist.", key)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound,
+			Message: fmt.Sprintf("ChatConnection %s does not exist.", key)}
 	}
 	if err := r.checkNamespace(ctx, s); err != nil {
 		return err
@@ -82,12 +83,12 @@ func (s *threadScope) heed() {
 // checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
 // status, threads would be looked for in the lists of some users only.
 func (s *threadScope) checkUsers() error {
-	wait := &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval}
+	wait := &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval}
 	switch {
 	case len(everRecorded(s.conn)) != len(recordedUsers(s.conn)):
-		wait.message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
+		wait.Message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
 	case len(s.known) == 0:
-		wait.message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
+		wait.Message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
 	default:
 		return nil
 	}
@@ -101,8 +102,8 @@ func (s *threadScope) awaitProbe(err error) error {
 	if s.memory.awaitingProbe.IsZero() {
 		s.memory.awaitingProbe = now
 	}
-	if wait, ok := errors.AsType[*waitError](err); ok {
-		wait.quiet = s.saysUnavailable() || s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
+	if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
+		wait.Quiet = s.saysUnavailable() || s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
 	}
 	return err
 }
@@ -117,8 +118,8 @@ func (s *threadScope) saysUnavailable() bool {
 // wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
-		return &waitError{reason: chatv1alpha1.ReasonConnectionNotFound, after: unreadyInterval,
-			message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: unreadyInterval,
+			Message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
 	if err := r.Get(ctx, key, conn); err != nil {
 		return err
@@ -131,15 +132,15 @@ func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.Name
 
 // connectionNotReady waits for a connection that shows in its own status what is wrong with it.
 func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err error) error {
-	o := classify(err)
-	if o.quiet {
+	o := outcome.Classify(err)
+	if o.Quiet {
 		return err
 	}
 	if r.Sessions.isUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &waitError{reason: chatv1alpha1.ReasonConnectionNotReady, after: unreadyInterval,
-		message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.reason)}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+		Message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.Reason)}
 }
 
 // search looks for the thread of a resource that knows none: a crash, a lost answer or a rebuilt
@@ -188,8 +189,8 @@ func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScop
 	if former == "" {
 		return nil
 	}
-	return r.store(ctx, s, classify(&waitError{reason: chatv1alpha1.ReasonSearching,
-		message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
+	return r.store(ctx, s, outcome.Classify(&outcome.WaitError{Reason: chatv1alpha1.ReasonSearching,
+		Message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
 }
 
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
@@ -226,7 +227,7 @@ func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 		need.ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.begun) {
-		return listNeed{}, &waitError{reason: chatv1alpha1.ReasonSearching, after: need.begun.Sub(now), message: searchingMessage}
+		return listNeed{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: need.begun.Sub(now), Message: searchingMessage}
 	}
 	return need, nil
 }

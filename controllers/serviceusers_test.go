@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // Threads are deleted by the users that made them, whoever cuts the record of these while the connection goes.
@@ -87,7 +88,7 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}
 			s.known = knownUsers(s.conn)
-			if got := classify(s.checkUsers()); got.reason != c.want || got.stalled {
+			if got := outcome.Classify(s.checkUsers()); got.Reason != c.want || got.Stalled {
 				t.Errorf("got %+v", got)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // forbiddenSecret is what the API server says to an operator without the right to get Secrets.
@@ -44,8 +45,8 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 			w := newSecretWorld(t, firstString)
 			isTold := func(step string, err error) {
 				t.Helper()
-				o := classify(err)
-				if err == nil || o.quiet || o.reason != c.reason || o.stalled != c.stalled || !strings.Contains(o.message, c.says) || o.after != 30*time.Second {
+				o := outcome.Classify(err)
+				if err == nil || o.Quiet || o.Reason != c.reason || o.Stalled != c.stalled || !strings.Contains(o.Message, c.says) || o.After != 30*time.Second {
 					t.Errorf("%s: %v, %+v", step, err, o)
 				}
 			}
@@ -162,7 +163,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	// Who needs it comes again.
 	other := w.conn.DeepCopy()
 	other.Spec.ConnectionStringSecretRef.Key = "other"
-	if _, err := w.sessions.open(t.Context(), other); err == nil || !classify(err).quiet || classify(err).after == 0 {
+	if _, err := w.sessions.open(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
 		t.Errorf("a second read: %v", err)
 	}
 	close(end)
@@ -176,7 +177,7 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.reader.wait = cancel
 	w.reader.err = context.Canceled
-	if _, err := w.sessions.open(ctx, w.conn); err == nil || !classify(err).quiet {
+	if _, err := w.sessions.open(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
 		t.Errorf("error %v", err)
 	}
 	w.reader.wait, w.reader.err = nil, nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func TestMergeUsers(t *testing.T) {
@@ -267,7 +268,7 @@ func reasonOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	return classify(err).reason
+	return outcome.Classify(err).Reason
 }
 
 func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {

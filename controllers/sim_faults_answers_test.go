@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // simFault is something that goes wrong with a call.
@@ -55,7 +57,7 @@ var simFaults = slices.Concat(refusals(), silences(), []simFault{
 	{name: "redirect 307", answer: redirect(http.StatusTemporaryRedirect, "http://contoso.communication.azure.com/chat/threads")},
 	{name: "429 seconds", gap: retryAfter, answer: tooMany(func() string { return strconv.Itoa(int(retryAfter.Seconds())) })},
 	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter).UTC().Format(http.TimeFormat) })},
-	{name: "429", gap: throttleWait, answer: tooMany(func() string { return "" })},
+	{name: "429", gap: outcome.ThrottleWait, answer: tooMany(func() string { return "" })},
 	{name: "portal", answer: page},
 	{name: "foreign 401", answer: refusedElsewhere(http.StatusUnauthorized)},
 	{name: "foreign 403", answer: refusedElsewhere(http.StatusForbidden)},

@@ -18,6 +18,8 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // simSpan is how long a fault lasts.
@@ -207,7 +209,7 @@ func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
 func (w *simWorld) checkMessages(obj conditioned) {
 	w.t.Helper()
 	for _, c := range obj.GetConditions() {
-		if !isFitToShow(c.Message) || len(c.Message) > 2*maxMessage {
+		if !acstest.IsFitToShow(c.Message) || len(c.Message) > 2*outcome.MaxMessage {
 			w.t.Errorf("%s: message of %s %q", obj.GetName(), c.Type, c.Message)
 		}
 	}

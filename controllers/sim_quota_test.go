@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // simQuotas is the service with its quotas.
@@ -257,7 +258,7 @@ func (w *simWorld) seedThreads(count int) {
 			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
 			Participants: &chatv1alpha1.ParticipantCounts{},
 		}
-		mark(thread, outcome{ready: true, reason: chatv1alpha1.ReasonSucceeded, message: "The thread is as declared; 0/0 participants are in it."})
+		mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
 		if err := w.live.Status().Update(w.t.Context(), thread); err != nil {
 			w.t.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // maxEventNote is what the API server takes as the note of an event.
@@ -39,28 +40,28 @@ type conditioned interface {
 
 // mark sets the conditions as an outcome says, after kstatus: Ready always, and of Reconciling and
 // Stalled the one that is true.
-func mark(obj conditioned, o outcome) {
-	if o.quiet {
+func mark(obj conditioned, o outcome.Outcome) {
+	if o.Quiet {
 		return
 	}
 	conditions := slices.Clone(obj.GetConditions())
 	// The same in other words is no news.
-	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.gist != "" &&
-		told.Reason == o.reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.gist) {
-		o.message = told.Message
+	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.Gist != "" &&
+		told.Reason == o.Reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.Gist) {
+		o.Message = told.Message
 	}
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		apimeta.SetStatusCondition(&conditions, metav1.Condition{Type: conditionType, Status: status,
-			Reason: o.reason, Message: o.message, ObservedGeneration: obj.GetGeneration()})
+			Reason: o.Reason, Message: o.Message, ObservedGeneration: obj.GetGeneration()})
 	}
-	if o.ready {
+	if o.Ready {
 		set(chatv1alpha1.ConditionReady, metav1.ConditionTrue)
 	} else {
 		set(chatv1alpha1.ConditionReady, metav1.ConditionFalse)
 	}
 	for conditionType, holds := range map[string]bool{
-		chatv1alpha1.ConditionReconciling: !o.ready && !o.stalled,
-		chatv1alpha1.ConditionStalled:     o.stalled,
+		chatv1alpha1.ConditionReconciling: !o.Ready && !o.Stalled,
+		chatv1alpha1.ConditionStalled:     o.Stalled,
 	} {
 		if holds {
 			set(conditionType, metav1.ConditionTrue)
@@ -73,11 +74,11 @@ func mark(obj conditioned, o outcome) {
 
 // generationTold is the generation that a status tells of after an outcome. One that was restored from a backup
 // may name a later one than the object has.
-func generationTold(obj client.Object, former int64, o outcome) int64 {
+func generationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
 	switch {
-	case o.ready || o.stalled:
+	case o.Ready || o.Stalled:
 		return obj.GetGeneration()
-	case !o.quiet && former > obj.GetGeneration():
+	case !o.Quiet && former > obj.GetGeneration():
 		return -1
 	}
 	return former
@@ -210,12 +211,12 @@ type occurrence struct {
 
 // emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
 // more carries its reason.
-func emit(ctx context.Context, recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome) {
+func emit(ctx context.Context, recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome.Outcome) {
 	beforeStatus, beforeReason := readyReason(before)
 	status, reason := readyReason(after)
-	changed := !o.quiet && (status != beforeStatus || reason != beforeReason)
-	if changed && (!o.ready || len(told) == 0) {
-		told = append(told, occurrence{warning: o.stalled || o.err != nil, reason: reason, note: o.message})
+	changed := !o.Quiet && (status != beforeStatus || reason != beforeReason)
+	if changed && (!o.Ready || len(told) == 0) {
+		told = append(told, occurrence{warning: o.Stalled || o.Err != nil, reason: reason, note: o.Message})
 	}
 	tellAll(ctx, recorder, after, told)
 }
@@ -227,8 +228,8 @@ func tellAll(ctx context.Context, recorder events.EventRecorder, obj client.Obje
 		if e.warning {
 			kind = corev1.EventTypeWarning
 		}
-		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.reason, "note", cut(e.note, maxEventNote))
-		recorder.Eventf(obj, nil, kind, e.reason, "Reconcile", "%s", cut(e.note, maxEventNote))
+		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.reason, "note", outcome.Cut(e.note, maxEventNote))
+		recorder.Eventf(obj, nil, kind, e.reason, "Reconcile", "%s", outcome.Cut(e.note, maxEventNote))
 	}
 }
 
@@ -236,7 +237,7 @@ func tellAll(ctx context.Context, recorder events.EventRecorder, obj client.Obje
 func reconcileRequested(obj client.Object) string {
 	value := obj.GetAnnotations()[chatv1alpha1.AnnotationReconcileRequestedAt]
 	if len(value) > chatv1alpha1.MaxReconcileRequest {
-		return cut(value, chatv1alpha1.MaxReconcileRequest)
+		return outcome.Cut(value, chatv1alpha1.MaxReconcileRequest)
 	}
 	return value
 }

@@ -22,14 +22,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // The outcomes that there are, apart from their times and errors.
 var (
-	readyOutcome       = outcome{reason: chatv1alpha1.ReasonSucceeded, message: "As declared.", ready: true}
-	stalledOutcome     = outcome{reason: chatv1alpha1.ReasonThreadGone, message: "Gone.", stalled: true}
-	reconcilingOutcome = outcome{reason: chatv1alpha1.ReasonThrottled, message: "Wait."}
-	quietOutcome       = outcome{reason: chatv1alpha1.ReasonThrottled, message: "Not told.", quiet: true}
+	readyOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "As declared.", Ready: true}
+	stalledOutcome     = outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
+	reconcilingOutcome = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Wait."}
+	quietOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Not told.", Quiet: true}
 )
 
 // conditionsOf shows the conditions without their times.
@@ -46,7 +47,7 @@ func TestMark(t *testing.T) {
 	isReady := []string{"Ready True Succeeded As declared."}
 	isStalled := []string{"Ready False ThreadGone Gone.", "Stalled True ThreadGone Gone."}
 	isReconciling := []string{"Ready False Throttled Wait.", "Reconciling True Throttled Wait."}
-	outcomes := map[string]outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome}
+	outcomes := map[string]outcome.Outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome}
 	shown := map[string][]string{"ready": isReady, "stalled": isStalled, "reconciling": isReconciling}
 	for _, first := range slices.Sorted(maps.Keys(outcomes)) {
 		for _, second := range slices.Sorted(maps.Keys(outcomes)) {
@@ -79,13 +80,13 @@ func TestMark(t *testing.T) {
 // What tools of Kubernetes and Flux make of an object must be what is true of it.
 func TestMarkAfterKstatus(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome} {
+	for name, o := range map[string]outcome.Outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a", Generation: 2}}
 			thread.Status.ObservedGeneration = 1
 			mark(thread, o)
-			if o.ready || o.stalled {
+			if o.Ready || o.Stalled {
 				thread.Status.ObservedGeneration = 2
 			}
 			if broken := brokenInvariant(t.Context(), thread); broken != "" {
@@ -99,11 +100,11 @@ func TestMarkKeepsTransitionTime(t *testing.T) {
 	t.Parallel()
 	long := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
 	for name, c := range map[string]struct {
-		before, after outcome
+		before, after outcome.Outcome
 		kept          bool
 	}{
 		"nothing changed":             {stalledOutcome, stalledOutcome, true},
-		"another message":             {stalledOutcome, outcome{reason: chatv1alpha1.ReasonThreadGone, message: "Really gone.", stalled: true}, true},
+		"another message":             {stalledOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Really gone.", Stalled: true}, true},
 		"another reason, same status": {stalledOutcome, reconcilingOutcome, true},
 		"another status":              {stalledOutcome, readyOutcome, false},
 	} {
@@ -180,15 +181,15 @@ func TestEmit(t *testing.T) {
 	t.Parallel()
 	created := occurrence{reason: chatv1alpha1.EventCreated, note: "Created thread a"}
 	warned := occurrence{warning: true, reason: chatv1alpha1.EventFound, note: "Two\nthreads"}
-	failing := outcome{reason: chatv1alpha1.ReasonServiceUnavailable, message: "Down.", err: errors.New("down")}
+	failing := outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: "Down.", Err: errors.New("down")}
 	for name, c := range map[string]struct {
-		before, after outcome
+		before, after outcome.Outcome
 		told          []occurrence
 		want          []string
 	}{
-		"first time ready":                 {outcome{quiet: true}, readyOutcome, nil, []string{"Normal Succeeded As declared."}},
+		"first time ready":                 {outcome.Outcome{Quiet: true}, readyOutcome, nil, []string{"Normal Succeeded As declared."}},
 		"ready again":                      {readyOutcome, readyOutcome, nil, nil},
-		"ready, with another message":      {readyOutcome, outcome{reason: chatv1alpha1.ReasonSucceeded, message: "Still.", ready: true}, nil, nil},
+		"ready, with another message":      {readyOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "Still.", Ready: true}, nil, nil},
 		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []occurrence{created}, []string{"Normal Created Created thread a"}},
 		"a change of a thread in sync":     {readyOutcome, readyOutcome, []occurrence{created}, []string{"Normal Created Created thread a"}},
 		"stalled: a warning":               {readyOutcome, stalledOutcome, nil, []string{"Warning ThreadGone Gone."}},

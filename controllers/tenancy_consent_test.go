@@ -13,6 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func shared(conn *chatv1alpha1.ChatConnection) {
@@ -110,7 +111,7 @@ func TestForgedUIDNeedsConsent(t *testing.T) {
 			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
 			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
 				Metadata: map[string]string{ownerStampKey: "ns/room", uidStampKey: "mine"}})
-			if got := classify(err).reason; got != c.want {
+			if got := outcome.Classify(err).Reason; got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // throttledBy is a 429 with a Retry-After of some seconds.
@@ -48,9 +49,9 @@ func newThrottledPacer(t *testing.T) *throttledPacer {
 func (p *throttledPacer) ask(who pass) error { return p.take(who, classReadThread, p.all) }
 
 // waits asks for a call that has to wait.
-func (p *throttledPacer) waits(who pass) *waitError {
+func (p *throttledPacer) waits(who pass) *outcome.WaitError {
 	p.t.Helper()
-	wait, ok := errors.AsType[*waitError](p.ask(who))
+	wait, ok := errors.AsType[*outcome.WaitError](p.ask(who))
 	p.Expect(ok).To(BeTrue(), "the call was let through")
 	return wait
 }
@@ -67,11 +68,11 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 			p.Expect(p.ask(pass{thread: "c"})).To(Succeed())
 		}},
 		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) { //nolint:bodyclose // it has none
-			p.Expect(p.waits(pass{thread: "b"}).after).To(Equal(10 * time.Minute))
+			p.Expect(p.waits(pass{thread: "b"}).After).To(Equal(10 * time.Minute))
 		}},
 		"no answer comes": {nil, func(p *throttledPacer) {
 			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
-			p.Expect(p.waits(pass{thread: "c"}).quiet).To(BeTrue())
+			p.Expect(p.waits(pass{thread: "c"}).Quiet).To(BeTrue())
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,14 +81,14 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 				p := newThrottledPacer(t)
 				end := time.Now().Add(10 * time.Minute)
 				wait := p.waits(pass{thread: "b"})
-				p.Expect(wait.reason).To(Equal(chatv1alpha1.ReasonThrottled))
-				p.Expect(wait.message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
-				p.Expect(wait.quiet).To(BeFalse())
-				<-time.After(wait.after)
+				p.Expect(wait.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
+				p.Expect(wait.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
+				p.Expect(wait.Quiet).To(BeFalse())
+				<-time.After(wait.After)
 				p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
 				other := p.waits(pass{thread: "b"})
-				p.Expect(other.after).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
-				p.Expect(other.quiet).To(BeTrue())
+				p.Expect(other.After).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
+				p.Expect(other.Quiet).To(BeTrue())
 				p.answered(pass{thread: "a"}, p.all, c.answer)
 				c.then(p)
 			})
@@ -112,13 +113,13 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
-		p.Expect(p.waits(pass{thread: "b", background: true, patience: time.Minute}).quiet).To(BeFalse())
-		p.Expect(p.waits(pass{thread: "c", background: true, patience: time.Hour}).quiet).To(BeTrue())
+		p.Expect(p.waits(pass{thread: "b", background: true, patience: time.Minute}).Quiet).To(BeFalse())
+		p.Expect(p.waits(pass{thread: "c", background: true, patience: time.Hour}).Quiet).To(BeTrue())
 		// It stands in line behind others, and waits for ACS all the same.
 		p.limit(map[quotaClass][]quota{classReadThread: {{1, shortWindow}}})
 		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 		_ = p.waits(pass{thread: "d"})
-		p.Expect(p.waits(pass{thread: "e", background: true, patience: time.Minute}).quiet).To(BeFalse())
+		p.Expect(p.waits(pass{thread: "e", background: true, patience: time.Minute}).Quiet).To(BeFalse())
 	})
 }
 
@@ -146,7 +147,7 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 				_ = p.waits(pass{thread: "b"})
 				ask(newSession(p.pacer))
 				p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
-				p.Expect(p.waits(pass{thread: "a"}).quiet).To(BeTrue())
+				p.Expect(p.waits(pass{thread: "a"}).Quiet).To(BeTrue())
 			})
 		})
 	}
@@ -164,7 +165,7 @@ func TestRequestIsHeededOnce(t *testing.T) {
 		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
 		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 		s.heed(conn)
-		p.Expect(p.waits(pass{thread: "a"}).after).To(Equal(10 * time.Minute))
+		p.Expect(p.waits(pass{thread: "a"}).After).To(Equal(10 * time.Minute))
 	})
 }
 
@@ -186,7 +187,7 @@ func TestThrottledMessages(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		read := func(thread string) string {
 			_, err := chat.ThreadClient(thread).GetProperties(withPass(t.Context(), pass{thread: "a"}), nil)
-			return classify(failed("read the thread", err)).message
+			return outcome.Classify(outcome.Failed("read the thread", err)).Message
 		}
 		<-time.After(999 * time.Millisecond)
 		first := read("a")

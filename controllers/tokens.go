@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -47,8 +48,8 @@ func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
 	issued, err := t.identity.IssueToken(ctx, t.user, []acs.TokenScope{acs.ScopeChat}, nil)
 	now := time.Now()
 	if err == nil && !now.Before(issued.ExpiresOn) {
-		err = t.hold(now.Add(uselessPause), &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: uselessPause,
-			message: fmt.Sprintf("ACS issued a token that had run out at %s, by the clock of the operator: check that clock.", shownTime(issued.ExpiresOn))})
+		err = t.hold(now.Add(uselessPause), &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: uselessPause,
+			Message: fmt.Sprintf("ACS issued a token that had run out at %s, by the clock of the operator: check that clock.", outcome.ShownTime(issued.ExpiresOn))})
 		return acs.AccessToken{}, err
 	}
 	return issued.AccessToken, t.note(err, now)
@@ -70,9 +71,9 @@ func (t *tokenSource) held() error {
 	if wait <= 0 {
 		return nil
 	}
-	if throttled, ok := errors.AsType[*waitError](t.answer); ok {
+	if throttled, ok := errors.AsType[*outcome.WaitError](t.answer); ok {
 		still := *throttled
-		still.after = wait
+		still.After = wait
 		return &still
 	}
 	return t.answer
@@ -86,8 +87,8 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	case err == nil:
 		t.unknown, t.unknownSince, t.throttles = 0, time.Time{}, 0
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		t.until = now.Add(askedWait(err))
-		t.answer = throttle{until: t.until, again: t.throttles > 0}.wait(now)
+		t.until = now.Add(outcome.AskedWait(err))
+		t.answer = outcome.Throttle{Until: t.until, Again: t.throttles > 0}.Wait(now)
 		t.throttles++
 		return t.answer
 	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):

@@ -14,6 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // identityWorld is a session with an emulated Identity service, in fake time.
@@ -105,10 +106,10 @@ func TestTokensAreThrottled(t *testing.T) {
 		end := time.Now().Add(10 * time.Minute)
 		for range 3 {
 			_, err := user.credential.Token(t.Context())
-			o := classify(failed("issue a token", err))
-			w.Expect(o.reason).To(Equal(chatv1alpha1.ReasonThrottled))
-			w.Expect(o.message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
-			w.Expect(o.after).To(Equal(time.Until(end)))
+			o := outcome.Classify(outcome.Failed("issue a token", err))
+			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
+			w.Expect(o.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
+			w.Expect(o.After).To(Equal(time.Until(end)))
 			<-time.After(time.Minute)
 		}
 		w.Expect(w.calls).To(Equal(1))

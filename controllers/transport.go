@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -100,8 +101,8 @@ func (b *breaker) enter() (leave func(), err error) {
 		return func() {}, nil
 	}
 	if r.probing {
-		return nil, &waitError{reason: chatv1alpha1.ReasonServiceUnavailable, after: probeInterval,
-			message: "ACS does not answer; the operator tries again."}
+		return nil, &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: probeInterval,
+			Message: "ACS does not answer; the operator tries again."}
 	}
 	r.probing = true
 	return func() {
@@ -144,7 +145,7 @@ func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
 	fields := []any{operationField, operation, "status", answer.StatusCode}
 	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
-		if value := cut(answer.Header.Get(header.name), maxCode); value != "" {
+		if value := outcome.Cut(answer.Header.Get(header.name), outcome.MaxCode); value != "" {
 			fields = append(fields, header.field, value)
 		}
 	}

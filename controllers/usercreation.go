@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 const (
@@ -33,7 +34,7 @@ type userCreation struct {
 	losses int
 	// until is when to try again, and why what is told until then.
 	until time.Time
-	why   waitError
+	why   outcome.WaitError
 }
 
 // createUser creates a service user, or takes one that an earlier pass created and could not store. Unlike
@@ -48,7 +49,7 @@ func (s *Sessions) createUser(ctx context.Context, found *session) (acs.CreateUs
 	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: s.Timeout})
 	counted, tries := countTries(once)
 	user, err := found.identityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-	return user, found.creationTried(ctx, tries.Load() > 0, failed("create a service user", err))
+	return user, found.creationTried(ctx, tries.Load() > 0, outcome.Failed("create a service user", err))
 }
 
 // creationHeld says that it is not time yet to try again.
@@ -60,7 +61,7 @@ func (s *session) creationHeld() error {
 		return nil
 	}
 	held := s.creation.why
-	held.after = wait
+	held.After = wait
 	return &held
 }
 
@@ -71,12 +72,12 @@ func (s *session) creationTried(ctx context.Context, sent bool, err error) error
 	now := time.Now()
 	switch {
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		asked := throttle{until: now.Add(askedWait(err)), again: s.creation.why.reason == chatv1alpha1.ReasonThrottled}
-		s.creation = userCreation{until: asked.until, why: *asked.wait(now)}
-	case err == nil, isRefused(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
+		asked := outcome.Throttle{Until: now.Add(outcome.AskedWait(err)), Again: s.creation.why.Reason == chatv1alpha1.ReasonThrottled}
+		s.creation = userCreation{until: asked.Until, why: *asked.Wait(now)}
+	case err == nil, outcome.IsRefused(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
 		s.creation = userCreation{}
 		return err
-	case !sent || isUnsent(err):
+	case !sent || outcome.IsUnsent(err):
 		return err
 	default:
 		s.creation = s.creation.lost(err, now)
@@ -86,7 +87,7 @@ func (s *session) creationTried(ctx context.Context, sent bool, err error) error
 		ctrl.LoggerFrom(ctx).Info("Lost the answer to the creation of a service user", "error", err.Error())
 	}
 	held := s.creation.why
-	held.after = s.creation.until.Sub(now)
+	held.After = s.creation.until.Sub(now)
 	return &held
 }
 
@@ -96,8 +97,8 @@ func (c userCreation) lost(err error, now time.Time) userCreation {
 	for range c.losses {
 		wait = min(wait*creationGrowth, lastCreation)
 	}
-	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: waitError{reason: chatv1alpha1.ReasonServiceUnavailable,
-		message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +
+	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable,
+		Message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +
 			chatv1alpha1.AnnotationReconcileRequestedAt + " has it try now."}}
 }
 
@@ -106,7 +107,7 @@ func noUser(err error) string {
 	response, ok := errors.AsType[*azcore.ResponseError](err)
 	switch {
 	case !ok:
-		return withoutAnswer(err) + "."
+		return outcome.WithoutAnswer(err) + "."
 	case response.StatusCode < http.StatusBadRequest:
 		return fmt.Sprintf("ACS gave an answer (%d) that is not understood when asked to create a service user.", response.StatusCode)
 	default:

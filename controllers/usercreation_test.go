@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // insistForUsers asks for a service user each second, for some time, and returns after which waits it was sent.
@@ -26,7 +27,7 @@ func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (wa
 		before := w.calls
 		_, err := w.sessions.createUser(t.Context(), w.session)
 		w.Expect(err).To(HaveOccurred())
-		w.Expect(classify(err).message).To(ContainSubstring("may have been made that nobody uses"))
+		w.Expect(outcome.Classify(err).Message).To(ContainSubstring("may have been made that nobody uses"))
 		if w.calls > before {
 			w.Expect(w.calls).To(Equal(before+1), "a call was repeated")
 			waits = append(waits, time.Since(last).Round(5*time.Second))

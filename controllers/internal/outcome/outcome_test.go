@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package outcome
 
 import (
 	"context"
@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -30,6 +29,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 )
 
 // noAnswer fails calls in a way that cannot be had in a test; by their context where it is zero.
@@ -42,43 +42,16 @@ func (n noAnswer) Do(req *http.Request) (*http.Response, error) {
 	return nil, req.Context().Err()
 }
 
-// readThreadAt reads a thread, as a pass would, and returns the error as a step does.
+// readThreadAt reads a thread, and returns the error as a step of a reconcile does.
 func readThreadAt(ctx context.Context, t *testing.T, endpoint string, transport policy.Transporter) error {
 	t.Helper()
-	_, err := chatAt(t, endpoint, transport).ThreadClient("19:thread@thread.v2").GetProperties(ctx, nil)
-	if err == nil {
-		t.Fatal("the call succeeded")
-	}
-	return fmt.Errorf("observe: %w", failed("read the thread", err))
+	return fmt.Errorf("observe: %w", Failed("read the thread", acstest.ReadThread(ctx, t, endpoint, transport)))
 }
 
-// chatAt is a client that tries once.
-func chatAt(t *testing.T, endpoint string, transport policy.Transporter) *acs.ChatClient {
-	t.Helper()
-	chat, err := acs.NewChatClient(endpoint, acs.NewStaticUserCredential("secret-token"), &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: transport,
-		Retry:     policy.RetryOptions{MaxRetries: -1, TryTimeout: 5 * time.Second},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return chat
-}
-
-// refusedWith is the error of a call that was answered like this.
+// refusedWith returns the error of a call with this answer.
 func refusedWith(t *testing.T, status int, header map[string]string, body string) error {
 	t.Helper()
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for name, value := range header {
-			w.Header().Set(name, value)
-		}
-		w.WriteHeader(status)
-		if _, err := w.Write([]byte(body)); err != nil {
-			t.Errorf("write: %v", err)
-		}
-	}))
-	defer server.Close()
-	return readThreadAt(t.Context(), t, server.URL, server.Client())
+	return fmt.Errorf("observe: %w", Failed("read the thread", acstest.Refusal(t, status, header, body)))
 }
 
 // verdict is an outcome without its error, which is compared apart.
@@ -88,8 +61,8 @@ type verdict struct {
 	After                 time.Duration
 }
 
-func verdictOf(o outcome) verdict {
-	return verdict{Reason: o.reason, Message: o.message, Ready: o.ready, Stalled: o.stalled, Quiet: o.quiet, After: o.after}
+func verdictOf(o Outcome) verdict {
+	return verdict{Reason: o.Reason, Message: o.Message, Ready: o.Ready, Stalled: o.Stalled, Quiet: o.Quiet, After: o.After}
 }
 
 func TestClassifyAnswers(t *testing.T) {
@@ -165,20 +138,20 @@ func TestClassifyAnswers(t *testing.T) {
 			t.Parallel()
 			err := refusedWith(t, c.status, c.header, c.body)
 			now := time.Now()
-			got := classify(err)
+			got := Classify(err)
 			// The moment that the message names is the one at which the wait ends.
-			if said, moment, ok := strings.Cut(got.message, "goes on at "); ok && got.after > shownWait {
+			if said, moment, ok := strings.Cut(got.Message, "goes on at "); ok && got.After > ShownWait {
 				end, err := time.Parse(time.RFC3339, strings.TrimSuffix(moment, "."))
-				if err != nil || end.Sub(now.Add(got.after)).Abs() > 2*time.Second {
-					t.Errorf("%q names another moment than in %s", got.message, got.after)
+				if err != nil || end.Sub(now.Add(got.After)).Abs() > 2*time.Second {
+					t.Errorf("%q names another moment than in %s", got.Message, got.After)
 				}
-				got.message = said + "goes on when it allows."
+				got.Message = said + "goes on when it allows."
 			}
 			if diff := cmp.Diff(c.want, verdictOf(got)); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
-			if backsOff := got.err != nil; backsOff != c.backsOff || backsOff && !errors.Is(got.err, err) {
-				t.Errorf("error for the work queue: %v", got.err)
+			if backsOff := got.Err != nil; backsOff != c.backsOff || backsOff && !errors.Is(got.Err, err) {
+				t.Errorf("error for the work queue: %v", got.Err)
 			}
 		})
 	}
@@ -201,12 +174,12 @@ func TestClassifyJunk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := classify(refusedWith(t, c.status, map[string]string{"Location": "https://evil.example"}, c.body))
-			if got.reason != chatv1alpha1.ReasonServiceUnavailable || got.ready || got.stalled || got.quiet || got.err == nil {
+			got := Classify(refusedWith(t, c.status, map[string]string{"Location": "https://evil.example"}, c.body))
+			if got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.Ready || got.Stalled || got.Quiet || got.Err == nil {
 				t.Errorf("outcome %+v", got)
 			}
 			// What could be half of a token is told nowhere.
-			for _, text := range []string{got.message, got.err.Error()} {
+			for _, text := range []string{got.Message, got.Err.Error()} {
 				if strings.Contains(text, "secret-token") || strings.Contains(text, "evil") {
 					t.Errorf("text %q", text)
 				}
@@ -251,10 +224,7 @@ func TestClassifyUnreachable(t *testing.T) {
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			defer server.Close()
-			stranger, err := NewHTTPClient("")
-			if err != nil {
-				t.Fatal(err)
-			}
+			stranger := &http.Client{Transport: &http.Transport{}}
 			defer stranger.CloseIdleConnections()
 			return readThreadAt(t.Context(), t, server.URL, stranger)
 		}},
@@ -264,13 +234,13 @@ func TestClassifyUnreachable(t *testing.T) {
 				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/threads"}`)
 			}))
 			defer server.Close()
-			pager := chatAt(t, server.URL, server.Client()).NewListThreadsPager(nil)
+			pager := acstest.Chat(t, server.URL, server.Client()).NewListThreadsPager(nil)
 			_, err := pager.NextPage(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, err = pager.NextPage(t.Context())
-			return listFailed(err)
+			return Failed("list threads", err)
 		}},
 		"certificate of another host": {want: trusted, make: failing(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "contoso"})},
 		"expired certificate":         {want: trusted, make: failing(x509.CertificateInvalidError{Reason: x509.Expired})},
@@ -294,13 +264,13 @@ func TestClassifyUnreachable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := c.make(t)
-			got := classify(err)
+			got := Classify(err)
 			want := verdict{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: c.want}
 			if diff := cmp.Diff(want, verdictOf(got)); diff != "" {
 				t.Errorf("outcome of %v (-want +got):\n%s", err, diff)
 			}
-			if !errors.Is(got.err, err) {
-				t.Errorf("error for the work queue: %v", got.err)
+			if !errors.Is(got.Err, err) {
+				t.Errorf("error for the work queue: %v", got.Err)
 			}
 		})
 	}
@@ -309,8 +279,8 @@ func TestClassifyUnreachable(t *testing.T) {
 func TestClassifyOwnErrors(t *testing.T) {
 	t.Parallel()
 	threads := schema.GroupResource{Group: "chat.acs-operator.io", Resource: "chatthreads"}
-	wait := &waitError{reason: chatv1alpha1.ReasonWaitingForQuota, message: "Wait.", after: 3 * time.Second}
-	stalled := &stalledError{chatv1alpha1.ReasonThreadGone, "Gone."}
+	wait := &WaitError{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
+	stalled := &StalledError{chatv1alpha1.ReasonThreadGone, "Gone."}
 	waiting := verdict{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
 	stuck := verdict{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	conflict := apierrors.NewConflict(threads, "a", errors.New("the object has been modified"))
@@ -329,8 +299,8 @@ func TestClassifyOwnErrors(t *testing.T) {
 		"wait":                   {wait, waiting, false},
 		"wait, wrapped":          {fmt.Errorf("step: %w", fmt.Errorf("inner: %w", wait)), waiting, false},
 		"wait, joined":           {errors.Join(nil, wait), waiting, false},
-		"wait for another":       {&waitError{reason: "R", message: "M"}, verdict{Reason: "R", Message: "M"}, false},
-		"wait and tell nothing":  {&waitError{quiet: true, after: time.Second}, verdict{Quiet: true, After: time.Second}, false},
+		"wait for another":       {&WaitError{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
+		"wait and tell nothing":  {&WaitError{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
 		"wait on an API error":   {errors.Join(wait, conflict), waiting, false},
 		"stalled":                {stalled, stuck, false},
 		"stalled, wrapped":       {fmt.Errorf("step: %w", stalled), stuck, false},
@@ -345,12 +315,12 @@ func TestClassifyOwnErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := classify(c.err)
+			got := Classify(c.err)
 			if diff := cmp.Diff(c.want, verdictOf(got)); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
-			if backsOff := got.err != nil; backsOff != c.backsOff || backsOff && !errors.Is(got.err, c.err) {
-				t.Errorf("error for the work queue: %v", got.err)
+			if backsOff := got.Err != nil; backsOff != c.backsOff || backsOff && !errors.Is(got.Err, c.err) {
+				t.Errorf("error for the work queue: %v", got.Err)
 			}
 		})
 	}
@@ -362,7 +332,7 @@ func TestClassifyCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := readThreadAt(ctx, t, "https://contoso.communication.azure.com", noAnswer{})
-	if got := classify(err); !got.quiet || got.ready {
+	if got := Classify(err); !got.Quiet || got.Ready {
 		t.Errorf("outcome %+v", got)
 	}
 }
@@ -372,7 +342,7 @@ func TestClassifyAPIServerUnreachable(t *testing.T) {
 	t.Parallel()
 	down := &url.Error{Op: "Patch", URL: "https://10.0.0.1:443/apis", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
 	err := fmt.Errorf("add finalizer: %w", down)
-	if got := classify(err); !got.quiet || !errors.Is(got.err, err) {
+	if got := Classify(err); !got.Quiet || !errors.Is(got.Err, err) {
 		t.Errorf("outcome %+v", got)
 	}
 }
@@ -380,8 +350,8 @@ func TestClassifyAPIServerUnreachable(t *testing.T) {
 // A server that is overloaded says when to come back, with a 503 as with a 429.
 func TestClassifyObeysRetryAfter(t *testing.T) {
 	t.Parallel()
-	got := classify(refusedWith(t, http.StatusServiceUnavailable, map[string]string{"Retry-After": "120"}, ""))
-	if got.reason != chatv1alpha1.ReasonServiceUnavailable || got.after != 2*time.Minute || got.err != nil {
+	got := Classify(refusedWith(t, http.StatusServiceUnavailable, map[string]string{"Retry-After": "120"}, ""))
+	if got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.After != 2*time.Minute || got.Err != nil {
 		t.Errorf("outcome %+v", got)
 	}
 }
@@ -406,19 +376,19 @@ func TestMessagesAreFitToShow(t *testing.T) {
 			body = strings.Replace(body, `"placeholder"`, quoteJSON(text), 1)
 			said := refusedWith(t, http.StatusBadRequest, map[string]string{"MS-CV": "vector.1"}, body)
 			again := refusedWith(t, http.StatusBadRequest, map[string]string{"MS-CV": "vector.2"}, body)
-			got := classify(said).message
-			if other := classify(again).message; got != other {
+			got := Classify(said).Message
+			if other := Classify(again).Message; got != other {
 				t.Errorf("the message changes from pass to pass: %q, %q", got, other)
 			}
 			for _, shown := range []string{got, said.Error()} {
-				if !isFitToShow(shown) {
+				if !acstest.IsFitToShow(shown) {
 					t.Errorf("text %q", shown)
 				}
 			}
-			if limit := maxMessage + 100; len(got) > limit {
+			if limit := MaxMessage + 100; len(got) > limit {
 				t.Errorf("message of %d bytes", len(got))
 			}
-			if limit := 3 * maxMessage; len(said.Error()) > limit {
+			if limit := 3 * MaxMessage; len(said.Error()) > limit {
 				t.Errorf("error of %d bytes", len(said.Error()))
 			}
 		})
@@ -440,10 +410,6 @@ func quoteJSON(text string) string {
 	return b.String()
 }
 
-func isFitToShow(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
 func TestIsRefused(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{
@@ -451,26 +417,26 @@ func TestIsRefused(t *testing.T) {
 		413: true, 415: true, 422: true, 429: true, 500: false, 502: false, 503: false, 504: false,
 	} {
 		err := fmt.Errorf("create: %w", &azcore.ResponseError{StatusCode: status})
-		if got := isRefused(err); got != want {
+		if got := IsRefused(err); got != want {
 			t.Errorf("%d: refused for certain %v, want %v", status, got, want)
 		}
 	}
-	if isRefused(context.DeadlineExceeded) || isRefused(nil) {
+	if IsRefused(context.DeadlineExceeded) || IsRefused(nil) {
 		t.Error("a call without an answer counts as refused")
 	}
 }
 
 func TestFailed(t *testing.T) {
 	t.Parallel()
-	if err := failed("read the thread", nil); err != nil {
+	if err := Failed("read the thread", nil); err != nil {
 		t.Errorf("a call that succeeded: %v", err)
 	}
 	inner := &azcore.ResponseError{StatusCode: http.StatusNotFound}
-	err := failed("read the thread", inner)
+	err := Failed("read the thread", inner)
 	if !errors.Is(err, inner) || !acs.HasStatus(err, http.StatusNotFound) {
 		t.Errorf("%v hides what it is made of", err)
 	}
-	if got := attempted(fmt.Errorf("step: %w", err)); got != "read the thread" {
+	if got := Attempted(fmt.Errorf("step: %w", err)); got != "read the thread" {
 		t.Errorf("attempted %q", got)
 	}
 }
@@ -495,7 +461,7 @@ func TestCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := cut(c.text, c.limit); got != c.want {
+			if got := Cut(c.text, c.limit); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -522,10 +488,10 @@ func TestCutEveryText(t *testing.T) {
 	eachText(5, func(text string) {
 		whole := strings.Join(strings.FieldsFunc(string([]rune(text)), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 		for limit := 3; limit <= 12; limit++ {
-			got := cut(text, limit)
+			got := Cut(text, limit)
 			prefix, short := strings.CutSuffix(got, "…")
 			switch {
-			case !isFitToShow(got):
+			case !acstest.IsFitToShow(got):
 				t.Fatalf("cut(%q, %d) = %q is not fit to show", text, limit, got)
 			case !strings.HasPrefix(whole, prefix), !short && got != whole:
 				t.Fatalf("cut(%q, %d) = %q is not the beginning of %q", text, limit, got, whole)
@@ -540,7 +506,7 @@ func TestCutHoldsTheLimit(t *testing.T) {
 	t.Parallel()
 	eachText(5, func(text string) {
 		for limit := 3; limit <= 12; limit++ {
-			if got := cut(text, limit); len(got) > limit {
+			if got := Cut(text, limit); len(got) > limit {
 				t.Fatalf("cut(%q, %d) = %q has %d bytes", text, limit, got, len(got))
 			}
 		}

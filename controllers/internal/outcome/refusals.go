@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package outcome
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 const clockTolerance = 5 * time.Minute
 
 // clockHint says that a 401 may come from a clock, and how far it is off; empty where the clocks agree.
-func clockHint(err error) string {
+func ClockHint(err error) string {
 	skew, known := acs.ClockSkew(err)
 	if !known || skew.Abs() <= clockTolerance || !acs.HasStatus(err, http.StatusUnauthorized) {
 		return ""
@@ -40,7 +40,7 @@ type proxyError struct{ status int }
 func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
 // checkProxyAnswer is for http.Transport, which would give only the words of the proxy.
-func checkProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+func CheckProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -55,7 +55,7 @@ func isProxyUnreachable(err error) bool {
 
 // whyNoAnswer completes a sentence on a call without an answer, after the name of who was asked. It names no
 // address or port, which would change from pass to pass.
-func whyNoAnswer(err error) string {
+func WhyNoAnswer(err error) string {
 	var dns *net.DNSError
 	var netErr net.Error
 	var proxy *proxyError
@@ -72,7 +72,7 @@ func whyNoAnswer(err error) string {
 		return "did not answer in time"
 	case errors.Is(err, acs.ErrNextLink):
 		return "named a next page (nextLink) that the operator does not follow"
-	case isCertificateError(err):
+	case IsCertificateError(err):
 		return "showed a certificate that is not trusted (flag --acs-ca-file)"
 	default:
 		return "could not be reached"
@@ -80,14 +80,14 @@ func whyNoAnswer(err error) string {
 }
 
 // isUnsent says that a call failed before anything of it could reach ACS.
-func isUnsent(err error) bool {
+func IsUnsent(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
 	var proxy *proxyError
-	return errors.As(err, &dns) || errors.As(err, &proxy) || isProxyUnreachable(err) || errors.As(err, &op) && op.Op == "dial" || isCertificateError(err)
+	return errors.As(err, &dns) || errors.As(err, &proxy) || isProxyUnreachable(err) || errors.As(err, &op) && op.Op == "dial" || IsCertificateError(err)
 }
 
-func isCertificateError(err error) bool {
+func IsCertificateError(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var host x509.HostnameError
