@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // A controller forgets after each pass without an error. Only the end of the trouble counts.
@@ -43,24 +44,24 @@ func TestPacingOfRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				found := &session{gate: &breaker{}, discretion: &discretion{}, pacer: newPacer(true)}
-				found.pacer.limit(map[quotaClass][]quota{classReadThread: {{c.limit, shortWindow}}})
+				found := &session{gate: &breaker{}, discretion: &discretion{}, pacer: pacing.NewPacer(true)}
+				found.pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
 				tries := 0
 				transport := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 					tries++
 					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
 				})}
 				chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
-					clientOptions(transport, time.Second, found, found.pacer.policy("user")))
+					clientOptions(transport, time.Second, found, found.pacer.Policy("user")))
 				if err != nil {
 					t.Fatal(err)
 				}
-				ctx := withPass(t.Context(), pass{thread: "a"})
+				ctx := pacing.WithPass(t.Context(), pacing.Pass{Thread: "a"})
 				if _, err = chat.ThreadClient("19:a").GetProperties(ctx, nil); !acs.HasStatus(err, http.StatusServiceUnavailable) || tries != c.tries {
 					t.Errorf("%d tries, error %v", tries, err)
 				}
-				wait, ok := errors.AsType[*outcome.WaitError](found.pacer.take(pass{thread: "b"}, classReadThread, keys(classReadThread, "user", "")))
-				if !ok || wait.After > shortWindow {
+				wait, ok := errors.AsType[*outcome.WaitError](found.pacer.Take(pacing.Pass{Thread: "b"}, pacing.ClassReadThread, pacing.Keys(pacing.ClassReadThread, "user", "")))
+				if !ok || wait.After > pacing.ShortWindow {
 					t.Errorf("the next waits %v: a slot is held for nobody", wait)
 				}
 			})

@@ -27,6 +27,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
@@ -176,7 +177,7 @@ func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
 		return err
 	}
 	s.who = s.pass()
-	ctx = withPass(ctx, s.who)
+	ctx = pacing.WithPass(ctx, s.who)
 	for _, step := range []func(context.Context, *threadScope) error{
 		r.connect,        // connection -> session and service users
 		r.search,         // is there a thread of ours already?
@@ -256,7 +257,7 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome.Outcome 
 		o.Message += " " + abandonHint
 	}
 	// A look for drift that has to wait says nothing of the thread, unless it is put off for long.
-	if s.who.background && o.Reason == chatv1alpha1.ReasonThrottled && s.who.isQuietWait(o.After, o.After) {
+	if s.who.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.who.IsQuietWait(o.After, o.After) {
 		o.Quiet = true
 	}
 	return o
@@ -264,7 +265,7 @@ func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome.Outcome 
 
 // putOff has the next pass begin anew where this one looked for drift and had no room to read.
 func (s *threadScope) putOff() {
-	if s.who.background && s.remote == nil {
+	if s.who.Background && s.remote == nil {
 		s.memory.nextResync = time.Now()
 	}
 }
@@ -272,7 +273,7 @@ func (s *threadScope) putOff() {
 // giveBack lets others have the slots that the pass turned out not to need.
 func (s *threadScope) giveBack() {
 	if s.session != nil {
-		s.session.pacer.giveBack(s.thread.UID)
+		s.session.pacer.GiveBack(s.thread.UID)
 	}
 }
 

@@ -97,7 +97,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope
 	if err := r.chooseUser(s); err != nil {
 		return err
 	}
-	return s.session.pacer.holdCreate(s.who, s.user.id)
+	return s.session.pacer.HoldCreate(s.who, s.user.id)
 }
 
 // readAgain makes sure that the cache held what the API server has, and takes over its metadata.

@@ -90,7 +90,7 @@ func unmatchedRefusal(sent []declaredMember, refused []acs.InvalidParticipant) *
 		names[m.key()] = true
 	}
 	for i := range refused {
-		if !names[userKey(refused[i].Target)] {
+		if !names[acs.UserKey(refused[i].Target)] {
 			return &refused[i]
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // abandonHint is the way out of a deletion that cannot finish.
@@ -40,7 +41,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		return err
 	}
 	s.who = s.pass()
-	ctx = withPass(ctx, s.who)
+	ctx = pacing.WithPass(ctx, s.who)
 	if err := r.connectToDelete(ctx, s); err != nil {
 		return err
 	}

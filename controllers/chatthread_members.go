@@ -37,7 +37,7 @@ func (s *threadScope) planMembers() membersPlan {
 	declared, _ := declareMembers(s.thread, s.participants)
 	protected := make(map[string]bool, len(s.arriving))
 	for i := range s.arriving {
-		protected[userKey(string(s.arriving[i].Spec.UserID))] = true
+		protected[acs.UserKey(string(s.arriving[i].Spec.UserID))] = true
 	}
 	differs := map[string]bool{}
 	plan := planMembers(membersInput{

@@ -173,7 +173,7 @@ func (r *ChatThreadReconciler) allocate(s *threadScope) {
 func (s *threadScope) serviceUsers() map[string]bool {
 	users := make(map[string]bool, len(s.known))
 	for _, id := range s.known {
-		users[userKey(id)] = true
+		users[acs.UserKey(id)] = true
 	}
 	return users
 }

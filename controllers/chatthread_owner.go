@@ -16,6 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // checkOwner says whether the thread is, or may become, this resource's. The owner in the stamp
@@ -50,7 +51,7 @@ const stampSkew = time.Minute
 func (s *threadScope) checkOwnStamp(properties acs.ThreadProperties) error {
 	since := s.thread.CreationTimestamp.Time
 	if later := s.thread.Status.IncarnationSince; later != nil {
-		since = latest(since, later.Time)
+		since = pacing.Latest(since, later.Time)
 	}
 	if !s.taking || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // threadScope carries one pass over a ChatThread.
@@ -25,7 +26,7 @@ type threadScope struct {
 	arriving []chatv1alpha1.ChatParticipant
 
 	// who is the pass, for the quotas of ACS.
-	who     pass
+	who     pacing.Pass
 	conn    *chatv1alpha1.ChatConnection
 	session *session
 	// known are the service users that may act; none of them is ever removed.
@@ -90,7 +91,7 @@ func (s *threadScope) awaitArrivals(now time.Time) error {
 
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only
 // looks for drift.
-func (s *threadScope) pass() pass {
+func (s *threadScope) pass() pacing.Pass {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) ||
@@ -99,7 +100,7 @@ func (s *threadScope) pass() pass {
 	for i := range s.participants {
 		asked = asked || s.participants[i].Status.ObservedGeneration != s.participants[i].Generation
 	}
-	return pass{thread: s.thread.UID, background: !asked, patience: resyncInterval(s.thread)}
+	return pacing.Pass{Thread: s.thread.UID, Background: !asked, Patience: resyncInterval(s.thread)}
 }
 
 // owner is the stamp that says whose a thread is.

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // Keys in the metadata of a thread that say whose it is.
@@ -93,7 +96,7 @@ func (x *threadIndex) drop(id string) {
 func (x *threadIndex) leave(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.left[id] = userKey(x.threads[id].createdBy)
+	x.left[id] = acs.UserKey(x.threads[id].createdBy)
 	delete(x.threads, id)
 	delete(x.passed, id)
 	clear(x.listed)
@@ -130,7 +133,7 @@ func (x *threadIndex) takeUp(owner string) bool {
 func (x *threadIndex) believeFrom(moment time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.listsFrom = latest(x.listsFrom, moment)
+	x.listsFrom = pacing.Latest(x.listsFrom, moment)
 }
 
 // believedFrom is when a list may begin that is to be believed.
@@ -154,13 +157,13 @@ func (x *threadIndex) needsReading(id string, claimed bool) bool {
 func (x *threadIndex) find(owner string, users []string) []indexedThread {
 	makers := map[string]bool{}
 	for _, user := range users {
-		makers[userKey(user)] = true
+		makers[acs.UserKey(user)] = true
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var found []indexedThread
 	for _, thread := range x.threads {
-		if thread.owner == owner && makers[userKey(thread.createdBy)] {
+		if thread.owner == owner && makers[acs.UserKey(thread.createdBy)] {
 			found = append(found, thread)
 		}
 	}
@@ -177,7 +180,7 @@ func (x *threadIndex) find(owner string, users []string) []indexedThread {
 func (x *threadIndex) markListed(user string, as listTime) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.listed[userKey(user)] = as
+	x.listed[acs.UserKey(user)] = as
 }
 
 // finish notes that a list was read to its end, unless it was forgotten in the meantime.
@@ -185,7 +188,7 @@ func (x *threadIndex) finish(r *listReading) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r.forgotten == x.forgotten {
-		x.listed[userKey(r.user.id)] = listTime{begun: r.begun, ended: time.Now()}
+		x.listed[acs.UserKey(r.user.id)] = listTime{begun: r.begun, ended: time.Now()}
 	}
 }
 
@@ -195,7 +198,7 @@ func (x *threadIndex) outdated(users []string, need listNeed) []string {
 	defer x.mu.Unlock()
 	var outdated []string
 	for _, user := range users {
-		if last, ok := x.listed[userKey(user)]; !ok || !last.meets(need) {
+		if last, ok := x.listed[acs.UserKey(user)]; !ok || !last.meets(need) {
 			outdated = append(outdated, user)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -186,7 +187,7 @@ func TestIndexBeginsAnewAfterARest(t *testing.T) {
 		t.Fatal("read to its end")
 	}
 	own := l.thread(0, "ns/a")
-	l.index.halfRead[userKey(l.users[0].id)].touched = time.Now().Add(-maxIdle)
+	l.index.halfRead[acs.UserKey(l.users[0].id)].touched = time.Now().Add(-maxIdle)
 	calledFor(t, 1, []string{doubtful, own})(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
 }

@@ -70,7 +70,7 @@ func (x *threadIndex) newListReading(user *serviceUser) *listReading {
 	r := &listReading{user: user, begun: now, touched: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
 	r.start()
 	for id, actor := range x.left {
-		if actor == userKey(user.id) {
+		if actor == acs.UserKey(user.id) {
 			r.seen[id], r.unread = true, append(r.unread, id)
 		}
 	}
@@ -227,7 +227,7 @@ func (x *threadIndex) doubtUser(user *serviceUser, confirm time.Duration) error 
 
 // refusedTo says since when ACS refuses threads to a user; under the empty id, since when it has no token for it.
 func (x *threadIndex) refusedTo(user *serviceUser) map[string]time.Time {
-	key := userKey(user.id)
+	key := acs.UserKey(user.id)
 	if x.refused[key] == nil {
 		x.refused[key] = map[string]time.Time{}
 	}
@@ -245,7 +245,7 @@ func searching(err error) error {
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
 func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]string) error {
-	key := userKey(user.id)
+	key := acs.UserKey(user.id)
 	r := x.halfRead[key]
 	if r == nil || r.user != user || time.Since(r.touched) > maxIdle {
 		r = x.newListReading(user)
@@ -275,7 +275,7 @@ func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.D
 	err := r.next(ctx)
 	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
 	if errors.Is(err, acs.ErrNextLink) || outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-		delete(x.halfRead, userKey(r.user.id))
+		delete(x.halfRead, acs.UserKey(r.user.id))
 	}
 	return listFailed(err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // ACS cannot change how a member stands in a thread: the member is removed and added again. Between the two
@@ -29,13 +30,13 @@ func (s *threadScope) forgetRenewed(declared []declaredMember) {
 		delete(wanted, m.key())
 	}
 	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool {
-		return !wanted[userKey(r.UserID)]
+		return !wanted[acs.UserKey(r.UserID)]
 	})
 }
 
 // renewing is how a member stood that was taken out and is not back yet.
 func (s *threadScope) renewing(key string) (chatv1alpha1.RenewingParticipant, bool) {
-	at := slices.IndexFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return userKey(r.UserID) == key })
+	at := slices.IndexFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 	if at < 0 {
 		return chatv1alpha1.RenewingParticipant{}, false
 	}
@@ -44,7 +45,7 @@ func (s *threadScope) renewing(key string) (chatv1alpha1.RenewingParticipant, bo
 
 // isBack notes that a member is in the thread again.
 func (s *threadScope) isBack(key string) {
-	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return userKey(r.UserID) == key })
+	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 }
 
 // storeRenewing stores how members stand before they are taken out.
@@ -81,7 +82,7 @@ func firstRunes(text string, limit int) string {
 // one call to add them.
 func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
 	for len(renewals) > 0 {
-		room, err := w.session.pacer.roomForMembers(w.who, w.threadID, len(renewals)+1)
+		room, err := w.session.pacer.RoomForMembers(w.who, w.threadID, len(renewals)+1)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 // wait for: people are out of the room meanwhile. Where ACS refuses what is declared of a member now, the
 // member comes back as it was.
 func (w *memberWork) bringBack(ctx context.Context, members []declaredMember) error {
-	ctx = withoutPacing(ctx)
+	ctx = pacing.WithoutPacing(ctx)
 	var err error
 	for batch := range slices.Chunk(members, maxBatch) {
 		err = errors.Join(err, w.addBatch(ctx, batch, w.isolate))

@@ -22,9 +22,6 @@ import (
 // change neither a display name nor the start of the history, so another stamp means add again.
 const memberStampKey = "acsOperatorSpec"
 
-// userKey is the form in which user ids are compared: ACS does not regard their case.
-func userKey(id string) string { return strings.ToLower(id) }
-
 // declaredMember is one user that should be in a thread.
 type declaredMember struct {
 	chatv1alpha1.Member
@@ -34,7 +31,7 @@ type declaredMember struct {
 	generation int64
 }
 
-func (m declaredMember) key() string    { return userKey(string(m.UserID)) }
+func (m declaredMember) key() string    { return acs.UserKey(string(m.UserID)) }
 func (m declaredMember) isInline() bool { return m.participant == "" }
 
 // stamp identifies what is declared of the member, apart from who it is.
@@ -115,7 +112,7 @@ type observedMember struct {
 	stamp, rawStamp string
 }
 
-func (m observedMember) key() string { return userKey(m.id) }
+func (m observedMember) key() string { return acs.UserKey(m.id) }
 
 // observeMembers turns what ACS listed into the form in which it is compared. always says that the thread was
 // never another resource's.

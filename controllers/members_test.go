@@ -496,7 +496,7 @@ func wrongWith(in membersInput, users []situation) string {
 	plan := planMembers(in)
 	want, remain := map[string][]category{}, map[string]bool{}
 	for n, s := range users {
-		key := userKey(memberID(n))
+		key := acs.UserKey(memberID(n))
 		if s.want != "" {
 			want[key] = []category{s.want}
 		}
@@ -584,7 +584,7 @@ func (f fullRoom) build() (in membersInput, places int) {
 	id := func() string { next++; return memberID(next) }
 	for n := range 4 {
 		user := id()
-		in.serviceUsers[userKey(user)] = true
+		in.serviceUsers[acs.UserKey(user)] = true
 		if n < f.serviceUsers {
 			in.observed = append(in.observed, observedMember{id: user})
 		}
@@ -752,7 +752,7 @@ func TestPlanMembersAsksOnlyWhereItMatters(t *testing.T) {
 		return false
 	}
 	plan := planMembers(in)
-	key := func(n int) string { return userKey(memberID(n)) }
+	key := func(n int) string { return acs.UserKey(memberID(n)) }
 	if diff := cmp.Diff([]string{key(0)}, skips); diff != "" {
 		t.Errorf("asked whether they were refused (-want +got):\n%s", diff)
 	}

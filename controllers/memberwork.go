@@ -178,7 +178,7 @@ func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused [
 func missingMembers(declared []declaredMember, listed []acs.Participant) []declaredMember {
 	isMember := make(map[string]bool, len(listed))
 	for _, p := range listed {
-		isMember[userKey(p.ID.RawID())] = true
+		isMember[acs.UserKey(p.ID.RawID())] = true
 	}
 	return slices.DeleteFunc(slices.Clone(declared), func(m declaredMember) bool { return isMember[m.key()] })
 }
@@ -186,7 +186,7 @@ func missingMembers(declared []declaredMember, listed []acs.Participant) []decla
 func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
 	answers := make(map[string]acs.InvalidParticipant, len(refused))
 	for _, answer := range refused {
-		answers[userKey(answer.Target)] = answer
+		answers[acs.UserKey(answer.Target)] = answer
 	}
 	return answers
 }
@@ -257,14 +257,14 @@ func someOf(names []string) string {
 // the list that was sent, where before says how many others stood before them. said is what ACS says of each.
 func splitNamed(err error, batch []declaredMember, before int) (named, rest []declaredMember, said map[string]string) {
 	detail, _ := acs.Detail(err)
-	all := userKey(detail.Message + " " + detail.Target)
+	all := acs.UserKey(detail.Message + " " + detail.Target)
 	said = map[string]string{}
 	for _, d := range detail.Details {
 		if at, ok := placeIn(d.Target); ok && at >= before && at-before < len(batch) {
 			said[batch[at-before].key()] = d.Message
 		}
 		for _, m := range batch {
-			if mentions(userKey(d.Message+" "+d.Target), m.key()) {
+			if mentions(acs.UserKey(d.Message+" "+d.Target), m.key()) {
 				said[m.key()] = d.Message
 			}
 		}

@@ -43,11 +43,6 @@ var (
 		Help: "Calls that ACS answered with 429, by operation.",
 	}, []string{operationField})
 
-	quotaWaits = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "acs_chat_operator_quota_waits_total",
-		Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
-	}, []string{operationField})
-
 	recreations = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "acs_chat_operator_recreations_total",
 		Help: "Threads created anew because they had been deleted at ACS.",
@@ -55,7 +50,7 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, quotaWaits, recreations)
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, recreations)
 }
 
 // callMetrics counts and times each try of each call.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -164,7 +165,7 @@ func (r *ChatThreadReconciler) publish(s *threadScope, o outcome.Outcome) {
 // entry is what the results say of one ChatParticipant; unknown where they say nothing.
 func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, unknown rosterEntry) rosterEntry {
 	refused := rosterEntry{state: rosterRefused, threadID: unknown.threadID}
-	key := userKey(string(p.Spec.UserID))
+	key := acs.UserKey(string(p.Spec.UserID))
 	refusal, isRefused := r.refused[key]
 	switch {
 	case duplicate:

@@ -17,6 +17,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // gather lists the ChatParticipants of the thread. One counts once its finalizer is stored and until
@@ -103,7 +104,7 @@ func (s *threadScope) awaitProbe(err error) error {
 		s.memory.awaitingProbe = now
 	}
 	if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
-		wait.Quiet = s.saysUnavailable() || s.who.background && now.Sub(s.memory.awaitingProbe) < probeGrace
+		wait.Quiet = s.saysUnavailable() || s.who.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
 	}
 	return err
 }
@@ -223,7 +224,7 @@ func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 	now := time.Now()
 	need := listNeed{begun: s.session.index.believedFrom(), confirm: r.timing.goneConfirm}
 	if hasFinalizer(s.thread) && !s.memory.settled {
-		need.begun = latest(need.begun, r.certainFrom(s.memory))
+		need.begun = pacing.Latest(need.begun, r.certainFrom(s.memory))
 		need.ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.begun) {
@@ -234,7 +235,7 @@ func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 
 // certainFrom is from when on a list shows whatever was created so far.
 func (r *ChatThreadReconciler) certainFrom(memory *threadMemory) time.Time {
-	return latest(r.startedAt, memory.lostAnswer).Add(r.timing.listAfter)
+	return pacing.Latest(r.startedAt, memory.lostAnswer).Add(r.timing.listAfter)
 }
 
 // readIndex brings the index of the connection up to date for the resource.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -80,7 +81,7 @@ func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
 
 // containsUser says whether a user is among others.
 func containsUser(users []string, id string) bool {
-	return slices.ContainsFunc(users, func(user string) bool { return userKey(user) == userKey(id) })
+	return slices.ContainsFunc(users, func(user string) bool { return acs.UserKey(user) == acs.UserKey(id) })
 }
 
 // mergeUsers joins lists of ids, each user once, in the order of first mention.
@@ -89,8 +90,8 @@ func mergeUsers(lists ...[]string) []string {
 	seen := map[string]bool{}
 	for _, list := range lists {
 		for _, id := range list {
-			if !seen[userKey(id)] {
-				seen[userKey(id)] = true
+			if !seen[acs.UserKey(id)] {
+				seen[acs.UserKey(id)] = true
 				merged = append(merged, id)
 			}
 		}

@@ -13,13 +13,14 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // session is one connection as the operator uses it.
 type session struct {
 	gate       *breaker
 	discretion *discretion
-	pacer      *pacer
+	pacer      *pacing.Pacer
 	index      *threadIndex
 
 	mu       sync.Mutex
@@ -63,7 +64,7 @@ type session struct {
 	brake deletionBrake
 }
 
-func newSession(pacer *pacer) *session {
+func newSession(pacer *pacing.Pacer) *session {
 	return &session{
 		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: newThreadIndex(),
 		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
@@ -102,7 +103,7 @@ func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
 // tryAtOnce ends the waits that ACS asked for, as a person does not want to wait: one call of each kind finds
 // out whether it still asks.
 func (s *session) tryAtOnce() {
-	s.pacer.unblock()
+	s.pacer.Unblock()
 	s.askForTokens()
 }
 
@@ -169,7 +170,7 @@ func (s *session) assign(thread types.UID, user string) {
 	if user == "" {
 		delete(s.brake.held, thread)
 	}
-	s.carry(thread, userKey(user))
+	s.carry(thread, acs.UserKey(user))
 }
 
 // knows says whether anything is remembered of a thread.
@@ -198,13 +199,13 @@ func (s *session) carry(thread types.UID, user string) {
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
 // the fewest threads. The thread keeps the user that was chosen for it once, as long as the pool is the same.
-func (s *session) chooseUser(who pass, pool []string) string {
+func (s *session) chooseUser(who pacing.Pass, pool []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.Equal(s.pool, pool) {
 		s.pool = pool
-		for _, waiting := range s.pacer.takeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
-			s.carry(waiting.thread, "")
+		for _, waiting := range s.pacer.TakeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
+			s.carry(waiting.Thread, "")
 			s.choose(waiting, pool)
 		}
 	}
@@ -212,30 +213,30 @@ func (s *session) chooseUser(who pass, pool []string) string {
 }
 
 // choose does what chooseUser says for one thread. The caller holds the lock.
-func (s *session) choose(who pass, pool []string) string {
-	at := slices.IndexFunc(pool, func(user string) bool { return userKey(user) == s.threads[who.thread] })
+func (s *session) choose(who pacing.Pass, pool []string) string {
+	at := slices.IndexFunc(pool, func(user string) bool { return acs.UserKey(user) == s.threads[who.Thread] })
 	if at < 0 {
-		waits := s.pacer.createWaits(who, pool)
+		waits := s.pacer.CreateWaits(who, pool)
 		for i, user := range pool {
-			if at < 0 || cmp.Or(cmp.Compare(waits[i], waits[at]), cmp.Compare(s.loads[userKey(user)], s.loads[userKey(pool[at])])) < 0 {
+			if at < 0 || cmp.Or(cmp.Compare(waits[i], waits[at]), cmp.Compare(s.loads[acs.UserKey(user)], s.loads[acs.UserKey(pool[at])])) < 0 {
 				at = i
 			}
 		}
 	}
 	chosen := pool[at]
-	s.free[who.thread] = true
-	s.carry(who.thread, userKey(chosen))
+	s.free[who.Thread] = true
+	s.carry(who.Thread, acs.UserKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
-	s.pacer.reserveCreate(who, chosen)
+	s.pacer.ReserveCreate(who, chosen)
 	return chosen
 }
 
 // resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
 func (s *session) resyncFloor(user string) time.Duration {
 	s.mu.Lock()
-	threads := s.loads[userKey(user)]
+	threads := s.loads[acs.UserKey(user)]
 	s.mu.Unlock()
-	return s.pacer.readInterval(threads)
+	return s.pacer.ReadInterval(threads)
 }
 
 // mayRecreate says whether another thread of the connection may be created anew, and counts it.

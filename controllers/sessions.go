@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 const (
@@ -73,7 +74,7 @@ func (s *Sessions) get(key types.NamespacedName) *session {
 	if found, ok := s.sessions[key]; ok {
 		return found
 	}
-	made := newSession(newPacer(s.Pacing))
+	made := newSession(pacing.NewPacer(s.Pacing))
 	s.sessions[key] = made
 	return made
 }
@@ -89,7 +90,7 @@ func (s *Sessions) relieve(thread types.UID) {
 	for _, found := range s.all() {
 		if found.knows(thread) {
 			found.assign(thread, "")
-			found.pacer.giveBack(thread)
+			found.pacer.GiveBack(thread)
 		}
 	}
 }
@@ -134,7 +135,7 @@ func (s *Sessions) retained(key types.NamespacedName) (*session, bool) {
 // read only where it was not before or the session is stale.
 func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
 	found := s.get(keyOf(conn))
-	found.pacer.limit(quotasOf(conn.Spec.Quotas))
+	found.pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
 	found.heed(conn)
 	if !found.isRead(conn) {
 		// Who has a credential need not wait for another reconcile that reads it anew.
@@ -149,7 +150,7 @@ func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) 
 // when that is asked for.
 func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
 	found := s.get(keyOf(conn))
-	found.pacer.limit(quotasOf(conn.Spec.Quotas))
+	found.pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
 	found.heed(conn)
 	requested := isRequested(conn, conn.Status.LastHandledReconcileAt)
 	if requested || found.isDue(conn) {
@@ -190,7 +191,7 @@ func (s *Sessions) untilRead(key types.NamespacedName) time.Duration {
 func (s *Sessions) user(found *session, id string) (*serviceUser, error) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
-	key := userKey(id)
+	key := acs.UserKey(id)
 	if user, ok := found.users[key]; ok {
 		return user, nil
 	}
@@ -202,12 +203,12 @@ func (s *Sessions) user(found *session, id string) (*serviceUser, error) {
 func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*serviceUser, error) {
 	tokens := &tokenSource{identity: found.identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found, found.pacer.policy(id)))
+	chat, err := acs.NewChatClient(found.endpoint, credential, clientOptions(s.Transport, s.Timeout, found, found.pacer.Policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}
 	user := &serviceUser{id: id, tokens: tokens, credential: credential, chat: chat}
-	found.users[userKey(id)] = user
+	found.users[acs.UserKey(id)] = user
 	return user, nil
 }
 

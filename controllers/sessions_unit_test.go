@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 func TestMergeUsers(t *testing.T) {
@@ -111,7 +112,7 @@ func TestChooseUser(t *testing.T) {
 	take := func(thread types.UID, want string) {
 		t.Helper()
 		for range 2 { // what was chosen for a thread stays
-			if got := found.chooseUser(pass{thread: thread}, pool); got != want {
+			if got := found.chooseUser(pacing.Pass{Thread: thread}, pool); got != want {
 				t.Errorf("thread %s is given to %s, want %s", thread, got, want)
 			}
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -236,15 +237,15 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 	switch {
 	case a.what == "remove" && !isActor:
 		m.w.emulator.RemoveMember(remote.ID, user)
-		delete(found.guests, userKey(user))
+		delete(found.guests, acs.UserKey(user))
 	case a.what == "add" && a.members[0].user < modelPeople && !hasMember(remote, user):
 		member := emulator.Member{ID: user}
 		if a.members[0].name > 0 {
 			member.DisplayName = fmt.Sprint("name ", a.members[0].name)
 		}
 		m.w.emulator.AddMember(remote.ID, member)
-		found.added[userKey(user)]++
-		found.guests[userKey(user)] = m.mayStay(remote.ID, user)
+		found.added[acs.UserKey(user)]++
+		found.guests[acs.UserKey(user)] = m.mayStay(remote.ID, user)
 	case a.what == "shut us out" && stored.Status.ServiceUser != "":
 		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
 	case a.what == "let us in":

@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -125,7 +126,7 @@ func (m *modelRun) threadToAdopt(a modelAction) string {
 		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Metadata = map[string]string{"key 1": "people's", "key 9": "people's"} })
 		found := m.remote(id)
 		found.free = "people's"
-		found.guests = map[string]bool{userKey(m.w.people[0]): true, userKey(m.w.people[1]): true}
+		found.guests = map[string]bool{acs.UserKey(m.w.people[0]): true, acs.UserKey(m.w.people[1]): true}
 		found.kept = map[string]string{"key 1": "people's", "key 9": "people's"}
 		return id
 	case "adopting a former one":

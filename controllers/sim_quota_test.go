@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // simQuotas is the service with its quotas.
@@ -162,7 +163,7 @@ func TestSimQuotaGivenBack(t *testing.T) {
 		w.run(time.Second)
 		w.createThreads(2, 3)
 		took := w.runUntil(time.Minute, func() bool { return w.notReady() == 1 })
-		if took > shortWindow {
+		if took > pacing.ShortWindow {
 			t.Errorf("took %s: the slot of another thread was waited for", took)
 		}
 		w.process.kill()
@@ -170,7 +171,7 @@ func TestSimQuotaGivenBack(t *testing.T) {
 }
 
 // simWindow is a window of the quotas, and a little more.
-const simWindow = shortWindow + time.Second
+const simWindow = pacing.ShortWindow + time.Second
 
 // Somebody else, who acts as the same service user, takes half of the budget: what is refused is put off,
 // and all is done in little more than twice the time.
@@ -184,7 +185,7 @@ func TestSimQuotaShared(t *testing.T) {
 		took := w.runUntil(30*time.Minute, func() bool { return w.notReady() == 0 })
 		refused := w.refusedCalls()
 		t.Logf("%d threads took %s; %d calls of the operator were refused; the other made %d", threads, took, refused, other())
-		if least := threads / 5 * shortWindow; took > least*5/2 {
+		if least := threads / 5 * pacing.ShortWindow; took > least*5/2 {
 			t.Errorf("took %s; half of the quota allows %s", took, least)
 		}
 		if refused == 0 || refused > threads {
@@ -234,7 +235,7 @@ func (w *simWorld) eatQuota(perWindow int) (made func() int) {
 			}
 			select {
 			case <-w.t.Context().Done():
-			case <-time.After(shortWindow / time.Duration(perWindow)):
+			case <-time.After(pacing.ShortWindow / time.Duration(perWindow)):
 			}
 		}
 	}()
@@ -279,7 +280,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		w.onCall = reads.note
 		w.process = newSimProcess(w, 0)
 		// A ninth more than what the quota needs, as something is always put off.
-		floor := threads * shortWindow * 10 / 9 / pace
+		floor := threads * pacing.ShortWindow * 10 / 9 / pace
 		start := time.Now()
 
 		w.run(simWindow)

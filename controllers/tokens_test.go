@@ -15,6 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // identityWorld is a session with an emulated Identity service, in fake time.
@@ -39,7 +40,7 @@ func newIdentityWorld(t *testing.T) *identityWorld {
 		}
 		return service.Do(req)
 	})}}
-	w.session = newSession(newPacer(true))
+	w.session = newSession(pacing.NewPacer(true))
 	const endpoint = "https://contoso.communication.azure.com"
 	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), clientOptions(w.sessions.Transport, time.Second, w.session))
 	w.Expect(err).NotTo(HaveOccurred())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
@@ -30,12 +31,6 @@ const (
 	probeGrace = time.Minute
 )
 
-// retriedStatuses are answers after which a call is tried again at once.
-var retriedStatuses = []int{
-	http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
-	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-}
-
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
 // belongs to the work queue, which holds no worker while it waits. first are policies that see each
 // try before the others that do.
@@ -43,7 +38,7 @@ func clientOptions(transport *http.Client, timeout time.Duration, found *session
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:        transport,
 		Retry:            retryOptions(timeout),
-		PerCallPolicies:  []policy.Policy{callPolicy{}, refusalLog{}},
+		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
 		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.discretion, found.gate),
 	}}
@@ -55,7 +50,7 @@ func retryOptions(timeout time.Duration) policy.RetryOptions {
 		TryTimeout:    timeout,
 		RetryDelay:    500 * time.Millisecond,
 		MaxRetryDelay: time.Second,
-		StatusCodes:   retriedStatuses,
+		StatusCodes:   pacing.RetriedStatuses,
 	}
 }
 

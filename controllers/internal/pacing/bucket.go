@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package pacing
 
 import (
 	"slices"
@@ -13,11 +13,11 @@ import (
 )
 
 // bucket counts the calls that fall under one limit, and holds slots for those that wait.
-type bucket struct {
+type Bucket struct {
 	// taken are the slots that count, in order.
-	taken []slot
+	Taken []Slot
 	// waiting are the slots that are held, in order.
-	waiting []reservation
+	Waiting []reservation
 	// blockedUntil is when ACS allows the next call, after it refused one. It stays until a call was answered
 	// otherwise.
 	blockedUntil time.Time
@@ -30,43 +30,43 @@ type bucket struct {
 }
 
 // block has all calls wait, as ACS asks for.
-func (b *bucket) block(now, until time.Time) {
+func (b *Bucket) block(now, until time.Time) {
 	// Calls that were under way together are refused together.
 	if !b.blockedUntil.After(now) {
 		b.again = now.Sub(b.refusedAt) < outcome.LongestAsked
 	}
-	b.refusedAt, b.blockedUntil, b.probing = now, latest(b.blockedUntil, until), time.Time{}
+	b.refusedAt, b.blockedUntil, b.probing = now, Latest(b.blockedUntil, until), time.Time{}
 }
 
 // isIdle says that nothing of the bucket is needed any more.
-func (b *bucket) isIdle(now time.Time) bool {
-	return len(b.taken)+len(b.waiting) == 0 && !b.blockedUntil.After(now) && now.Sub(b.refusedAt) >= outcome.LongestAsked
+func (b *Bucket) isIdle(now time.Time) bool {
+	return len(b.Taken)+len(b.Waiting) == 0 && !b.blockedUntil.After(now) && now.Sub(b.refusedAt) >= outcome.LongestAsked
 }
 
 // throttle is what ACS asks for.
-func (b *bucket) throttle() outcome.Throttle {
+func (b *Bucket) throttle() outcome.Throttle {
 	return outcome.Throttle{Until: b.blockedUntil, Again: b.again}
 }
 
 // unblock has one call find out whether ACS still asks for a wait.
-func (b *bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUntil, now) }
+func (b *Bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUntil, now) }
 
 // isProbed says that another call finds out whether ACS takes calls again. One that takes longer than any
 // call may has ended in some other way.
-func (b *bucket) isProbed(now time.Time, p pass) bool {
-	return !b.probing.IsZero() && b.prober != p.thread && now.Sub(b.probing) < reconcileTimeout
+func (b *Bucket) isProbed(now time.Time, p Pass) bool {
+	return !b.probing.IsZero() && b.prober != p.Thread && now.Sub(b.probing) < LongestCall
 }
 
 // probe makes a call of p the one that finds out, where ACS refused calls before.
-func (b *bucket) probe(now time.Time, p pass) {
+func (b *Bucket) probe(now time.Time, p Pass) {
 	if !b.blockedUntil.IsZero() {
-		b.prober, b.probing = p.thread, now
+		b.prober, b.probing = p.Thread, now
 	}
 }
 
 // probed takes in that a call of p was not refused for its rate; answered says that ACS took it.
-func (b *bucket) probed(p pass, answered bool) {
-	if b.probing.IsZero() || b.prober != p.thread {
+func (b *Bucket) probed(p Pass, answered bool) {
+	if b.probing.IsZero() || b.prober != p.Thread {
 		return
 	}
 	b.probing = time.Time{}
@@ -76,34 +76,34 @@ func (b *bucket) probed(p pass, answered bool) {
 }
 
 // slot is a call. It counts from its answer on; at is zero while there is none yet.
-type slot struct {
+type Slot struct {
 	at         time.Time
-	background bool
+	Background bool
 }
 
 // reservation is the slot of one pass.
 type reservation struct {
-	pass pass
+	pass Pass
 	at   time.Time
 }
 
 // earliest is when a number of calls of p can be sent, behind everyone of its kind who waits already.
 // Passes that look for drift wait behind the others and leave them room, but neither kind can shut the
 // other out: while drift waits to be looked for, that has one fifth of a limit and the others have the rest.
-func (b *bucket) earliest(now time.Time, quotas []quota, p pass, calls int) time.Time {
+func (b *Bucket) Earliest(now time.Time, quotas []Quota, p Pass, calls int) time.Time {
 	b.forgetOld(now, quotas)
 	taken, alike, others := b.ahead(now, p)
-	at := latest(now, b.blockedUntil)
+	at := Latest(now, b.blockedUntil)
 	for _, q := range quotas {
-		larger, smaller := shares(q.limit)
-		free := q.room(taken, q.limit, calls)
+		larger, smaller := shares(q.Limit)
+		free := q.room(taken, q.Limit, calls)
 		switch {
-		case p.background:
-			free = soonest(q.room(merge(taken, others), larger, calls), latest(free, q.room(alike, smaller, calls)))
+		case p.Background:
+			free = soonest(q.room(merge(taken, others), larger, calls), Latest(free, q.room(alike, smaller, calls)))
 		case b.backgroundWaits():
-			free = latest(free, q.room(alike, larger, calls))
+			free = Latest(free, q.room(alike, larger, calls))
 		}
-		at = latest(at, free)
+		at = Latest(at, free)
 	}
 	return at
 }
@@ -116,33 +116,33 @@ func merge(a, b []time.Time) []time.Time {
 // ahead are the moments of the calls that come before those of p: taken are those that were sent and
 // those of passes of its kind that wait, alike those among them that are of its kind. A pass that looks
 // for drift has the others that wait ahead of it as well.
-func (b *bucket) ahead(now time.Time, p pass) (taken, alike, others []time.Time) {
-	taken, alike = make([]time.Time, 0, len(b.taken)+len(b.waiting)), make([]time.Time, 0, len(b.taken)+len(b.waiting))
-	for _, s := range b.taken {
+func (b *Bucket) ahead(now time.Time, p Pass) (taken, alike, others []time.Time) {
+	taken, alike = make([]time.Time, 0, len(b.Taken)+len(b.Waiting)), make([]time.Time, 0, len(b.Taken)+len(b.Waiting))
+	for _, s := range b.Taken {
 		if s.at.IsZero() {
 			s.at = now
 		}
 		taken = append(taken, s.at)
-		if s.background == p.background {
+		if s.Background == p.Background {
 			alike = append(alike, s.at)
 		}
 	}
-	for _, r := range b.waiting {
-		at := latest(r.at, now)
+	for _, r := range b.Waiting {
+		at := Latest(r.at, now)
 		switch {
 		case r.isFor(p):
 			return taken, alike, others
-		case r.pass.background == p.background:
+		case r.pass.Background == p.Background:
 			taken, alike = append(taken, at), append(alike, at)
-		case p.background:
+		case p.Background:
 			others = append(others, at)
 		}
 	}
 	return taken, alike, others
 }
 
-func (b *bucket) backgroundWaits() bool {
-	return slices.ContainsFunc(b.waiting, func(r reservation) bool { return r.pass.background })
+func (b *Bucket) backgroundWaits() bool {
+	return slices.ContainsFunc(b.Waiting, func(r reservation) bool { return r.pass.Background })
 }
 
 // shares are the parts of a limit that are left to those who ask for something, and to those who look for
@@ -150,36 +150,36 @@ func (b *bucket) backgroundWaits() bool {
 func shares(limit int) (larger, smaller int) { return max(limit*4/5, 1), max(limit/5, 1) }
 
 // forgetOld drops slots that no window reaches back to, and reservations that nobody came for.
-func (b *bucket) forgetOld(now time.Time, quotas []quota) {
+func (b *Bucket) forgetOld(now time.Time, quotas []Quota) {
 	var reach time.Duration
 	for _, q := range quotas {
-		reach = max(reach, q.window)
+		reach = max(reach, q.Window)
 	}
-	b.taken = slices.DeleteFunc(b.taken, func(s slot) bool { return !s.at.IsZero() && !s.at.Add(reach).After(now) })
-	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.at.Add(reservationGrace).Before(now) })
+	b.Taken = slices.DeleteFunc(b.Taken, func(s Slot) bool { return !s.at.IsZero() && !s.at.Add(reach).After(now) })
+	b.Waiting = slices.DeleteFunc(b.Waiting, func(r reservation) bool { return r.at.Add(reservationGrace).Before(now) })
 }
 
 // reserve holds a slot for p; the one it had is replaced.
-func (b *bucket) reserve(p pass, at time.Time) {
-	b.release(p.thread)
-	place, _ := slices.BinarySearchFunc(b.waiting, at, func(r reservation, at time.Time) int {
+func (b *Bucket) reserve(p Pass, at time.Time) {
+	b.release(p.Thread)
+	place, _ := slices.BinarySearchFunc(b.Waiting, at, func(r reservation, at time.Time) int {
 		if r.at.After(at) {
 			return 1
 		}
 		return -1
 	})
-	b.waiting = slices.Insert(b.waiting, place, reservation{pass: p, at: at})
+	b.Waiting = slices.Insert(b.Waiting, place, reservation{pass: p, at: at})
 }
 
 // isFor says whether the slot is held for a pass. Who was put off while it looked for drift waits no
 // longer for that slot once something is asked for.
-func (r reservation) isFor(p pass) bool {
-	return r.pass.thread == p.thread && (p.background || !r.pass.background)
+func (r reservation) isFor(p Pass) bool {
+	return r.pass.Thread == p.Thread && (p.Background || !r.pass.Background)
 }
 
 // held is the slot that is held for a pass.
-func (b *bucket) held(p pass) (time.Time, bool) {
-	for _, r := range b.waiting {
+func (b *Bucket) held(p Pass) (time.Time, bool) {
+	for _, r := range b.Waiting {
 		if r.isFor(p) {
 			return r.at, true
 		}
@@ -188,25 +188,25 @@ func (b *bucket) held(p pass) (time.Time, bool) {
 }
 
 // replan gives those that wait their slots anew, in their order.
-func (b *bucket) replan(now time.Time, quotas []quota) {
+func (b *Bucket) replan(now time.Time, quotas []Quota) {
 	b.forgetOld(now, quotas)
-	waiting := b.waiting
-	b.waiting = nil
+	waiting := b.Waiting
+	b.Waiting = nil
 	for _, r := range waiting {
-		b.reserve(r.pass, b.earliest(now, quotas, r.pass, 1))
+		b.reserve(r.pass, b.Earliest(now, quotas, r.pass, 1))
 	}
 }
 
-func (b *bucket) release(thread types.UID) {
-	b.waiting = slices.DeleteFunc(b.waiting, func(r reservation) bool { return r.pass.thread == thread })
+func (b *Bucket) release(thread types.UID) {
+	b.Waiting = slices.DeleteFunc(b.Waiting, func(r reservation) bool { return r.pass.Thread == thread })
 }
 
 // answered counts a slot from its answer. It comes before those without one: these are in order.
-func (b *bucket) answered(now time.Time, background bool) {
-	for i, s := range b.taken {
-		if s.at.IsZero() && s.background == background {
-			first := slices.IndexFunc(b.taken, func(s slot) bool { return s.at.IsZero() })
-			b.taken = slices.Insert(slices.Delete(b.taken, i, i+1), first, slot{now, background})
+func (b *Bucket) Answered(now time.Time, background bool) {
+	for i, s := range b.Taken {
+		if s.at.IsZero() && s.Background == background {
+			first := slices.IndexFunc(b.Taken, func(s Slot) bool { return s.at.IsZero() })
+			b.Taken = slices.Insert(slices.Delete(b.Taken, i, i+1), first, Slot{now, background})
 			return
 		}
 	}
@@ -219,7 +219,7 @@ func soonest(a, b time.Time) time.Time {
 	return a
 }
 
-func latest(a, b time.Time) time.Time {
+func Latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // throttledBy is a 429 with a Retry-After of some seconds.
@@ -33,23 +34,25 @@ func throttledBy(t *testing.T, seconds int) *http.Response {
 // throttledPacer is a pacer after a 429 that asks for a wait of a day.
 type throttledPacer struct {
 	*WithT
-	*pacer
+	*pacing.Pacer
 	t   *testing.T
-	all []bucketKey
+	all []pacing.BucketKey
 }
 
 func newThrottledPacer(t *testing.T) *throttledPacer {
 	t.Helper()
-	p := &throttledPacer{WithT: NewWithT(t), pacer: newPacer(true), t: t, all: keys(classReadThread, "user", "")}
-	p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-	p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+	p := &throttledPacer{WithT: NewWithT(t), Pacer: pacing.NewPacer(true), t: t, all: pacing.Keys(pacing.ClassReadThread, "user", "")}
+	p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
+	p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 	return p
 }
 
-func (p *throttledPacer) ask(who pass) error { return p.take(who, classReadThread, p.all) }
+func (p *throttledPacer) ask(who pacing.Pass) error {
+	return p.Take(who, pacing.ClassReadThread, p.all)
+}
 
 // waits asks for a call that has to wait.
-func (p *throttledPacer) waits(who pass) *outcome.WaitError {
+func (p *throttledPacer) waits(who pacing.Pass) *outcome.WaitError {
 	p.t.Helper()
 	wait, ok := errors.AsType[*outcome.WaitError](p.ask(who))
 	p.Expect(ok).To(BeTrue(), "the call was let through")
@@ -64,15 +67,15 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 		then   func(p *throttledPacer)
 	}{
 		"ACS takes calls again": {&http.Response{StatusCode: http.StatusOK}, func(p *throttledPacer) {
-			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
-			p.Expect(p.ask(pass{thread: "c"})).To(Succeed())
+			p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
+			p.Expect(p.ask(pacing.Pass{Thread: "c"})).To(Succeed())
 		}},
 		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) { //nolint:bodyclose // it has none
-			p.Expect(p.waits(pass{thread: "b"}).After).To(Equal(10 * time.Minute))
+			p.Expect(p.waits(pacing.Pass{Thread: "b"}).After).To(Equal(10 * time.Minute))
 		}},
 		"no answer comes": {nil, func(p *throttledPacer) {
-			p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
-			p.Expect(p.waits(pass{thread: "c"}).Quiet).To(BeTrue())
+			p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
+			p.Expect(p.waits(pacing.Pass{Thread: "c"}).Quiet).To(BeTrue())
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,16 +83,16 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newThrottledPacer(t)
 				end := time.Now().Add(10 * time.Minute)
-				wait := p.waits(pass{thread: "b"})
+				wait := p.waits(pacing.Pass{Thread: "b"})
 				p.Expect(wait.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
 				p.Expect(wait.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
 				p.Expect(wait.Quiet).To(BeFalse())
 				<-time.After(wait.After)
-				p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-				other := p.waits(pass{thread: "b"})
+				p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
+				other := p.waits(pacing.Pass{Thread: "b"})
 				p.Expect(other.After).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
 				p.Expect(other.Quiet).To(BeTrue())
-				p.answered(pass{thread: "a"}, p.all, c.answer)
+				p.Answered(pacing.Pass{Thread: "a"}, p.all, c.answer)
 				c.then(p)
 			})
 		})
@@ -102,9 +105,9 @@ func TestTryThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
 		<-time.After(10 * time.Minute)
-		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-		<-time.After(reconcileTimeout)
-		p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
+		p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
+		<-time.After(pacing.LongestCall)
+		p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
 	})
 }
 
@@ -113,13 +116,13 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
-		p.Expect(p.waits(pass{thread: "b", background: true, patience: time.Minute}).Quiet).To(BeFalse())
-		p.Expect(p.waits(pass{thread: "c", background: true, patience: time.Hour}).Quiet).To(BeTrue())
+		p.Expect(p.waits(pacing.Pass{Thread: "b", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
+		p.Expect(p.waits(pacing.Pass{Thread: "c", Background: true, Patience: time.Hour}).Quiet).To(BeTrue())
 		// It stands in line behind others, and waits for ACS all the same.
-		p.limit(map[quotaClass][]quota{classReadThread: {{1, shortWindow}}})
-		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
-		_ = p.waits(pass{thread: "d"})
-		p.Expect(p.waits(pass{thread: "e", background: true, patience: time.Minute}).Quiet).To(BeFalse())
+		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 1, Window: pacing.ShortWindow}}})
+		p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+		_ = p.waits(pacing.Pass{Thread: "d"})
+		p.Expect(p.waits(pacing.Pass{Thread: "e", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
 	})
 }
 
@@ -127,7 +130,9 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 func TestWaitEndsWhenAsked(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(*session){
-		"new quotas": func(s *session) { s.pacer.limit(map[quotaClass][]quota{classReadThread: {{40, shortWindow}}}) },
+		"new quotas": func(s *session) {
+			s.pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 40, Window: pacing.ShortWindow}}})
+		},
 		"a request on the ChatThread": func(s *session) {
 			thread := &chatv1alpha1.ChatThread{}
 			setAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
@@ -143,30 +148,14 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newThrottledPacer(t)
-				_ = p.waits(pass{thread: "a"})
-				_ = p.waits(pass{thread: "b"})
-				ask(newSession(p.pacer))
-				p.Expect(p.ask(pass{thread: "b"})).To(Succeed())
-				p.Expect(p.waits(pass{thread: "a"}).Quiet).To(BeTrue())
+				_ = p.waits(pacing.Pass{Thread: "a"})
+				_ = p.waits(pacing.Pass{Thread: "b"})
+				ask(newSession(p.Pacer))
+				p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
+				p.Expect(p.waits(pacing.Pass{Thread: "a"}).Quiet).To(BeTrue())
 			})
 		})
 	}
-}
-
-// A request on a ChatConnection is heeded once, however many threads see it before it is answered.
-func TestRequestIsHeededOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newThrottledPacer(t)
-		conn := newConnection("a", "default")
-		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		s := newSession(p.pacer)
-		s.heed(conn)
-		p.Expect(p.ask(pass{thread: "a"})).To(Succeed())
-		p.answered(pass{thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
-		s.heed(conn)
-		p.Expect(p.waits(pass{thread: "a"}).After).To(Equal(10 * time.Minute))
-	})
 }
 
 // Who was refused and who waits behind it tell the same moment. Where ACS asks for short waits again and again,
@@ -181,12 +170,12 @@ func TestThrottledMessages(t *testing.T) {
 			response.Request = req
 			return response, nil
 		})}
-		found := newSession(newPacer(true))
+		found := newSession(pacing.NewPacer(true))
 		chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
-			clientOptions(transport, time.Second, found, found.pacer.policy("user")))
+			clientOptions(transport, time.Second, found, found.pacer.Policy("user")))
 		g.Expect(err).NotTo(HaveOccurred())
 		read := func(thread string) string {
-			_, err := chat.ThreadClient(thread).GetProperties(withPass(t.Context(), pass{thread: "a"}), nil)
+			_, err := chat.ThreadClient(thread).GetProperties(pacing.WithPass(t.Context(), pacing.Pass{Thread: "a"}), nil)
 			return outcome.Classify(outcome.Failed("read the thread", err)).Message
 		}
 		<-time.After(999 * time.Millisecond)

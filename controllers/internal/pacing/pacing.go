@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package pacing
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -21,56 +22,58 @@ const (
 
 	// reservationGrace is how long a slot is kept for a pass that does not come for it.
 	reservationGrace = 30 * time.Second
+	// longestCall is how long a call may take: a reconcile takes no longer.
+	LongestCall = time.Minute
 )
 
 // pass says on whose behalf a call is made.
-type pass struct {
-	thread types.UID
+type Pass struct {
+	Thread types.UID
 	// background passes look for drift only: they leave room for what users ask for.
-	background bool
+	Background bool
 	// patience is for how long ACS may keep a background pass waiting before its thread says so; without it,
 	// for ever.
-	patience time.Duration
+	Patience time.Duration
 }
 
 // isQuietWait says that a wait is not worth telling of: a short one, and that of a look for drift, unless ACS has
 // it wait for so long that what the status says is old. blocked is the part of the wait that ACS asked for.
-func (p pass) isQuietWait(wait, blocked time.Duration) bool {
-	return wait <= outcome.ShownWait || p.background && (p.patience <= 0 || blocked <= p.patience)
+func (p Pass) IsQuietWait(wait, blocked time.Duration) bool {
+	return wait <= outcome.ShownWait || p.Background && (p.Patience <= 0 || blocked <= p.Patience)
 }
 
 type passKey struct{}
 
 // withPass marks the calls that are made with the context.
-func withPass(ctx context.Context, p pass) context.Context {
+func WithPass(ctx context.Context, p Pass) context.Context {
 	return context.WithValue(ctx, passKey{}, p)
 }
 
 // pacer keeps the calls of one connection within the quotas of ACS. It makes nobody wait: a call that
 // has no room fails with the moment at which it has, and that slot is held for the pass.
-type pacer struct {
+type Pacer struct {
 	enabled bool
 
 	mu      sync.Mutex
-	quotas  map[quotaClass][]quota
-	buckets map[bucketKey]*bucket
+	quotas  map[QuotaClass][]Quota
+	buckets map[BucketKey]*Bucket
 }
 
-type bucketKey struct {
-	class quotaClass
+type BucketKey struct {
+	class QuotaClass
 	owner string
 }
 
 // resourceBucket counts the threads that a resource creates.
-var resourceBucket = bucketKey{class: "create threads of the resource"}
+var resourceBucket = BucketKey{class: "create threads of the resource"}
 
-func newPacer(enabled bool) *pacer {
-	return &pacer{enabled: enabled, quotas: documentedQuotas, buckets: map[bucketKey]*bucket{}}
+func NewPacer(enabled bool) *Pacer {
+	return &Pacer{enabled: enabled, quotas: DocumentedQuotas, buckets: map[BucketKey]*Bucket{}}
 }
 
 // limit sets the quotas. Where they change, those that wait have their slots anew, in their order, and nobody
 // waits for what ACS said before.
-func (p *pacer) limit(quotas map[quotaClass][]quota) {
+func (p *Pacer) Limit(quotas map[QuotaClass][]Quota) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if maps.EqualFunc(p.quotas, quotas, slices.Equal) {
@@ -81,7 +84,7 @@ func (p *pacer) limit(quotas map[quotaClass][]quota) {
 }
 
 // unblock has one call of each kind find out whether ACS still asks for a wait.
-func (p *pacer) unblock() {
+func (p *Pacer) Unblock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -94,7 +97,7 @@ func (p *pacer) unblock() {
 }
 
 // replan gives all that wait their slots anew, without what ACS asked them to wait. The caller holds the lock.
-func (p *pacer) replan(now time.Time) {
+func (p *Pacer) replan(now time.Time) {
 	for key, b := range p.buckets {
 		b.unblock(now)
 		b.replan(now, p.limits(key))
@@ -102,31 +105,31 @@ func (p *pacer) replan(now time.Time) {
 }
 
 // keys are the limits that a call of a class falls under.
-func keys(class quotaClass, user, thread string) []bucketKey {
+func Keys(class QuotaClass, user, thread string) []BucketKey {
 	switch class {
-	case classUpdateThread, classChangeMembers:
-		return []bucketKey{{class, thread}}
+	case classUpdateThread, ClassChangeMembers:
+		return []BucketKey{{class, thread}}
 	case classListMembers:
-		return []bucketKey{{class, user + " " + thread}}
-	case classCreateThread:
-		return []bucketKey{{class, user}, resourceBucket}
+		return []BucketKey{{class, user + " " + thread}}
+	case ClassCreateThread:
+		return []BucketKey{{class, user}, resourceBucket}
 	default:
-		return []bucketKey{{class, user}}
+		return []BucketKey{{class, user}}
 	}
 }
 
 // limits are the quotas of a bucket. The caller holds the lock.
-func (p *pacer) limits(key bucketKey) []quota {
+func (p *Pacer) limits(key BucketKey) []Quota {
 	if key == resourceBucket {
 		return resourceQuota
 	}
 	return p.quotas[key.class]
 }
 
-func (p *pacer) bucket(key bucketKey) *bucket {
+func (p *Pacer) Bucket(key BucketKey) *Bucket {
 	found, ok := p.buckets[key]
 	if !ok {
-		found = &bucket{}
+		found = &Bucket{}
 		p.buckets[key] = found
 	}
 	return found
@@ -134,69 +137,69 @@ func (p *pacer) bucket(key bucketKey) *bucket {
 
 // slot returns when a call can be sent; where that is not now, the moment is held for the pass, and an
 // earlier pass finds it again. The caller holds the lock.
-func (p *pacer) slot(now time.Time, who pass, all []bucketKey) time.Time {
+func (p *Pacer) slot(now time.Time, who Pass, all []BucketKey) time.Time {
 	at := now
 	for _, key := range all {
-		if held, ok := p.bucket(key).held(who); ok && held.After(now) {
-			at = latest(at, held)
+		if held, ok := p.Bucket(key).held(who); ok && held.After(now) {
+			at = Latest(at, held)
 		}
 	}
 	if at.After(now) {
 		return at
 	}
 	for _, key := range all {
-		at = latest(at, p.bucket(key).earliest(now, p.limits(key), who, 1))
+		at = Latest(at, p.Bucket(key).Earliest(now, p.limits(key), who, 1))
 	}
 	return at
 }
 
 // holdCreate keeps a slot for a pass that is about to create a thread, so that nothing has to be undone
 // because the call has no room. It returns a waitError where it has none yet.
-func (p *pacer) holdCreate(who pass, user string) error {
-	if now, at := p.reserveCreate(who, user); at.After(now) {
+func (p *Pacer) HoldCreate(who Pass, user string) error {
+	if now, at := p.ReserveCreate(who, user); at.After(now) {
 		quotaWaits.WithLabelValues("ChatClient.CreateThread").Inc()
-		return waitForQuota(classCreateThread, now, at, who.isQuietWait(at.Sub(now), 0))
+		return waitForQuota(ClassCreateThread, now, at, who.IsQuietWait(at.Sub(now), 0))
 	}
 	return nil
 }
 
 // reserveCreate holds the next slot to create a thread, and returns its moment beside the present one.
-func (p *pacer) reserveCreate(who pass, user string) (now, at time.Time) {
+func (p *Pacer) ReserveCreate(who Pass, user string) (now, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now = time.Now()
 	if !p.enabled {
 		return now, now
 	}
-	all := keys(classCreateThread, userKey(user), "")
+	all := Keys(ClassCreateThread, acs.UserKey(user), "")
 	at = p.slot(now, who, all)
 	for _, key := range all {
-		p.bucket(key).reserve(who, at)
+		p.Bucket(key).reserve(who, at)
 	}
 	return now, at
 }
 
 // takeWaitingCreates takes the slots back that are held for the creates of some threads and have not come yet.
 // It returns whose they were, in their order.
-func (p *pacer) takeWaitingCreates(of func(types.UID) bool) []pass {
+func (p *Pacer) TakeWaitingCreates(of func(types.UID) bool) []Pass {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	isWaiting := func(r reservation) bool { return r.at.After(now) && of(r.pass.thread) }
+	isWaiting := func(r reservation) bool { return r.at.After(now) && of(r.pass.Thread) }
 	var taken []reservation
 	for key, b := range p.buckets {
-		if key.class != classCreateThread && key != resourceBucket {
+		if key.class != ClassCreateThread && key != resourceBucket {
 			continue
 		}
-		for _, r := range b.waiting {
+		for _, r := range b.Waiting {
 			if key != resourceBucket && isWaiting(r) {
 				taken = append(taken, r)
 			}
 		}
-		b.waiting = slices.DeleteFunc(b.waiting, isWaiting)
+		b.Waiting = slices.DeleteFunc(b.Waiting, isWaiting)
 	}
 	slices.SortFunc(taken, func(a, b reservation) int { return a.at.Compare(b.at) })
-	passes := make([]pass, 0, len(taken))
+	passes := make([]Pass, 0, len(taken))
 	for _, r := range taken {
 		passes = append(passes, r.pass)
 	}
@@ -205,60 +208,60 @@ func (p *pacer) takeWaitingCreates(of func(types.UID) bool) []pass {
 
 // roomForMembers is how many changes of the members of a thread can be sent now; where it is fewer than wanted
 // and less than a whole window holds, it is none, with the moment at which more have room.
-func (p *pacer) roomForMembers(who pass, thread string, wanted int) (int, error) {
+func (p *Pacer) RoomForMembers(who Pass, thread string, wanted int) (int, error) {
 	if !p.enabled {
 		return wanted, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	key := keys(classChangeMembers, "", thread)[0]
+	key := Keys(ClassChangeMembers, "", thread)[0]
 	for _, q := range p.limits(key) {
-		wanted = min(wanted, q.limit)
+		wanted = min(wanted, q.Limit)
 	}
-	at := p.bucket(key).earliest(now, p.limits(key), who, wanted)
+	at := p.Bucket(key).Earliest(now, p.limits(key), who, wanted)
 	if at.After(now) {
 		quotaWaits.WithLabelValues("ThreadClient.RemoveParticipant").Inc()
-		return 0, waitForQuota(classChangeMembers, now, at, who.isQuietWait(at.Sub(now), 0))
+		return 0, waitForQuota(ClassChangeMembers, now, at, who.IsQuietWait(at.Sub(now), 0))
 	}
 	return wanted, nil
 }
 
 // take takes a slot, or holds one for later and returns a waitError.
-func (p *pacer) take(who pass, class quotaClass, all []bucketKey) error {
+func (p *Pacer) Take(who Pass, class QuotaClass, all []BucketKey) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	at := p.slot(now, who, all)
 	if at.After(now) {
 		for _, key := range all {
-			p.bucket(key).reserve(who, at)
+			p.Bucket(key).reserve(who, at)
 		}
 		return p.wait(who, class, all, now, at)
 	}
 	for _, key := range all {
-		if p.bucket(key).isProbed(now, who) {
+		if p.Bucket(key).isProbed(now, who) {
 			wait := outcome.Throttle{Until: now.Add(outcome.ProbePause)}.Wait(now)
 			wait.Quiet = true
 			return wait
 		}
 	}
 	for _, key := range all {
-		b := p.bucket(key)
-		b.release(who.thread)
+		b := p.Bucket(key)
+		b.release(who.Thread)
 		b.probe(now, who)
-		b.taken = append(b.taken, slot{background: who.background})
+		b.Taken = append(b.Taken, Slot{Background: who.Background})
 	}
 	return nil
 }
 
 // wait is the end of a pass whose call has room at a later moment. The caller holds the lock.
-func (p *pacer) wait(who pass, class quotaClass, all []bucketKey, now, at time.Time) error {
+func (p *Pacer) wait(who Pass, class QuotaClass, all []BucketKey, now, at time.Time) error {
 	var asked outcome.Throttle
 	for _, key := range all {
-		asked = p.bucket(key).throttle().OrLater(asked)
+		asked = p.Bucket(key).throttle().OrLater(asked)
 	}
-	quiet := who.isQuietWait(at.Sub(now), asked.Until.Sub(now))
+	quiet := who.IsQuietWait(at.Sub(now), asked.Until.Sub(now))
 	if !asked.Until.Equal(at) {
 		return waitForQuota(class, now, at, quiet)
 	}
@@ -268,24 +271,24 @@ func (p *pacer) wait(who pass, class quotaClass, all []bucketKey, now, at time.T
 }
 
 // takeAtOnce takes a slot for a call that waits for no room.
-func (p *pacer) takeAtOnce(who pass, all []bucketKey) {
+func (p *Pacer) takeAtOnce(who Pass, all []BucketKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, key := range all {
-		p.bucket(key).release(who.thread)
-		p.bucket(key).taken = append(p.bucket(key).taken, slot{background: who.background})
+		p.Bucket(key).release(who.Thread)
+		p.Bucket(key).Taken = append(p.Bucket(key).Taken, Slot{Background: who.Background})
 	}
 }
 
 // answered gives the slots of a call their moment, and obeys a refusal: it returns what ACS asks for then.
-func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked outcome.Throttle) {
+func (p *Pacer) Answered(who Pass, all []BucketKey, resp *http.Response) (asked outcome.Throttle) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	isRefused := resp != nil && resp.StatusCode == http.StatusTooManyRequests
 	for _, key := range all {
-		b := p.bucket(key)
-		b.answered(now, who.background)
+		b := p.Bucket(key)
+		b.Answered(now, who.Background)
 		if !isRefused || key == resourceBucket {
 			b.probed(who, resp != nil)
 			continue
@@ -297,7 +300,7 @@ func (p *pacer) answered(who pass, all []bucketKey, resp *http.Response) (asked 
 }
 
 // createWaits is how long each of some users would have to wait before it could create a thread, in whole seconds.
-func (p *pacer) createWaits(who pass, users []string) []time.Duration {
+func (p *Pacer) CreateWaits(who Pass, users []string) []time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waits := make([]time.Duration, len(users))
@@ -306,16 +309,16 @@ func (p *pacer) createWaits(who pass, users []string) []time.Duration {
 	}
 	now := time.Now()
 	// All of them fall under it: with many that wait it is the long one.
-	ofResource := p.slot(now, who, []bucketKey{resourceBucket})
+	ofResource := p.slot(now, who, []BucketKey{resourceBucket})
 	for i, user := range users {
-		at := latest(ofResource, p.slot(now, who, []bucketKey{{classCreateThread, userKey(user)}}))
+		at := Latest(ofResource, p.slot(now, who, []BucketKey{{ClassCreateThread, acs.UserKey(user)}}))
 		waits[i] = at.Sub(now).Truncate(time.Second)
 	}
 	return waits
 }
 
 // giveBack releases all slots that are held for a thread.
-func (p *pacer) giveBack(thread types.UID) {
+func (p *Pacer) GiveBack(thread types.UID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, b := range p.buckets {
@@ -329,16 +332,16 @@ func (p *pacer) giveBack(thread types.UID) {
 
 // readInterval is how far apart the passes must be that look for drift, so that those of all threads
 // of a user fit into the quota, with room to make up for what was put off.
-func (p *pacer) readInterval(threads int) time.Duration {
+func (p *Pacer) ReadInterval(threads int) time.Duration {
 	if !p.enabled {
 		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var interval time.Duration
-	for _, q := range p.quotas[classReadThread] {
-		larger, _ := shares(q.limit)
-		interval = max(interval, time.Duration(threads)*q.window*10/9/time.Duration(larger))
+	for _, q := range p.quotas[ClassReadThread] {
+		larger, _ := shares(q.Limit)
+		interval = max(interval, time.Duration(threads)*q.Window*10/9/time.Duration(larger))
 	}
 	return interval
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package pacing
 
 import (
 	"context"
@@ -15,18 +15,19 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // policy paces the calls of one service user. As it stands in the pipeline behind the retries, each
 // try takes a slot of its own.
-func (p *pacer) policy(user string) policy.Policy {
-	return &pacingPolicy{pacer: p, user: userKey(user)}
+func (p *Pacer) Policy(user string) policy.Policy {
+	return &pacingPolicy{pacer: p, user: acs.UserKey(user)}
 }
 
 type pacingPolicy struct {
-	pacer *pacer
+	pacer *Pacer
 	user  string
 }
 
@@ -37,17 +38,17 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 	if !counted || !p.pacer.enabled {
 		return req.Next()
 	}
-	who, _ := ctx.Value(passKey{}).(pass)
-	all := keys(class, p.user, threadInPath(req.Raw().URL))
+	who, _ := ctx.Value(passKey{}).(Pass)
+	all := Keys(class, p.user, threadInPath(req.Raw().URL))
 	before, _ := ctx.Value(tryKey{}).(*earlierTry)
 	if ctx.Value(unpacedKey{}) != nil {
 		p.pacer.takeAtOnce(who, all)
 		return p.send(req, who, all, before)
 	}
-	if err := p.pacer.take(who, class, all); err != nil {
+	if err := p.pacer.Take(who, class, all); err != nil {
 		// A try that failed is told of, and backed off from. To wait for room would hide it.
 		if before != nil && before.failed {
-			p.pacer.giveBack(who.thread)
+			p.pacer.GiveBack(who.Thread)
 			return before.resp, before.err
 		}
 		quotaWaits.WithLabelValues(operation).Inc()
@@ -57,11 +58,11 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // send makes a try of a call that has a slot.
-func (p *pacingPolicy) send(req *policy.Request, who pass, all []bucketKey, before *earlierTry) (*http.Response, error) {
+func (p *pacingPolicy) send(req *policy.Request, who Pass, all []BucketKey, before *earlierTry) (*http.Response, error) {
 	resp, err := req.Next()
-	asked := p.pacer.answered(who, all, resp)
+	asked := p.pacer.Answered(who, all, resp)
 	if before != nil {
-		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(retriedStatuses, resp.StatusCode)}
+		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(RetriedStatuses, resp.StatusCode)}
 	}
 	// Every call that waits for the same limit shows the same moment.
 	if now := time.Now(); asked.Until.After(now) {
@@ -76,7 +77,7 @@ type unpacedKey struct{}
 
 // withoutPacing has the calls that are made with the context sent at once, whether or not a quota has room.
 // They count all the same.
-func withoutPacing(ctx context.Context) context.Context {
+func WithoutPacing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unpacedKey{}, true)
 }
 
@@ -91,9 +92,9 @@ type earlierTry struct {
 }
 
 // callPolicy lets the tries of a call know of each other.
-type callPolicy struct{}
+type CallPolicy struct{}
 
-func (callPolicy) Do(req *policy.Request) (*http.Response, error) {
+func (CallPolicy) Do(req *policy.Request) (*http.Response, error) {
 	return req.WithContext(context.WithValue(req.Raw().Context(), tryKey{}, &earlierTry{})).Next()
 }
 
@@ -110,7 +111,13 @@ func threadInPath(u *url.URL) string {
 // waitForQuota is the end of a pass that has no room for a call. Its message names a moment that does
 // not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
 // nothing of the thread.
-func waitForQuota(class quotaClass, now, at time.Time, quiet bool) error {
+func waitForQuota(class QuotaClass, now, at time.Time, quiet bool) error {
 	return &outcome.WaitError{Reason: chatv1alpha1.ReasonWaitingForQuota, After: at.Sub(now), Quiet: quiet,
 		Message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, outcome.ShownTime(at))}
+}
+
+// retriedStatuses are answers after which a call is tried again at once.
+var RetriedStatuses = []int{
+	http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
+	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
