@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -92,14 +93,14 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	mustSucceed(t, admin.Update(t.Context(), edited))
 	for _, judged := range []*chatv1alpha1.ChatThread{older, edited} {
 		before := judged.DeepCopy()
-		mark(judged, readyOutcome)
+		objects.Mark(judged, readyOutcome)
 		judged.Status.ObservedGeneration = judged.Generation
-		mustSucceed(t, patchStatus(t.Context(), admin, before, judged))
+		mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, judged))
 	}
 	// It saw its own write, but not that of the other one.
 	before := older.DeepCopy()
-	mark(older, stalledOutcome)
-	mustSucceed(t, patchStatus(t.Context(), admin, before, older))
+	objects.Mark(older, stalledOutcome)
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, older))
 	live := now(t, thread)
 	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
 		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)
@@ -115,9 +116,9 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	write := func(before *chatv1alpha1.ChatParticipant, threadID string, o outcome.Outcome) *chatv1alpha1.ChatParticipant {
 		after := before.DeepCopy()
 		after.Status.ThreadID = threadID
-		mark(after, o)
+		objects.Mark(after, o)
 		after.Status.ObservedGeneration = after.Generation
-		w.Expect(patchStatus(t.Context(), admin, before, after)).To(Succeed())
+		w.Expect(objects.PatchStatus(t.Context(), admin, before, after)).To(Succeed())
 		return after
 	}
 	joined := write(p, "19:one@thread.v2", readyOutcome)
@@ -142,7 +143,7 @@ func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 	id := w.emulator.Threads()[0].ID
 	w.emulator.ResetRequests()
-	for obj, emptied := range map[conditioned]string{
+	for obj, emptied := range map[objects.Conditioned]string{
 		participant: `{"status":null}`,
 		thread:      `{"status":{"conditions":null,"joined":null,"participants":null,"observedGeneration":null}}`,
 		conn:        `{"status":{"conditions":null,"endpoint":null,"serviceUsers":null,"observedGeneration":null}}`,
@@ -180,16 +181,16 @@ func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.connect()
-	r := &ChatThreadReconciler{Client: admin, connections: newOwnWrites()}
+	r := &ChatThreadReconciler{Client: admin, connections: objects.NewOwnWrites()}
 	read := func() outcome.Outcome {
-		err := r.getConnection(t.Context(), keyOf(conn), &chatv1alpha1.ChatConnection{})
+		err := r.getConnection(t.Context(), objects.KeyOf(conn), &chatv1alpha1.ChatConnection{})
 		return outcome.Classify(err)
 	}
-	r.connections.note(conn)
+	r.connections.Note(conn)
 	w.Expect(read().Ready).To(BeTrue())
 	later := conn.DeepCopy()
 	later.ResourceVersion += "0"
-	r.connections.note(later)
+	r.connections.Note(later)
 	w.Expect(read().Quiet).To(BeTrue())
 	w.Expect(read().After).To(BeNumerically(">", 0))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // canary is in whatever the host has that nobody else may read.
@@ -164,7 +165,7 @@ func (n *tenants) suffer(c intrusion) {
 	n.emulator.ResetRequests()
 	obj, reason := c.try(n)
 	if reason != "" {
-		n.awaitReason(obj.(conditioned), reason) //nolint:errcheck,forcetypeassert // has conditions
+		n.awaitReason(obj.(objects.Conditioned), reason) //nolint:errcheck,forcetypeassert // has conditions
 		n.checkSilence()
 		n.delete(obj)
 		n.awaitGone(obj)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -21,7 +22,7 @@ import (
 // A controller forgets after each pass without an error. Only the end of the trouble counts.
 func TestBackoffOutlastsWaits(t *testing.T) {
 	t.Parallel()
-	b := newBackoff()
+	b := objects.NewBackoff()
 	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "a", Name: "b"}}
 	for _, want := range []int{1, 2, 4, 8, 16, 30, 30} {
 		if got := b.When(request); int(got.Seconds()) != want {
@@ -29,9 +30,9 @@ func TestBackoffOutlastsWaits(t *testing.T) {
 		}
 		b.Forget(request)
 	}
-	b.end(request.NamespacedName)
-	if got := b.When(request); got != firstBackoff {
-		t.Errorf("waits %s after a success, want %s", got, firstBackoff)
+	b.End(request.NamespacedName)
+	if got := b.When(request); got != objects.FirstBackoff {
+		t.Errorf("waits %s after a success, want %s", got, objects.FirstBackoff)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // The cache keeps what the operator reads, and no more of it than that.
@@ -34,11 +35,11 @@ func TestWhatTheCacheKeeps(t *testing.T) {
 		},
 	}
 	thread := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
-	if _, err := keepWhatIsRead(thread); err != nil {
+	if _, err := objects.KeepWhatIsRead(thread); err != nil {
 		t.Fatal(err)
 	}
 	whole := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
-	if got := reconcileRequested(thread); got != reconcileRequested(whole) {
+	if got := objects.ReconcileRequested(thread); got != objects.ReconcileRequested(whole) {
 		t.Errorf("the request is answered with %q", got)
 	}
 	if got := thread.Annotations[chatv1alpha1.AnnotationRecover]; len(got) > 4096 {
@@ -57,14 +58,14 @@ func TestWhatTheCacheKeeps(t *testing.T) {
 	}
 
 	namespace := &corev1.Namespace{ObjectMeta: *meta.DeepCopy()}
-	if _, err := keepWhatIsRead(namespace); err != nil {
+	if _, err := objects.KeepWhatIsRead(namespace); err != nil {
 		t.Fatal(err)
 	}
 	if namespace.Annotations != nil || namespace.Labels["team"] != "blue" {
 		t.Errorf("a namespace kept %v, %v", namespace.Annotations, namespace.Labels)
 	}
 	gone := toolscache.DeletedFinalStateUnknown{Key: "a", Obj: thread}
-	if got, err := keepWhatIsRead(gone); err != nil || got != any(gone) {
+	if got, err := objects.KeepWhatIsRead(gone); err != nil || got != any(gone) {
 		t.Errorf("a deletion became %v, %v", got, err)
 	}
 }
@@ -85,7 +86,7 @@ func TestLongAnnotationIsNotCached(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
-		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		o.Spec.Topic = "another"
 	})
 	w.Eventually(func() string { w.get(thread); return thread.Status.LastHandledReconcileAt }).Should(Equal("now"))
@@ -105,7 +106,7 @@ func TestLongAnnotationIsNotCached(t *testing.T) {
 	t.Cleanup(func() { w.Expect(<-ended).To(Succeed()) })
 	w.Expect(cached.WaitForCacheSync(t.Context())).To(BeTrue())
 	small := &chatv1alpha1.ChatThread{}
-	w.Expect(cached.Get(t.Context(), keyOf(thread), small)).To(Succeed())
+	w.Expect(cached.Get(t.Context(), objects.KeyOf(thread), small)).To(Succeed())
 	size, err := json.Marshal(small)
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(len(size)).To(BeNumerically("<", 4096))

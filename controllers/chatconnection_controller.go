@@ -27,6 +27,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -40,7 +41,7 @@ type ChatConnectionReconciler struct {
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
-	written *ownWrites
+	written *objects.OwnWrites
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections,verbs=get;list;watch;patch
@@ -69,7 +70,7 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 		}
 		return ctrl.Result{}, err
 	}
-	if result, behind := r.written.isBehind(conn); behind {
+	if result, behind := r.written.IsBehind(conn); behind {
 		return result, nil
 	}
 	before := conn.DeepCopy()
@@ -79,7 +80,7 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	if !conn.DeletionTimestamp.IsZero() {
 		err := r.finalize(ctx, conn)
 		if errors.Is(err, errReleased) {
-			r.written.note(conn)
+			r.written.Note(conn)
 			return ctrl.Result{}, nil
 		}
 		return r.conclude(ctx, before, conn, nil, err)
@@ -90,7 +91,7 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 
 // keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
 // as often as the Secret is read.
-func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]occurrence, error) {
+func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Occurrence, error) {
 	session, err := r.Sessions.reopen(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
 		conn.Status.Endpoint = session.currentEndpoint()
 	}
-	if err := session.heldBack(conn.Generation); err != nil && !isRequested(conn, conn.Status.LastHandledReconcileAt) {
+	if err := session.heldBack(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
 		return nil, err
 	}
 	told, err := r.ensure(ctx, conn, session)
@@ -112,7 +113,7 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 }
 
 // ensure sees to the service users and their tokens.
-func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
+func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]objects.Occurrence, error) {
 	told, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
 		err = r.ensureTokens(ctx, conn, session)
@@ -130,7 +131,7 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
 // created where the spec names them.
-func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]occurrence, error) {
+func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]objects.Occurrence, error) {
 	if len(pinnedUsers(conn)) > 0 {
 		return nil, nil
 	}
@@ -157,8 +158,8 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	if len(made) == 0 {
 		return nil, err
 	}
-	return []occurrence{{reason: chatv1alpha1.EventCreated,
-		note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
+	return []objects.Occurrence{{Reason: chatv1alpha1.EventCreated,
+		Note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
 }
 
 // restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
@@ -168,8 +169,8 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 	if len(ever) == len(recordedUsers(conn)) {
 		return nil
 	}
-	return patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
-		setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
+	return objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
 	})
 }
 
@@ -177,12 +178,12 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 // them from then on.
 func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, ids []string) error {
 	endpoint := session.currentEndpoint()
-	err := patchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+	err := objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		// Without a user that is known to belong there, the endpoint may be a mistake.
 		if len(ids) > 0 {
-			setAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
-			setAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ids, ","))
+			objects.SetAnnotation(obj, chatv1alpha1.AnnotationEndpoint, endpoint)
+			objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ids, ","))
 		}
 	})
 	if err != nil {
@@ -247,26 +248,26 @@ func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1
 	return outcome.Failed("issue a token for "+id, err)
 }
 
-func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []occurrence, err error) (ctrl.Result, error) {
+func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []objects.Occurrence, err error) (ctrl.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := outcome.Classify(err)
 	if o.Ready {
 		o.Message = connectionMessage(conn)
 	}
-	mark(conn, o)
-	conn.Status.ObservedGeneration = generationTold(conn, conn.Status.ObservedGeneration, o)
-	if requested := reconcileRequested(conn); requested != "" && !o.Quiet {
+	objects.Mark(conn, o)
+	conn.Status.ObservedGeneration = objects.GenerationTold(conn, conn.Status.ObservedGeneration, o)
+	if requested := objects.ReconcileRequested(conn); requested != "" && !o.Quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}
 	confirmDeletions(conn, time.Now())
-	patchErr := patchStatus(ctx, r.Client, before, conn)
-	r.written.note(conn)
+	patchErr := objects.PatchStatus(ctx, r.Client, before, conn)
+	r.written.Note(conn)
 	if client.IgnoreNotFound(patchErr) != nil {
-		tellAll(ctx, r.Recorder, conn, told)
+		objects.TellAll(ctx, r.Recorder, conn, told)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
-	emit(ctx, r.Recorder, before, conn, told, o)
+	objects.Emit(ctx, r.Recorder, before, conn, told, o)
 	switch {
 	case o.Err != nil:
 		return ctrl.Result{}, o.Err
@@ -274,7 +275,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		return ctrl.Result{RequeueAfter: readyInterval}, nil
 	}
 	after := cmp.Or(o.After, unreadyInterval)
-	if rest := r.Sessions.untilRead(keyOf(conn)); rest > 0 {
+	if rest := r.Sessions.untilRead(objects.KeyOf(conn)); rest > 0 {
 		after = min(after, rest)
 	}
 	return ctrl.Result{RequeueAfter: after}, nil

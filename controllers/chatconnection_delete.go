@@ -17,12 +17,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // finalize lets the connection go once no thread uses it any more.
 func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
-	if !hasFinalizer(conn) {
+	if !objects.HasFinalizer(conn) {
 		return errReleased
 	}
 	used, err := r.isUsed(ctx, conn)
@@ -34,10 +35,10 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonInUse, After: unreadyInterval,
 			Message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
 	}
-	if err := removeFinalizer(ctx, r.Client, conn); err != nil {
+	if err := objects.RemoveFinalizer(ctx, r.Client, conn); err != nil {
 		return err
 	}
-	r.Sessions.forget(keyOf(conn))
+	r.Sessions.forget(objects.KeyOf(conn))
 	return errReleased
 }
 
@@ -57,15 +58,15 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 // It is empty where there are none. While the cache shows some, that will do. The last word has the API server,
 // which is asked only once and in parts: what others put there must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
-	count, err := countUsers(ctx, r.Client, keyOf(conn))
+	count, err := countUsers(ctx, r.Client, objects.KeyOf(conn))
 	if err != nil || count > 0 {
 		return countOf(count, "ChatThread"), err
 	}
 	for _, namespace := range r.namespaces(conn) {
 		found := false
-		err := eachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+		err := objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
 			found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool {
-				return connectionKey(&thread) == keyOf(conn) && hasFinalizer(&thread)
+				return connectionKey(&thread) == objects.KeyOf(conn) && objects.HasFinalizer(&thread)
 			})
 			return !found
 		}, client.InNamespace(namespace))
@@ -100,7 +101,7 @@ func countUsers(ctx context.Context, reader client.Reader, connection types.Name
 	}
 	count := 0
 	for i := range threads.Items {
-		if hasFinalizer(&threads.Items[i]) {
+		if objects.HasFinalizer(&threads.Items[i]) {
 			count++
 		}
 	}
@@ -110,7 +111,7 @@ func countUsers(ctx context.Context, reader client.Reader, connection types.Name
 // forgetConnection drops what is remembered of a ChatConnection that is no more. Its credential stays while threads
 // need it, which happens where the connection went without waiting for them.
 func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
-	r.written.forget(key)
+	r.written.Forget(key)
 	count, err := countUsers(ctx, r.Client, key)
 	if err != nil {
 		return err
@@ -143,8 +144,10 @@ func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj c
 // threadLetGo lets through threads that are gone or no longer held.
 func threadLetGo() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc:  func(event.CreateEvent) bool { return false },
-		UpdateFunc:  func(e event.UpdateEvent) bool { return hasFinalizer(e.ObjectOld) && !hasFinalizer(e.ObjectNew) },
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew)
+		},
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -33,7 +34,7 @@ type ChatParticipantReconciler struct {
 	Recorder events.EventRecorder
 
 	roster  *roster
-	written *ownWrites
+	written *objects.OwnWrites
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
@@ -54,11 +55,11 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	participant := &chatv1alpha1.ChatParticipant{}
 	if err := r.Get(ctx, req.NamespacedName, participant); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.written.forget(req.NamespacedName)
+			r.written.Forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if result, behind := r.written.isBehind(participant); behind {
+	if result, behind := r.written.IsBehind(participant); behind {
 		return result, nil
 	}
 	before := participant.DeepCopy()
@@ -116,7 +117,7 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 	}
 	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
-		err := patchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
+		err := objects.PatchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
 		}
@@ -138,12 +139,12 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 // finalize lets the participant go once a pass that no longer counted it has finished, or where no
 // thread waits for that.
 func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
-	if !hasFinalizer(p) {
+	if !objects.HasFinalizer(p) {
 		return errReleased
 	}
-	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || isAbandoned(p)
+	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || objects.IsAbandoned(p)
 	if free || entry.state == rosterReleased || entry.state == rosterClosed {
-		if err := removeFinalizer(ctx, r.Client, p); err != nil {
+		if err := objects.RemoveFinalizer(ctx, r.Client, p); err != nil {
 			return err
 		}
 		return errReleased
@@ -156,7 +157,7 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {
-	defer r.written.note(p)
+	defer r.written.Note(p)
 	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
 		return ctrl.Result{}, nil
 	}
@@ -164,12 +165,12 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *cha
 	if o.Ready {
 		o.Message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
 	}
-	mark(p, o)
-	p.Status.ObservedGeneration = generationTold(p, p.Status.ObservedGeneration, o)
-	if patchErr := patchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
+	objects.Mark(p, o)
+	p.Status.ObservedGeneration = objects.GenerationTold(p, p.Status.ObservedGeneration, o)
+	if patchErr := objects.PatchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
-	emit(ctx, r.Recorder, before, p, nil, o)
+	objects.Emit(ctx, r.Recorder, before, p, nil, o)
 	// Nothing is polled: the thread, the roster or an edit wakes the participant.
 	return ctrl.Result{RequeueAfter: o.After}, o.Err
 }
@@ -184,7 +185,7 @@ func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, th
 	}
 	requests := make([]reconcile.Request, 0, len(list.Items))
 	for i := range list.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: keyOf(&list.Items[i])})
+		requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(&list.Items[i])})
 	}
 	return requests
 }

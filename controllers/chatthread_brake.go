@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -48,10 +49,10 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 // afterwards, no ChatThread whose thread is gone says that it is Ready.
 func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope, doing string) error {
 	// Later tries keep what the one before said: the two would take turns.
-	if status, _ := readyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
+	if status, _ := objects.ReadyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
 		return nil
 	}
-	mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
+	objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
 	if err := r.storeStatus(ctx, s); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -47,9 +48,9 @@ type ChatThreadReconciler struct {
 	timing    timing
 	started   sync.Once
 	startedAt time.Time
-	backoff   *backoff
+	backoff   *objects.Backoff
 	// written are the ChatThreads that this process wrote, connections the ChatConnections.
-	written, connections *ownWrites
+	written, connections *objects.OwnWrites
 	memories             *memories
 	roster               *roster
 	wakeConnection       func(types.NamespacedName)
@@ -111,7 +112,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if result, behind := r.written.isBehind(thread); behind {
+	if result, behind := r.written.IsBehind(thread); behind {
 		return result, nil
 	}
 	s := &threadScope{
@@ -124,8 +125,8 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 
 	err := r.run(ctx, s)
 	if errors.Is(err, errReleased) {
-		r.written.note(s.thread)
-		tellAll(ctx, r.Recorder, s.thread, s.events)
+		r.written.Note(s.thread)
+		objects.TellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, nil
 	}
 	return r.conclude(ctx, s, err)
@@ -141,7 +142,7 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 			panic(fault)
 		}
 	}()
-	if unknown := s.thread.UnknownValue(); unknown != "" && !isAbandoned(s.thread) {
+	if unknown := s.thread.UnknownValue(); unknown != "" && !objects.IsAbandoned(s.thread) {
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest,
 			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Cut(unknown, outcome.MaxMessage))}
 	}
@@ -157,12 +158,12 @@ func (r *ChatThreadReconciler) tellPanic(ctx context.Context, s *threadScope) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	s.thread.Status = *s.before.Status.DeepCopy()
-	mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonInternalError,
+	objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonInternalError,
 		Message: "The operator failed by a fault of its own (see its log), and tries again. Please report that."})
 	if err := r.storeStatus(ctx, s); err != nil {
 		log.FromContext(ctx).Error(err, "Could not tell of a panic")
 	}
-	r.written.note(s.thread)
+	r.written.Note(s.thread)
 }
 
 // keep brings the thread in line with what is declared.
@@ -214,13 +215,13 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := r.judge(s, err)
-	if requested := reconcileRequested(s.thread); requested != "" && !o.Quiet {
+	if requested := objects.ReconcileRequested(s.thread); requested != "" && !o.Quiet {
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
 	patchErr := r.store(ctx, s, o)
-	r.written.note(s.thread)
+	r.written.Note(s.thread)
 	if patchErr != nil {
-		tellAll(ctx, r.Recorder, s.thread, s.events)
+		objects.TellAll(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	r.publish(s, o)
@@ -228,7 +229,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 		return ctrl.Result{}, o.Err
 	}
 	if o.Ready || o.Stalled {
-		r.backoff.end(keyOf(s.thread))
+		r.backoff.End(objects.KeyOf(s.thread))
 		s.giveBack()
 	}
 	if o.After > 0 {
@@ -296,9 +297,9 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 	}
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
 		s.session.refused(err)
-		r.wakeConnection(keyOf(s.conn))
+		r.wakeConnection(objects.KeyOf(s.conn))
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
-			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", keyOf(s.conn)) + hint}
+			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}
 	}
 	refused := &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
 	if !s.memory.unauthorized {
@@ -310,9 +311,9 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 
 // store writes conditions and allocated values, with the events that tell of the pass so far.
 func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome.Outcome) error {
-	mark(s.thread, o)
-	s.thread.Status.ObservedGeneration = generationTold(s.thread, s.thread.Status.ObservedGeneration, o)
-	err := patchStatus(ctx, r.Client, s.before, s.thread)
+	objects.Mark(s.thread, o)
+	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
+	err := objects.PatchStatus(ctx, r.Client, s.before, s.thread)
 	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
 		err = errors.Join(err, r.discard(ctx, s))
 	}
@@ -322,7 +323,7 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outc
 		}
 		return err
 	}
-	emit(ctx, r.Recorder, s.before, s.thread, s.events, o)
+	objects.Emit(ctx, r.Recorder, s.before, s.thread, s.events, o)
 	s.events = nil
 	s.before = s.thread.DeepCopy()
 	return nil
@@ -330,8 +331,8 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outc
 
 // forget drops all that is remembered of a ChatThread that is no more.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
-	r.written.forget(key)
-	r.backoff.end(key)
+	r.written.Forget(key)
+	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
 		r.Sessions.relieve(uid)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -45,7 +46,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 			return err
 		}
 	}
-	s.firstTry = !hasFinalizer(s.thread)
+	s.firstTry = !objects.HasFinalizer(s.thread)
 	if err := r.storeHold(ctx, s, s.user.id); err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 // wait: a deletion would not wait for the operator, and would leave the thread behind.
 func (r *ChatThreadReconciler) regain(ctx context.Context, s *threadScope) error {
 	status := s.thread.Status
-	if hasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
+	if objects.HasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
 		return nil
 	}
 	return r.storeHold(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
@@ -71,9 +72,9 @@ func (r *ChatThreadReconciler) regain(ctx context.Context, s *threadScope) error
 
 // storeHold stores that user acts for the thread, with the finalizer.
 func (r *ChatThreadReconciler) storeHold(ctx context.Context, s *threadScope, user string) error {
-	err := patchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
+	err := objects.PatchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
-		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
 	})
 	if apierrors.IsNotFound(err) {
 		return staleCache()
@@ -91,7 +92,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope
 	if err := r.checkDeclared(ctx, s, false); err != nil {
 		return err
 	}
-	if !hasFinalizer(s.thread) && !s.conn.DeletionTimestamp.IsZero() {
+	if !objects.HasFinalizer(s.thread) && !s.conn.DeletionTimestamp.IsZero() {
 		return s.connectionGoes()
 	}
 	if err := r.chooseUser(s); err != nil {
@@ -103,7 +104,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope
 // readAgain makes sure that the cache held what the API server has, and takes over its metadata.
 func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
+	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
 		if apierrors.IsNotFound(err) {
 			return staleCache()
 		}
@@ -111,7 +112,7 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 	}
 	if live.UID != s.thread.UID || live.Generation != s.thread.Generation || !live.DeletionTimestamp.IsZero() ||
 		live.Status.ThreadID != s.before.Status.ThreadID || live.Status.Incarnation != s.before.Status.Incarnation ||
-		hasFinalizer(live) && !hasFinalizer(s.thread) {
+		objects.HasFinalizer(live) && !objects.HasFinalizer(s.thread) {
 		return staleCache()
 	}
 	s.thread.ObjectMeta = live.ObjectMeta
@@ -146,7 +147,7 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 // sees the deletion.
 func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatConnection{}
-	err := r.APIReader.Get(ctx, keyOf(s.conn), live)
+	err := r.APIReader.Get(ctx, objects.KeyOf(s.conn), live)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get ChatConnection: %w", err)
 	}
@@ -155,7 +156,7 @@ func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *thre
 	}
 	// Without a thread the resource does not hold the connection.
 	if s.hasNothing() {
-		if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 			return err
 		}
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
@@ -183,7 +184,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	batch := plan.add[:min(places, len(plan.add))]
 
 	made, sent, err := r.sendCreate(ctx, s, batch)
-	if len(made.thread.ID) > maxThreadID {
+	if len(made.thread.ID) > objects.MaxThreadID {
 		made.unanswered = true
 		err = &outcome.UnbelievableError{Message: "ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
 	}
@@ -209,9 +210,6 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	s.memory.uncreatable.end()
 	return r.created(ctx, s, made, sent)
 }
-
-// maxThreadID is how long an id status takes, in bytes. Those of ACS have 64 or so.
-const maxThreadID = 1024
 
 // madeThread is the answer to a create.
 type madeThread struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -130,7 +131,7 @@ func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.In
 // resource: two threads for one resource must never be.
 func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) error {
 	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, keyOf(s.thread), live); err != nil {
+	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
 		return fmt.Errorf("get ChatThread: %w", err)
 	}
 	made := s.threadID

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -26,7 +27,7 @@ const abandonHint = `To delete only this resource and leave the thread at ACS, s
 // finalize deletes the thread, or lets it go, and then the resource. It returns errReleased once the
 // finalizer is off.
 func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) error {
-	if !hasFinalizer(s.thread) {
+	if !objects.HasFinalizer(s.thread) {
 		return errReleased
 	}
 	if s.isOfAnother() {
@@ -62,7 +63,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 // the operator is being uninstalled. It says whether that was so.
 func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) (done bool, err error) {
 	note := "Let thread %s go without a call; it stays at ACS"
-	if !isAbandoned(s.thread) && !s.thread.Observes() {
+	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
 		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
 		if err != nil || !uninstalled {
 			return false, err
@@ -100,13 +101,13 @@ func (s *threadScope) hasNothing() bool {
 // release takes the finalizer off. Where others still hold the resource, its status says what became of the thread.
 func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
 	if len(s.thread.Finalizers) > 1 && s.memory.markedDeleting {
-		mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
+		objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 			"Thread %s was deleted or released at ACS. The resource waits for others, by its finalizers.", s.shownID())})
 		if err := r.storeStatus(ctx, s); err != nil {
 			return err
 		}
 	}
-	if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+	if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 		return err
 	}
 	r.Sessions.relieve(s.thread.UID)
@@ -304,13 +305,13 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 	}
 	for i := range threads.Items {
 		other := &threads.Items[i]
-		mayAdopt := other.Namespace == s.thread.Namespace || keyOf(other).String() == s.releasedTo()
+		mayAdopt := other.Namespace == s.thread.Namespace || objects.KeyOf(other).String() == s.releasedTo()
 		if other.UID == s.thread.UID || !mayAdopt || other.Observes() || !other.DeletionTimestamp.IsZero() || connectionKey(other) != connectionKey(s.thread) {
 			continue
 		}
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: unreadyInterval, Message: fmt.Sprintf(
 			"ChatThread %s waits to adopt thread %s. Set deletionPolicy to Retain to hand it over; to have it deleted, delete that ChatThread first.",
-			keyOf(other), s.threadID)}
+			objects.KeyOf(other), s.threadID)}
 	}
 	return nil
 }

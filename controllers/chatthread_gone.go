@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -61,7 +62,7 @@ func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
 // replaced the ChatConnection, and the record of its users went with it.
 func (s *threadScope) lostUser() error {
 	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
-	if user == "" || !hasFinalizer(s.thread) || containsUser(s.known, user) {
+	if user == "" || !objects.HasFinalizer(s.thread) || containsUser(s.known, user) {
 		return nil
 	}
 	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,

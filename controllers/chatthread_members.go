@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -124,7 +125,7 @@ func (s *threadScope) recordRefusals(plan membersPlan) {
 
 // storeStatus stores what status says so far; the conditions stay.
 func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s *threadScope) error {
-	if err := patchStatus(ctx, r.Client, s.before, s.thread); err != nil {
+	if err := objects.PatchStatus(ctx, r.Client, s.before, s.thread); err != nil {
 		return err
 	}
 	s.before = s.thread.DeepCopy()
@@ -145,7 +146,7 @@ func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope
 		cached[p.UID] = p.Generation
 	}
 	confirmed, stale := 0, false
-	err := eachPage(ctx, r.APIReader, &chatv1alpha1.ChatParticipantList{}, func(live *chatv1alpha1.ChatParticipantList) bool {
+	err := objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatParticipantList{}, func(live *chatv1alpha1.ChatParticipantList) bool {
 		for i := range live.Items {
 			p := &live.Items[i]
 			generation, known := cached[p.UID]

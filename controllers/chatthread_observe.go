@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -118,13 +119,13 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
 	if s.taking && s.remote.properties.Metadata[uidStampKey] != string(s.thread.UID) {
-		if err := removeFinalizer(ctx, r.Client, s.thread); err != nil {
+		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 			return err
 		}
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
 	}
 	r.allocate(s)
-	if !hasFinalizer(s.thread) {
+	if !objects.HasFinalizer(s.thread) {
 		// Nobody acts for it yet. Once it is managed, a crash before it carries our stamp must not make it
 		// look like one that carried it before and was taken by another.
 		s.thread.Status.ServiceUser = ""

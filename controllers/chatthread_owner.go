@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -152,7 +153,7 @@ const maxOwner = 63 + 1 + 253
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
 // so far carries no stamp of it.
 func (s *threadScope) isManaged() bool {
-	return !s.taking && hasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
+	return !s.taking && objects.HasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
 }
 
 // isOfAnother says that the status was written for another uid: a backup was restored with it, or somebody

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -337,20 +338,20 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 // tellOfTaking says which thread the resource has from now on. It is one event: of several with the same reason
 // Kubernetes keeps one note.
 func (s *threadScope) tellOfTaking() {
-	told := occurrence{warning: s.formerUID != "" || len(s.others) > 0, reason: chatv1alpha1.EventFound}
+	told := objects.Occurrence{Warning: s.formerUID != "" || len(s.others) > 0, Reason: chatv1alpha1.EventFound}
 	if s.thread.Adopts() {
-		told.reason = chatv1alpha1.EventAdopted
+		told.Reason = chatv1alpha1.EventAdopted
 	}
 	switch {
 	case s.formerUID != "":
-		told.note = fmt.Sprintf("Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.formerUID)
+		told.Note = fmt.Sprintf("Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.formerUID)
 	case s.thread.Adopts():
-		told.note = "Adopted thread " + s.threadID
+		told.Note = "Adopted thread " + s.threadID
 	default:
-		told.note = fmt.Sprintf("Found thread %s, which was made for this resource before", s.threadID)
+		told.Note = fmt.Sprintf("Found thread %s, which was made for this resource before", s.threadID)
 	}
 	if len(s.others) > 0 {
-		told.note += ". It is the oldest with the stamp of this resource; left alone are " + someOf(s.others)
+		told.Note += ". It is the oldest with the stamp of this resource; left alone are " + someOf(s.others)
 	}
 	s.events = append(s.events, told)
 }

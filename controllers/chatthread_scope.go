@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -56,7 +57,7 @@ type threadScope struct {
 	// membersDone says that the members were brought in line as far as ACS let them.
 	membersDone bool
 	results     memberResults
-	events      []occurrence
+	events      []objects.Occurrence
 }
 
 // remoteThread is a thread as ACS holds it.
@@ -66,11 +67,11 @@ type remoteThread struct {
 }
 
 func (s *threadScope) tell(reason, format string, args ...any) {
-	s.events = append(s.events, occurrence{reason: reason, note: fmt.Sprintf(format, args...)})
+	s.events = append(s.events, objects.Occurrence{Reason: reason, Note: fmt.Sprintf(format, args...)})
 }
 
 func (s *threadScope) warn(reason, format string, args ...any) {
-	s.events = append(s.events, occurrence{warning: true, reason: reason, note: fmt.Sprintf(format, args...)})
+	s.events = append(s.events, objects.Occurrence{Warning: true, Reason: reason, Note: fmt.Sprintf(format, args...)})
 }
 
 // awaitArrivals puts a pass over an existing thread off while ChatParticipants are about to count, so
@@ -95,7 +96,7 @@ func (s *threadScope) pass() pacing.Pass {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) ||
-		isRequested(s.thread, s.before.Status.LastHandledReconcileAt) ||
+		objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt) ||
 		len(s.leaving) > 0 || !s.thread.DeletionTimestamp.IsZero()
 	for i := range s.participants {
 		asked = asked || s.participants[i].Status.ObservedGeneration != s.participants[i].Generation

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -78,14 +79,14 @@ func TestJunkAmongRecordedUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.connect(func(conn *chatv1alpha1.ChatConnection) {
-		setAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "no id of a user")
+		objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "no id of a user")
 	})
 	w.start()
 	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
 	w.Expect(conn.Status.ServiceUsers).To(BeEmpty())
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
 		delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers)
-		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "corrected")
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "corrected")
 	})
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 }
@@ -183,7 +184,7 @@ func TestSecretComesAndChanges(t *testing.T) {
 func askConnection(w *world, conn *chatv1alpha1.ChatConnection, value string) {
 	w.t.Helper()
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
-		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, value)
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, value)
 	})
 	w.Eventually(func() string { w.get(conn); return conn.Status.LastHandledReconcileAt }).Should(Equal(value))
 }
@@ -251,7 +252,7 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionStays(t.Context(), s))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
 			w.get(thread)
-			w.Expect(hasFinalizer(thread)).To(Equal(!nothing))
+			w.Expect(objects.HasFinalizer(thread)).To(Equal(!nothing))
 			for _, obj := range []client.Object{thread, conn} {
 				edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
 			}
@@ -271,7 +272,7 @@ func TestAllowedNamespaces(t *testing.T) {
 	thread.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: "default", Namespace: w.namespace}
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonNamespaceNotAllowed)
-	w.Expect(hasFinalizer(thread)).To(BeFalse())
+	w.Expect(objects.HasFinalizer(thread)).To(BeFalse())
 	w.Expect(w.threads()).To(BeEmpty())
 
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
@@ -353,7 +354,7 @@ func TestRefusedCredentialIsTriedWhenAsked(t *testing.T) {
 	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
 	remove()
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
-		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 	})
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 	w.Expect(conn.Status.LastHandledReconcileAt).To(Equal("now"))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // crashScenario is something that users do, step by step, and that must come to its end whoever dies.
@@ -41,7 +42,9 @@ var crashScenarios = []crashScenario{
 	{name: "recreate and delete", people: 3, before: []crashStep{connectStep, openStep(3), ageStep}, steps: []crashStep{
 		{do: func(r *crashRun) {
 			r.emulator.DeleteThread(r.room.Status.ThreadID)
-			edit(r.world, r.room, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+			edit(r.world, r.room, func(o *chatv1alpha1.ChatThread) {
+				objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+			})
 		}, done: func(r *crashRun) bool { return r.isRoomReady() && r.room.Status.Incarnation == 1 }},
 		{do: func(r *crashRun) { r.delete(r.room) }, done: func(r *crashRun) bool { return r.isGone(r.room) }},
 		{do: func(r *crashRun) { r.delete(r.conn) }, done: func(r *crashRun) bool { return r.isGone(r.conn) }},
@@ -152,7 +155,7 @@ func (r *crashRun) lookAgain(value string) {
 	r.t.Helper()
 	for _, obj := range []client.Object{r.conn, r.room} {
 		if !r.isGone(obj) {
-			edit(r.world, obj, func(o client.Object) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, value) })
+			edit(r.world, obj, func(o client.Object) { objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, value) })
 		}
 	}
 }
@@ -167,10 +170,10 @@ func (r *crashRun) hasLooked(value string) bool {
 func (r *crashRun) isRoomReady() bool { return r.isReady(r.room) }
 
 // isReady says whether the object, as it is stored now, is declared Ready.
-func (r *crashRun) isReady(obj conditioned) bool {
+func (r *crashRun) isReady(obj objects.Conditioned) bool {
 	r.t.Helper()
 	r.get(obj)
-	_, reason := readyReason(obj)
+	_, reason := objects.ReadyReason(obj)
 	return reason == chatv1alpha1.ReasonSucceeded && observedGeneration(obj) == obj.GetGeneration()
 }
 
@@ -198,7 +201,7 @@ func (r *crashRun) end() simEnd {
 			end.removals[user] += times
 		}
 	}
-	for _, obj := range []conditioned{r.conn, r.room} {
+	for _, obj := range []objects.Conditioned{r.conn, r.room} {
 		if !r.isGone(obj) {
 			end.lines = append(end.lines, (&simWorld{emulator: r.emulator}).describe(obj))
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
@@ -40,10 +41,10 @@ func TestMaxDeletions(t *testing.T) {
 	}
 	held := func() (held []*chatv1alpha1.ChatThread) {
 		for _, thread := range threads {
-			if err := admin.Get(t.Context(), keyOf(thread), thread); err != nil {
+			if err := admin.Get(t.Context(), objects.KeyOf(thread), thread); err != nil {
 				continue
 			}
-			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonDeleting {
+			if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonDeleting {
 				held = append(held, thread)
 			}
 		}
@@ -119,7 +120,7 @@ func TestNoDeletedThreadIsReady(t *testing.T) {
 	w.delete(thread)
 	<-reached
 	w.get(thread)
-	status, reason := readyReason(thread)
+	status, reason := objects.ReadyReason(thread)
 	close(goOn)
 	if status == metav1.ConditionTrue || reason != chatv1alpha1.ReasonDeleting {
 		t.Errorf("while the thread is deleted at ACS, Ready is %s %s", status, reason)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // An uninstall, whose end is that the API server deletes all objects, deletes no thread and takes nobody out of
@@ -50,8 +51,8 @@ func TestUninstallKeepsThreads(t *testing.T) {
 		t.Helper()
 		thread := w.newThread("room")
 		w.Eventually(func() (string, error) {
-			err := own.Get(t.Context(), keyOf(thread), thread)
-			_, reason := readyReason(thread)
+			err := own.Get(t.Context(), objects.KeyOf(thread), thread)
+			_, reason := objects.ReadyReason(thread)
 			return reason + " " + thread.Status.Joined, err
 		}).Should(Equal(chatv1alpha1.ReasonSucceeded + " 3/3"))
 		return thread

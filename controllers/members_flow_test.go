@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -332,7 +333,7 @@ func TestManyChatParticipantsFewCalls(t *testing.T) {
 		w.Expect(admin.List(t.Context(), list, client.InNamespace(w.namespace))).To(Succeed())
 		ready := 0
 		for i := range list.Items {
-			if _, reason := readyReason(&list.Items[i]); reason == chatv1alpha1.ReasonSucceeded {
+			if _, reason := objects.ReadyReason(&list.Items[i]); reason == chatv1alpha1.ReasonSucceeded {
 				ready++
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
@@ -131,7 +132,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 		m.formerIDs[m.threadID] = true
 		m.threadID, m.incarnation, m.settled = "", thread.Status.Incarnation, false
 	}
-	requested := isRequested(thread, thread.Status.LastHandledReconcileAt)
+	requested := objects.IsRequested(thread, thread.Status.LastHandledReconcileAt)
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
 		return false
 	}
@@ -153,15 +154,15 @@ func (m *threadMemory) found() {
 // holdRecreation has the thread wait for a person, who may ask for it or for all threads of the connection.
 func (m *threadMemory) holdRecreation(conn *chatv1alpha1.ChatConnection) {
 	if !m.recreationHeld {
-		m.recreationHeld, m.heldAtRequest = true, reconcileRequested(conn)
+		m.recreationHeld, m.heldAtRequest = true, objects.ReconcileRequested(conn)
 	}
 }
 
 // isRecreationAsked says whether somebody asked for the thread since it was held. The pass that the request came
 // with may not have got so far.
 func (m *threadMemory) isRecreationAsked(thread *chatv1alpha1.ChatThread, conn *chatv1alpha1.ChatConnection) bool {
-	return m.recreationAsked || isRequested(thread, thread.Status.LastHandledReconcileAt) ||
-		m.recreationHeld && reconcileRequested(conn) != m.heldAtRequest
+	return m.recreationAsked || objects.IsRequested(thread, thread.Status.LastHandledReconcileAt) ||
+		m.recreationHeld && objects.ReconcileRequested(conn) != m.heldAtRequest
 }
 
 // stretch puts the next resync off to a floor that is longer than the declared interval.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // remembered is a ChatThread of some generation, with what is remembered of it.
@@ -26,7 +27,7 @@ func TestMemoryBegin(t *testing.T) {
 	start := time.Now()
 	ask := func(value string) func(*chatv1alpha1.ChatThread) {
 		return func(thread *chatv1alpha1.ChatThread) {
-			setAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, value)
+			objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, value)
 		}
 	}
 	for name, c := range map[string]struct {

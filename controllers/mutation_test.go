@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // mistakes is the world in which users write bad values and correct them.
@@ -172,9 +173,9 @@ func (m *mistakes) set(obj *unstructured.Unstructured, field string, value any) 
 	m.Expect(unstructured.SetNestedField(obj.Object, value, path...)).To(Succeed())
 }
 
-func (m *mistakes) typed(obj *unstructured.Unstructured) conditioned {
+func (m *mistakes) typed(obj *unstructured.Unstructured) objects.Conditioned {
 	m.t.Helper()
-	var typed conditioned
+	var typed objects.Conditioned
 	switch obj.GetKind() {
 	case "ChatThread":
 		typed = &chatv1alpha1.ChatThread{}

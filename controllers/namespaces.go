@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -85,7 +86,7 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
 	if err != nil {
 		return false, &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
-			Message: fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", keyOf(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
+			Message: fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", objects.KeyOf(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
 	}
 	ns := &corev1.Namespace{}
 	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // One ChatThread has one thread, whatever becomes of the answer to its create.
@@ -92,7 +93,7 @@ func TestIDTooLongToStore(t *testing.T) {
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
 	w.ready()
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		return status, bytes.Replace(body, []byte(`"id":"19:`), []byte(`"id":"19:`+strings.Repeat("x", maxThreadID)), 1)
+		return status, bytes.Replace(body, []byte(`"id":"19:`), []byte(`"id":"19:`+strings.Repeat("x", objects.MaxThreadID)), 1)
 	}})
 	thread := w.newThread("long")
 	w.create(thread)
@@ -119,7 +120,7 @@ func TestRestartDuringCreate(t *testing.T) {
 	made := len(w.emulator.Threads())
 	w.get(thread)
 	w.Expect(thread.Status.ThreadID).To(BeEmpty())
-	w.Expect(hasFinalizer(thread)).To(BeTrue())
+	w.Expect(objects.HasFinalizer(thread)).To(BeTrue())
 
 	w.emulator.ResetRequests()
 	w.start()
@@ -264,7 +265,7 @@ func TestRecreationsAreLimited(t *testing.T) {
 	held := func() (held []*chatv1alpha1.ChatThread) {
 		for _, thread := range threads {
 			w.get(thread)
-			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonThreadGone {
+			if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonThreadGone {
 				held = append(held, thread)
 			}
 		}
@@ -308,7 +309,7 @@ func TestStatusPatchNamesTheUID(t *testing.T) {
 	changed := thread.DeepCopy()
 	changed.UID = types.UID("00000000-0000-4000-8000-000000000000")
 	changed.Status.ThreadID = "19:x@thread.v2"
-	w.Expect(patchStatus(t.Context(), admin, thread, changed)).NotTo(Succeed())
+	w.Expect(objects.PatchStatus(t.Context(), admin, thread, changed)).NotTo(Succeed())
 	w.get(thread)
 	w.Expect(thread.Status.ThreadID).To(BeEmpty())
 	stale := thread.DeepCopy()
@@ -316,5 +317,5 @@ func TestStatusPatchNamesTheUID(t *testing.T) {
 	changed = stale.DeepCopy()
 	changed.Status.ThreadID = "19:x@thread.v2"
 	changed.Status.CreatedOn = &metav1.Time{Time: time.Unix(1700000000, 0)}
-	w.Expect(patchStatus(t.Context(), admin, stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
+	w.Expect(objects.PatchStatus(t.Context(), admin, stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
 }

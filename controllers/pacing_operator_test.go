@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -35,17 +36,17 @@ func TestOperatorKeepsToTheQuota(t *testing.T) {
 	w.Eventually(func() bool {
 		for _, thread := range threads {
 			w.get(thread)
-			if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonWaitingForQuota {
+			if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonWaitingForQuota {
 				waiting = thread
 			}
 		}
 		return waiting != nil
 	}).Should(BeTrue())
-	w.Expect(hasFinalizer(waiting)).To(BeFalse())
+	w.Expect(objects.HasFinalizer(waiting)).To(BeFalse())
 	told := readyMessageOf(waiting)
 	w.Expect(told).To(ContainSubstring("room again at 20"))
 	edit(w, waiting, func(o *chatv1alpha1.ChatThread) {
-		setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "early")
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "early")
 	})
 	w.Eventually(func() string { w.get(waiting); return waiting.Status.LastHandledReconcileAt }).Should(Equal("early"))
 	w.Expect(readyMessageOf(waiting)).To(Or(Equal(told), Not(ContainSubstring("room again"))))
@@ -185,7 +186,7 @@ func TestRequestIsHeededOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
 		conn := newConnection("a", "default")
-		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		s := newSession(p.Pacer)
 		s.heed(conn)
 		p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())

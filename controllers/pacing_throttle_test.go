@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -135,12 +136,12 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 		},
 		"a request on the ChatThread": func(s *session) {
 			thread := &chatv1alpha1.ChatThread{}
-			setAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+			objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 			(&threadScope{session: s, thread: thread, before: thread.DeepCopy()}).heed()
 		},
 		"a request on the ChatConnection": func(s *session) {
 			conn := newConnection("a", "default")
-			setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+			objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 			s.heed(conn)
 		},
 	} {

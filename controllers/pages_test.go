@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // pagedAPI is an API server with some pages of ChatThreads, each with one. It fails behind the last one.
@@ -28,7 +29,7 @@ func (p *pagedAPI) List(_ context.Context, list client.ObjectList, options ...cl
 	asked.ApplyOptions(options)
 	at, _ := strconv.Atoi(asked.Continue)
 	threads, ok := list.(*chatv1alpha1.ChatThreadList)
-	if !ok || asked.Limit != pageSize || asked.Namespace != "a" || at != p.reads || at >= p.pages {
+	if !ok || asked.Limit != objects.PageSize || asked.Namespace != "a" || at != p.reads || at >= p.pages {
 		return errors.New("not a list that was asked for")
 	}
 	p.reads++
@@ -45,7 +46,7 @@ func TestEachPage(t *testing.T) {
 	for enough, want := range map[int]int{1: 1, 2: 2, 3: 3, 10: 3} {
 		api := &pagedAPI{pages: 3}
 		seen := 0
-		err := eachPage(t.Context(), api, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+		err := objects.EachPage(t.Context(), api, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
 			seen += len(page.Items)
 			return seen < enough
 		}, client.InNamespace("a"))
@@ -53,7 +54,7 @@ func TestEachPage(t *testing.T) {
 			t.Errorf("%d of %d, in %d reads: %v", seen, want, api.reads, err)
 		}
 	}
-	if err := eachPage(t.Context(), &pagedAPI{}, &chatv1alpha1.ChatThreadList{}, func(*chatv1alpha1.ChatThreadList) bool { return true }); err == nil {
+	if err := objects.EachPage(t.Context(), &pagedAPI{}, &chatv1alpha1.ChatThreadList{}, func(*chatv1alpha1.ChatThreadList) bool { return true }); err == nil {
 		t.Error("a failure is not told")
 	}
 }
@@ -104,11 +105,11 @@ func TestConnectionIsForgotten(t *testing.T) {
 			if c.loaded != (err == nil) {
 				t.Fatal(err)
 			}
-			r := &ChatConnectionReconciler{Client: &cachedThreads{threads: c.threads}, Sessions: w.sessions, written: newOwnWrites()}
-			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: keyOf(w.conn)}); err != nil {
+			r := &ChatConnectionReconciler{Client: &cachedThreads{threads: c.threads}, Sessions: w.sessions, written: objects.NewOwnWrites()}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(w.conn)}); err != nil {
 				t.Fatal(err)
 			}
-			if kept := w.sessions.get(keyOf(w.conn)) == found; kept != c.kept {
+			if kept := w.sessions.get(objects.KeyOf(w.conn)) == found; kept != c.kept {
 				t.Errorf("kept: %t", kept)
 			}
 			last := &chatv1alpha1.ChatThread{}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // foreignThread is a thread that an application made, with a service user as a member.
@@ -57,7 +58,7 @@ func TestAdopt(t *testing.T) {
 	second := adopting(w, "second", id)
 	w.create(second)
 	w.awaitReason(second, chatv1alpha1.ReasonOwnedByAnother)
-	w.Expect(hasFinalizer(second)).To(BeFalse())
+	w.Expect(objects.HasFinalizer(second)).To(BeFalse())
 	w.delete(second)
 	w.awaitGone(second)
 
@@ -191,7 +192,9 @@ func TestAccessLost(t *testing.T) {
 	w.Eventually(func() string { w.get(thread); return readyMessageOf(thread) }).Should(ContainSubstring(chatv1alpha1.AnnotationAbandon))
 	w.awaitGone(participant)
 	w.emulator.AddMember(thread.Status.ThreadID, emulator.Member{ID: user})
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	})
 	w.awaitGone(thread)
 	w.Expect(w.threads()).To(BeEmpty())
 }
@@ -242,7 +245,7 @@ func TestDelete(t *testing.T) {
 		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	}
 	w.emulator.DeleteThread(gone.Status.ThreadID)
-	edit(w, abandoned, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	edit(w, abandoned, func(o *chatv1alpha1.ChatThread) { objects.SetAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
 	for _, thread := range []*chatv1alpha1.ChatThread{gone, there, abandoned} {
 		w.delete(thread)
 		w.awaitGone(thread)
@@ -296,10 +299,12 @@ func TestCredentialsOutliveTheirSecret(t *testing.T) {
 	w.delete(second)
 	w.awaitReason(second, chatv1alpha1.ReasonConnectionNotReady)
 	w.delete(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
-	edit(w, second, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	edit(w, second, func(o *chatv1alpha1.ChatThread) {
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	})
 	w.awaitReason(second, chatv1alpha1.ReasonCredentialsLost)
 	w.Expect(w.message(second)).To(And(ContainSubstring(second.Status.ThreadID), ContainSubstring(chatv1alpha1.AnnotationAbandon)))
-	edit(w, second, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	edit(w, second, func(o *chatv1alpha1.ChatThread) { objects.SetAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
 	w.awaitGone(second)
 	w.awaitGone(conn)
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // fleetSize is how many threads a cluster has that is rebuilt.
@@ -122,7 +123,7 @@ func (w *world) lose(objects []client.Object) {
 func (w *world) awaitFleet(f *fleet) {
 	w.t.Helper()
 	for _, obj := range f.objects() {
-		w.awaitReason(obj.(conditioned), chatv1alpha1.ReasonSucceeded) //nolint:errcheck,forcetypeassert // all of them are
+		w.awaitReason(obj.(objects.Conditioned), chatv1alpha1.ReasonSucceeded) //nolint:errcheck,forcetypeassert // all of them are
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // A reconcile that panics says so in the status, in place of what it said before, and the next one goes on.
@@ -49,31 +50,31 @@ func TestPanicIsTold(t *testing.T) {
 func TestOwnWritesHaveAnAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		writes := newOwnWrites()
+		writes := objects.NewOwnWrites()
 		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room", UID: "uid", ResourceVersion: "20"}}
-		writes.note(thread)
+		writes.Note(thread)
 		older := thread.DeepCopy()
 		older.ResourceVersion = "10"
-		if _, behind := writes.isBehind(older); !behind {
+		if _, behind := writes.IsBehind(older); !behind {
 			t.Error("an object older than the own write is not waited for")
 		}
-		<-time.After(cacheLagLimit / 2)
+		<-time.After(objects.CacheLagLimit / 2)
 		// A reconcile without a write does not begin the wait anew.
-		writes.note(thread)
-		<-time.After(cacheLagLimit/2 + time.Second)
-		if _, behind := writes.isBehind(older); behind {
-			t.Errorf("waited for after %s", cacheLagLimit)
+		writes.Note(thread)
+		<-time.After(objects.CacheLagLimit/2 + time.Second)
+		if _, behind := writes.IsBehind(older); behind {
+			t.Errorf("waited for after %s", objects.CacheLagLimit)
 		}
 		released := thread.DeepCopy()
 		released.ResourceVersion, released.DeletionTimestamp = "30", new(metav1.Now())
-		writes.note(released)
-		<-time.After(cacheLagLimit + time.Second)
-		if _, behind := writes.isBehind(older); !behind {
+		writes.Note(released)
+		<-time.After(objects.CacheLagLimit + time.Second)
+		if _, behind := writes.IsBehind(older); !behind {
 			t.Error("an object that was released is reconciled again")
 		}
-		<-time.After(releasedLimit)
-		if _, behind := writes.isBehind(older); behind {
-			t.Errorf("an object is passed over %s after it was released", releasedLimit)
+		<-time.After(objects.ReleasedLimit)
+		if _, behind := writes.IsBehind(older); behind {
+			t.Errorf("an object is passed over %s after it was released", objects.ReleasedLimit)
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -113,7 +114,7 @@ func TestFinalizersOfOthers(t *testing.T) {
 	w.Eventually(func() []string { w.get(thread); return thread.Finalizers }).Should(HaveLen(1))
 	w.awaitReason(thread, chatv1alpha1.ReasonDeleting)
 	w.Expect(w.message(thread)).To(ContainSubstring("was deleted or released at ACS"))
-	before := copyOf(thread)
+	before := objects.CopyOf(thread)
 	thread.Finalizers = nil
 	w.Expect(admin.Patch(t.Context(), thread, client.MergeFrom(before))).To(Succeed())
 	w.awaitGone(thread)

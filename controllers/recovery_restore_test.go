@@ -13,16 +13,17 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // restoreStatus stores an object of a backup with its status: it has another uid now.
 func restoreStatus(w *world, backup client.Object) {
 	w.t.Helper()
-	obj := copyOf(backup)
+	obj := objects.CopyOf(backup)
 	obj.SetUID("")
 	obj.SetResourceVersion("")
 	w.Expect(admin.Create(w.t.Context(), obj)).To(Succeed())
-	status := copyOf(backup)
+	status := objects.CopyOf(backup)
 	status.SetUID(obj.GetUID())
 	status.SetResourceVersion(obj.GetResourceVersion())
 	w.Expect(admin.Status().Update(w.t.Context(), status)).To(Succeed())
@@ -33,7 +34,7 @@ func lose(w *world, obj client.Object) {
 	w.t.Helper()
 	w.Eventually(func() error {
 		w.get(obj)
-		before := copyOf(obj)
+		before := objects.CopyOf(obj)
 		obj.SetFinalizers(nil)
 		w.Expect(admin.Patch(w.t.Context(), obj, client.MergeFrom(before))).To(Succeed())
 		return admin.Delete(w.t.Context(), obj, client.Preconditions{ResourceVersion: new(obj.GetResourceVersion())})
@@ -116,12 +117,12 @@ func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
 	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
 	for _, obj := range []client.Object{guest, thread, conn} {
 		w.get(obj)
-		before := copyOf(obj)
+		before := objects.CopyOf(obj)
 		annotations := obj.GetAnnotations()
 		obj.SetFinalizers(nil)
 		obj.SetAnnotations(nil)
 		w.Expect(admin.Patch(t.Context(), obj, client.MergeFrom(before))).To(Succeed())
-		w.Eventually(func() bool { w.get(obj); return hasFinalizer(obj) }).Should(BeTrue(), "%T", obj)
+		w.Eventually(func() bool { w.get(obj); return objects.HasFinalizer(obj) }).Should(BeTrue(), "%T", obj)
 		w.Eventually(func() map[string]string { w.get(obj); return obj.GetAnnotations() }).Should(Equal(annotations), "%T", obj)
 	}
 	w.request(thread)
@@ -145,7 +146,7 @@ func TestFinalizerComesBackWithoutACS(t *testing.T) {
 	before := thread.DeepCopy()
 	thread.Finalizers, thread.Annotations = nil, nil
 	w.Expect(admin.Patch(t.Context(), thread, client.MergeFrom(before))).To(Succeed())
-	w.Eventually(func() bool { w.get(thread); return hasFinalizer(thread) }).Should(BeTrue())
+	w.Eventually(func() bool { w.get(thread); return objects.HasFinalizer(thread) }).Should(BeTrue())
 	w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, thread.Status.ServiceUser))
 	w.delete(thread)
 	w.Expect(w.threads()).To(HaveLen(1))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -142,7 +143,7 @@ func (r *ChatThreadReconciler) publish(s *threadScope, o outcome.Outcome) {
 	lines := make([]rosterLine, 0, len(s.participants)+len(s.leaving))
 	add := func(p *chatv1alpha1.ChatParticipant, entry rosterEntry) {
 		entry.generation = p.Generation
-		lines = append(lines, rosterLine{key: keyOf(p), uid: p.UID, rosterEntry: entry})
+		lines = append(lines, rosterLine{key: objects.KeyOf(p), uid: p.UID, rosterEntry: entry})
 	}
 	duplicates := map[string]bool{}
 	for _, m := range s.results.duplicates {

@@ -8,6 +8,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -28,7 +29,7 @@ func TestMarkSameInOtherWords(t *testing.T) {
 		{413, `{"code":"Worse","message":"No (request 5)."}`, 2, "ACS refused to read the thread (413: Worse No (request 5))."},
 	} {
 		thread.Generation = c.generation
-		mark(thread, outcome.Classify(outcome.Failed("read the thread", acstest.Refusal(t, c.status, nil, c.body))))
+		objects.Mark(thread, outcome.Classify(outcome.Failed("read the thread", acstest.Refusal(t, c.status, nil, c.body))))
 		for _, condition := range thread.Status.Conditions {
 			if condition.Message != c.want {
 				t.Errorf("%s: %q, want %q", condition.Type, condition.Message, c.want)

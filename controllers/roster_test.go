@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // wakes remembers who was woken.
@@ -218,14 +219,14 @@ func TestEntryOfAnEarlierGeneration(t *testing.T) {
 	thread, participant := w.newThread("room"), w.newParticipant("member", "room", "8:acs:a")
 	w.create(thread, participant)
 	judgements := newRoster(func(types.NamespacedName) {})
-	r := &ChatParticipantReconciler{Client: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, written: newOwnWrites()}
+	r := &ChatParticipantReconciler{Client: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, written: objects.NewOwnWrites()}
 	pass := func(generation int64) bool {
-		judgements.publish(thread.UID, []rosterLine{{key: keyOf(participant), uid: participant.UID,
+		judgements.publish(thread.UID, []rosterLine{{key: objects.KeyOf(participant), uid: participant.UID,
 			rosterEntry: rosterEntry{state: rosterJoined, generation: generation, threadID: "19:a"}}})
-		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: keyOf(participant)})
+		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(participant)})
 		w.Expect(err).NotTo(HaveOccurred())
 		w.get(participant)
-		status, _ := readyReason(participant)
+		status, _ := objects.ReadyReason(participant)
 		return status == metav1.ConditionTrue
 	}
 	w.Expect(pass(participant.Generation - 1)).To(BeFalse())

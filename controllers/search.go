@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -32,7 +33,7 @@ func (r *ChatThreadReconciler) gather(ctx context.Context, s *threadScope) error
 		switch {
 		case !p.DeletionTimestamp.IsZero():
 			s.leaving = append(s.leaving, p)
-		case hasFinalizer(&p) || s.thread.Observes():
+		case objects.HasFinalizer(&p) || s.thread.Observes():
 			s.participants = append(s.participants, p)
 		default:
 			s.arriving = append(s.arriving, p)
@@ -76,7 +77,7 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 
 // heed ends the waits that ACS asked for where somebody asks for a pass.
 func (s *threadScope) heed() {
-	if isRequested(s.thread, s.before.Status.LastHandledReconcileAt) {
+	if objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt) {
 		s.session.tryAtOnce()
 	}
 }
@@ -125,7 +126,7 @@ func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.Name
 	if err := r.Get(ctx, key, conn); err != nil {
 		return err
 	}
-	if _, behind := r.connections.isBehind(conn); behind {
+	if _, behind := r.connections.IsBehind(conn); behind {
 		return staleCache()
 	}
 	return nil
@@ -223,7 +224,7 @@ func (s *threadScope) count() {
 func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
 	now := time.Now()
 	need := listNeed{begun: s.session.index.believedFrom(), confirm: r.timing.goneConfirm}
-	if hasFinalizer(s.thread) && !s.memory.settled {
+	if objects.HasFinalizer(s.thread) && !s.memory.settled {
 		need.begun = pacing.Latest(need.begun, r.certainFrom(s.memory))
 		need.ended = now.Add(-r.timing.listFresh)
 	}
@@ -272,7 +273,7 @@ func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, ne
 // makers are the service users that may have made the thread: the one that was stored before the
 // first create, or any where none was or nothing was made.
 func (s *threadScope) makers() []string {
-	if user, ok := s.assignedUser(); ok && hasFinalizer(s.thread) && !s.hasNothing() {
+	if user, ok := s.assignedUser(); ok && objects.HasFinalizer(s.thread) && !s.hasNothing() {
 		return []string{user}
 	}
 	return s.known
@@ -283,7 +284,7 @@ func (s *threadScope) assignedUser() (string, bool) {
 	ids := []string{s.thread.Status.ServiceUser}
 	// The operator stores the annotation together with the finalizer. Without that somebody else wrote it, and
 	// may have named a user that makes no more threads.
-	if hasFinalizer(s.thread) {
+	if objects.HasFinalizer(s.thread) {
 		ids = []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser}
 	}
 	for _, id := range ids {
@@ -340,7 +341,7 @@ func (r *ChatThreadReconciler) claims(ctx context.Context, s *threadScope) (map[
 	claims := make(map[string]string, len(threads.Items))
 	for i := range threads.Items {
 		if id := threads.Items[i].Status.ThreadID; id != "" {
-			claims[id] = keyOf(&threads.Items[i]).String()
+			claims[id] = objects.KeyOf(&threads.Items[i]).String()
 		}
 	}
 	return claims, nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // gateway answers in place of ACS.
@@ -356,7 +357,7 @@ func TestMetadataThatDoesNotFit(t *testing.T) {
 			if thread.Status.ObservedGeneration != thread.Generation {
 				return ""
 			}
-			_, reason = readyReason(thread)
+			_, reason = objects.ReadyReason(thread)
 			return reason
 		}).Should(BeElementOf(chatv1alpha1.ReasonSucceeded, chatv1alpha1.ReasonInvalidRequest))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -83,7 +84,7 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}}
-			setAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
+			objects.SetAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}

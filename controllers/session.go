@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
@@ -82,10 +83,10 @@ type serviceUser struct {
 // heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
 func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
 	s.mu.Lock()
-	requested := isRequested(conn, conn.Status.LastHandledReconcileAt) && s.heeded != reconcileRequested(conn)
+	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) && s.heeded != objects.ReconcileRequested(conn)
 	changed := s.heededGeneration != conn.Generation
 	if requested {
-		s.heeded = reconcileRequested(conn)
+		s.heeded = objects.ReconcileRequested(conn)
 	}
 	s.heededGeneration = conn.Generation
 	if requested || changed {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
@@ -134,7 +135,7 @@ func (s *Sessions) retained(key types.NamespacedName) (*session, bool) {
 // open returns the session of a connection with a credential that ACS has not refused. The Secret is
 // read only where it was not before or the session is stale.
 func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
-	found := s.get(keyOf(conn))
+	found := s.get(objects.KeyOf(conn))
 	found.pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
 	found.heed(conn)
 	if !found.isRead(conn) {
@@ -149,10 +150,10 @@ func (s *Sessions) open(ctx context.Context, conn *chatv1alpha1.ChatConnection) 
 // reopen reads the credential anew where that is due. One that was refused is tried again after a while, and
 // when that is asked for.
 func (s *Sessions) reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*session, error) {
-	found := s.get(keyOf(conn))
+	found := s.get(objects.KeyOf(conn))
 	found.pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
 	found.heed(conn)
-	requested := isRequested(conn, conn.Status.LastHandledReconcileAt)
+	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt)
 	if requested || found.isDue(conn) {
 		if err := s.refresh(ctx, conn, found); err != nil {
 			return found, err

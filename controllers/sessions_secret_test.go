@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -95,7 +96,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 				if _, err := sessions.open(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
-				if sessions.isUntold(keyOf(conn)) {
+				if sessions.isUntold(objects.KeyOf(conn)) {
 					wakes++
 				}
 				if _, err := sessions.reopen(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
@@ -111,13 +112,13 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 		if wakes != 1 {
 			t.Errorf("the connection was woken %d times", wakes)
 		}
-		<-time.After(sessions.untilRead(keyOf(conn)))
+		<-time.After(sessions.untilRead(objects.KeyOf(conn)))
 		look(1)
 		conn.Generation++
 		look(1)
-		sessions.get(keyOf(conn)).refused(nil)
+		sessions.get(objects.KeyOf(conn)).refused(nil)
 		look(1)
-		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		reader.reads = 0
 		if _, err := sessions.reopen(t.Context(), conn); err == nil || reader.reads != 1 {
 			t.Errorf("read %d times when asked: %v", reader.reads, err)
@@ -140,7 +141,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		asked := w.conn.DeepCopy()
-		setAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
 			t.Errorf("the read brought %v", err)
 		}
@@ -213,7 +214,7 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 	if _, err := first.gate.enter(); err != nil {
 		t.Errorf("nobody probes any more: %v", err)
 	}
-	key := keyOf(w.conn)
+	key := objects.KeyOf(w.conn)
 	for _, name := range []string{"first", "second"} {
 		key.Name = name
 		w.sessions.forget(key)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -73,7 +74,7 @@ func TestServiceUserLists(t *testing.T) {
 			t.Parallel()
 			conn := &chatv1alpha1.ChatConnection{Spec: chatv1alpha1.ChatConnectionSpec{ServiceUsers: c.spec}}
 			if c.annotation != "" {
-				setAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
+				objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			}
 			// What is in status alone is no leave to act.
 			conn.Status.ServiceUsers = []chatv1alpha1.ServiceUserID{"status"}
@@ -99,7 +100,7 @@ func TestRecordedUsersTwice(t *testing.T) {
 	t.Parallel()
 	two := int32(2)
 	conn := &chatv1alpha1.ChatConnection{Spec: chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &two}}}
-	setAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "8:acs:a,8:ACS:A,8:acs:b")
+	objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "8:acs:a,8:ACS:A,8:acs:b")
 	if diff := cmp.Diff([]string{"8:acs:a", "8:acs:b"}, poolUsers(conn)); diff != "" {
 		t.Errorf("pool (-want +got):\n%s", diff)
 	}
@@ -256,7 +257,7 @@ func (w *secretWorld) rotate(t *testing.T, connectionString string) {
 
 // ask has the connection looked at now.
 func (w *secretWorld) ask(value string) {
-	setAnnotation(w.conn, chatv1alpha1.AnnotationReconcileRequestedAt, value)
+	objects.SetAnnotation(w.conn, chatv1alpha1.AnnotationReconcileRequestedAt, value)
 }
 
 const (
@@ -328,7 +329,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 		t.Errorf("tried again at once: %v", err)
 	}
 	asked := w.conn.DeepCopy()
-	setAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 	if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
 		t.Errorf("not tried again when asked: %v", err)
 	}
@@ -366,14 +367,14 @@ func TestSessionsRefuse(t *testing.T) {
 		"http":         {secret: strings.Replace(firstString, "https", "http", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"another host": {secret: strings.Replace(firstString, "azure.com", "evil.org", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"endpoint has changed": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {
-			setAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://x.communication.azure.com")
+			objects.SetAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://x.communication.azure.com")
 		}},
 		"endpoint, as in status": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {
 			w.conn.Status.Endpoint, w.conn.Status.ServiceUsers = "https://x.communication.azure.com", []chatv1alpha1.ServiceUserID{"8:acs:a"}
 		}},
 		"endpoint in status, of no user": {secret: firstString, change: func(w *secretWorld) { w.conn.Status.Endpoint = "https://x.communication.azure.com" }},
 		"the endpoint of before": {secret: firstString, change: func(w *secretWorld) {
-			setAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://contoso.communication.azure.com")
+			objects.SetAnnotation(w.conn, chatv1alpha1.AnnotationEndpoint, "https://contoso.communication.azure.com")
 		}},
 		"not a namespace for it": {want: chatv1alpha1.ReasonNamespaceNotAllowed, change: func(w *secretWorld) {
 			w.conn.Spec.Entra = &chatv1alpha1.EntraIdentity{Endpoint: "https://contoso.communication.azure.com"}
@@ -417,7 +418,7 @@ func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 		t.Errorf("error %v", err)
 	}
-	if retained, usable := w.sessions.retained(keyOf(w.conn)); retained != found || !usable {
+	if retained, usable := w.sessions.retained(objects.KeyOf(w.conn)); retained != found || !usable {
 		t.Error("the session cannot make calls any more")
 	}
 }

@@ -23,14 +23,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
 	// reconcileTimeout bounds a pass.
 	reconcileTimeout = 60 * time.Second
-	// firstBackoff and lastBackoff bound the wait after a failed pass over an object.
-	firstBackoff = time.Second
-	lastBackoff  = 30 * time.Second
+
 	// quietTime after the last change of a ChatParticipant its thread is woken, and at the latest
 	// latestTime after the first.
 	quietTime  = 500 * time.Millisecond
@@ -107,7 +106,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 
 	connections := &ChatConnectionReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, written: newOwnWrites(),
+		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, written: objects.NewOwnWrites(),
 	}
 	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.events); err != nil {
 		return fmt.Errorf("set up ChatConnection controller: %w", err)
@@ -115,13 +114,13 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
-		timing: timing, backoff: newBackoff(), written: newOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		timing: timing, backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
 	}
 	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)
 	}
 	participants := &ChatParticipantReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster, written: newOwnWrites(),
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster, written: objects.NewOwnWrites(),
 	}
 	if err := participants.setup(mgr, controllerOptions(options), participantWakes.events); err != nil {
 		return fmt.Errorf("set up ChatParticipant controller: %w", err)
@@ -142,7 +141,7 @@ func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
 // CacheOptions are those of the manager's cache: small, and a read that would start another watch,
 // such as one on all Secrets, is an error.
 func CacheOptions(watchNamespaces []string) cache.Options {
-	options := cache.Options{DefaultTransform: keepWhatIsRead, ReaderFailOnMissingInformer: true}
+	options := cache.Options{DefaultTransform: objects.KeepWhatIsRead, ReaderFailOnMissingInformer: true}
 	for _, namespace := range watchNamespaces {
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}
@@ -156,7 +155,7 @@ func controllerOptions(options Options) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 		ReconciliationTimeout:   reconcileTimeout,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, lastBackoff),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](objects.FirstBackoff, objects.LastBackoff),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // simEnd is where a run led to, without ids and times that differ from run to run.
@@ -60,26 +61,26 @@ func (w *simWorld) end() simEnd {
 }
 
 // stored are the objects of a kind at the API server.
-func (w *simWorld) stored(kind simKind) []conditioned {
+func (w *simWorld) stored(kind simKind) []objects.Conditioned {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last := map[string]conditioned{}
+	last := map[string]objects.Conditioned{}
 	for _, e := range w.logs[kind] {
 		delete(last, e.key.String())
-		if obj, ok := e.now.(conditioned); ok {
+		if obj, ok := e.now.(objects.Conditioned); ok {
 			last[e.key.String()] = obj
 		}
 	}
-	objects := make([]conditioned, 0, len(last))
+	objects := make([]objects.Conditioned, 0, len(last))
 	for _, key := range slices.Sorted(maps.Keys(last)) {
 		objects = append(objects, last[key])
 	}
 	return objects
 }
 
-func (w *simWorld) describe(obj conditioned) string {
+func (w *simWorld) describe(obj objects.Conditioned) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", simKindOf(obj), obj.GetName(), hasFinalizer(obj), observedGeneration(obj) == obj.GetGeneration())
+	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", simKindOf(obj), obj.GetName(), objects.HasFinalizer(obj), observedGeneration(obj) == obj.GetGeneration())
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
 		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(recordedUsers(o)) == len(o.Status.ServiceUsers))

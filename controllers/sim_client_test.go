@@ -28,6 +28,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // simCrashed unwinds the pass in which the process dies.
@@ -121,14 +122,14 @@ func (s *simStatus) Patch(ctx context.Context, obj client.Object, patch client.P
 // same incarnation.
 func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
 	stored := emptySim(simKindOf(obj))
-	if err := w.live.Get(ctx, keyOf(obj), stored); err != nil {
+	if err := w.live.Get(ctx, objects.KeyOf(obj), stored); err != nil {
 		return err
 	}
 	data, err := patch.Data(obj)
 	if err != nil {
 		return err
 	}
-	var operations []jsonOperation
+	var operations []objects.JsonOperation
 	if err := json.Unmarshal(data, &operations); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
@@ -66,7 +67,7 @@ func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
 		w.checkOrphans()
 		end = w.end()
 		for _, obj := range append(w.stored(simConnection), append(w.stored(simThread), w.stored(simParticipant)...)...) {
-			_, reason := readyReason(obj)
+			_, reason := objects.ReadyReason(obj)
 			if reason != "Succeeded" || observedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
 				t.Errorf("not at an end: %s", w.describe(obj))
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -160,7 +161,7 @@ func (w *simWorld) edit(name string, bound time.Duration) {
 	for time.Since(began) < bound {
 		w.run(time.Second)
 		thread := w.storedThread(name)
-		if _, reason := readyReason(thread); reason == chatv1alpha1.ReasonSucceeded && observedGeneration(thread) == thread.Generation {
+		if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonSucceeded && observedGeneration(thread) == thread.Generation {
 			return
 		}
 	}
@@ -171,8 +172,8 @@ func (w *simWorld) edit(name string, bound time.Duration) {
 }
 
 // shown is what an object shows, in the words of the tables.
-func shown(obj conditioned) string {
-	_, reason := readyReason(obj)
+func shown(obj objects.Conditioned) string {
+	_, reason := objects.ReadyReason(obj)
 	switch {
 	case apimeta.IsStatusConditionTrue(obj.GetConditions(), chatv1alpha1.ConditionStalled):
 		return "Stalled " + reason
@@ -206,7 +207,7 @@ func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
 	}
 }
 
-func (w *simWorld) checkMessages(obj conditioned) {
+func (w *simWorld) checkMessages(obj objects.Conditioned) {
 	w.t.Helper()
 	for _, c := range obj.GetConditions() {
 		if !acstest.IsFitToShow(c.Message) || len(c.Message) > 2*outcome.MaxMessage {
@@ -252,7 +253,7 @@ func (o faultedOperation) checkRate(w *simWorld, fault simFault) {
 // rates are how many calls there may be at most, in all and of the operation.
 func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostHits int) {
 	shown := o.shownBy(fault) + o.shownByConnection(fault)
-	most, mostHits = 10*int(hour/lastBackoff), 2*int(hour/lastBackoff)
+	most, mostHits = 10*int(hour/objects.LastBackoff), 2*int(hour/objects.LastBackoff)
 	switch {
 	case fault.gap > 0:
 		most, mostHits = 5*int(hour/fault.gap), int(hour/fault.gap)

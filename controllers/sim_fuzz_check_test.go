@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // maxFuzzMessage is how long a message may be: the ids of all service users may stand in it.
@@ -54,14 +55,14 @@ var statusSchemas = sync.OnceValues(func() (map[simKind]validation.SchemaValidat
 
 // checkStatus says what the API server would refuse of a status, or nobody should read in it.
 func (r *fuzzRun) checkStatus(event simEvent) {
-	obj, ok := event.now.(conditioned)
+	obj, ok := event.now.(objects.Conditioned)
 	if !ok || r.declaring {
 		return
 	}
 	for _, broken := range r.refused(obj) {
 		r.w.t.Errorf("%s %s: %v", simKindOf(obj), obj.GetName(), broken)
 	}
-	fields, err := statusFields(obj)
+	fields, err := objects.StatusFields(obj)
 	if err != nil {
 		r.w.t.Error(err)
 	}
@@ -83,7 +84,7 @@ func (r *fuzzRun) checkStatus(event simEvent) {
 
 // refused is what the API server would say to a status.
 func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
-	fields, err := statusFields(obj)
+	fields, err := objects.StatusFields(obj)
 	if err != nil {
 		return field.ErrorList{field.InternalError(field.NewPath("status"), err)}
 	}
@@ -120,7 +121,7 @@ func (r *fuzzRun) checkConditions() {
 // checkRoom says whether the room is as it was declared last.
 func (r *fuzzRun) checkRoom() {
 	room, _ := r.find(simThread, "room").(*chatv1alpha1.ChatThread)
-	if _, reason := readyReason(room); reason != chatv1alpha1.ReasonSucceeded {
+	if _, reason := objects.ReadyReason(room); reason != chatv1alpha1.ReasonSucceeded {
 		r.w.t.Errorf("the room is not as declared: %s", r.w.describe(room))
 		return
 	}
@@ -137,7 +138,7 @@ func (r *fuzzRun) checkRoom() {
 }
 
 // isStrange says that a resource hangs on a connection of which nobody knows what it leads to.
-func (r *fuzzRun) isStrange(obj conditioned) bool {
+func (r *fuzzRun) isStrange(obj objects.Conditioned) bool {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatThread:
 		return o.Spec.ConnectionRef.Name != "default"
@@ -149,7 +150,7 @@ func (r *fuzzRun) isStrange(obj conditioned) bool {
 	}
 }
 
-func (r *fuzzRun) find(kind simKind, name string) conditioned {
+func (r *fuzzRun) find(kind simKind, name string) objects.Conditioned {
 	for _, obj := range r.w.stored(kind) {
 		if obj.GetName() == name {
 			return obj

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // settle mends all that is broken, lets time go by, and compares the world with the model. Then nothing
@@ -50,7 +51,7 @@ func (m *modelRun) askHeld() bool {
 	held := false
 	for _, name := range sortedKeys(m.threads) {
 		stored := m.storedThread(name)
-		_, reason := readyReason(stored)
+		_, reason := objects.ReadyReason(stored)
 		if reason == chatv1alpha1.ReasonThreadGone && m.judge(name).reason == "(not created anew)" && m.losses > maxRecreationsOfModel {
 			m.ask(name)
 			held = true
@@ -79,7 +80,7 @@ func (m *modelRun) lastEvents(count int) string {
 	for _, kind := range simKinds {
 		log := m.w.logs[kind]
 		for _, e := range log[max(len(log)-min(count, 4), 0):] {
-			if obj, ok := e.now.(conditioned); ok {
+			if obj, ok := e.now.(objects.Conditioned); ok {
 				fmt.Fprintf(&b, "\n%s %s", e.at.Format("15:04:05.000"), m.w.describe(obj))
 			}
 		}
@@ -106,7 +107,7 @@ func (m *modelRun) check() {
 	m.checkParticipants()
 	m.checkFree(owned)
 	for _, obj := range m.w.stored(simConnection) {
-		if _, reason := readyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
+		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
 			m.fail("ChatConnection %s is not ready: %s", obj.GetName(), m.w.describe(obj))
 		}
 	}
@@ -340,7 +341,7 @@ func (m *modelRun) checkParticipants() {
 		if !declared.deleting {
 			m.checkParticipant(stored, want, threadID)
 		} else if want != chatv1alpha1.ReasonThreadNotReady || !m.holdsParticipants(declared.spec.ThreadRef.Name) {
-			_, reason := readyReason(stored)
+			_, reason := objects.ReadyReason(stored)
 			m.fail("ChatParticipant %s is still being deleted (%s), the model has %s", name, reason, want)
 		}
 	}
@@ -349,7 +350,7 @@ func (m *modelRun) checkParticipants() {
 // checkParticipant compares what a ChatParticipant says.
 func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, threadID string) {
 	name := stored.Name
-	status, reason := readyReason(stored)
+	status, reason := objects.ReadyReason(stored)
 	if reason != want || (status == metav1.ConditionTrue) != (want == chatv1alpha1.ReasonSucceeded) {
 		m.fail("ChatParticipant %s is %s %s, the model has %s", name, status, reason, want)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // modelVerdict is what should become of a ChatThread.
@@ -117,7 +118,7 @@ func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, ob
 // remembers says that an earlier resource left a thread behind that nobody may see: as long as the process
 // remembers it, none is created.
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
-	_, reason := readyReason(stored)
+	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
 		return m.remote(thread.ID).free != "" && thread.Metadata[ownerStampKey] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // play does what an action says and lets time go by. What is to happen to something that is not there
@@ -278,7 +279,7 @@ func (m *modelRun) restoreThread(a modelAction) {
 // setStatus stores a status that the operator has not written.
 func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha1.ChatThreadStatus) {
 	stored := &chatv1alpha1.ChatThread{}
-	if err := m.w.live.Get(m.w.t.Context(), keyOf(thread), stored); err != nil {
+	if err := m.w.live.Get(m.w.t.Context(), objects.KeyOf(thread), stored); err != nil {
 		m.w.t.Fatal(err)
 	}
 	stored.Status = status
@@ -302,7 +303,7 @@ func (m *modelRun) wipeThread(a modelAction) {
 		return
 	}
 	stored = stored.DeepCopy()
-	if err := m.w.live.Get(m.w.t.Context(), keyOf(stored), stored); err != nil {
+	if err := m.w.live.Get(m.w.t.Context(), objects.KeyOf(stored), stored); err != nil {
 		m.w.t.Fatal(err)
 	}
 	kept := stored.Status

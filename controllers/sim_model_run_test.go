@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // modelRun is what the model knows: what people declared, and what they did at the service. It reads no
@@ -113,7 +114,7 @@ func hasMember(thread emulator.Thread, id string) bool {
 }
 
 // stored is what the API server holds of a resource; nil where there is none.
-func (m *modelRun) stored(kind simKind, name string) conditioned {
+func (m *modelRun) stored(kind simKind, name string) objects.Conditioned {
 	for _, obj := range m.w.stored(kind) {
 		if obj.GetName() == name {
 			return obj

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
@@ -49,7 +50,7 @@ func outage(t *testing.T, name, operation string) *simWorld {
 // as often as its threads may ask, and is told of as what it is.
 func TestSimFaultsOutage(t *testing.T) {
 	t.Parallel()
-	each := (outageRooms + 1) * int(outageCounted/lastBackoff)
+	each := (outageRooms + 1) * int(outageCounted/objects.LastBackoff)
 	for name, most := range map[string]int{
 		// One pass at a time finds out, by calls that are tried twice.
 		"time-out": int(outageCounted / (5 * time.Second)), "reset": 2 * each, "503": 2 * each, "429": 3 * each,
@@ -92,8 +93,8 @@ func (w *simWorld) checkLatecomer(t *testing.T) {
 	late := simParticipantNamed("late", w.people[2])
 	late.Spec.ThreadRef.Name = "room0"
 	w.create(late)
-	w.run(lastBackoff)
-	if _, reason := readyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
+	w.run(objects.LastBackoff)
+	if _, reason := objects.ReadyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
 		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
 	}
 	w.remove(late)

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // simProcess is an operator from its start to its end: caches, memory and work queue.
@@ -85,12 +86,12 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	sessions := &Sessions{Reader: live, AllowedEndpoints: DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
 	p.changes = newDebouncer(wake(simThread))
 	roster := newRoster(wake(simParticipant))
-	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: newOwnWrites()}
+	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: objects.NewOwnWrites()}
 	p.threads = &ChatThreadReconciler{
 		Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, timing: defaultTiming,
-		backoff: newBackoff(), written: newOwnWrites(), connections: p.connections.written, memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
+		backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: p.connections.written, memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
 	}
-	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{w}, roster: roster, written: newOwnWrites()}
+	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{w}, roster: roster, written: objects.NewOwnWrites()}
 	p.limiters = map[simKind]workqueue.TypedRateLimiter[reconcile.Request]{
 		simConnection: controllerOptions(Options{}).RateLimiter, simThread: p.threads.backoff, simParticipant: controllerOptions(Options{}).RateLimiter,
 	}
@@ -302,7 +303,7 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 			}
 		}
 	}
-	self := reconcile.Request{NamespacedName: keyOf(obj)}
+	self := reconcile.Request{NamespacedName: objects.KeyOf(obj)}
 	switch kind {
 	case simConnection:
 		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()), self)

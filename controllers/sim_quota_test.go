@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -66,7 +67,7 @@ func (w *simWorld) runUntil(most time.Duration, so func() bool) time.Duration {
 func (w *simWorld) notReady() int {
 	count := 0
 	for _, obj := range w.stored(simThread) {
-		if _, reason := readyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
+		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
 			count++
 		}
 	}
@@ -259,7 +260,7 @@ func (w *simWorld) seedThreads(count int) {
 			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
 			Participants: &chatv1alpha1.ParticipantCounts{},
 		}
-		mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
+		objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
 		if err := w.live.Status().Update(w.t.Context(), thread); err != nil {
 			w.t.Fatal(err)
 		}
@@ -323,7 +324,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 func (w *simWorld) isDone(name string) func() bool {
 	return func() bool {
 		thread := w.liveThread(name)
-		_, reason := readyReason(thread)
+		_, reason := objects.ReadyReason(thread)
 		return reason == chatv1alpha1.ReasonSucceeded && observedGeneration(thread) == thread.Generation
 	}
 }

@@ -29,6 +29,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
@@ -198,10 +199,10 @@ func (w *simWorld) create(obj client.Object) {
 // simEdit changes the declaration of an object as a user would.
 func simEdit[T client.Object](w *simWorld, obj T, change func(T)) {
 	w.t.Helper()
-	if err := w.live.Get(w.t.Context(), keyOf(obj), obj); err != nil {
+	if err := w.live.Get(w.t.Context(), objects.KeyOf(obj), obj); err != nil {
 		w.t.Fatal(err)
 	}
-	before := copyOf(obj)
+	before := objects.CopyOf(obj)
 	change(obj)
 	annotations := obj.GetAnnotations()
 	before.SetAnnotations(annotations)
@@ -221,7 +222,7 @@ func (w *simWorld) remove(obj client.Object) {
 	if err := w.live.Delete(w.t.Context(), obj); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.live.Get(w.t.Context(), keyOf(obj), obj); err == nil {
+	if err := w.live.Get(w.t.Context(), objects.KeyOf(obj), obj); err == nil {
 		obj.SetGeneration(obj.GetGeneration() + 1)
 		if err := w.live.Update(w.t.Context(), obj); err != nil {
 			w.t.Fatal(err)
@@ -237,7 +238,7 @@ func (w *simWorld) record(obj client.Object) (now client.Object) {
 	if !slices.Contains(simKinds, kind) {
 		return nil
 	}
-	event := w.log(kind, keyOf(obj))
+	event := w.log(kind, objects.KeyOf(obj))
 	if w.watch != nil {
 		w.watch(event)
 	}
@@ -266,7 +267,7 @@ func (w *simWorld) log(kind simKind, key types.NamespacedName) simEvent {
 
 // wrote notes a write of an operator and judges the conditions that it left.
 func (w *simWorld) wrote(obj client.Object) {
-	stored, ok := w.record(obj).(conditioned)
+	stored, ok := w.record(obj).(objects.Conditioned)
 	kind := simKindOf(obj)
 	w.mu.Lock()
 	defer w.mu.Unlock()

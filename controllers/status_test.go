@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -34,7 +35,7 @@ var (
 )
 
 // conditionsOf shows the conditions without their times.
-func conditionsOf(obj conditioned) []string {
+func conditionsOf(obj objects.Conditioned) []string {
 	var lines []string
 	for _, c := range obj.GetConditions() {
 		lines = append(lines, strings.Join([]string{c.Type, string(c.Status), c.Reason, c.Message}, " "))
@@ -53,10 +54,10 @@ func TestMark(t *testing.T) {
 		for _, second := range slices.Sorted(maps.Keys(outcomes)) {
 			t.Run(first+", then "+second, func(t *testing.T) {
 				t.Parallel()
-				for _, obj := range []conditioned{&chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}, &chatv1alpha1.ChatConnection{}} {
+				for _, obj := range []objects.Conditioned{&chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}, &chatv1alpha1.ChatConnection{}} {
 					obj.SetGeneration(3)
 					for _, step := range []string{first, second} {
-						mark(obj, outcomes[step])
+						objects.Mark(obj, outcomes[step])
 						if diff := cmp.Diff(shown[step], conditionsOf(obj)); diff != "" {
 							t.Errorf("%T, conditions when %s (-want +got):\n%s", obj, step, diff)
 						}
@@ -67,7 +68,7 @@ func TestMark(t *testing.T) {
 						}
 					}
 					before := conditionsOf(obj)
-					mark(obj, quietOutcome)
+					objects.Mark(obj, quietOutcome)
 					if diff := cmp.Diff(before, conditionsOf(obj)); diff != "" {
 						t.Errorf("%T, a pass that has nothing to tell (-want +got):\n%s", obj, diff)
 					}
@@ -85,7 +86,7 @@ func TestMarkAfterKstatus(t *testing.T) {
 			t.Parallel()
 			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a", Generation: 2}}
 			thread.Status.ObservedGeneration = 1
-			mark(thread, o)
+			objects.Mark(thread, o)
 			if o.Ready || o.Stalled {
 				thread.Status.ObservedGeneration = 2
 			}
@@ -111,13 +112,13 @@ func TestMarkKeepsTransitionTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			thread := &chatv1alpha1.ChatThread{}
-			mark(thread, c.before)
+			objects.Mark(thread, c.before)
 			for i := range thread.Status.Conditions {
 				thread.Status.Conditions[i].LastTransitionTime = long
 			}
 			kept := slices.Clone(thread.Status.Conditions)
 			before := thread.DeepCopy()
-			mark(thread, c.after)
+			objects.Mark(thread, c.after)
 			if got := thread.Status.Conditions[0].LastTransitionTime.Equal(&long); got != c.kept {
 				t.Errorf("transition time of Ready kept: %v, want %v", got, c.kept)
 			}
@@ -137,11 +138,11 @@ func TestMarkKeepsTransitionTime(t *testing.T) {
 func TestReadyReason(t *testing.T) {
 	t.Parallel()
 	thread := &chatv1alpha1.ChatThread{}
-	if status, reason := readyReason(thread); status != "" || reason != "" {
+	if status, reason := objects.ReadyReason(thread); status != "" || reason != "" {
 		t.Errorf("before the first pass: %q %q", status, reason)
 	}
-	mark(thread, stalledOutcome)
-	if status, reason := readyReason(thread); status != metav1.ConditionFalse || reason != chatv1alpha1.ReasonThreadGone {
+	objects.Mark(thread, stalledOutcome)
+	if status, reason := objects.ReadyReason(thread); status != metav1.ConditionFalse || reason != chatv1alpha1.ReasonThreadGone {
 		t.Errorf("%q %q", status, reason)
 	}
 }
@@ -165,7 +166,7 @@ func TestReconcileRequested(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Annotations: c.annotations}}
-			got := reconcileRequested(thread)
+			got := objects.ReconcileRequested(thread)
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -179,35 +180,35 @@ func TestReconcileRequested(t *testing.T) {
 
 func TestEmit(t *testing.T) {
 	t.Parallel()
-	created := occurrence{reason: chatv1alpha1.EventCreated, note: "Created thread a"}
-	warned := occurrence{warning: true, reason: chatv1alpha1.EventFound, note: "Two\nthreads"}
+	created := objects.Occurrence{Reason: chatv1alpha1.EventCreated, Note: "Created thread a"}
+	warned := objects.Occurrence{Warning: true, Reason: chatv1alpha1.EventFound, Note: "Two\nthreads"}
 	failing := outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: "Down.", Err: errors.New("down")}
 	for name, c := range map[string]struct {
 		before, after outcome.Outcome
-		told          []occurrence
+		told          []objects.Occurrence
 		want          []string
 	}{
 		"first time ready":                 {outcome.Outcome{Quiet: true}, readyOutcome, nil, []string{"Normal Succeeded As declared."}},
 		"ready again":                      {readyOutcome, readyOutcome, nil, nil},
 		"ready, with another message":      {readyOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "Still.", Ready: true}, nil, nil},
-		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []occurrence{created}, []string{"Normal Created Created thread a"}},
-		"a change of a thread in sync":     {readyOutcome, readyOutcome, []occurrence{created}, []string{"Normal Created Created thread a"}},
+		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
+		"a change of a thread in sync":     {readyOutcome, readyOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
 		"stalled: a warning":               {readyOutcome, stalledOutcome, nil, []string{"Warning ThreadGone Gone."}},
-		"stalled after a change: both":     {readyOutcome, stalledOutcome, []occurrence{warned}, []string{"Warning Found Two threads", "Warning ThreadGone Gone."}},
+		"stalled after a change: both":     {readyOutcome, stalledOutcome, []objects.Occurrence{warned}, []string{"Warning Found Two threads", "Warning ThreadGone Gone."}},
 		"reconciling":                      {readyOutcome, reconcilingOutcome, nil, []string{"Normal Throttled Wait."}},
 		"failing: a warning":               {readyOutcome, failing, nil, []string{"Warning ServiceUnavailable Down."}},
 		"failing still":                    {failing, failing, nil, nil},
 		"quiet":                            {readyOutcome, quietOutcome, nil, nil},
-		"quiet, though something was done": {readyOutcome, quietOutcome, []occurrence{created}, []string{"Normal Created Created thread a"}},
+		"quiet, though something was done": {readyOutcome, quietOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := &chatv1alpha1.ChatThread{}
-			mark(before, c.before)
+			objects.Mark(before, c.before)
 			after := before.DeepCopy()
-			mark(after, c.after)
+			objects.Mark(after, c.after)
 			recorder := events.NewFakeRecorder(10)
-			emit(t.Context(), recorder, before, after, c.told, c.after)
+			objects.Emit(t.Context(), recorder, before, after, c.told, c.after)
 			close(recorder.Events)
 			var got []string
 			for e := range recorder.Events {
@@ -223,9 +224,9 @@ func TestEmit(t *testing.T) {
 func TestTellAllCutsNotes(t *testing.T) {
 	t.Parallel()
 	recorder := events.NewFakeRecorder(1)
-	tellAll(t.Context(), recorder, &chatv1alpha1.ChatThread{}, []occurrence{{reason: "R", note: "100%\n" + strings.Repeat("x", 5000)}})
+	objects.TellAll(t.Context(), recorder, &chatv1alpha1.ChatThread{}, []objects.Occurrence{{Reason: "R", Note: "100%\n" + strings.Repeat("x", 5000)}})
 	got := <-recorder.Events
-	if !strings.HasPrefix(got, "Normal R 100% xx") || len(got) > len("Normal R ")+maxEventNote {
+	if !strings.HasPrefix(got, "Normal R 100% xx") || len(got) > len("Normal R ")+objects.MaxEventNote {
 		t.Errorf("event of %d bytes: %.40s", len(got), got)
 	}
 }
@@ -260,15 +261,15 @@ func TestPatchStatus(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	before := thread.DeepCopy()
-	mustSucceed(t, patchStatus(t.Context(), admin, before, thread))
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	if got := now(t, thread).ResourceVersion; got != before.ResourceVersion {
 		t.Error("an unchanged status was written")
 	}
-	mark(thread, readyOutcome)
+	objects.Mark(thread, readyOutcome)
 	thread.Status.ThreadID = "19:a"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	told := thread.DeepCopy()
-	mustSucceed(t, patchStatus(t.Context(), admin, before, thread))
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if diff := cmp.Diff(thread.Status, live.Status, cmpopts.EquateApproxTime(time.Second)); diff != "" {
 		t.Errorf("status (-want +stored):\n%s", diff)
@@ -283,16 +284,16 @@ func TestPatchStatusTakesBack(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	before := thread.DeepCopy()
-	mark(thread, stalledOutcome)
+	objects.Mark(thread, stalledOutcome)
 	thread.Status.ThreadID, thread.Status.Joined = "19:a", "1/1"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	thread.Status.Rejected = []chatv1alpha1.RejectedParticipant{{UserID: "8:acs:a"}}
-	mustSucceed(t, patchStatus(t.Context(), admin, before, thread))
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 
 	before = thread.DeepCopy()
-	mark(thread, readyOutcome)
+	objects.Mark(thread, readyOutcome)
 	thread.Status.Joined, thread.Status.Participants, thread.Status.Rejected = "", nil, nil
-	mustSucceed(t, patchStatus(t.Context(), admin, before, thread))
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if live.Status.Joined != "" || live.Status.Participants != nil || live.Status.Rejected != nil {
 		t.Errorf("status %+v", live.Status)
@@ -312,7 +313,7 @@ func TestPatchStatusBesideAnEdit(t *testing.T) {
 	mustSucceed(t, admin.Update(t.Context(), edited))
 	thread.Status.ThreadID = "19:a"
 	thread.Spec.Topic, thread.Annotations = "in memory", map[string]string{"in": "memory"}
-	mustSucceed(t, patchStatus(t.Context(), admin, before, thread))
+	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if live.Spec.Topic != "another" || live.Status.ThreadID != "19:a" || live.Annotations["in"] != "" {
 		t.Errorf("stored %+v", live)
@@ -328,7 +329,7 @@ func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 	mustSucceed(t, admin.Create(t.Context(), namesake))
 	after := old.DeepCopy()
 	after.Status.ThreadID = "19:a"
-	if err := patchStatus(t.Context(), admin, old, after); err == nil || client.IgnoreNotFound(err) == nil {
+	if err := objects.PatchStatus(t.Context(), admin, old, after); err == nil || client.IgnoreNotFound(err) == nil {
 		t.Errorf("error %v", err)
 	}
 	if got := now(t, namesake).Status.ThreadID; got != "" {
@@ -340,7 +341,7 @@ func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 func holdFor(user string) func(client.Object) {
 	return func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
-		setAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
 	}
 }
 
@@ -348,15 +349,15 @@ func TestPatchMetadata(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	thread.Status.ThreadID = "in memory"
-	mustSucceed(t, patchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	live := now(t, thread)
-	if !hasFinalizer(live) || live.Annotations[chatv1alpha1.AnnotationServiceUser] != "8:acs:a" || live.Status.ThreadID != "" {
+	if !objects.HasFinalizer(live) || live.Annotations[chatv1alpha1.AnnotationServiceUser] != "8:acs:a" || live.Status.ThreadID != "" {
 		t.Errorf("stored %+v", live)
 	}
-	if !hasFinalizer(thread) || thread.ResourceVersion != live.ResourceVersion || thread.Status.ThreadID != "in memory" {
+	if !objects.HasFinalizer(thread) || thread.ResourceVersion != live.ResourceVersion || thread.Status.ThreadID != "in memory" {
 		t.Errorf("in memory %+v", thread)
 	}
-	mustSucceed(t, patchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	if got := now(t, thread).ResourceVersion; got != live.ResourceVersion {
 		t.Error("what is there already was written again")
 	}
@@ -366,8 +367,8 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	stale := thread.DeepCopy()
-	mustSucceed(t, patchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
-	if err := patchMetadata(t.Context(), admin, stale, holdFor("8:acs:b")); !apierrors.IsConflict(err) || hasFinalizer(stale) {
+	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	if err := objects.PatchMetadata(t.Context(), admin, stale, holdFor("8:acs:b")); !apierrors.IsConflict(err) || objects.HasFinalizer(stale) {
 		t.Errorf("error %v, in memory %+v", err, stale.ObjectMeta)
 	}
 	if got := now(t, thread).Annotations[chatv1alpha1.AnnotationServiceUser]; got != "8:acs:a" {
@@ -378,12 +379,12 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 func TestRemoveFinalizer(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
-	mustSucceed(t, patchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	mustSucceed(t, admin.Delete(t.Context(), thread))
 	deleting := now(t, thread)
 	for range 2 { // the second time it is gone
 		free := deleting.DeepCopy()
-		if err := removeFinalizer(t.Context(), admin, free); err != nil {
+		if err := objects.RemoveFinalizer(t.Context(), admin, free); err != nil {
 			t.Errorf("remove finalizer: %v", err)
 		}
 		if len(free.Finalizers) != 0 {
@@ -399,8 +400,8 @@ func TestIsAbandoned(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{"true": true, "True": false, "false": false, "": false, "1": false} {
 		thread := &chatv1alpha1.ChatThread{}
-		setAnnotation(thread, chatv1alpha1.AnnotationAbandon, value)
-		if got := isAbandoned(thread); got != want {
+		objects.SetAnnotation(thread, chatv1alpha1.AnnotationAbandon, value)
+		if got := objects.IsAbandoned(thread); got != want {
 			t.Errorf("%q: abandoned %v, want %v", value, got, want)
 		}
 	}

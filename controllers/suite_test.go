@@ -45,6 +45,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 const (
@@ -335,7 +336,7 @@ func edit[T client.Object](w *world, obj T, change func(T)) {
 		if err := admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			return err
 		}
-		before := copyOf(obj)
+		before := objects.CopyOf(obj)
 		change(obj)
 		return admin.Patch(w.t.Context(), obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	}).Should(Succeed())
@@ -346,7 +347,7 @@ func (w *world) request(thread *chatv1alpha1.ChatThread) {
 	w.t.Helper()
 	value := time.Now().Format(time.RFC3339Nano)
 	edit(w, thread, func(obj *chatv1alpha1.ChatThread) {
-		setAnnotation(obj, chatv1alpha1.AnnotationReconcileRequestedAt, value)
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationReconcileRequestedAt, value)
 	})
 	w.Eventually(func() string {
 		w.get(thread)
@@ -368,7 +369,7 @@ func (w *world) awaitGone(obj client.Object) {
 }
 
 // awaitReason waits until the Ready condition answers for the generation that is stored, with a reason.
-func (w *world) awaitReason(obj conditioned, reason string) {
+func (w *world) awaitReason(obj objects.Conditioned, reason string) {
 	w.t.Helper()
 	w.Eventually(func() string {
 		if err := admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
@@ -382,13 +383,13 @@ func (w *world) awaitReason(obj conditioned, reason string) {
 	}).Should(Equal(reason), func() string { return describe(obj) })
 }
 
-func (w *world) message(obj conditioned) string {
+func (w *world) message(obj objects.Conditioned) string {
 	w.t.Helper()
 	w.get(obj)
 	return readyMessageOf(obj)
 }
 
-func readyMessageOf(obj conditioned) string {
+func readyMessageOf(obj objects.Conditioned) string {
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
 		return ready.Message
 	}
@@ -396,7 +397,7 @@ func readyMessageOf(obj conditioned) string {
 }
 
 func describe(obj client.Object) string {
-	if c, ok := obj.(conditioned); ok {
+	if c, ok := obj.(objects.Conditioned); ok {
 		return fmt.Sprintf("%+v", c.GetConditions())
 	}
 	return ""
@@ -512,7 +513,7 @@ func record(t *testing.T, namespace string) *recorder {
 		}
 		running.Go(func() {
 			for e := range watcher.ResultChan() {
-				if obj, ok := e.Object.(conditioned); ok && e.Type != watch.Deleted {
+				if obj, ok := e.Object.(objects.Conditioned); ok && e.Type != watch.Deleted {
 					r.note(t, obj)
 				}
 			}
@@ -526,7 +527,7 @@ func record(t *testing.T, namespace string) *recorder {
 	return r
 }
 
-func (r *recorder) note(t *testing.T, obj conditioned) {
+func (r *recorder) note(t *testing.T, obj objects.Conditioned) {
 	t.Helper()
 	r.mu.Lock()
 	r.versions[obj.GetUID()]++
@@ -564,8 +565,8 @@ func (w *world) writesSoFar(obj client.Object) int {
 }
 
 // brokenInvariant says what is wrong with the conditions of an object; nothing where they are sound.
-func brokenInvariant(ctx context.Context, obj conditioned) string {
-	judged := copyOf(obj).(conditioned) //nolint:errcheck // a copy has the type of what it copies
+func brokenInvariant(ctx context.Context, obj objects.Conditioned) string {
+	judged := objects.CopyOf(obj).(objects.Conditioned) //nolint:errcheck // a copy has the type of what it copies
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
 		// A pass that judged the spec before an edit says so by its observedGeneration.
 		judged.SetGeneration(ready.ObservedGeneration)
@@ -591,7 +592,7 @@ func brokenInvariant(ctx context.Context, obj conditioned) string {
 }
 
 // expectedStatus is what kstatus should make of an object.
-func expectedStatus(obj conditioned) status.Status {
+func expectedStatus(obj objects.Conditioned) status.Status {
 	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
 	switch {
 	case !obj.GetDeletionTimestamp().IsZero():
@@ -607,7 +608,7 @@ func expectedStatus(obj conditioned) status.Status {
 	}
 }
 
-func observedGeneration(obj conditioned) int64 {
+func observedGeneration(obj objects.Conditioned) int64 {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
 		return o.Status.ObservedGeneration

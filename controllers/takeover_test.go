@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // restored is a ChatThread as a backup brings it back: without status, and with its finalizer.
@@ -117,7 +118,7 @@ func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonServiceUnavailable)
 	w.Expect(thread.Status.ThreadID).To(BeEmpty())
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { objects.SetAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
 	w.delete(thread)
 	w.awaitGone(thread)
 	remove()
@@ -159,9 +160,11 @@ func TestThreadThatWasGivenUp(t *testing.T) {
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.emulator.UpdateThread(thread.Status.ThreadID, func(remote *emulator.Thread) { remote.Members = nil })
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now") })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+	})
 	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { setAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { objects.SetAnnotation(o, chatv1alpha1.AnnotationAbandon, "true") })
 	w.delete(thread)
 	w.awaitGone(thread)
 	again := w.newThread("shut")

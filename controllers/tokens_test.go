@@ -14,6 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -83,7 +84,7 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		ask(1)
 		w.session.heed(conn)
 		ask(0)
-		setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		w.session.heed(conn)
 		ask(100)
 		<-time.After(unknownConfirm)

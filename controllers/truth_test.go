@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // Where the API server holds another thread for the resource by the time ours was made, ours goes.
@@ -32,7 +33,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	w.get(thread)
 	stored := thread.DeepCopy()
 	stored.Status.ThreadID = first
-	w.Expect(patchStatus(t.Context(), admin, thread, stored)).To(Succeed())
+	w.Expect(objects.PatchStatus(t.Context(), admin, thread, stored)).To(Succeed())
 	close(release)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(first))

@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -56,7 +57,7 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 		conn := newConnection("a", "default")
 		for step, change := range []func(){
 			func() { conn.Generation++ },
-			func() { setAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now") },
+			func() { objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now") },
 		} {
 			change()
 			w.session.heed(conn)

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // participantHandler wakes the thread of a ChatParticipant, gathering changes. What is there when the
@@ -43,14 +44,14 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 				touch(e.ObjectNew)
 				return
 			}
-			if hasFinalizer(e.ObjectOld) != hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
+			if objects.HasFinalizer(e.ObjectOld) != objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
 				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
 				touch(e.ObjectNew)
 			}
 		},
 		// No pass has seen the deletion: there was no finalizer, or it was taken off by hand.
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
-			if hasFinalizer(e.Object) || e.Object.GetDeletionTimestamp().IsZero() {
+			if objects.HasFinalizer(e.Object) || e.Object.GetDeletionTimestamp().IsZero() {
 				touch(e.Object)
 			}
 		},
@@ -92,15 +93,15 @@ func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	if !ok || !ok2 {
 		return nil
 	}
-	beforeStatus, beforeReason := readyReason(before)
-	status, reason := readyReason(after)
+	beforeStatus, beforeReason := objects.ReadyReason(before)
+	status, reason := objects.ReadyReason(after)
 	switch {
 	case isNamesake(e), before.Generation != after.Generation, beforeStatus != status, beforeReason != reason,
 		before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]:
 		return anyThread
-	case reconcileRequested(before) != reconcileRequested(after):
+	case objects.ReconcileRequested(before) != objects.ReconcileRequested(after):
 		return func(thread *chatv1alpha1.ChatThread) bool {
-			ready, _ := readyReason(thread)
+			ready, _ := objects.ReadyReason(thread)
 			return ready != metav1.ConditionTrue
 		}
 	case before.Status.ConfirmedDeletions != after.Status.ConfirmedDeletions:
@@ -113,7 +114,7 @@ func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 // threadsOfConnection are the threads that name a connection and that its change concerns.
 func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object, concerns func(*chatv1alpha1.ChatThread) bool) []reconcile.Request {
 	threads := &chatv1alpha1.ChatThreadList{}
-	key := keyOf(conn).String()
+	key := objects.KeyOf(conn).String()
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
 		return nil
@@ -121,7 +122,7 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 	requests := make([]reconcile.Request, 0, len(threads.Items))
 	for i := range threads.Items {
 		if thread := &threads.Items[i]; concerns(thread) {
-			requests = append(requests, reconcile.Request{NamespacedName: keyOf(thread)})
+			requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(thread)})
 		}
 	}
 	return requests
@@ -145,7 +146,7 @@ func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.
 	var requests []reconcile.Request
 	for i := range threads.Items {
 		if threads.Items[i].UID != released.UID {
-			requests = append(requests, reconcile.Request{NamespacedName: keyOf(&threads.Items[i])})
+			requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(&threads.Items[i])})
 		}
 	}
 	return requests
@@ -165,7 +166,7 @@ func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace
 	var requests []reconcile.Request
 	for i := range threads.Items {
 		if thread := &threads.Items[i]; thread.ConnectionNamespace() != thread.Namespace {
-			requests = append(requests, reconcile.Request{NamespacedName: keyOf(thread)})
+			requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(thread)})
 		}
 	}
 	return requests
@@ -215,19 +216,17 @@ func declarationChanged(annotations ...string) predicate.Predicate {
 
 // isStatusLost says that somebody emptied a status.
 func isStatusLost(e event.UpdateEvent) bool {
-	before, ok := e.ObjectOld.(conditioned)
-	after, ok2 := e.ObjectNew.(conditioned)
+	before, ok := e.ObjectOld.(objects.Conditioned)
+	after, ok2 := e.ObjectNew.(objects.Conditioned)
 	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
 }
 
 // isFinalizerLost says that somebody took the finalizer off an object that is not being deleted. The operator
 // itself does so only in a reconcile that needs no other to follow, where one more does no harm.
 func isFinalizerLost(e event.UpdateEvent) bool {
-	return hasFinalizer(e.ObjectOld) && !hasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
+	return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
 }
 
 // isNamesake says that an object was deleted and another one of its name created: a list that follows a
 // watch that broke off shows that as a change.
 func isNamesake(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }
-
-func keyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }

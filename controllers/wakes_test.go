@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // A list that follows a watch that broke off shows a resource that was deleted and created anew as one
@@ -31,11 +32,11 @@ func TestNamesakeIsAnother(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			same := copyOf(c.obj)
+			same := objects.CopyOf(c.obj)
 			if c.filter.Update(event.UpdateEvent{ObjectOld: c.obj, ObjectNew: same}) {
 				t.Error("woken by nothing")
 			}
-			namesake := copyOf(c.obj)
+			namesake := objects.CopyOf(c.obj)
 			namesake.SetUID("another")
 			if !c.filter.Update(event.UpdateEvent{ObjectOld: c.obj, ObjectNew: namesake}) {
 				t.Error("not woken by a namesake")

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package objects
 
 import (
 	"context"
@@ -11,15 +11,15 @@ import (
 )
 
 // pageSize is how many objects are read from the API server at once.
-const pageSize = 500
+const PageSize = 500
 
 // eachPage reads a list from the API server page by page, and shows each to visit until that says no. The memory
 // that a list takes must not depend on how many objects there are.
-func eachPage[L client.ObjectList](ctx context.Context, reader client.Reader, page L, visit func(L) bool, options ...client.ListOption) error {
+func EachPage[L client.ObjectList](ctx context.Context, reader client.Reader, page L, visit func(L) bool, options ...client.ListOption) error {
 	empty := page.DeepCopyObject()
 	for next := ""; ; {
 		page, _ = empty.DeepCopyObject().(L)
-		if err := reader.List(ctx, page, slices.Concat(options, []client.ListOption{client.Limit(pageSize), client.Continue(next)})...); err != nil {
+		if err := reader.List(ctx, page, slices.Concat(options, []client.ListOption{client.Limit(PageSize), client.Continue(next)})...); err != nil {
 			return err
 		}
 		next = page.GetContinue()

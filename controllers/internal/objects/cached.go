@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package objects
 
 import (
 	corev1 "k8s.io/api/core/v1"
@@ -20,15 +20,15 @@ var cachedAnnotations = map[string]int{
 	chatv1alpha1.AnnotationEndpoint:             0,
 	chatv1alpha1.AnnotationReconcileRequestedAt: chatv1alpha1.MaxReconcileRequest,
 	chatv1alpha1.AnnotationConfirmDeletions:     chatv1alpha1.MaxReconcileRequest,
-	chatv1alpha1.AnnotationRecover:              2 * maxThreadID,
-	chatv1alpha1.AnnotationReleaseTo:            2 * maxThreadID,
+	chatv1alpha1.AnnotationRecover:              2 * MaxThreadID,
+	chatv1alpha1.AnnotationReleaseTo:            2 * MaxThreadID,
 	chatv1alpha1.AnnotationAbandon:              outcome.MaxMessage,
 }
 
 // keepWhatIsRead drops from an object, on its way into the cache, what the operator does not read: whoever may
 // write an object could fill the memory of the operator with it. Patches compare two copies of what is in the
 // cache, so that they leave the rest alone.
-func keepWhatIsRead(in any) (any, error) {
+func KeepWhatIsRead(in any) (any, error) {
 	// What was deleted while the watch was broken off comes wrapped; it was in the cache, and is as it should be.
 	if _, deleted := in.(cache.DeletedFinalStateUnknown); deleted {
 		return in, nil

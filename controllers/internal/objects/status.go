@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package objects
 
 import (
 	"context"
@@ -29,10 +29,10 @@ import (
 )
 
 // maxEventNote is what the API server takes as the note of an event.
-const maxEventNote = 1000
+const MaxEventNote = 1000
 
 // conditioned is an object of one of our kinds.
-type conditioned interface {
+type Conditioned interface {
 	client.Object
 	GetConditions() []metav1.Condition
 	SetConditions([]metav1.Condition)
@@ -40,7 +40,7 @@ type conditioned interface {
 
 // mark sets the conditions as an outcome says, after kstatus: Ready always, and of Reconciling and
 // Stalled the one that is true.
-func mark(obj conditioned, o outcome.Outcome) {
+func Mark(obj Conditioned, o outcome.Outcome) {
 	if o.Quiet {
 		return
 	}
@@ -74,7 +74,7 @@ func mark(obj conditioned, o outcome.Outcome) {
 
 // generationTold is the generation that a status tells of after an outcome. One that was restored from a backup
 // may name a later one than the object has.
-func generationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
+func GenerationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
 	switch {
 	case o.Ready || o.Stalled:
 		return obj.GetGeneration()
@@ -85,7 +85,7 @@ func generationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
 }
 
 // readyReason is the status and reason of the Ready condition.
-func readyReason(obj conditioned) (metav1.ConditionStatus, string) {
+func ReadyReason(obj Conditioned) (metav1.ConditionStatus, string) {
 	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
 	if ready == nil {
 		return "", ""
@@ -96,7 +96,7 @@ func readyReason(obj conditioned) (metav1.ConditionStatus, string) {
 // patchStatus writes what differs between the statuses of before and after, and nothing where they
 // are equal. The patch tests the uid, so that a namesake that was created meanwhile is left alone, and
 // no resource version, so that an edit of the spec cannot lose what was allocated.
-func patchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
+func PatchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
 	data, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
@@ -118,21 +118,21 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 			diff.Status["threadID"] = nil
 		}
 	}
-	whole, err := statusFields(after)
+	whole, err := StatusFields(after)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
-	operations := []jsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
+	operations := []JsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
 	for _, field := range slices.Sorted(maps.Keys(diff.Status)) {
 		// To the API server null is no value: unlike a removal it needs nothing to be there.
-		operations = append(operations, jsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
+		operations = append(operations, JsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
 	}
 	body, err := json.Marshal(operations)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
 	// The answer would overwrite what is still to be told of the object.
-	target := copyOf(after)
+	target := CopyOf(after)
 	if err := c.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, body)); err != nil {
 		return fmt.Errorf("patch status: %w", err)
 	}
@@ -141,14 +141,14 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 }
 
 // jsonOperation is an operation of a JSON patch (RFC 6902).
-type jsonOperation struct {
+type JsonOperation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value any    `json:"value"`
 }
 
 // statusFields are the fields of the status of an object.
-func statusFields(obj client.Object) (map[string]any, error) {
+func StatusFields(obj client.Object) (map[string]any, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
 	if err != nil {
 		return nil, err
@@ -159,9 +159,9 @@ func statusFields(obj client.Object) (map[string]any, error) {
 
 // patchMetadata writes what change does to finalizers and annotations, if the object is still the
 // version that was read, and takes over what the API server stored.
-func patchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
-	before := copyOf(obj)
-	after := copyOf(obj)
+func PatchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
+	before := CopyOf(obj)
+	after := CopyOf(obj)
 	change(after)
 	if reflect.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) && reflect.DeepEqual(before.GetFinalizers(), after.GetFinalizers()) {
 		return nil
@@ -176,13 +176,13 @@ func patchMetadata(ctx context.Context, c client.Client, obj client.Object, chan
 	return nil
 }
 
-func copyOf(obj client.Object) client.Object {
+func CopyOf(obj client.Object) client.Object {
 	return obj.DeepCopyObject().(client.Object) //nolint:errcheck // a copy has the type of what it copies
 }
 
 // removeFinalizer lets an object go. An object that is gone already is fine.
-func removeFinalizer(ctx context.Context, c client.Client, obj client.Object) error {
-	err := patchMetadata(ctx, c, obj, func(o client.Object) { controllerutil.RemoveFinalizer(o, chatv1alpha1.Finalizer) })
+func RemoveFinalizer(ctx context.Context, c client.Client, obj client.Object) error {
+	err := PatchMetadata(ctx, c, obj, func(o client.Object) { controllerutil.RemoveFinalizer(o, chatv1alpha1.Finalizer) })
 	if apierrors.IsNotFound(err) {
 		obj.SetFinalizers(nil)
 		return nil
@@ -193,7 +193,7 @@ func removeFinalizer(ctx context.Context, c client.Client, obj client.Object) er
 	return nil
 }
 
-func setAnnotation(obj client.Object, key, value string) {
+func SetAnnotation(obj client.Object, key, value string) {
 	annotations := obj.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -203,38 +203,38 @@ func setAnnotation(obj client.Object, key, value string) {
 }
 
 // occurrence is something that users should see in kubectl describe.
-type occurrence struct {
-	warning bool
-	reason  string
-	note    string
+type Occurrence struct {
+	Warning bool
+	Reason  string
+	Note    string
 }
 
 // emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
 // more carries its reason.
-func emit(ctx context.Context, recorder events.EventRecorder, before, after conditioned, told []occurrence, o outcome.Outcome) {
-	beforeStatus, beforeReason := readyReason(before)
-	status, reason := readyReason(after)
+func Emit(ctx context.Context, recorder events.EventRecorder, before, after Conditioned, told []Occurrence, o outcome.Outcome) {
+	beforeStatus, beforeReason := ReadyReason(before)
+	status, reason := ReadyReason(after)
 	changed := !o.Quiet && (status != beforeStatus || reason != beforeReason)
 	if changed && (!o.Ready || len(told) == 0) {
-		told = append(told, occurrence{warning: o.Stalled || o.Err != nil, reason: reason, note: o.Message})
+		told = append(told, Occurrence{Warning: o.Stalled || o.Err != nil, Reason: reason, Note: o.Message})
 	}
-	tellAll(ctx, recorder, after, told)
+	TellAll(ctx, recorder, after, told)
 }
 
 // tellAll writes events, and the same to the log.
-func tellAll(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []occurrence) {
+func TellAll(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []Occurrence) {
 	for _, e := range told {
 		kind := corev1.EventTypeNormal
-		if e.warning {
+		if e.Warning {
 			kind = corev1.EventTypeWarning
 		}
-		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.reason, "note", outcome.Cut(e.note, maxEventNote))
-		recorder.Eventf(obj, nil, kind, e.reason, "Reconcile", "%s", outcome.Cut(e.note, maxEventNote))
+		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.Reason, "note", outcome.Cut(e.Note, MaxEventNote))
+		recorder.Eventf(obj, nil, kind, e.Reason, "Reconcile", "%s", outcome.Cut(e.Note, MaxEventNote))
 	}
 }
 
 // reconcileRequested returns the value that asks for a pass at once, as it is answered.
-func reconcileRequested(obj client.Object) string {
+func ReconcileRequested(obj client.Object) string {
 	value := obj.GetAnnotations()[chatv1alpha1.AnnotationReconcileRequestedAt]
 	if len(value) > chatv1alpha1.MaxReconcileRequest {
 		return outcome.Cut(value, chatv1alpha1.MaxReconcileRequest)
@@ -243,15 +243,20 @@ func reconcileRequested(obj client.Object) string {
 }
 
 // isRequested says whether a pass is asked for that was not answered yet.
-func isRequested(obj client.Object, handled string) bool {
-	requested := reconcileRequested(obj)
+func IsRequested(obj client.Object, handled string) bool {
+	requested := ReconcileRequested(obj)
 	return requested != "" && requested != handled
 }
 
-func hasFinalizer(obj client.Object) bool {
+func HasFinalizer(obj client.Object) bool {
 	return controllerutil.ContainsFinalizer(obj, chatv1alpha1.Finalizer)
 }
 
-func isAbandoned(obj client.Object) bool {
+func IsAbandoned(obj client.Object) bool {
 	return obj.GetAnnotations()[chatv1alpha1.AnnotationAbandon] == "true"
 }
+
+func KeyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }
+
+// maxThreadID is how long an id status takes, in bytes. Those of ACS have 64 or so.
+const MaxThreadID = 1024

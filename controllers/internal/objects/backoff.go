@@ -1,9 +1,11 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package objects
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -13,18 +15,23 @@ import (
 // object after each pass without an error, also after one that only waited, for a quota or for a list:
 // with a service in trouble failures and waits take turns, and would come in quick succession for ever.
 // So they are forgotten where a pass says that it came to an end.
-type backoff struct {
+type Backoff struct {
 	workqueue.TypedRateLimiter[reconcile.Request]
 }
 
-func newBackoff() *backoff {
-	return &backoff{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, lastBackoff)}
+func NewBackoff() *Backoff {
+	return &Backoff{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstBackoff, LastBackoff)}
 }
 
 // Forget does nothing.
-func (*backoff) Forget(reconcile.Request) {}
+func (*Backoff) Forget(reconcile.Request) {}
 
 // end forgets the failures of an object.
-func (b *backoff) end(key types.NamespacedName) {
+func (b *Backoff) End(key types.NamespacedName) {
 	b.TypedRateLimiter.Forget(reconcile.Request{NamespacedName: key})
 }
+
+// firstBackoff and lastBackoff bound the wait after a failed pass over an object.
+const FirstBackoff = time.Second
+
+const LastBackoff = 30 * time.Second
