@@ -93,9 +93,9 @@ func run(s *settings) error {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
 	// To stop in good order would be to give back a lease that another one may hold by now.
-	lease := controllers.NewLease(fail)
-	config.Wrap(lease.ForAPIServer)
-	options.HTTPClient.Transport = lease.ForACS(options.HTTPClient.Transport)
+	guard := controllers.NewLease(fail)
+	config.Wrap(guard.ForAPIServer)
+	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
 	lock, err := s.leaseLock(config)
 	if err != nil {
 		return err

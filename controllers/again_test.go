@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -90,17 +91,17 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	older := thread.DeepCopy()
 	edited := now(t, thread)
 	edited.Spec.Topic = "another"
-	mustSucceed(t, admin.Update(t.Context(), edited))
+	acstest.MustSucceed(t, admin.Update(t.Context(), edited))
 	for _, judged := range []*chatv1alpha1.ChatThread{older, edited} {
 		before := judged.DeepCopy()
 		objects.Mark(judged, readyOutcome)
 		judged.Status.ObservedGeneration = judged.Generation
-		mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, judged))
+		acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, judged))
 	}
 	// It saw its own write, but not that of the other one.
 	before := older.DeepCopy()
 	objects.Mark(older, stalledOutcome)
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, older))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, older))
 	live := now(t, thread)
 	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
 		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)

@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -49,7 +50,7 @@ func entraAnswer(status int, body string) func(*http.Request) (*http.Response, e
 // What Microsoft Entra does is not told of ACS, and what it says is.
 func TestEntraIsNamed(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
-	mustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
+	acstest.MustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
 	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", token)
 	t.Setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000003")
 	t.Setenv("AZURE_TENANT_ID", "tenant")
@@ -111,7 +112,7 @@ func TestEntraIsNamed(t *testing.T) {
 // The endpoint that a spec names is shown before there is a user, and is not held against a correction.
 func TestDeclaredEndpointIsShown(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
-	mustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
+	acstest.MustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
 	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", token)
 	t.Setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000003")
 	t.Setenv("AZURE_TENANT_ID", "tenant")

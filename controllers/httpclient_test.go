@@ -21,6 +21,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -133,7 +134,7 @@ func serveHTTP2(t *testing.T) (server *httptest.Server, authority []byte) {
 func authorityAt(t *testing.T, content []byte) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "ca.pem")
-	mustSucceed(t, os.WriteFile(file, content, 0o600))
+	acstest.MustSucceed(t, os.WriteFile(file, content, 0o600))
 	return file
 }
 
@@ -172,12 +173,12 @@ func TestDeadConnectionIsFound(t *testing.T) {
 	server, authority := serveHTTP2(t)
 	s := newSwallower(t, server.Listener.Addr().String())
 	client := clientFor(t, authorityAt(t, authority), liveness{silence: 200 * time.Millisecond, answer: time.Second})
-	mustSucceed(t, call(t, client, s.url(), soon))
+	acstest.MustSucceed(t, call(t, client, s.url(), soon))
 	s.swallow()
 	if err := call(t, client, s.url(), soon); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the call by the dead connection ended with %v", err)
 	}
-	mustSucceed(t, call(t, client, s.url(), soon))
+	acstest.MustSucceed(t, call(t, client, s.url(), soon))
 	if opened := s.opened(); opened != 2 {
 		t.Errorf("%d connections were opened, want 2", opened)
 	}
@@ -192,16 +193,16 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 	server, authority := serveHTTP2(t)
 	silent, sound := newSwallower(t, server.Listener.Addr().String()), newSwallower(t, server.Listener.Addr().String())
 	client := clientFor(t, authorityAt(t, authority), defaultLiveness)
-	mustSucceed(t, call(t, client, silent.url(), soon))
-	mustSucceed(t, call(t, client, sound.url(), soon))
+	acstest.MustSucceed(t, call(t, client, silent.url(), soon))
+	acstest.MustSucceed(t, call(t, client, sound.url(), soon))
 	silent.swallow()
 	for range maxTimeouts {
 		if err := call(t, client, silent.url(), 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the call by the dead connection ended with %v", err)
 		}
-		mustSucceed(t, call(t, client, sound.url(), soon))
+		acstest.MustSucceed(t, call(t, client, sound.url(), soon))
 	}
-	mustSucceed(t, call(t, client, silent.url(), soon))
+	acstest.MustSucceed(t, call(t, client, silent.url(), soon))
 	if opened := []int{silent.opened(), sound.opened()}; !slices.Equal(opened, []int{2, 1}) {
 		t.Errorf("%d connections were opened", opened)
 	}
@@ -246,13 +247,13 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	latter, newAuthority := serveHTTP2(t)
 	file := authorityAt(t, oldAuthority)
 	client := clientFor(t, file, defaultLiveness)
-	mustSucceed(t, call(t, client, former.URL, soon))
+	acstest.MustSucceed(t, call(t, client, former.URL, soon))
 	if err := call(t, client, latter.URL, soon); !outcome.IsCertificateError(err) {
 		t.Fatalf("an unknown authority: %v", err)
 	}
-	mustSucceed(t, os.WriteFile(file, newAuthority, 0o600))
+	acstest.MustSucceed(t, os.WriteFile(file, newAuthority, 0o600))
 	// What was read just before is read again, as a certificate was refused.
-	mustSucceed(t, call(t, client, latter.URL, soon))
+	acstest.MustSucceed(t, call(t, client, latter.URL, soon))
 	if err := call(t, client, former.URL, soon); !outcome.IsCertificateError(err) {
 		t.Errorf("an authority that is not trusted any more: %v", err)
 	}
@@ -276,14 +277,14 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 		func() error { return os.Remove(file) },
 		func() error { return os.WriteFile(file, append(authority, '\n'), 0o600) },
 	} {
-		mustSucceed(t, change())
-		mustSucceed(t, call(t, client, server.URL, soon))
+		acstest.MustSucceed(t, change())
+		acstest.MustSucceed(t, call(t, client, server.URL, soon))
 		if len(told) != i {
 			t.Fatalf("the file was looked at all the time: %q", told)
 		}
 		for range 3 {
 			hosts.authorities.looked = time.Now().Add(-authorityInterval)
-			mustSucceed(t, call(t, client, server.URL, soon))
+			acstest.MustSucceed(t, call(t, client, server.URL, soon))
 		}
 		if len(told) != i+1 {
 			t.Fatalf("change %d was told as %q", i, told)

@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -120,13 +121,13 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	t.Cleanup(server.Close)
 	all := &Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
 	found := all.get(types.NamespacedName{Namespace: "ns", Name: "default"})
-	mustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
+	acstest.MustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
 		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found))
 	}))
 	l := &listing{emulator: emu, index: newThreadIndex()}
 	for range users {
 		user, err := all.user(found, emu.CreateUser())
-		mustSucceed(t, err)
+		acstest.MustSucceed(t, err)
 		l.users = append(l.users, user)
 	}
 	return l

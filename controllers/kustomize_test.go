@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
@@ -29,7 +30,7 @@ var schemaFile = filepath.Join("..", "config", "kustomize", "openapi.json")
 func TestKustomizeOverlay(t *testing.T) {
 	t.Parallel()
 	schema, err := os.ReadFile(schemaFile)
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	const base = `{topic: Room, participants: [{userID: "8:acs:ada", displayName: Ada}, {userID: "8:acs:bob", displayName: Bob}]}`
 	for name, c := range map[string]struct {
 		patch string
@@ -48,13 +49,13 @@ func TestKustomizeOverlay(t *testing.T) {
 					"patches": []any{map[string]string{"patch": manifest(t, "{participants: ["+c.patch+"]}")}}},
 			} {
 				data, err := yaml.Marshal(content)
-				mustSucceed(t, err)
-				mustSucceed(t, os.WriteFile(filepath.Join(directory, file), data, 0o600))
+				acstest.MustSucceed(t, err)
+				acstest.MustSucceed(t, os.WriteFile(filepath.Join(directory, file), data, 0o600))
 			}
 			output, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory)
-			mustSucceed(t, err)
+			acstest.MustSucceed(t, err)
 			built := &chatv1alpha1.ChatThread{}
-			mustSucceed(t, yaml.UnmarshalStrict([]byte(output), built))
+			acstest.MustSucceed(t, yaml.UnmarshalStrict([]byte(output), built))
 			var got []string
 			for _, member := range built.Spec.Participants {
 				got = append(got, string(member.UserID)+" "+member.DisplayName)
@@ -70,7 +71,7 @@ func TestKustomizeOverlay(t *testing.T) {
 func manifest(t *testing.T, spec string) string {
 	t.Helper()
 	data, err := yaml.YAMLToJSON(fmt.Appendf(nil, chatThread, spec))
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	return string(data)
 }
 
@@ -79,13 +80,13 @@ func TestKustomizeSchemaIsComplete(t *testing.T) {
 	t.Parallel()
 	want, got := map[string]string{}, map[string]string{}
 	crds, err := filepath.Glob(filepath.Join("..", "config", "crd", "bases", "*.yaml"))
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	if len(crds) != 3 {
 		t.Fatalf("%d CRDs", len(crds))
 	}
 	for _, file := range crds {
 		content, err := os.ReadFile(file)
-		mustSucceed(t, err)
+		acstest.MustSucceed(t, err)
 		crd := struct {
 			Spec struct {
 				Names    struct{ Kind string }
@@ -94,14 +95,14 @@ func TestKustomizeSchemaIsComplete(t *testing.T) {
 				}
 			}
 		}{}
-		mustSucceed(t, yaml.Unmarshal(content, &crd))
+		acstest.MustSucceed(t, yaml.Unmarshal(content, &crd))
 		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 		spec.mergeKeys(crd.Spec.Names.Kind+".spec", want)
 	}
 	content, err := os.ReadFile(schemaFile)
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	schema := struct{ Definitions map[string]properties }{}
-	mustSucceed(t, yaml.Unmarshal(content, &schema))
+	acstest.MustSucceed(t, yaml.Unmarshal(content, &schema))
 	for _, definition := range schema.Definitions {
 		definition.mergeKeys(definition.Kinds[0].Kind, got)
 		if definition.Properties["spec"].Properties["participants"].PatchMergeKey != "userID" {

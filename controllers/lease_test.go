@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -167,10 +168,10 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 		inner := &memoryLock{}
 		lock := &sparingLock{Interface: inner}
 		mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
-		mustSucceed(t, lock.Create(t.Context(), mine))
+		acstest.MustSucceed(t, lock.Create(t.Context(), mine))
 		for range int(time.Minute / LeaseRetryPeriod) {
 			<-time.After(LeaseRetryPeriod)
-			mustSucceed(t, lock.Update(t.Context(), mine))
+			acstest.MustSucceed(t, lock.Update(t.Context(), mine))
 		}
 		if most := 1 + int(time.Minute/leaseRenewInterval); inner.writes > most {
 			t.Errorf("%d writes in a minute, want at most %d", inner.writes, most)
@@ -188,8 +189,8 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 			t.Errorf("%d tries, want 3", inner.writes-before)
 		}
 		inner.err = nil
-		mustSucceed(t, lock.Update(t.Context(), mine))
-		mustSucceed(t, lock.Update(t.Context(), resourcelock.LeaderElectionRecord{}))
+		acstest.MustSucceed(t, lock.Update(t.Context(), mine))
+		acstest.MustSucceed(t, lock.Update(t.Context(), resourcelock.LeaderElectionRecord{}))
 		if inner.record.HolderIdentity != "" {
 			t.Error("the lease was not given back")
 		}

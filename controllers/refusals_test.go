@@ -79,7 +79,7 @@ func TestProxyIsNamed(t *testing.T) {
 		away.URL:     "ACS could not be reached (the proxy does not answer) when asked to read the thread; the operator tries again.",
 	} {
 		through, err := url.Parse(proxy)
-		mustSucceed(t, err)
+		acstest.MustSucceed(t, err)
 		transport := (&hostTransports{}).newTransport(nil)
 		transport.Proxy = http.ProxyURL(through)
 		err = acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})

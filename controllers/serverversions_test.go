@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 )
 
 // A restore of etcd ends the process: its watches would show nothing.
@@ -31,14 +33,14 @@ func TestRestoredAPIServerIsNoticed(t *testing.T) {
 		return err
 	}
 	for _, version = range []string{"10", "10", "11", "1100"} {
-		mustSucceed(t, get())
-		mustSucceed(t, update())
+		acstest.MustSucceed(t, get())
+		acstest.MustSucceed(t, update())
 	}
 	if len(told) > 0 {
 		t.Fatalf("a restore was told: %v", told)
 	}
 	version = "697"
-	mustSucceed(t, get())
+	acstest.MustSucceed(t, get())
 	if len(told) != 1 || !strings.Contains(told[0].Error(), "went back from resource version 1100 to 697") {
 		t.Fatalf("told %v", told)
 	}

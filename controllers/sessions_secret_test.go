@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -60,7 +61,7 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 			w.reader.err = nil
 			w.ask("once")
 			_, err = w.sessions.reopen(t.Context(), w.conn)
-			mustSucceed(t, err)
+			acstest.MustSucceed(t, err)
 			w.reader.err = c.err
 			w.ask("twice")
 			_, err = w.sessions.reopen(t.Context(), w.conn)
@@ -131,7 +132,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
 	found, err := w.sessions.open(t.Context(), w.conn)
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	found.assign("thread", "8:acs:a")
 	reading, end := make(chan struct{}), make(chan struct{})
 	w.reader.wait = func() {
@@ -195,7 +196,7 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 		conn := w.conn.DeepCopy()
 		conn.Name = name
 		found, err := w.sessions.open(t.Context(), conn)
-		mustSucceed(t, err)
+		acstest.MustSucceed(t, err)
 		return found
 	}
 	first, second := open("first"), open("second")
@@ -203,7 +204,7 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 	other := open("other")
 	first.gate.reachability().down = true
 	leave, err := second.gate.enter()
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	if _, err := first.gate.enter(); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
 		t.Errorf("two probes of an endpoint: %v", err)
 	}

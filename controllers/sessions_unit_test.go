@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -234,12 +235,12 @@ type secretWorld struct {
 func newSecretWorld(t *testing.T, connectionString string) *secretWorld {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "sessions-"}}
-	mustSucceed(t, admin.Create(t.Context(), ns))
+	acstest.MustSucceed(t, admin.Create(t.Context(), ns))
 	w := &secretWorld{reader: &countingReader{Reader: admin}, conn: newConnection(ns.Name, "default")}
 	w.conn.UID = "c1"
 	w.sessions = &Sessions{Reader: w.reader, AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
 	if connectionString != "" {
-		mustSucceed(t, admin.Create(t.Context(), &corev1.Secret{
+		acstest.MustSucceed(t, admin.Create(t.Context(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "acs"}, StringData: map[string]string{"connectionString": connectionString},
 		}))
 	}
@@ -250,9 +251,9 @@ func newSecretWorld(t *testing.T, connectionString string) *secretWorld {
 func (w *secretWorld) rotate(t *testing.T, connectionString string) {
 	t.Helper()
 	secret := &corev1.Secret{}
-	mustSucceed(t, admin.Get(t.Context(), types.NamespacedName{Namespace: w.conn.Namespace, Name: "acs"}, secret))
+	acstest.MustSucceed(t, admin.Get(t.Context(), types.NamespacedName{Namespace: w.conn.Namespace, Name: "acs"}, secret))
 	secret.StringData = map[string]string{"connectionString": connectionString}
-	mustSucceed(t, admin.Update(t.Context(), secret))
+	acstest.MustSucceed(t, admin.Update(t.Context(), secret))
 }
 
 // ask has the connection looked at now.
@@ -314,7 +315,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
 	found, err := w.sessions.open(t.Context(), w.conn)
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	found.refused(nil)
 	w.reader.reads = 0
 	for range 2 {
@@ -412,8 +413,8 @@ func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
 	found, err := w.sessions.open(t.Context(), w.conn)
-	mustSucceed(t, err)
-	mustSucceed(t, admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.conn.Namespace, Name: "acs"}}))
+	acstest.MustSucceed(t, err)
+	acstest.MustSucceed(t, admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.conn.Namespace, Name: "acs"}}))
 	w.ask("deleted")
 	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 		t.Errorf("error %v", err)
@@ -428,18 +429,18 @@ func TestSessionsUser(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
 	found, err := w.sessions.open(t.Context(), w.conn)
-	mustSucceed(t, err)
+	acstest.MustSucceed(t, err)
 	user := func(id string) *serviceUser {
 		t.Helper()
 		got, err := w.sessions.user(found, id)
-		mustSucceed(t, err)
+		acstest.MustSucceed(t, err)
 		return got
 	}
 	first := user("8:acs:A")
 	if user("8:ACS:a") != first || user("8:acs:b") == first {
 		t.Error("not one client for each user")
 	}
-	mustSucceed(t, w.sessions.created(found, "8:acs:c", nil))
+	acstest.MustSucceed(t, w.sessions.created(found, "8:acs:c", nil))
 	if outdated := found.index.outdated([]string{"8:acs:A", "8:ACS:C"}, listNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}

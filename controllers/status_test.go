@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -235,9 +236,9 @@ func TestTellAllCutsNotes(t *testing.T) {
 func stored(t *testing.T) *chatv1alpha1.ChatThread {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "status-"}}
-	mustSucceed(t, admin.Create(t.Context(), ns))
+	acstest.MustSucceed(t, admin.Create(t.Context(), ns))
 	thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "a"}, Spec: chatv1alpha1.ChatThreadSpec{Topic: "topic"}}
-	mustSucceed(t, admin.Create(t.Context(), thread))
+	acstest.MustSucceed(t, admin.Create(t.Context(), thread))
 	return thread
 }
 
@@ -245,23 +246,15 @@ func stored(t *testing.T) *chatv1alpha1.ChatThread {
 func now(t *testing.T, obj *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThread {
 	t.Helper()
 	live := &chatv1alpha1.ChatThread{}
-	mustSucceed(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), live))
+	acstest.MustSucceed(t, admin.Get(t.Context(), client.ObjectKeyFromObject(obj), live))
 	return live
-}
-
-// mustSucceed ends the test where a step that it needs fails.
-func mustSucceed(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestPatchStatus(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	before := thread.DeepCopy()
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	if got := now(t, thread).ResourceVersion; got != before.ResourceVersion {
 		t.Error("an unchanged status was written")
 	}
@@ -269,7 +262,7 @@ func TestPatchStatus(t *testing.T) {
 	thread.Status.ThreadID = "19:a"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	told := thread.DeepCopy()
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if diff := cmp.Diff(thread.Status, live.Status, cmpopts.EquateApproxTime(time.Second)); diff != "" {
 		t.Errorf("status (-want +stored):\n%s", diff)
@@ -288,12 +281,12 @@ func TestPatchStatusTakesBack(t *testing.T) {
 	thread.Status.ThreadID, thread.Status.Joined = "19:a", "1/1"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	thread.Status.Rejected = []chatv1alpha1.RejectedParticipant{{UserID: "8:acs:a"}}
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 
 	before = thread.DeepCopy()
 	objects.Mark(thread, readyOutcome)
 	thread.Status.Joined, thread.Status.Participants, thread.Status.Rejected = "", nil, nil
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if live.Status.Joined != "" || live.Status.Participants != nil || live.Status.Rejected != nil {
 		t.Errorf("status %+v", live.Status)
@@ -310,10 +303,10 @@ func TestPatchStatusBesideAnEdit(t *testing.T) {
 	before := thread.DeepCopy()
 	edited := now(t, thread)
 	edited.Spec.Topic = "another"
-	mustSucceed(t, admin.Update(t.Context(), edited))
+	acstest.MustSucceed(t, admin.Update(t.Context(), edited))
 	thread.Status.ThreadID = "19:a"
 	thread.Spec.Topic, thread.Annotations = "in memory", map[string]string{"in": "memory"}
-	mustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
 	live := now(t, thread)
 	if live.Spec.Topic != "another" || live.Status.ThreadID != "19:a" || live.Annotations["in"] != "" {
 		t.Errorf("stored %+v", live)
@@ -324,9 +317,9 @@ func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	old := thread.DeepCopy()
-	mustSucceed(t, admin.Delete(t.Context(), thread))
+	acstest.MustSucceed(t, admin.Delete(t.Context(), thread))
 	namesake := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: old.Namespace, Name: old.Name}, Spec: old.Spec}
-	mustSucceed(t, admin.Create(t.Context(), namesake))
+	acstest.MustSucceed(t, admin.Create(t.Context(), namesake))
 	after := old.DeepCopy()
 	after.Status.ThreadID = "19:a"
 	if err := objects.PatchStatus(t.Context(), admin, old, after); err == nil || client.IgnoreNotFound(err) == nil {
@@ -349,7 +342,7 @@ func TestPatchMetadata(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	thread.Status.ThreadID = "in memory"
-	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	live := now(t, thread)
 	if !objects.HasFinalizer(live) || live.Annotations[chatv1alpha1.AnnotationServiceUser] != "8:acs:a" || live.Status.ThreadID != "" {
 		t.Errorf("stored %+v", live)
@@ -357,7 +350,7 @@ func TestPatchMetadata(t *testing.T) {
 	if !objects.HasFinalizer(thread) || thread.ResourceVersion != live.ResourceVersion || thread.Status.ThreadID != "in memory" {
 		t.Errorf("in memory %+v", thread)
 	}
-	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	if got := now(t, thread).ResourceVersion; got != live.ResourceVersion {
 		t.Error("what is there already was written again")
 	}
@@ -367,7 +360,7 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	stale := thread.DeepCopy()
-	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
 	if err := objects.PatchMetadata(t.Context(), admin, stale, holdFor("8:acs:b")); !apierrors.IsConflict(err) || objects.HasFinalizer(stale) {
 		t.Errorf("error %v, in memory %+v", err, stale.ObjectMeta)
 	}
@@ -379,8 +372,8 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 func TestRemoveFinalizer(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
-	mustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
-	mustSucceed(t, admin.Delete(t.Context(), thread))
+	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, admin.Delete(t.Context(), thread))
 	deleting := now(t, thread)
 	for range 2 { // the second time it is gone
 		free := deleting.DeepCopy()

@@ -64,3 +64,11 @@ func Refusal(t *testing.T, status int, header map[string]string, body string) er
 func IsFitToShow(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
+
+// MustSucceed ends the test if a step that it needs fails.
+func MustSucceed(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
