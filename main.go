@@ -20,6 +20,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers"
+	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 )
 
 // namespaceFile is where a pod finds the name of its namespace.
@@ -93,7 +94,7 @@ func run(s *settings) error {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
 	// To stop in good order would be to give back a lease that another one may hold by now.
-	guard := controllers.NewLease(fail)
+	guard := lease.NewLease(fail)
 	config.Wrap(guard.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
 	lock, err := s.leaseLock(config)
@@ -109,9 +110,9 @@ func run(s *settings) error {
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 new(controllers.LeaseDuration),
-		RenewDeadline:                 new(controllers.LeaseRenewDeadline),
-		RetryPeriod:                   new(controllers.LeaseRetryPeriod),
+		LeaseDuration:                 new(lease.LeaseDuration),
+		RenewDeadline:                 new(lease.LeaseRenewDeadline),
+		RetryPeriod:                   new(lease.LeaseRetryPeriod),
 
 		LeaderElectionResourceLockInterface: lock,
 	})

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/acs-operator/acs-chat-operator/controllers"
+	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 )
 
 const (
@@ -67,13 +68,13 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	if namespace == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return controllers.NewLeaseLock(config, namespace, leaseName, fail)
+	return lease.NewLeaseLock(config, namespace, leaseName, fail)
 }
 
 // addChecks adds what tells whether the process works, to Kubernetes and to itself.
 func addChecks(mgr ctrl.Manager, options controllers.Options, ready *controllers.Readiness, elects bool) error {
 	if !elects {
-		if err := mgr.Add(controllers.NewVersionCheck(mgr.GetAPIReader(), options.WatchNamespaces, fail)); err != nil {
+		if err := mgr.Add(lease.NewVersionCheck(mgr.GetAPIReader(), options.WatchNamespaces, fail)); err != nil {
 			return fmt.Errorf("add the check of versions: %w", err)
 		}
 	}

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package lease
 
 import (
 	"context"
@@ -25,7 +25,7 @@ const (
 	LeaseDuration      = 15 * time.Second
 	LeaseRenewDeadline = 10 * time.Second
 	LeaseRetryPeriod   = 500 * time.Millisecond
-	leaseRenewInterval = 2 * time.Second
+	LeaseRenewInterval = 2 * time.Second
 	// leaseLimit is how long after its last renewal a leader may send: longer than it tries to renew, and shorter
 	// than others respect its lease. What lies between is for calls in hand: one that takes longer may reach
 	// ACS while another leads.
@@ -79,7 +79,7 @@ func (l *sparingLock) Update(ctx context.Context, record resourcelock.LeaderElec
 func (l *sparingLock) isFresh() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.renewed.IsZero() && time.Since(l.renewed) < leaseRenewInterval
+	return !l.renewed.IsZero() && time.Since(l.renewed) < LeaseRenewInterval
 }
 
 // written notes a write. After one that failed, or that gave the lock back, the next is made at once.
@@ -122,13 +122,13 @@ func (lapsedError) Is(target error) bool { return target == context.Canceled }
 func (lapsedError) NonRetriable() {}
 
 // roundTripper is a function as an http.RoundTripper.
-type roundTripper func(*http.Request) (*http.Response, error)
+type RoundTripper func(*http.Request) (*http.Response, error)
 
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+func (f RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // ForAPIServer notes renewals of the lease; once it has lapsed, writes of this operator's kinds fail.
 func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
+	return RoundTripper(func(req *http.Request) (*http.Response, error) {
 		sent := l.clock()
 		reads := req.Method == http.MethodGet
 		err := l.check()
@@ -146,7 +146,7 @@ func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 
 // ForACS lets calls to ACS through; once the lease has lapsed, every one fails.
 func (l *Lease) ForACS(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
+	return RoundTripper(func(req *http.Request) (*http.Response, error) {
 		if err := l.check(); err != nil {
 			return refuse(req, err)
 		}

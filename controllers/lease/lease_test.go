@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package lease
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func newLeaseWorld(t *testing.T) *leaseWorld {
 // send says whether the request was sent.
 func (w *leaseWorld) send(method, url string) bool {
 	w.Helper()
-	next := roundTripper(func(*http.Request) (*http.Response, error) {
+	next := RoundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: w.answer, Body: http.NoBody}, nil
 	})
 	transport := w.lease.ForAPIServer(next)
@@ -124,7 +124,7 @@ func TestLeaseLapses(t *testing.T) {
 func TestLeaseTimes(t *testing.T) {
 	t.Parallel()
 	// The election itself gives up first, so that an outage of the API server ends as it does everywhere.
-	if gaveUp := leaseRenewInterval + LeaseRenewDeadline + LeaseRetryPeriod; gaveUp >= leaseLimit || leaseLimit >= LeaseDuration {
+	if gaveUp := LeaseRenewInterval + LeaseRenewDeadline + LeaseRetryPeriod; gaveUp >= leaseLimit || leaseLimit >= LeaseDuration {
 		t.Errorf("a leader gives up after %s, is stopped after %s and followed after %s", gaveUp, leaseLimit, LeaseDuration)
 	}
 }
@@ -173,11 +173,11 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 			<-time.After(LeaseRetryPeriod)
 			acstest.MustSucceed(t, lock.Update(t.Context(), mine))
 		}
-		if most := 1 + int(time.Minute/leaseRenewInterval); inner.writes > most {
+		if most := 1 + int(time.Minute/LeaseRenewInterval); inner.writes > most {
 			t.Errorf("%d writes in a minute, want at most %d", inner.writes, most)
 		}
 		// A renewal that failed is tried again at once.
-		<-time.After(leaseRenewInterval)
+		<-time.After(LeaseRenewInterval)
 		inner.err = errors.New("no answer")
 		before := inner.writes
 		for range 3 {

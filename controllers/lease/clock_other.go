@@ -3,7 +3,7 @@
 
 //go:build !linux
 
-package controllers
+package lease
 
 import "time"
 
