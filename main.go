@@ -94,7 +94,7 @@ func run(s *settings) error {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
 	// To stop in good order would be to give back a lease that another one may hold by now.
-	guard := lease.NewLease(fail)
+	guard := lease.New(fail)
 	config.Wrap(guard.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
 	lock, err := s.leaseLock(config)
@@ -110,9 +110,9 @@ func run(s *settings) error {
 		HealthProbeBindAddress:        s.probeAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 new(lease.LeaseDuration),
-		RenewDeadline:                 new(lease.LeaseRenewDeadline),
-		RetryPeriod:                   new(lease.LeaseRetryPeriod),
+		LeaseDuration:                 new(lease.Duration),
+		RenewDeadline:                 new(lease.RenewDeadline),
+		RetryPeriod:                   new(lease.RetryPeriod),
 
 		LeaderElectionResourceLockInterface: lock,
 	})

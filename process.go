@@ -68,7 +68,7 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	if namespace == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return lease.NewLeaseLock(config, namespace, leaseName, fail)
+	return lease.NewLock(config, namespace, leaseName, fail)
 }
 
 // addChecks adds what tells whether the process works, to Kubernetes and to itself.

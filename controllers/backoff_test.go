@@ -17,7 +17,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
-	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 )
 
 // A controller forgets after each pass without an error. Only the end of the trouble counts.
@@ -49,7 +48,7 @@ func TestPacingOfRetries(t *testing.T) {
 				found := &session{gate: &breaker{}, discretion: &discretion{}, pacer: pacing.NewPacer(true)}
 				found.pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
 				tries := 0
-				transport := &http.Client{Transport: lease.RoundTripper(func(*http.Request) (*http.Response, error) {
+				transport := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 					tries++
 					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
 				})}

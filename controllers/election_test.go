@@ -45,12 +45,12 @@ func (w *world) compete() *replica {
 			return next.RoundTrip(req)
 		})
 	})
-	lock, err := lease.NewLeaseLock(api, w.namespace, "election", func(err error) { w.t.Error(err) })
+	lock, err := lease.NewLock(api, w.namespace, "election", func(err error) { w.t.Error(err) })
 	w.Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 		LeaderElection: true, LeaderElectionReleaseOnCancel: true, LeaderElectionResourceLockInterface: lock,
-		LeaseDuration: new(lease.LeaseDuration), RenewDeadline: new(lease.LeaseRenewDeadline), RetryPeriod: new(lease.LeaseRetryPeriod),
+		LeaseDuration: new(lease.Duration), RenewDeadline: new(lease.RenewDeadline), RetryPeriod: new(lease.RetryPeriod),
 	})
 	w.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -88,7 +88,7 @@ func TestElectionIsCheapAndQuick(t *testing.T) {
 	w.Eventually(leader.written).Should(HaveLen(began + renewals))
 	writes := leader.written()[began:]
 	// A request may be late, and the next one not.
-	if took := writes[renewals-1].Sub(writes[0]); took < (renewals-1)*lease.LeaseRenewInterval-time.Second/2 {
+	if took := writes[renewals-1].Sub(writes[0]); took < (renewals-1)*lease.RenewInterval-time.Second/2 {
 		t.Errorf("%d renewals within %s", renewals, took)
 	}
 	w.Expect(standby.written()).To(BeEmpty())

@@ -22,10 +22,10 @@ import (
 // Times of the leader election. A standby reads the lease every LeaseRetryPeriod to 2.2 times that, so that it
 // works soon after a leader gave the lease back. A leader writes it only every leaseRenewInterval.
 const (
-	LeaseDuration      = 15 * time.Second
-	LeaseRenewDeadline = 10 * time.Second
-	LeaseRetryPeriod   = 500 * time.Millisecond
-	LeaseRenewInterval = 2 * time.Second
+	Duration      = 15 * time.Second
+	RenewDeadline = 10 * time.Second
+	RetryPeriod   = 500 * time.Millisecond
+	RenewInterval = 2 * time.Second
 	// leaseLimit is how long after its last renewal a leader may send: longer than it tries to renew, and shorter
 	// than others respect its lease. What lies between is for calls in hand: one that takes longer may reach
 	// ACS while another leads.
@@ -37,13 +37,13 @@ const (
 // has it must write it. restored is called, from within the call that noticed, where the API server answers with an
 // older state than before, as after a restore of etcd from a backup: watches of this process show nothing then, and it
 // must end at once.
-func NewLeaseLock(config *rest.Config, namespace, name string, restored func(error)) (resourcelock.Interface, error) {
+func NewLock(config *rest.Config, namespace, name string, restored func(error)) (resourcelock.Interface, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this process: %w", err)
 	}
 	lock, err := resourcelock.NewFromKubeconfig(resourcelock.LeasesResourceLock, namespace, name,
-		resourcelock.ResourceLockConfig{Identity: host + "_" + uuid.NewString()}, rest.AddUserAgent(config, "leader-election"), LeaseRenewDeadline)
+		resourcelock.ResourceLockConfig{Identity: host + "_" + uuid.NewString()}, rest.AddUserAgent(config, "leader-election"), RenewDeadline)
 	if err != nil {
 		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
 	}
@@ -79,7 +79,7 @@ func (l *sparingLock) Update(ctx context.Context, record resourcelock.LeaderElec
 func (l *sparingLock) isFresh() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.renewed.IsZero() && time.Since(l.renewed) < LeaseRenewInterval
+	return !l.renewed.IsZero() && time.Since(l.renewed) < RenewInterval
 }
 
 // written notes a write. After one that failed, or that gave the lock back, the next is made at once.
@@ -96,7 +96,7 @@ func (l *sparingLock) written(record resourcelock.LeaderElectionRecord, err erro
 // Lease keeps a process from writing that led and lost its lease without noticing: one that was stopped,
 // or whose machine was, goes on where it was, with calls in hand that another leader has long done, or
 // undone. Without leader election there is no renewal, and nothing is refused.
-type Lease struct {
+type lease struct {
 	lost func(error)
 	// clock counts while the machine sleeps, too, and does not jump when somebody sets the time.
 	clock func() time.Duration
@@ -109,7 +109,7 @@ type Lease struct {
 
 // NewLease gives the lease of this process. lost is called once it lapsed, from within the call that noticed, and must
 // not use the lease: the process must end at once, as what it remembers may be wrong.
-func NewLease(lost func(error)) *Lease { return &Lease{lost: lost, clock: uptime} }
+func New(lost func(error)) *lease { return &lease{lost: lost, clock: uptime} }
 
 // lapsedError ends passes of a process that no longer leads. It counts as a cancellation, of which
 // nothing is told.
@@ -122,13 +122,13 @@ func (lapsedError) Is(target error) bool { return target == context.Canceled }
 func (lapsedError) NonRetriable() {}
 
 // roundTripper is a function as an http.RoundTripper.
-type RoundTripper func(*http.Request) (*http.Response, error)
+type roundTripper func(*http.Request) (*http.Response, error)
 
-func (f RoundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // ForAPIServer notes renewals of the lease; once it has lapsed, writes of this operator's kinds fail.
-func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
-	return RoundTripper(func(req *http.Request) (*http.Response, error) {
+func (l *lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		sent := l.clock()
 		reads := req.Method == http.MethodGet
 		err := l.check()
@@ -145,8 +145,8 @@ func (l *Lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 }
 
 // ForACS lets calls to ACS through; once the lease has lapsed, every one fails.
-func (l *Lease) ForACS(next http.RoundTripper) http.RoundTripper {
-	return RoundTripper(func(req *http.Request) (*http.Response, error) {
+func (l *lease) ForACS(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		if err := l.check(); err != nil {
 			return refuse(req, err)
 		}
@@ -163,7 +163,7 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 }
 
 // check says whether this process may still write. Once it may not, it never may again.
-func (l *Lease) check() error {
+func (l *lease) check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -177,7 +177,7 @@ func (l *Lease) check() error {
 	return lapsedError{}
 }
 
-func (l *Lease) renew(sent time.Duration) {
+func (l *lease) renew(sent time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.holds, l.renewed = true, sent

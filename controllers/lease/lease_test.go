@@ -29,7 +29,7 @@ const (
 // leaseWorld sends requests that are answered with a status unless they are refused.
 type leaseWorld struct {
 	*testing.T
-	lease  *Lease
+	lease  *lease
 	answer int
 	lost   int
 }
@@ -37,7 +37,7 @@ type leaseWorld struct {
 func newLeaseWorld(t *testing.T) *leaseWorld {
 	t.Helper()
 	w := &leaseWorld{T: t, answer: http.StatusOK}
-	w.lease = NewLease(func(error) { w.lost++ })
+	w.lease = New(func(error) { w.lost++ })
 	began := time.Now()
 	w.lease.clock = func() time.Duration { return time.Since(began) }
 	return w
@@ -46,7 +46,7 @@ func newLeaseWorld(t *testing.T) *leaseWorld {
 // send says whether the request was sent.
 func (w *leaseWorld) send(method, url string) bool {
 	w.Helper()
-	next := RoundTripper(func(*http.Request) (*http.Response, error) {
+	next := roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: w.answer, Body: http.NoBody}, nil
 	})
 	transport := w.lease.ForAPIServer(next)
@@ -124,8 +124,8 @@ func TestLeaseLapses(t *testing.T) {
 func TestLeaseTimes(t *testing.T) {
 	t.Parallel()
 	// The election itself gives up first, so that an outage of the API server ends as it does everywhere.
-	if gaveUp := LeaseRenewInterval + LeaseRenewDeadline + LeaseRetryPeriod; gaveUp >= leaseLimit || leaseLimit >= LeaseDuration {
-		t.Errorf("a leader gives up after %s, is stopped after %s and followed after %s", gaveUp, leaseLimit, LeaseDuration)
+	if gaveUp := RenewInterval + RenewDeadline + RetryPeriod; gaveUp >= leaseLimit || leaseLimit >= Duration {
+		t.Errorf("a leader gives up after %s, is stopped after %s and followed after %s", gaveUp, leaseLimit, Duration)
 	}
 }
 
@@ -149,7 +149,7 @@ type memoryLock struct {
 	err    error
 }
 
-func (*memoryLock) Identity() string { return "me" }
+func (*memoryLock) identity() string { return "me" }
 func (l *memoryLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.Update(ctx, record)
 }
@@ -169,15 +169,15 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 		lock := &sparingLock{Interface: inner}
 		mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
 		acstest.MustSucceed(t, lock.Create(t.Context(), mine))
-		for range int(time.Minute / LeaseRetryPeriod) {
-			<-time.After(LeaseRetryPeriod)
+		for range int(time.Minute / RetryPeriod) {
+			<-time.After(RetryPeriod)
 			acstest.MustSucceed(t, lock.Update(t.Context(), mine))
 		}
-		if most := 1 + int(time.Minute/LeaseRenewInterval); inner.writes > most {
+		if most := 1 + int(time.Minute/RenewInterval); inner.writes > most {
 			t.Errorf("%d writes in a minute, want at most %d", inner.writes, most)
 		}
 		// A renewal that failed is tried again at once.
-		<-time.After(LeaseRenewInterval)
+		<-time.After(RenewInterval)
 		inner.err = errors.New("no answer")
 		before := inner.writes
 		for range 3 {
