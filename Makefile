@@ -96,6 +96,10 @@ lint: $(golangci-lint) ## Run the linters.
 	@! git grep -nE 'strings\.[A-Za-z]+\([A-Za-z]*[eE]rr\.Error\(\)' -- '*.go' ':!*_test.go' || \
 		{ echo 'Tell errors apart by errors.Is or errors.As, not by their text.'; exit 1; }
 
+.PHONY: shape
+shape: ## Print figures of the structure of the code; judges nothing.
+	@go run ./hack/shape
+
 .PHONY: test
 test: $(assets) binaries ## Run all tests, against a real API server, with the race detector where there is a C compiler.
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
