@@ -115,8 +115,8 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	if m.notListed {
 		return nil
 	}
-	if m.lossList == nil || m.lossList.user != s.user || time.Since(m.lossList.touched) > maxIdle {
-		m.lossList = newLossList(s.user)
+	if m.lossList == nil || m.lossList.user.Chat != s.user.chat || time.Since(m.lossList.touched) > maxIdle {
+		m.lossList = newLossList(s.user.lister())
 	} else if err := m.lossList.resume(ctx); err != nil {
 		return searching(listFailed(err))
 	}
@@ -138,7 +138,7 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	return nil
 }
 
-func newLossList(user *serviceUser) *listReading {
+func newLossList(user lister) *listReading {
 	now := time.Now()
 	reading := &listReading{user: user, begun: now, touched: now, seen: map[string]bool{}, refused: map[string]time.Time{}}
 	reading.start()

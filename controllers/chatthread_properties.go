@@ -355,10 +355,3 @@ func (s *threadScope) tellOfTaking() {
 	}
 	s.events = append(s.events, told)
 }
-
-func rawID(id acs.Identifier) string {
-	if id == nil {
-		return ""
-	}
-	return id.RawID()
-}

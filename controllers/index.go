@@ -53,6 +53,12 @@ type threadIndex struct {
 	refused  map[string]map[string]time.Time
 }
 
+// lister is a service user whose threads are listed, and its client.
+type lister struct {
+	ID   string
+	Chat *acs.ChatClient
+}
+
 // listTime says from when to when a list was read.
 type listTime struct{ begun, ended time.Time }
 
@@ -188,7 +194,7 @@ func (x *threadIndex) finish(r *listReading) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r.forgotten == x.forgotten {
-		x.listed[acs.UserKey(r.user.id)] = listTime{begun: r.begun, ended: time.Now()}
+		x.listed[acs.UserKey(r.user.ID)] = listTime{begun: r.begun, ended: time.Now()}
 	}
 }
 
@@ -220,4 +226,11 @@ func (x *threadIndex) endReading() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.reading = false
+}
+
+func rawID(id acs.Identifier) string {
+	if id == nil {
+		return ""
+	}
+	return id.RawID()
 }

@@ -28,7 +28,7 @@ func TestIndexPassesOverWhatIsGone(t *testing.T) {
 			if _, _, err := l.ensure(t.Context(), listNeed{}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].id}))); diff != "" {
+			if diff := cmp.Diff([]string{there}, idsOf(l.index.find("ns/a", []string{l.users[0].ID}))); diff != "" {
 				t.Errorf("found (-want +got):\n%s", diff)
 			}
 		})
@@ -63,7 +63,7 @@ func TestIndexDoubtsARefusal(t *testing.T) {
 			if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonSearching || got.Message != doubtingMessage || got.After < 59*time.Minute {
 				t.Errorf("after one refusal: %+v", got)
 			}
-			if outdated := l.index.outdated([]string{l.users[0].id}, listNeed{}); len(outdated) == 0 {
+			if outdated := l.index.outdated([]string{l.users[0].ID}, listNeed{}); len(outdated) == 0 {
 				t.Error("a list counts as read while a thread is in doubt")
 			}
 			calledFor(t, 0, []string{own})(l.ensure(t.Context(), listNeed{}))
@@ -113,7 +113,7 @@ func (l *listing) takesUp(t *testing.T, owner string, want bool) {
 // finds fails the test unless just these threads carry the stamp of ns/a.
 func (l *listing) finds(t *testing.T, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(sorted(want...), sorted(idsOf(l.index.find("ns/a", []string{l.users[0].id}))...)); diff != "" {
+	if diff := cmp.Diff(sorted(want...), sorted(idsOf(l.index.find("ns/a", []string{l.users[0].ID}))...)); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 }
@@ -143,7 +143,7 @@ func TestIndexReadsWhatIsNotListedYet(t *testing.T) {
 	l := newListing(t, emulator.Options{ListDelay: time.Hour}, 2)
 	own := l.thread(0, "ns/a")
 	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
-	l.index.put(indexedThread{id: own, createdBy: l.users[0].id})
+	l.index.put(indexedThread{id: own, createdBy: l.users[0].ID})
 	l.index.leave(own)
 	calledFor(t, 2, []string{own})(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
@@ -187,7 +187,7 @@ func TestIndexBeginsAnewAfterARest(t *testing.T) {
 		t.Fatal("read to its end")
 	}
 	own := l.thread(0, "ns/a")
-	l.index.halfRead[acs.UserKey(l.users[0].id)].touched = time.Now().Add(-maxIdle)
+	l.index.halfRead[acs.UserKey(l.users[0].ID)].touched = time.Now().Add(-maxIdle)
 	calledFor(t, 1, []string{doubtful, own})(l.ensure(t.Context(), listNeed{}))
 	l.finds(t, own)
 }

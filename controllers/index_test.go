@@ -110,7 +110,7 @@ func TestStampedThread(t *testing.T) {
 // listing is a service with users whose threads are to be found.
 type listing struct {
 	emulator *emulator.Server
-	users    []*serviceUser
+	users    []lister
 	index    *threadIndex
 }
 
@@ -128,7 +128,7 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	for range users {
 		user, err := all.user(found, emu.CreateUser())
 		acstest.MustSucceed(t, err)
-		l.users = append(l.users, user)
+		l.users = append(l.users, user.lister())
 	}
 	return l
 }
@@ -139,7 +139,7 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 	for _, id := range members {
 		with = append(with, emulator.Member{ID: id})
 	}
-	id := l.emulator.CreateThread(l.users[by].id, "topic", with...)
+	id := l.emulator.CreateThread(l.users[by].ID, "topic", with...)
 	if owner != "" {
 		l.emulator.UpdateThread(id, func(thread *emulator.Thread) {
 			thread.Metadata = map[string]string{ownerStampKey: owner, uidStampKey: "uid of " + owner}
@@ -186,15 +186,15 @@ func calledFor(t *testing.T, wantLists int, wantReads []string) func(lists int, 
 func TestIndexReadsEachThreadOnce(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 2)
-	stamped := l.thread(0, "ns/a", l.users[1].id)
+	stamped := l.thread(0, "ns/a", l.users[1].ID)
 	plain := l.thread(0, "")
 	claimed := l.thread(0, "ns/c")
-	others := l.thread(1, "ns/a", l.users[0].id)
+	others := l.thread(1, "ns/a", l.users[0].ID)
 	ctx := t.Context()
 	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, listNeed{}, claimed))
 	calledFor(t, 0, nil)(l.ensure(ctx, listNeed{}, claimed))
 
-	users := []string{l.users[0].id, l.users[1].id}
+	users := []string{l.users[0].ID, l.users[1].ID}
 	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.find("ns/a", users))...)); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
@@ -218,10 +218,10 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 3)
-	l.index.markListed(l.users[1].id, listTime{begun: time.Now()})
+	l.index.markListed(l.users[1].ID, listTime{begun: time.Now()})
 	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
 	for _, request := range l.emulator.Requests() {
-		if request.User == l.users[1].id {
+		if request.User == l.users[1].ID {
 			t.Errorf("%s was called for a user that was listed", request.Operation)
 		}
 	}
@@ -280,7 +280,7 @@ func TestIndexIsReadInParts(t *testing.T) {
 	if lists != 6 {
 		t.Errorf("%d pages were read, want 6", lists)
 	}
-	if got := idsOf(l.index.find("ns/a", []string{l.users[0].id})); !cmp.Equal(got, []string{want}) {
+	if got := idsOf(l.index.find("ns/a", []string{l.users[0].ID})); !cmp.Equal(got, []string{want}) {
 		t.Errorf("found %v", got)
 	}
 }
@@ -324,7 +324,7 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
 		t.Fatalf("read %v, error %v", read, err)
 	}
-	users := []string{l.users[0].id, l.users[1].id}
+	users := []string{l.users[0].ID, l.users[1].ID}
 	if got := idsOf(l.index.find("ns/a", users)); !cmp.Equal(got, read[:1]) {
 		t.Errorf("found %v after reading %v", got, read[0])
 	}
@@ -363,7 +363,7 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	during := time.Now()
 	close(released)
 	g.Eventually(done).WithTimeout(soon).Should(Receive(BeNil()))
-	users := []string{l.users[0].id}
+	users := []string{l.users[0].ID}
 	if diff := cmp.Diff([]string{id}, idsOf(l.index.find("ns/a", users))); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}

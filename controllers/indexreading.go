@@ -42,7 +42,7 @@ const (
 // ACS lists by latest message: a thread that is written to in the meantime moves to pages that were read
 // already. So at the end the first pages are read again, as far as something can have moved there.
 type listReading struct {
-	user *serviceUser
+	user lister
 	// begun is when it was begun, and touched when something of it was read last.
 	begun, touched time.Time
 	// forgotten is how often lists had been forgotten by then.
@@ -62,7 +62,7 @@ type listReading struct {
 	again, anyNew, done bool
 }
 
-func (x *threadIndex) newListReading(user *serviceUser) *listReading {
+func (x *threadIndex) newListReading(user lister) *listReading {
 	refused := x.refusedTo(user)
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -70,7 +70,7 @@ func (x *threadIndex) newListReading(user *serviceUser) *listReading {
 	r := &listReading{user: user, begun: now, touched: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
 	r.start()
 	for id, actor := range x.left {
-		if actor == acs.UserKey(user.id) {
+		if actor == acs.UserKey(user.ID) {
 			r.seen[id], r.unread = true, append(r.unread, id)
 		}
 	}
@@ -79,7 +79,7 @@ func (x *threadIndex) newListReading(user *serviceUser) *listReading {
 
 // start begins with the first page.
 func (r *listReading) start() {
-	r.pager = r.user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+	r.pager = r.user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
 	r.nextLink, r.pages, r.anyNew = "", 0, false
 }
 
@@ -88,7 +88,7 @@ func (r *listReading) resume(ctx context.Context) error {
 	if r.done {
 		return nil
 	}
-	r.pager = r.user.chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+	r.pager = r.user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
 	if r.nextLink == "" {
 		return nil
 	}
@@ -155,10 +155,10 @@ type claimsReader func(ctx context.Context) (map[string]string, error)
 
 // ensure sees to it that the lists of all users meet a need. What was read stays when a later call fails: the
 // next pass goes on from there.
-func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need listNeed, claimed claimsReader) error {
+func (x *threadIndex) ensure(ctx context.Context, users []lister, need listNeed, claimed claimsReader) error {
 	ids := make([]string, 0, len(users))
 	for _, user := range users {
-		ids = append(ids, user.id)
+		ids = append(ids, user.ID)
 	}
 	if len(x.outdated(ids, need)) == 0 {
 		return nil
@@ -190,8 +190,8 @@ func (x *threadIndex) ensure(ctx context.Context, users []*serviceUser, need lis
 
 // readAll reads the list of a user until it meets the need. A list that was begun before it was needed is read to
 // its end all the same: others wait for it.
-func (x *threadIndex) readAll(ctx context.Context, user *serviceUser, need listNeed, claimed claimsReader) error {
-	for len(x.outdated([]string{user.id}, need)) > 0 {
+func (x *threadIndex) readAll(ctx context.Context, user lister, need listNeed, claimed claimsReader) error {
+	for len(x.outdated([]string{user.ID}, need)) > 0 {
 		claims, err := claimed(ctx)
 		if err == nil {
 			err = x.read(ctx, user, need.confirm, claims)
@@ -212,7 +212,7 @@ func isUserUnknown(err error) bool {
 // doubtUser says whether this pass must do without the list of a user that was deleted at ACS: nobody can read
 // what it made. ACS must say so twice, some time apart, and know another user: a fault of its Identity service must
 // not hide all threads. The next pass asks again.
-func (x *threadIndex) doubtUser(user *serviceUser, confirm time.Duration) error {
+func (x *threadIndex) doubtUser(user lister, confirm time.Duration) error {
 	refused := x.refusedTo(user)
 	now := time.Now()
 	if refused[""].IsZero() {
@@ -226,8 +226,8 @@ func (x *threadIndex) doubtUser(user *serviceUser, confirm time.Duration) error 
 }
 
 // refusedTo says since when ACS refuses threads to a user; under the empty id, since when it has no token for it.
-func (x *threadIndex) refusedTo(user *serviceUser) map[string]time.Time {
-	key := acs.UserKey(user.id)
+func (x *threadIndex) refusedTo(user lister) map[string]time.Time {
+	key := acs.UserKey(user.ID)
 	if x.refused[key] == nil {
 		x.refused[key] = map[string]time.Time{}
 	}
@@ -244,10 +244,10 @@ func searching(err error) error {
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *threadIndex) read(ctx context.Context, user *serviceUser, confirm time.Duration, claims map[string]string) error {
-	key := acs.UserKey(user.id)
+func (x *threadIndex) read(ctx context.Context, user lister, confirm time.Duration, claims map[string]string) error {
+	key := acs.UserKey(user.ID)
 	r := x.halfRead[key]
-	if r == nil || r.user != user || time.Since(r.touched) > maxIdle {
+	if r == nil || r.user.Chat != user.Chat || time.Since(r.touched) > maxIdle {
 		r = x.newListReading(user)
 		x.halfRead[key] = r
 	} else if err := r.resume(ctx); err != nil {
@@ -275,7 +275,7 @@ func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.D
 	err := r.next(ctx)
 	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
 	if errors.Is(err, acs.ErrNextLink) || outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-		delete(x.halfRead, acs.UserKey(r.user.id))
+		delete(x.halfRead, acs.UserKey(r.user.ID))
 	}
 	return listFailed(err)
 }
@@ -332,7 +332,7 @@ func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm ti
 
 // readStamp reads whose a thread is, and says whether that is certain.
 func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, confirm time.Duration) (certain bool, err error) {
-	properties, err := r.user.chat.ThreadClient(id).GetProperties(ctx, nil)
+	properties, err := r.user.Chat.ThreadClient(id).GetProperties(ctx, nil)
 	r.touched = time.Now()
 	if isNotShown(err) {
 		certain, err = r.isShutOut(ctx, id, confirm)
@@ -364,7 +364,7 @@ func (r *listReading) isShutOut(ctx context.Context, id string, confirm time.Dur
 	if !again || time.Since(since) < confirm {
 		return false, nil
 	}
-	return true, confirmNotShown(ctx, r.user.chat.ThreadClient(id))
+	return true, confirmNotShown(ctx, r.user.Chat.ThreadClient(id))
 }
 
 // confirmNotShown fails unless ACS refuses the members of a thread too that it refused to show: one refusal

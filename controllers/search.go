@@ -259,13 +259,13 @@ func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, ne
 	if len(s.session.index.outdated(makers, need)) == 0 {
 		return nil
 	}
-	users := make([]*serviceUser, 0, len(makers))
+	users := make([]lister, 0, len(makers))
 	for _, id := range makers {
 		user, err := r.Sessions.user(s.session, id)
 		if err != nil {
 			return err
 		}
-		users = append(users, user)
+		users = append(users, user.lister())
 	}
 	return s.session.index.ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
 }

@@ -80,6 +80,9 @@ type serviceUser struct {
 	chat       *acs.ChatClient
 }
 
+// lister is the user for lists of its threads.
+func (u *serviceUser) lister() lister { return lister{ID: u.id, Chat: u.chat} }
+
 // heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
 func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
 	s.mu.Lock()
