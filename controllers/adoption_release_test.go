@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A rename in one commit: the new ChatThread is applied before the old one is pruned, and adopts the thread as
@@ -65,8 +66,8 @@ func TestMoveToAnotherNamespace(t *testing.T) {
 	w.awaitReason(right, chatv1alpha1.ReasonSucceeded)
 	w.awaitReason(wrong, chatv1alpha1.ReasonOwnedByAnother)
 	remote := w.remote(right)
-	w.Expect(remote.Metadata[ownerStampKey]).To(Equal(there + "/room"))
-	w.Expect(remote.Metadata[releasedStampKey] + remote.Metadata[releasedToStampKey]).To(BeEmpty())
+	w.Expect(remote.Metadata[directory.OwnerStampKey]).To(Equal(there + "/room"))
+	w.Expect(remote.Metadata[directory.ReleasedStampKey] + remote.Metadata[directory.ReleasedToStampKey]).To(BeEmpty())
 }
 
 // A thread that another namespace released to nobody stays shut, and the message says how to get it.
@@ -79,7 +80,9 @@ func TestReleasedToNobody(t *testing.T) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
 	id := w.emulator.CreateThread(recordedUsers(conn)[0], "released")
-	w.emulator.UpdateThread(id, func(th *emulator.Thread) { th.Metadata = map[string]string{releasedStampKey: w.namespace + "/room"} })
+	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
+		th.Metadata = map[string]string{directory.ReleasedStampKey: w.namespace + "/room"}
+	})
 	thread := adopting(w, "room", id)
 	thread.Namespace = there
 	thread.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: "default", Namespace: w.namespace}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A namespace whose label lets it use another's connection has what it made there, and no more once the
@@ -82,7 +83,7 @@ func TestStampsForgedAtTheService(t *testing.T) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
 	forge := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/next", uidStampKey: "1"}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/next", directory.UidStampKey: "1"}
 	}
 	// One that an application made with the service user in it, and one that a guest has.
 	strange := foreignThread(w, conn)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -286,7 +287,7 @@ var intrusions = []intrusion{
 	}},
 	{name: "metadata that claims a thread", try: func(n *tenants) (client.Object, string) {
 		thread := n.guest.newThread("stamped")
-		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{ownerStampKey: chatv1alpha1.MetadataValue(n.namespace + "/next")}
+		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{directory.OwnerStampKey: chatv1alpha1.MetadataValue(n.namespace + "/next")}
 		err := admin.Create(n.t.Context(), thread)
 		n.Expect(err).To(MatchError(ContainSubstring("acsOperator")))
 		return thread, ""

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A rebuilt cluster applies ChatParticipants that have no finalizer yet: whom they declare stays in the
@@ -64,7 +65,7 @@ func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 	users := w.users(2)
 	id := w.emulator.CreateThread(pinned, "topic of found", emulator.Member{ID: users[0]}, emulator.Member{ID: users[1]})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/found", uidStampKey: "former"}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/found", directory.UidStampKey: "former"}
 	})
 	w.ready(withPinned(pinned))
 	thread := w.newThread("found", users[0])
@@ -81,9 +82,9 @@ func TestSearchFindsThreadsThatMove(t *testing.T) {
 	pinned := w.emulator.CreateUser()
 	id := w.emulator.CreateThread(pinned, "topic of moving")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/moving", uidStampKey: "former"}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/moving", directory.UidStampKey: "former"}
 	})
-	for range listPageSize + 50 {
+	for range directory.ListPageSize + 50 {
 		w.emulator.CreateThread(pinned, "another")
 	}
 	lists := 0

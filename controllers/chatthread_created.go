@@ -11,13 +11,14 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
 func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, made madeThread) (string, error) {
-	owner, uid := made.thread.Metadata[ownerStampKey], made.thread.Metadata[uidStampKey]
+	owner, uid := made.thread.Metadata[directory.OwnerStampKey], made.thread.Metadata[directory.UidStampKey]
 	switch {
 	case made.thread.DeletedOn != nil:
 		return "which was deleted", nil
@@ -58,7 +59,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 	s.memory.threadID = s.threadID
 	s.memory.replayed = false
 	s.made = true
-	s.session.index.put(indexedThread{id: made.thread.ID, owner: s.owner(), uid: string(s.thread.UID), createdBy: s.user.id, createdOn: made.thread.CreatedOn})
+	s.session.index.Put(directory.IndexedThread{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.id, CreatedOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
 	r.allocate(s)
 	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))
@@ -138,7 +139,7 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) erro
 	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
 		return nil
 	}
-	s.session.index.drop(made)
+	s.session.index.Drop(made)
 	if _, err := s.user.chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.Failed("delete the second thread "+made, err)
 	}

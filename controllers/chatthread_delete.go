@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -86,10 +87,10 @@ func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.index.leave(id)
+		found.index.Leave(id)
 		return
 	}
-	found.index.believeFrom(r.certainFrom(s.memory))
+	found.index.BelieveFrom(r.certainFrom(s.memory))
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
@@ -209,9 +210,9 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return nil, err
 	}
 	var ids []string
-	for _, found := range s.session.index.find(s.owner(), s.known) {
-		if found.uid == string(s.thread.UID) {
-			ids = append(ids, found.id)
+	for _, found := range s.session.index.Find(s.owner(), s.known) {
+		if found.Uid == string(s.thread.UID) {
+			ids = append(ids, found.Id)
 		}
 	}
 	return ids, nil
@@ -220,14 +221,14 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 // letGo deletes or releases one thread. What is another's is left alone.
 func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error {
 	properties, err := r.readThread(ctx, s)
-	if isNotShown(err) {
-		if err := confirmNotShown(ctx, s.client()); err != nil {
+	if directory.IsNotShown(err) {
+		if err := directory.ConfirmNotShown(ctx, s.client()); err != nil {
 			return err
 		}
 	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
-		s.session.index.drop(s.threadID)
+		s.session.index.Drop(s.threadID)
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
@@ -244,7 +245,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 		}
 		// It may be that of an earlier resource of this name, which the next one takes up.
-		s.session.index.leave(s.threadID)
+		s.session.index.Leave(s.threadID)
 		return nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
 		err = r.retain(ctx, s)
@@ -252,7 +253,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 		err = r.remove(ctx, s)
 	}
 	if err == nil {
-		s.session.index.drop(s.threadID)
+		s.session.index.Drop(s.threadID)
 	}
 	return err
 }
@@ -319,7 +320,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 // mayDelete says whether the thread is this resource's. Its stamp decides; one that was emptied counts
 // as ours only where the resource is known to have had the thread and may still use the connection.
 func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, properties acs.ThreadProperties) (bool, error) {
-	switch properties.Metadata[uidStampKey] {
+	switch properties.Metadata[directory.UidStampKey] {
 	case string(s.thread.UID):
 		return true, nil
 	case "":
@@ -337,9 +338,9 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err
 	}
-	stamp := map[string]string{ownerStampKey: "", uidStampKey: "", releasedStampKey: s.owner()}
+	stamp := map[string]string{directory.OwnerStampKey: "", directory.UidStampKey: "", directory.ReleasedStampKey: s.owner()}
 	if to := s.releasedTo(); to != "" {
-		stamp[releasedToStampKey] = to
+		stamp[directory.ReleasedToStampKey] = to
 	}
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: stamp})
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -115,33 +116,33 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	if m.notListed {
 		return nil
 	}
-	if m.lossList == nil || m.lossList.user.Chat != s.user.chat || time.Since(m.lossList.touched) > maxIdle {
+	if m.lossList == nil || m.lossList.User.Chat != s.user.chat || time.Since(m.lossList.Touched) > directory.MaxIdle {
 		m.lossList = newLossList(s.user.lister())
-	} else if err := m.lossList.resume(ctx); err != nil {
-		return searching(listFailed(err))
+	} else if err := m.lossList.Resume(ctx); err != nil {
+		return directory.Searching(directory.ListFailed(err))
 	}
 	reading := m.lossList
-	for !reading.done {
-		if err := reading.next(ctx); err != nil {
+	for !reading.Done {
+		if err := reading.Next(ctx); err != nil {
 			if outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 				m.lossList = nil
 			}
-			return searching(listFailed(err))
+			return directory.Searching(directory.ListFailed(err))
 		}
 	}
 	m.lossList = nil
-	if slices.Contains(reading.unread, s.threadID) {
+	if slices.Contains(reading.Unread, s.threadID) {
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: aliveInterval,
 			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
 	}
-	m.notListed, m.listedBefore = true, reading.seen
+	m.notListed, m.listedBefore = true, reading.Seen
 	return nil
 }
 
-func newLossList(user lister) *listReading {
+func newLossList(user directory.Lister) *directory.ListReading {
 	now := time.Now()
-	reading := &listReading{user: user, begun: now, touched: now, seen: map[string]bool{}, refused: map[string]time.Time{}}
-	reading.start()
+	reading := &directory.ListReading{User: user, Begun: now, Touched: now, Seen: map[string]bool{}, Refused: map[string]time.Time{}}
+	reading.Start()
 	return reading
 }
 
@@ -152,8 +153,8 @@ func notThere(s *threadScope) error {
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
 	}
 	s.memory.missingSince, s.memory.notListed = time.Time{}, false
-	s.session.index.drop(s.threadID)
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
+	s.session.index.Drop(s.threadID)
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, Message: directory.SearchingMessage, After: time.Second}
 }
 
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
@@ -180,7 +181,7 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 	}
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
-	s.session.index.put(indexedThread{id: s.threadID})
+	s.session.index.Put(directory.IndexedThread{Id: s.threadID})
 	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }

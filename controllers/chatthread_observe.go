@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -88,9 +89,9 @@ func (s *threadScope) actors() []string {
 	if containsUser(s.known, s.memory.actor) {
 		first = append(first, s.memory.actor)
 	}
-	for _, found := range s.session.index.find(s.owner(), s.known) {
-		if found.id == s.threadID {
-			first = append(first, found.createdBy)
+	for _, found := range s.session.index.Find(s.owner(), s.known) {
+		if found.Id == s.threadID {
+			first = append(first, found.CreatedBy)
 		}
 	}
 	return mergeUsers(first, s.known)
@@ -118,7 +119,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
-	if s.taking && s.remote.properties.Metadata[uidStampKey] != string(s.thread.UID) {
+	if s.taking && s.remote.properties.Metadata[directory.UidStampKey] != string(s.thread.UID) {
 		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 			return err
 		}
@@ -131,7 +132,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		s.thread.Status.ServiceUser = ""
 	}
 	// It may be let go at any time, and the next resource of the name must find it.
-	s.session.index.put(stampedThread(s.remote.properties))
+	s.session.index.Put(directory.StampedThread(s.remote.properties))
 	changes := propertyChanges(s, false)
 	parts := make([]string, 0, 6)
 	for _, field := range changes.fields() {

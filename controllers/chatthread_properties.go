@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -43,7 +44,7 @@ func (d propertyDiff) fields() []string {
 
 // wantedMetadata is what is declared, with the stamp that says whose the thread is.
 func (s *threadScope) wantedMetadata() map[string]string {
-	wanted := map[string]string{ownerStampKey: s.owner(), uidStampKey: string(s.thread.UID)}
+	wanted := map[string]string{directory.OwnerStampKey: s.owner(), directory.UidStampKey: string(s.thread.UID)}
 	for key, value := range s.thread.Spec.Metadata {
 		// To the service an empty value is none.
 		if value != "" {
@@ -83,7 +84,7 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 		}
 	}
 	maps.DeleteFunc(changes, func(key, value string) bool {
-		return !stamped && strings.HasPrefix(key, stampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
+		return !stamped && strings.HasPrefix(key, directory.StampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
 	})
 	return changes
 }
@@ -91,8 +92,8 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 // isToBeEmptied says whether a key that is not wanted is the operator's to empty. In an adopted thread
 // what others keep is theirs, unless it is declared to be empty.
 func (s *threadScope) isToBeEmptied(key string) bool {
-	if strings.HasPrefix(key, stampPrefix) {
-		return key == releasedStampKey || key == releasedToStampKey
+	if strings.HasPrefix(key, directory.StampPrefix) {
+		return key == directory.ReleasedStampKey || key == directory.ReleasedToStampKey
 	}
 	_, isDeclared := s.thread.Spec.Metadata[key]
 	return isDeclared || !s.thread.Adopts()
@@ -126,8 +127,8 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	} else if s.memory.foundAt.IsZero() {
 		s.memory.foundAt = time.Now()
 	}
-	s.session.index.put(indexedThread{id: s.threadID, owner: s.owner(), uid: string(s.thread.UID),
-		createdBy: rawID(s.remote.properties.CreatedBy), createdOn: s.remote.properties.CreatedOn})
+	s.session.index.Put(directory.IndexedThread{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
+		CreatedBy: directory.RawID(s.remote.properties.CreatedBy), CreatedOn: s.remote.properties.CreatedOn})
 	if s.propertiesSent {
 		return nil
 	}
@@ -154,7 +155,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 // isStamped says that with the changes the thread carries the stamp of the resource.
 func (d propertyDiff) isStamped(s *threadScope) bool {
 	observed := s.remote.properties.Metadata
-	return cmp.Or(d.metadata[uidStampKey], observed[uidStampKey]) == string(s.thread.UID)
+	return cmp.Or(d.metadata[directory.UidStampKey], observed[directory.UidStampKey]) == string(s.thread.UID)
 }
 
 // sendProperties changes all that differs in one call. Where ACS refuses that, each part is sent alone: what ACS
@@ -223,7 +224,7 @@ const maxMetadata = 1024
 
 // checkMetadataFits counts what the thread would hold. ACS removes no key: one that is emptied keeps its place.
 func (s *threadScope) checkMetadataFits(part propertyDiff) error {
-	if len(part.metadata) == 0 || part.metadata[uidStampKey] != "" {
+	if len(part.metadata) == 0 || part.metadata[directory.UidStampKey] != "" {
 		return nil
 	}
 	merged := maps.Clone(s.remote.properties.Metadata)
@@ -250,7 +251,7 @@ func (s *threadScope) checkMetadataFits(part propertyDiff) error {
 func (d propertyDiff) parts() []propertyDiff {
 	stamp, declared := map[string]string{}, map[string]string{}
 	for key, value := range d.metadata {
-		if strings.HasPrefix(key, stampPrefix) {
+		if strings.HasPrefix(key, directory.StampPrefix) {
 			stamp[key] = value
 			continue
 		}
@@ -328,7 +329,7 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 	told := changes
 	told.metadata = maps.Clone(changes.metadata)
 	if took {
-		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, stampPrefix) })
+		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, directory.StampPrefix) })
 	}
 	if fields := told.fields(); len(fields) > 0 {
 		s.tell(chatv1alpha1.EventUpdated, "Set %s of thread %s", strings.Join(fields, ", "), s.threadID)

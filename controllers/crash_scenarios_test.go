@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -207,8 +208,8 @@ func (r *crashRun) end() simEnd {
 		}
 	}
 	for _, thread := range r.threads() {
-		delete(thread.Metadata, uidStampKey)
-		delete(thread.Metadata, ownerStampKey)
+		delete(thread.Metadata, directory.UidStampKey)
+		delete(thread.Metadata, directory.OwnerStampKey)
 		end.lines = append(end.lines, describeRemote(thread, service))
 	}
 	return end

@@ -20,13 +20,14 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-func idsOf(threads []indexedThread) []string {
+func idsOf(threads []directory.IndexedThread) []string {
 	var ids []string
 	for _, thread := range threads {
-		ids = append(ids, thread.id)
+		ids = append(ids, thread.Id)
 	}
 	return ids
 }
@@ -34,22 +35,22 @@ func idsOf(threads []indexedThread) []string {
 func TestIndexFind(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
-	x := newThreadIndex()
-	for _, thread := range []indexedThread{
-		{id: "young", owner: "ns/a", createdBy: "8:acs:U1", createdOn: at(9)},
-		{id: "old", owner: "ns/a", createdBy: "8:acs:u2", createdOn: at(1)},
-		{id: "same-b", owner: "ns/a", createdBy: "8:acs:u1", createdOn: at(5)},
-		{id: "same-a", owner: "ns/a", createdBy: "8:acs:u2", createdOn: at(5)},
-		{id: "forged", owner: "ns/a", createdBy: "8:acs:stranger", createdOn: at(0)},
-		{id: "by nobody", owner: "ns/a", createdOn: at(0)},
-		{id: "another's", owner: "ns/b", createdBy: "8:acs:u1", createdOn: at(0)},
-		{id: "unstamped", createdBy: "8:acs:u1", createdOn: at(0)},
+	x := directory.NewThreadIndex()
+	for _, thread := range []directory.IndexedThread{
+		{Id: "young", Owner: "ns/a", CreatedBy: "8:acs:U1", CreatedOn: at(9)},
+		{Id: "old", Owner: "ns/a", CreatedBy: "8:acs:u2", CreatedOn: at(1)},
+		{Id: "same-b", Owner: "ns/a", CreatedBy: "8:acs:u1", CreatedOn: at(5)},
+		{Id: "same-a", Owner: "ns/a", CreatedBy: "8:acs:u2", CreatedOn: at(5)},
+		{Id: "forged", Owner: "ns/a", CreatedBy: "8:acs:stranger", CreatedOn: at(0)},
+		{Id: "by nobody", Owner: "ns/a", CreatedOn: at(0)},
+		{Id: "another's", Owner: "ns/b", CreatedBy: "8:acs:u1", CreatedOn: at(0)},
+		{Id: "unstamped", CreatedBy: "8:acs:u1", CreatedOn: at(0)},
 	} {
-		x.put(thread)
+		x.Put(thread)
 	}
 	find := func(owner string, users []string, want ...string) {
 		t.Helper()
-		if diff := cmp.Diff(want, idsOf(x.find(owner, users))); diff != "" {
+		if diff := cmp.Diff(want, idsOf(x.Find(owner, users))); diff != "" {
 			t.Errorf("threads of %s made by %v (-want +got):\n%s", owner, users, diff)
 		}
 	}
@@ -60,33 +61,33 @@ func TestIndexFind(t *testing.T) {
 	find("ns/A", both)
 	find("ns/b", both, "another's")
 
-	x.drop("old")
-	x.drop("unknown")
-	x.put(indexedThread{id: "same-a", owner: "ns/b", createdBy: "8:acs:u2", createdOn: at(5)})
+	x.Drop("old")
+	x.Drop("unknown")
+	x.Put(directory.IndexedThread{Id: "same-a", Owner: "ns/b", CreatedBy: "8:acs:u2", CreatedOn: at(5)})
 	find("ns/a", both, "same-b", "young")
 	find("ns/b", both, "another's", "same-a")
 }
 
 func TestIndexOutdated(t *testing.T) {
 	t.Parallel()
-	x := newThreadIndex()
+	x := directory.NewThreadIndex()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	x.markListed("8:acs:U1", listTime{begun: at, ended: at.Add(time.Hour)})
-	x.markListed("8:acs:u2", listTime{begun: at.Add(time.Minute), ended: at.Add(time.Minute)})
+	x.MarkListed("8:acs:U1", directory.ListTime{Begun: at, Ended: at.Add(time.Hour)})
+	x.MarkListed("8:acs:u2", directory.ListTime{Begun: at.Add(time.Minute), Ended: at.Add(time.Minute)})
 	users := []string{"8:acs:u1", "8:acs:u2", "8:acs:u3"}
 	for name, c := range map[string]struct {
-		need listNeed
+		need directory.ListNeed
 		want []string
 	}{
-		"at any time":    {listNeed{}, users[2:]},
-		"since then":     {listNeed{begun: at}, users[2:]},
-		"a moment later": {listNeed{begun: at.Add(1)}, []string{"8:acs:u1", "8:acs:u3"}},
-		"not yet":        {listNeed{begun: at.Add(time.Hour)}, users},
-		"fresh":          {listNeed{begun: at, ended: at.Add(time.Hour)}, users[1:]},
+		"at any time":    {directory.ListNeed{}, users[2:]},
+		"since then":     {directory.ListNeed{Begun: at}, users[2:]},
+		"a moment later": {directory.ListNeed{Begun: at.Add(1)}, []string{"8:acs:u1", "8:acs:u3"}},
+		"not yet":        {directory.ListNeed{Begun: at.Add(time.Hour)}, users},
+		"fresh":          {directory.ListNeed{Begun: at, Ended: at.Add(time.Hour)}, users[1:]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, x.outdated(users, c.need)); diff != "" {
+			if diff := cmp.Diff(c.want, x.Outdated(users, c.need)); diff != "" {
 				t.Errorf("outdated (-want +got):\n%s", diff)
 			}
 		})
@@ -96,13 +97,13 @@ func TestIndexOutdated(t *testing.T) {
 func TestStampedThread(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	got := stampedThread(acs.ThreadProperties{ID: "19:a", CreatedOn: at, CreatedBy: acs.CommunicationUser{ID: "8:acs:U1"},
+	got := directory.StampedThread(acs.ThreadProperties{ID: "19:a", CreatedOn: at, CreatedBy: acs.CommunicationUser{ID: "8:acs:U1"},
 		Metadata: map[string]string{"acsOperatorOwner": "ns/a", "acsOperatorUid": "u", "other": "x"}})
-	want := indexedThread{id: "19:a", owner: "ns/a", uid: "u", createdBy: "8:acs:U1", createdOn: at}
+	want := directory.IndexedThread{Id: "19:a", Owner: "ns/a", Uid: "u", CreatedBy: "8:acs:U1", CreatedOn: at}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := stampedThread(acs.ThreadProperties{ID: "19:a"}); got != (indexedThread{id: "19:a"}) {
+	if got := directory.StampedThread(acs.ThreadProperties{ID: "19:a"}); got != (directory.IndexedThread{Id: "19:a"}) {
 		t.Errorf("of a thread that says nothing: %+v", got)
 	}
 }
@@ -110,8 +111,8 @@ func TestStampedThread(t *testing.T) {
 // listing is a service with users whose threads are to be found.
 type listing struct {
 	emulator *emulator.Server
-	users    []lister
-	index    *threadIndex
+	users    []directory.Lister
+	index    *directory.ThreadIndex
 }
 
 func newListing(t *testing.T, options emulator.Options, users int) *listing {
@@ -124,7 +125,7 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	acstest.MustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
 		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found))
 	}))
-	l := &listing{emulator: emu, index: newThreadIndex()}
+	l := &listing{emulator: emu, index: directory.NewThreadIndex()}
 	for range users {
 		user, err := all.user(found, emu.CreateUser())
 		acstest.MustSucceed(t, err)
@@ -142,20 +143,20 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 	id := l.emulator.CreateThread(l.users[by].ID, "topic", with...)
 	if owner != "" {
 		l.emulator.UpdateThread(id, func(thread *emulator.Thread) {
-			thread.Metadata = map[string]string{ownerStampKey: owner, uidStampKey: "uid of " + owner}
+			thread.Metadata = map[string]string{directory.OwnerStampKey: owner, directory.UidStampKey: "uid of " + owner}
 		})
 	}
 	return id
 }
 
 // ensure brings the index up to date and returns what was called for it.
-func (l *listing) ensure(ctx context.Context, need listNeed, claimed ...string) (lists int, reads []string, err error) {
+func (l *listing) ensure(ctx context.Context, need directory.ListNeed, claimed ...string) (lists int, reads []string, err error) {
 	l.emulator.ResetRequests()
 	claims := map[string]string{}
 	for _, id := range claimed {
 		claims[id] = "ns/claimant"
 	}
-	err = l.index.ensure(ctx, l.users, need, func(context.Context) (map[string]string, error) { return claims, nil })
+	err = l.index.Ensure(ctx, l.users, need, func(context.Context) (map[string]string, error) { return claims, nil })
 	for _, request := range l.emulator.Requests() {
 		switch request.Operation {
 		case emulator.OperationListThreads:
@@ -191,35 +192,35 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 	claimed := l.thread(0, "ns/c")
 	others := l.thread(1, "ns/a", l.users[0].ID)
 	ctx := t.Context()
-	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, listNeed{}, claimed))
-	calledFor(t, 0, nil)(l.ensure(ctx, listNeed{}, claimed))
+	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, directory.ListNeed{}, claimed))
+	calledFor(t, 0, nil)(l.ensure(ctx, directory.ListNeed{}, claimed))
 
 	users := []string{l.users[0].ID, l.users[1].ID}
-	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.find("ns/a", users))...)); diff != "" {
+	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.Find("ns/a", users))...)); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
-	if got := l.index.find("ns/a", users[:1]); len(got) != 1 || got[0].uid != "uid of ns/a" || got[0].createdBy != users[0] || got[0].createdOn.IsZero() {
+	if got := l.index.Find("ns/a", users[:1]); len(got) != 1 || got[0].Uid != "uid of ns/a" || got[0].CreatedBy != users[0] || got[0].CreatedOn.IsZero() {
 		t.Errorf("found %+v", got)
 	}
-	if got := l.index.find("ns/c", users); got != nil {
+	if got := l.index.Find("ns/c", users); got != nil {
 		t.Errorf("a thread that a resource has was read: %+v", got)
 	}
 
 	// A later list reads only what is new, and what nobody claims any more.
 	fresh := l.thread(1, "ns/d")
-	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, listNeed{begun: time.Now()}))
-	if got := l.index.find("ns/c", users); len(got) != 1 {
+	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, directory.ListNeed{Begun: time.Now()}))
+	if got := l.index.Find("ns/c", users); len(got) != 1 {
 		t.Errorf("a thread that nobody claims any more is not found: %+v", got)
 	}
-	calledFor(t, 0, nil)(l.ensure(ctx, listNeed{}))
+	calledFor(t, 0, nil)(l.ensure(ctx, directory.ListNeed{}))
 }
 
 // Users that this process made have no threads, so none need be listed.
 func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 3)
-	l.index.markListed(l.users[1].ID, listTime{begun: time.Now()})
-	calledFor(t, 2, nil)(l.ensure(t.Context(), listNeed{}))
+	l.index.MarkListed(l.users[1].ID, directory.ListTime{Begun: time.Now()})
+	calledFor(t, 2, nil)(l.ensure(t.Context(), directory.ListNeed{}))
 	for _, request := range l.emulator.Requests() {
 		if request.User == l.users[1].ID {
 			t.Errorf("%s was called for a user that was listed", request.Operation)
@@ -244,12 +245,12 @@ func TestIndexPages(t *testing.T) {
 			age.Store(int64(c.age))
 			l := newListing(t, emulator.Options{Clock: func() time.Time { return time.Now().Add(-time.Duration(age.Load())) }}, 1)
 			var claimed []string
-			for range listPageSize + 1 {
+			for range directory.ListPageSize + 1 {
 				claimed = append(claimed, l.thread(0, ""))
 			}
 			last := l.thread(0, "ns/a")
 			age.Store(0)
-			calledFor(t, c.lists, []string{last})(l.ensure(t.Context(), listNeed{}, claimed...))
+			calledFor(t, c.lists, []string{last})(l.ensure(t.Context(), directory.ListNeed{}, claimed...))
 		})
 	}
 }
@@ -260,7 +261,7 @@ func TestIndexIsReadInParts(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 1)
 	var claimed []string
-	for range 2*listPageSize + 1 {
+	for range 2*directory.ListPageSize + 1 {
 		claimed = append(claimed, l.thread(0, ""))
 	}
 	want := l.thread(0, "ns/a")
@@ -268,7 +269,7 @@ func TestIndexIsReadInParts(t *testing.T) {
 	for pass := 0; ; pass++ {
 		l.emulator.ClearFaults()
 		l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Skip: 1, Status: http.StatusTooManyRequests})
-		answered, _, err := l.ensure(t.Context(), listNeed{}, claimed...)
+		answered, _, err := l.ensure(t.Context(), directory.ListNeed{}, claimed...)
 		lists += min(answered, 1)
 		if err == nil {
 			break
@@ -280,7 +281,7 @@ func TestIndexIsReadInParts(t *testing.T) {
 	if lists != 6 {
 		t.Errorf("%d pages were read, want 6", lists)
 	}
-	if got := idsOf(l.index.find("ns/a", []string{l.users[0].ID})); !cmp.Equal(got, []string{want}) {
+	if got := idsOf(l.index.Find("ns/a", []string{l.users[0].ID})); !cmp.Equal(got, []string{want}) {
 		t.Errorf("found %v", got)
 	}
 }
@@ -295,15 +296,15 @@ func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newListing(t, emulator.Options{}, 1)
-			for range listPageSize + 1 {
+			for range directory.ListPageSize + 1 {
 				l.thread(0, "ns/a")
 			}
 			fault.Operation, fault.Times = emulator.OperationListThreads, 1
 			l.emulator.Inject(fault)
-			if _, _, err := l.ensure(t.Context(), listNeed{}); err == nil {
+			if _, _, err := l.ensure(t.Context(), directory.ListNeed{}); err == nil {
 				t.Fatal("a page that was not read counts as read")
 			}
-			lists, _, err := l.ensure(t.Context(), listNeed{})
+			lists, _, err := l.ensure(t.Context(), directory.ListNeed{})
 			if err != nil || lists != 4 {
 				t.Errorf("%d lists, want the whole list of 2 pages twice; error %v", lists, err)
 			}
@@ -320,22 +321,22 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	}
 	other := l.thread(1, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 1, Status: http.StatusTooManyRequests})
-	_, read, err := l.ensure(t.Context(), listNeed{})
+	_, read, err := l.ensure(t.Context(), directory.ListNeed{})
 	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
 		t.Fatalf("read %v, error %v", read, err)
 	}
 	users := []string{l.users[0].ID, l.users[1].ID}
-	if got := idsOf(l.index.find("ns/a", users)); !cmp.Equal(got, read[:1]) {
+	if got := idsOf(l.index.Find("ns/a", users)); !cmp.Equal(got, read[:1]) {
 		t.Errorf("found %v after reading %v", got, read[0])
 	}
-	if outdated := l.index.outdated(users, listNeed{}); !cmp.Equal(outdated, users) {
+	if outdated := l.index.Outdated(users, directory.ListNeed{}); !cmp.Equal(outdated, users) {
 		t.Errorf("half a list counts: outdated are %v", outdated)
 	}
-	lists, reads, err := l.ensure(t.Context(), listNeed{})
+	lists, reads, err := l.ensure(t.Context(), directory.ListNeed{})
 	if err != nil || lists != 1 || len(reads) != 3 || !slices.Contains(reads, other) || slices.Contains(reads, read[0]) {
 		t.Errorf("%d lists, read %v after %v, error %v", lists, reads, read, err)
 	}
-	if got := l.index.find("ns/a", users); len(got) != 4 {
+	if got := l.index.Find("ns/a", users); len(got) != 4 {
 		t.Errorf("found %v", idsOf(got))
 	}
 }
@@ -350,13 +351,13 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	nobody := func(context.Context) (map[string]string, error) { return nil, nil } //nolint:nilnil // nothing is claimed
 	ctx := t.Context()
 	done := make(chan error, 1)
-	go func() { done <- l.index.ensure(ctx, l.users, listNeed{}, nobody) }()
+	go func() { done <- l.index.Ensure(ctx, l.users, directory.ListNeed{}, nobody) }()
 	isListing := func() bool {
 		return slices.ContainsFunc(l.emulator.Requests(), func(r emulator.Request) bool { return r.Operation == emulator.OperationListThreads })
 	}
 	g.Eventually(isListing).WithTimeout(soon).WithPolling(poll).Should(BeTrue())
 
-	got := outcome.Classify(l.index.ensure(ctx, l.users, listNeed{}, nobody))
+	got := outcome.Classify(l.index.Ensure(ctx, l.users, directory.ListNeed{}, nobody))
 	if got.Reason != chatv1alpha1.ReasonSearching || got.After <= 0 || got.Err != nil || got.Stalled {
 		t.Errorf("outcome %+v", got)
 	}
@@ -364,14 +365,14 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	close(released)
 	g.Eventually(done).WithTimeout(soon).Should(Receive(BeNil()))
 	users := []string{l.users[0].ID}
-	if diff := cmp.Diff([]string{id}, idsOf(l.index.find("ns/a", users))); diff != "" {
+	if diff := cmp.Diff([]string{id}, idsOf(l.index.Find("ns/a", users))); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	// A list shows nothing that was made after it began.
-	if outdated := l.index.outdated(users, listNeed{begun: during}); !cmp.Equal(outdated, users) {
+	if outdated := l.index.Outdated(users, directory.ListNeed{Begun: during}); !cmp.Equal(outdated, users) {
 		t.Error("the list counts as of its end")
 	}
-	if err := l.index.ensure(ctx, l.users, listNeed{begun: during}, nobody); err != nil {
+	if err := l.index.Ensure(ctx, l.users, directory.ListNeed{Begun: during}, nobody); err != nil {
 		t.Errorf("nobody can read any more: %v", err)
 	}
 }

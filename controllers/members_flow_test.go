@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -61,7 +62,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 	remote := w.remote(thread)
 	w.Expect(remote.Topic).To(Equal(thread.Spec.Topic))
 	w.Expect(remote.Metadata).To(Equal(map[string]string{
-		"foreign": "", ownerStampKey: w.namespace + "/members", uidStampKey: string(thread.UID)}))
+		"foreign": "", directory.OwnerStampKey: w.namespace + "/members", directory.UidStampKey: string(thread.UID)}))
 }
 
 // A thread in sync costs no write and two reads.

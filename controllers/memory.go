@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -48,7 +49,7 @@ type threadMemory struct {
 	missingSince time.Time
 	// lossList is the list of the service user while it is read to see whether a missing thread is alive,
 	// notListed that it does not show it.
-	lossList  *listReading
+	lossList  *directory.ListReading
 	notListed bool
 	// listedBefore are the threads that were listed when the last one was lost: the next is none of them.
 	listedBefore map[string]bool

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -155,7 +156,7 @@ func TestRebuildFindsThreads(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(before.ID))
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
-	w.Expect(w.remote(thread).Metadata[uidStampKey]).To(Equal(string(thread.UID)))
+	w.Expect(w.remote(thread).Metadata[directory.UidStampKey]).To(Equal(string(thread.UID)))
 	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(Equal([]string{chatv1alpha1.EventFound}))
 }
 
@@ -167,7 +168,7 @@ func TestForgedStampIsNotTaken(t *testing.T) {
 	forger := w.emulator.CreateUser()
 	forged := w.emulator.CreateThread(forger, "mine", emulator.Member{ID: pinned})
 	w.emulator.UpdateThread(forged, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/forged", uidStampKey: "1"}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/forged", directory.UidStampKey: "1"}
 	})
 	w.ready(withPinned(pinned))
 	thread := w.newThread("forged")
@@ -183,7 +184,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	w := newWorld(t, emulator.Options{Clock: func() time.Time { return now }})
 	pinned := w.emulator.CreateUser()
 	stamp := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/several", uidStampKey: "former"}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/several", directory.UidStampKey: "former"}
 	}
 	oldest := w.emulator.CreateThread(pinned, "first")
 	w.emulator.UpdateThread(oldest, stamp)

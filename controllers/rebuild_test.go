@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -131,7 +132,7 @@ func (w *world) awaitFleet(f *fleet) {
 func (w *world) rooms() []emulator.Thread {
 	rooms := w.emulator.Threads()
 	for _, room := range rooms {
-		delete(room.Metadata, uidStampKey)
+		delete(room.Metadata, directory.UidStampKey)
 	}
 	return rooms
 }
@@ -157,8 +158,8 @@ func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
 	w.Expect(stamped).To(HaveLen(fleetSize))
 	for _, thread := range f.threads {
 		remote := w.remote(thread)
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(ownerStampKey, w.namespace+"/"+thread.Name))
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(uidStampKey, string(thread.UID)))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.OwnerStampKey, w.namespace+"/"+thread.Name))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.UidStampKey, string(thread.UID)))
 		w.Expect(thread.Status.ServiceUser).To(Equal(remote.CreatedBy))
 		w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, remote.CreatedBy))
 		w.Eventually(func() []string {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -196,17 +197,17 @@ func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScop
 }
 
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
-func (s *threadScope) ownThreads() []indexedThread {
-	return slices.DeleteFunc(s.session.index.find(s.owner(), s.known), func(thread indexedThread) bool {
-		return thread.uid != string(s.thread.UID) || s.memory.formerIDs[thread.id] || s.ignores(thread.id)
+func (s *threadScope) ownThreads() []directory.IndexedThread {
+	return slices.DeleteFunc(s.session.index.Find(s.owner(), s.known), func(thread directory.IndexedThread) bool {
+		return thread.Uid != string(s.thread.UID) || s.memory.formerIDs[thread.Id] || s.ignores(thread.Id)
 	})
 }
 
 // take goes on with the oldest of the threads that may be this resource's.
-func (s *threadScope) take(candidates []indexedThread) {
-	s.threadID, s.taking = candidates[0].id, true
+func (s *threadScope) take(candidates []directory.IndexedThread) {
+	s.threadID, s.taking = candidates[0].Id, true
 	for _, other := range candidates[1:] {
-		s.others = append(s.others, other.id)
+		s.others = append(s.others, other.Id)
 	}
 }
 
@@ -221,15 +222,15 @@ func (s *threadScope) count() {
 // listNeeded is which list of threads is believed. Without a finalizer nothing was ever sent, and any
 // list will do. With one, a create may have been sent by an earlier process or without an answer: only a
 // list that was begun some time after that shows its thread, and only while it is fresh.
-func (r *ChatThreadReconciler) listNeeded(s *threadScope) (listNeed, error) {
+func (r *ChatThreadReconciler) listNeeded(s *threadScope) (directory.ListNeed, error) {
 	now := time.Now()
-	need := listNeed{begun: s.session.index.believedFrom(), confirm: r.timing.goneConfirm}
+	need := directory.ListNeed{Begun: s.session.index.BelievedFrom(), Confirm: r.timing.goneConfirm}
 	if objects.HasFinalizer(s.thread) && !s.memory.settled {
-		need.begun = pacing.Latest(need.begun, r.certainFrom(s.memory))
-		need.ended = now.Add(-r.timing.listFresh)
+		need.Begun = pacing.Latest(need.Begun, r.certainFrom(s.memory))
+		need.Ended = now.Add(-r.timing.listFresh)
 	}
-	if now.Before(need.begun) {
-		return listNeed{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: need.begun.Sub(now), Message: searchingMessage}
+	if now.Before(need.Begun) {
+		return directory.ListNeed{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: directory.SearchingMessage}
 	}
 	return need, nil
 }
@@ -245,7 +246,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 	if err != nil {
 		return err
 	}
-	for again := true; again; again = s.session.index.takeUp(s.owner()) {
+	for again := true; again; again = s.session.index.TakeUp(s.owner()) {
 		if err := r.readLists(ctx, s, need); err != nil {
 			return err
 		}
@@ -254,12 +255,12 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 }
 
 // readLists reads the threads of the users that may have made the thread.
-func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need listNeed) error {
+func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need directory.ListNeed) error {
 	makers := s.makers()
-	if len(s.session.index.outdated(makers, need)) == 0 {
+	if len(s.session.index.Outdated(makers, need)) == 0 {
 		return nil
 	}
-	users := make([]lister, 0, len(makers))
+	users := make([]directory.Lister, 0, len(makers))
 	for _, id := range makers {
 		user, err := r.Sessions.user(s.session, id)
 		if err != nil {
@@ -267,7 +268,7 @@ func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, ne
 		}
 		users = append(users, user.lister())
 	}
-	return s.session.index.ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
+	return s.session.index.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -297,14 +298,14 @@ func (s *threadScope) assignedUser() (string, bool) {
 
 // candidates are the threads that carry the stamp of the resource and that nobody else claims. Nobody can
 // claim what carries its own uid.
-func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]indexedThread, error) {
-	var candidates []indexedThread
-	for _, candidate := range s.session.index.find(s.owner(), s.known) {
-		if s.memory.formerIDs[candidate.id] || s.ignores(candidate.id) {
+func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]directory.IndexedThread, error) {
+	var candidates []directory.IndexedThread
+	for _, candidate := range s.session.index.Find(s.owner(), s.known) {
+		if s.memory.formerIDs[candidate.Id] || s.ignores(candidate.Id) {
 			continue
 		}
-		if candidate.uid != string(s.thread.UID) {
-			claimed, err := r.isClaimed(ctx, s, candidate.id)
+		if candidate.Uid != string(s.thread.UID) {
+			claimed, err := r.isClaimed(ctx, s, candidate.Id)
 			if err != nil {
 				return nil, err
 			}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -211,7 +212,7 @@ func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(map[string]any){
 		"its own data": func(thread map[string]any) {
-			thread["metadata"] = map[string]any{ownerStampKey: "x/a", uidStampKey: "another"}
+			thread["metadata"] = map[string]any{directory.OwnerStampKey: "x/a", directory.UidStampKey: "another"}
 		},
 		"the data of this one": func(map[string]any) {},
 	} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -22,7 +23,7 @@ type session struct {
 	gate       *breaker
 	discretion *discretion
 	pacer      *pacing.Pacer
-	index      *threadIndex
+	index      *directory.ThreadIndex
 
 	mu       sync.Mutex
 	endpoint string
@@ -67,7 +68,7 @@ type session struct {
 
 func newSession(pacer *pacing.Pacer) *session {
 	return &session{
-		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: newThreadIndex(),
+		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: directory.NewThreadIndex(),
 		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
 	}
 }
@@ -81,7 +82,7 @@ type serviceUser struct {
 }
 
 // lister is the user for lists of its threads.
-func (u *serviceUser) lister() lister { return lister{ID: u.id, Chat: u.chat} }
+func (u *serviceUser) lister() directory.Lister { return directory.Lister{ID: u.id, Chat: u.chat} }
 
 // heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
 func (s *session) heed(conn *chatv1alpha1.ChatConnection) {

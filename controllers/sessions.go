@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -215,7 +216,7 @@ func (s *Sessions) addUser(found *session, id string, first *acs.AccessToken) (*
 
 // created notes a service user that this process made: it has no threads, so none need be listed.
 func (s *Sessions) created(found *session, id string, token *acs.AccessToken) error {
-	found.index.markListed(id, listTime{begun: time.Now(), ended: time.Now()})
+	found.index.MarkListed(id, directory.ListTime{Begun: time.Now(), Ended: time.Now()})
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	_, err := s.addUser(found, id, token)

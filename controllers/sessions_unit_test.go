@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -441,7 +442,7 @@ func TestSessionsUser(t *testing.T) {
 		t.Error("not one client for each user")
 	}
 	acstest.MustSucceed(t, w.sessions.created(found, "8:acs:c", nil))
-	if outdated := found.index.outdated([]string{"8:acs:A", "8:ACS:C"}, listNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
+	if outdated := found.index.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.ListNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}
 	w.rotate(t, secondString)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -174,7 +175,7 @@ func (w *simWorld) checkOrphans() {
 		}
 	}
 	for _, thread := range w.threads() {
-		released := thread.Metadata[releasedStampKey] != "" && thread.Metadata[uidStampKey] == ""
+		released := thread.Metadata[directory.ReleasedStampKey] != "" && thread.Metadata[directory.UidStampKey] == ""
 		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
 			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // modelOutage is how the service fails, and until when.
@@ -212,9 +213,9 @@ func (m *modelRun) drift(a modelAction) {
 }
 
 func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
-	if remote.Metadata[uidStampKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
-		m.driftMetadata(remote.ID, ownerStampKey, "")
-		m.driftMetadata(remote.ID, uidStampKey, "")
+	if remote.Metadata[directory.UidStampKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
+		m.driftMetadata(remote.ID, directory.OwnerStampKey, "")
+		m.driftMetadata(remote.ID, directory.UidStampKey, "")
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -194,7 +195,7 @@ func TestSimQuotaShared(t *testing.T) {
 		}
 		mine := map[string]int{}
 		for _, thread := range w.threads() {
-			mine[thread.Metadata[uidStampKey]]++
+			mine[thread.Metadata[directory.UidStampKey]]++
 		}
 		delete(mine, "")
 		for uid, count := range mine {
@@ -254,7 +255,7 @@ func (w *simWorld) seedThreads(count int) {
 		w.create(thread)
 		id := w.emulator.CreateThread(user, thread.Spec.Topic)
 		w.emulator.UpdateThread(id, func(remote *emulator.Thread) {
-			remote.Metadata = map[string]string{ownerStampKey: thread.Namespace + "/" + thread.Name, uidStampKey: string(thread.UID)}
+			remote.Metadata = map[string]string{directory.OwnerStampKey: thread.Namespace + "/" + thread.Name, directory.UidStampKey: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
 			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",

@@ -13,6 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -27,7 +28,7 @@ func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) stri
 	id := w.emulator.CreateThread(recordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.CreatedOn = time.Now().Add(-time.Hour)
-		th.Metadata = map[string]string{ownerStampKey: w.namespace + "/" + name, uidStampKey: uid}
+		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/" + name, directory.UidStampKey: uid}
 	})
 	return id
 }
@@ -110,7 +111,7 @@ func TestForgedUIDNeedsConsent(t *testing.T) {
 			thread.Status.IncarnationSince = c.incarnation
 			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
 			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
-				Metadata: map[string]string{ownerStampKey: "ns/room", uidStampKey: "mine"}})
+				Metadata: map[string]string{directory.OwnerStampKey: "ns/room", directory.UidStampKey: "mine"}})
 			if got := outcome.Classify(err).Reason; got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package directory
 
 import (
 	"cmp"
@@ -21,19 +21,19 @@ import (
 
 const (
 	// listPageSize is how many threads are asked for in one page.
-	listPageSize = 200
+	ListPageSize = 200
 	// readerWait is how long a pass waits for another one that reads the threads already.
 	readerWait = time.Second
 	// listSkew is by how much the clock of ACS may differ from ours.
 	listSkew = time.Minute
 	// maxIdle is how long a list that is being read may rest: what ACS gives to go on with need not last, and
 	// a list is believed by when it was read to its end.
-	maxIdle = 2 * time.Minute
+	MaxIdle = 2 * time.Minute
 )
 
 const (
-	searchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
-	doubtingMessage  = "ACS lists threads that it refuses to show. Before they count as left by the service user, the operator asks again, so that no second thread is made where one exists."
+	SearchingMessage = "Reading the threads of the service users, so that no second thread is made where one exists."
+	DoubtingMessage  = "ACS lists threads that it refuses to show. Before they count as left by the service user, the operator asks again, so that no second thread is made where one exists."
 )
 
 // listReading is a list of the threads of one user while it is read. The quota may allow fewer pages at
@@ -41,54 +41,54 @@ const (
 //
 // ACS lists by latest message: a thread that is written to in the meantime moves to pages that were read
 // already. So at the end the first pages are read again, as far as something can have moved there.
-type listReading struct {
-	user lister
+type ListReading struct {
+	User Lister
 	// begun is when it was begun, and touched when something of it was read last.
-	begun, touched time.Time
+	Begun, Touched time.Time
 	// forgotten is how often lists had been forgotten by then.
 	forgotten int
 	pager     *runtime.Pager[acs.ListThreadsResponse]
 	// nextLink is where the last page led to.
 	nextLink string
 	pages    int
-	seen     map[string]bool
+	Seen     map[string]bool
 	// unread are threads whose stamp is still to be read, doubtful those that ACS refused to show, which are
 	// to be read again.
-	unread, doubtful []string
+	Unread, doubtful []string
 	// refused says since when ACS refuses to show a thread, also from earlier lists.
-	refused map[string]time.Time
+	Refused map[string]time.Time
 	// again says that the first pages are read again, anyNew that they showed something new, and done
 	// that there is nothing more to list.
-	again, anyNew, done bool
+	again, anyNew, Done bool
 }
 
-func (x *threadIndex) newListReading(user lister) *listReading {
+func (x *ThreadIndex) newListReading(user Lister) *ListReading {
 	refused := x.refusedTo(user)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := time.Now()
-	r := &listReading{user: user, begun: now, touched: now, forgotten: x.forgotten, seen: map[string]bool{}, refused: refused}
-	r.start()
+	r := &ListReading{User: user, Begun: now, Touched: now, forgotten: x.forgotten, Seen: map[string]bool{}, Refused: refused}
+	r.Start()
 	for id, actor := range x.left {
 		if actor == acs.UserKey(user.ID) {
-			r.seen[id], r.unread = true, append(r.unread, id)
+			r.Seen[id], r.Unread = true, append(r.Unread, id)
 		}
 	}
 	return r
 }
 
 // start begins with the first page.
-func (r *listReading) start() {
-	r.pager = r.user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+func (r *ListReading) Start() {
+	r.pager = r.User.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: ListPageSize})
 	r.nextLink, r.pages, r.anyNew = "", 0, false
 }
 
 // resume goes on behind the last page: a pager that has failed does not.
-func (r *listReading) resume(ctx context.Context) error {
-	if r.done {
+func (r *ListReading) Resume(ctx context.Context) error {
+	if r.Done {
 		return nil
 	}
-	r.pager = r.user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: listPageSize})
+	r.pager = r.User.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: ListPageSize})
 	if r.nextLink == "" {
 		return nil
 	}
@@ -104,13 +104,13 @@ func (r *listReading) resume(ctx context.Context) error {
 }
 
 // next reads a page. After the last one it goes on to the first, where something may have moved there.
-func (r *listReading) next(ctx context.Context) error {
+func (r *ListReading) Next(ctx context.Context) error {
 	page, err := r.pager.NextPage(ctx)
 	if err != nil {
 		return err
 	}
-	r.nextLink, r.touched = page.NextLink, time.Now()
-	delete(r.refused, "")
+	r.nextLink, r.Touched = page.NextLink, time.Now()
+	delete(r.Refused, "")
 	r.pages++
 	pageNew := r.take(page.Threads)
 	r.anyNew = r.anyNew || pageNew
@@ -120,34 +120,34 @@ func (r *listReading) next(ctx context.Context) error {
 	case r.pager.More() && (!r.again || moved):
 	case r.again && r.anyNew, !r.again && r.pages > 1:
 		r.again = true
-		r.start()
+		r.Start()
 	default:
-		r.done = true
+		r.Done = true
 	}
 	return nil
 }
 
 // take notes the threads of a page and says whether any of them is new.
-func (r *listReading) take(threads []acs.ThreadItem) (pageNew bool) {
+func (r *ListReading) take(threads []acs.ThreadItem) (pageNew bool) {
 	for _, item := range threads {
-		if r.seen[item.ID] {
+		if r.Seen[item.ID] {
 			continue
 		}
-		r.seen[item.ID], pageNew = true, true
+		r.Seen[item.ID], pageNew = true, true
 		if item.DeletedOn == nil {
-			r.unread = append(r.unread, item.ID)
+			r.Unread = append(r.Unread, item.ID)
 		}
 	}
 	return pageNew
 }
 
 // isRecent says whether the last thread of a page was written to while the list was read.
-func (r *listReading) isRecent(threads []acs.ThreadItem) bool {
+func (r *ListReading) isRecent(threads []acs.ThreadItem) bool {
 	if len(threads) == 0 {
 		return false
 	}
 	last := threads[len(threads)-1].LastMessageReceivedOn
-	return last != nil && !last.Before(r.begun.Add(-listSkew))
+	return last != nil && !last.Before(r.Begun.Add(-listSkew))
 }
 
 // claimsReader says which threads belong to a resource already, by its owner stamp; these are not read.
@@ -155,16 +155,16 @@ type claimsReader func(ctx context.Context) (map[string]string, error)
 
 // ensure sees to it that the lists of all users meet a need. What was read stays when a later call fails: the
 // next pass goes on from there.
-func (x *threadIndex) ensure(ctx context.Context, users []lister, need listNeed, claimed claimsReader) error {
+func (x *ThreadIndex) Ensure(ctx context.Context, users []Lister, need ListNeed, claimed claimsReader) error {
 	ids := make([]string, 0, len(users))
 	for _, user := range users {
 		ids = append(ids, user.ID)
 	}
-	if len(x.outdated(ids, need)) == 0 {
+	if len(x.Outdated(ids, need)) == 0 {
 		return nil
 	}
 	if !x.beginReading() {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: readerWait, Message: searchingMessage}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: readerWait, Message: SearchingMessage}
 	}
 	defer x.endReading()
 	var deleted error
@@ -174,12 +174,12 @@ func (x *threadIndex) ensure(ctx context.Context, users []lister, need listNeed,
 		switch {
 		case isUserUnknown(err):
 			deleted = cmp.Or(deleted, err)
-			err = x.doubtUser(user, need.confirm)
+			err = x.doubtUser(user, need.Confirm)
 		case err == nil:
 			read++
 		}
 		if err != nil {
-			return searching(err)
+			return Searching(err)
 		}
 	}
 	if read == 0 {
@@ -190,11 +190,11 @@ func (x *threadIndex) ensure(ctx context.Context, users []lister, need listNeed,
 
 // readAll reads the list of a user until it meets the need. A list that was begun before it was needed is read to
 // its end all the same: others wait for it.
-func (x *threadIndex) readAll(ctx context.Context, user lister, need listNeed, claimed claimsReader) error {
-	for len(x.outdated([]string{user.ID}, need)) > 0 {
+func (x *ThreadIndex) readAll(ctx context.Context, user Lister, need ListNeed, claimed claimsReader) error {
+	for len(x.Outdated([]string{user.ID}, need)) > 0 {
 		claims, err := claimed(ctx)
 		if err == nil {
-			err = x.read(ctx, user, need.confirm, claims)
+			err = x.read(ctx, user, need.Confirm, claims)
 		}
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func isUserUnknown(err error) bool {
 // doubtUser says whether this pass must do without the list of a user that was deleted at ACS: nobody can read
 // what it made. ACS must say so twice, some time apart, and know another user: a fault of its Identity service must
 // not hide all threads. The next pass asks again.
-func (x *threadIndex) doubtUser(user lister, confirm time.Duration) error {
+func (x *ThreadIndex) doubtUser(user Lister, confirm time.Duration) error {
 	refused := x.refusedTo(user)
 	now := time.Now()
 	if refused[""].IsZero() {
@@ -226,7 +226,7 @@ func (x *threadIndex) doubtUser(user lister, confirm time.Duration) error {
 }
 
 // refusedTo says since when ACS refuses threads to a user; under the empty id, since when it has no token for it.
-func (x *threadIndex) refusedTo(user lister) map[string]time.Time {
+func (x *ThreadIndex) refusedTo(user Lister) map[string]time.Time {
 	key := acs.UserKey(user.ID)
 	if x.refused[key] == nil {
 		x.refused[key] = map[string]time.Time{}
@@ -235,73 +235,73 @@ func (x *threadIndex) refusedTo(user lister) map[string]time.Time {
 }
 
 // searching tells a wait for the quota as part of the search.
-func searching(err error) error {
+func Searching(err error) error {
 	wait, ok := errors.AsType[*outcome.WaitError](err)
 	if !ok || wait.Reason != chatv1alpha1.ReasonWaitingForQuota {
 		return err
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: wait.After, Message: searchingMessage}
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: wait.After, Message: SearchingMessage}
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *threadIndex) read(ctx context.Context, user lister, confirm time.Duration, claims map[string]string) error {
+func (x *ThreadIndex) read(ctx context.Context, user Lister, confirm time.Duration, claims map[string]string) error {
 	key := acs.UserKey(user.ID)
-	r := x.halfRead[key]
-	if r == nil || r.user.Chat != user.Chat || time.Since(r.touched) > maxIdle {
+	r := x.HalfRead[key]
+	if r == nil || r.User.Chat != user.Chat || time.Since(r.Touched) > MaxIdle {
 		r = x.newListReading(user)
-		x.halfRead[key] = r
-	} else if err := r.resume(ctx); err != nil {
-		return listFailed(err)
+		x.HalfRead[key] = r
+	} else if err := r.Resume(ctx); err != nil {
+		return ListFailed(err)
 	}
 	for !r.isComplete() {
 		if err := x.readOn(ctx, r, confirm, claims); err != nil {
 			return err
 		}
 	}
-	delete(x.halfRead, key)
-	maps.DeleteFunc(r.refused, func(id string, _ time.Time) bool { return !r.seen[id] })
+	delete(x.HalfRead, key)
+	maps.DeleteFunc(r.Refused, func(id string, _ time.Time) bool { return !r.Seen[id] })
 	x.finish(r)
 	return nil
 }
 
 // readOn reads the stamps of the threads that were listed last, and a page more.
-func (x *threadIndex) readOn(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]string) error {
+func (x *ThreadIndex) readOn(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
 	if err := x.readStamps(ctx, r, confirm, claims); err != nil {
 		return err
 	}
-	if r.done {
+	if r.Done {
 		return r.readDoubtful(confirm)
 	}
-	err := r.next(ctx)
+	err := r.Next(ctx)
 	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
 	if errors.Is(err, acs.ErrNextLink) || outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-		delete(x.halfRead, acs.UserKey(r.user.ID))
+		delete(x.HalfRead, acs.UserKey(r.User.ID))
 	}
-	return listFailed(err)
+	return ListFailed(err)
 }
 
 // isComplete says that all was read.
-func (r *listReading) isComplete() bool {
-	return r.done && len(r.unread) == 0 && len(r.doubtful) == 0
+func (r *ListReading) isComplete() bool {
+	return r.Done && len(r.Unread) == 0 && len(r.doubtful) == 0
 }
 
 // readDoubtful has the threads read again that ACS refused to show, once that is long enough ago.
-func (r *listReading) readDoubtful(confirm time.Duration) error {
+func (r *ListReading) readDoubtful(confirm time.Duration) error {
 	var certain time.Time
 	for _, id := range r.doubtful {
-		if at := r.refused[id].Add(confirm); at.After(certain) {
+		if at := r.Refused[id].Add(confirm); at.After(certain) {
 			certain = at
 		}
 	}
 	if rest := time.Until(certain); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest, Message: doubtingMessage}
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest, Message: DoubtingMessage}
 	}
-	r.unread, r.doubtful = r.doubtful, nil
+	r.Unread, r.doubtful = r.doubtful, nil
 	return nil
 }
 
 // listFailed is the error of a list. Who may not list may not create.
-func listFailed(err error) error {
+func ListFailed(err error) error {
 	err = outcome.Failed("list threads", err)
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
@@ -310,9 +310,9 @@ func listFailed(err error) error {
 }
 
 // readStamps reads whose the threads are that a list has shown.
-func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm time.Duration, claims map[string]string) error {
-	for len(r.unread) > 0 {
-		id := r.unread[0]
+func (x *ThreadIndex) readStamps(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
+	for len(r.Unread) > 0 {
+		id := r.Unread[0]
 		owner, claimed := claims[id]
 		if x.needsReading(id, claimed) {
 			certain, err := x.readStamp(ctx, r, id, confirm)
@@ -323,58 +323,58 @@ func (x *threadIndex) readStamps(ctx context.Context, r *listReading, confirm ti
 				r.doubtful = append(r.doubtful, id)
 			}
 		} else if claimed {
-			x.passOver(id, owner)
+			x.PassOver(id, owner)
 		}
-		r.unread = r.unread[1:]
+		r.Unread = r.Unread[1:]
 	}
 	return nil
 }
 
 // readStamp reads whose a thread is, and says whether that is certain.
-func (x *threadIndex) readStamp(ctx context.Context, r *listReading, id string, confirm time.Duration) (certain bool, err error) {
-	properties, err := r.user.Chat.ThreadClient(id).GetProperties(ctx, nil)
-	r.touched = time.Now()
-	if isNotShown(err) {
+func (x *ThreadIndex) readStamp(ctx context.Context, r *ListReading, id string, confirm time.Duration) (certain bool, err error) {
+	properties, err := r.User.Chat.ThreadClient(id).GetProperties(ctx, nil)
+	r.Touched = time.Now()
+	if IsNotShown(err) {
 		certain, err = r.isShutOut(ctx, id, confirm)
 		if certain && err == nil {
-			x.drop(id)
+			x.Drop(id)
 		}
 		return certain, err
 	}
 	if err != nil {
 		return false, outcome.Failed("read a thread", err)
 	}
-	delete(r.refused, id)
+	delete(r.Refused, id)
 	if properties.DeletedOn != nil {
-		x.drop(id)
+		x.Drop(id)
 		return true, nil
 	}
-	x.put(stampedThread(properties.ThreadProperties))
+	x.Put(StampedThread(properties.ThreadProperties))
 	return true, nil
 }
 
 // isShutOut says whether a thread that ACS refuses to show is certainly none of the user's. Lists show
 // threads that the user has left, and may show deleted ones; but a thread that is overlooked for a fault of
 // the service is made a second time. So the refusals must be some time apart, and agree with another call.
-func (r *listReading) isShutOut(ctx context.Context, id string, confirm time.Duration) (bool, error) {
-	since, again := r.refused[id]
+func (r *ListReading) isShutOut(ctx context.Context, id string, confirm time.Duration) (bool, error) {
+	since, again := r.Refused[id]
 	if !again {
-		r.refused[id] = time.Now()
+		r.Refused[id] = time.Now()
 	}
 	if !again || time.Since(since) < confirm {
 		return false, nil
 	}
-	return true, confirmNotShown(ctx, r.user.Chat.ThreadClient(id))
+	return true, ConfirmNotShown(ctx, r.User.Chat.ThreadClient(id))
 }
 
 // confirmNotShown fails unless ACS refuses the members of a thread too that it refused to show: one refusal
 // alone may be a fault.
-func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
+func ConfirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
 	case err == nil:
 		return &outcome.UnbelievableError{Message: "ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
-	case isNotShown(err):
+	case IsNotShown(err):
 		return nil
 	default:
 		return outcome.Failed("list the members of a thread that it does not show", err)
@@ -382,14 +382,14 @@ func confirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
 }
 
 // isNotShown says whether a thread is not there, or not for this user.
-func isNotShown(err error) bool { return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) }
+func IsNotShown(err error) bool { return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) }
 
-func stampedThread(properties acs.ThreadProperties) indexedThread {
-	return indexedThread{
-		id:        properties.ID,
-		owner:     properties.Metadata[ownerStampKey],
-		uid:       properties.Metadata[uidStampKey],
-		createdBy: rawID(properties.CreatedBy),
-		createdOn: properties.CreatedOn,
+func StampedThread(properties acs.ThreadProperties) IndexedThread {
+	return IndexedThread{
+		Id:        properties.ID,
+		Owner:     properties.Metadata[OwnerStampKey],
+		Uid:       properties.Metadata[UidStampKey],
+		CreatedBy: RawID(properties.CreatedBy),
+		CreatedOn: properties.CreatedOn,
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package directory
 
 import (
 	"slices"
@@ -15,28 +15,28 @@ import (
 
 // Keys in the metadata of a thread that say whose it is.
 const (
-	ownerStampKey    = "acsOperatorOwner"
-	uidStampKey      = "acsOperatorUid"
-	releasedStampKey = "acsOperatorReleasedBy"
+	OwnerStampKey    = "acsOperatorOwner"
+	UidStampKey      = "acsOperatorUid"
+	ReleasedStampKey = "acsOperatorReleasedBy"
 	// releasedToStampKey names the resource of another namespace that may adopt a released thread.
-	releasedToStampKey = "acsOperatorReleasedTo"
-	stampPrefix        = "acsOperator"
+	ReleasedToStampKey = "acsOperatorReleasedTo"
+	StampPrefix        = "acsOperator"
 )
 
 // indexedThread is a thread at ACS, and whose stamp it carries, if any.
-type indexedThread struct {
-	id, owner, uid string
-	createdBy      string
-	createdOn      time.Time
+type IndexedThread struct {
+	Id, Owner, Uid string
+	CreatedBy      string
+	CreatedOn      time.Time
 }
 
 // threadIndex knows the stamped threads of the service users of one connection, so that no resource
 // creates a thread where it has one. It is filled from lists, and with what this process creates.
-type threadIndex struct {
+type ThreadIndex struct {
 	mu sync.Mutex
 	// listed says when the threads of a service user were last listed as a whole, forgotten how often all
 	// lists were forgotten, and listsFrom when those can begin at the earliest that are believed since.
-	listed    map[string]listTime
+	listed    map[string]ListTime
 	forgotten int
 	listsFrom time.Time
 	// left are threads that a resource let go without a call: they are read even if a resource seems to have
@@ -45,52 +45,52 @@ type threadIndex struct {
 	// passed are threads that were not read because a resource had them, with its owner stamp.
 	passed map[string]string
 	// threads holds what was read, also of threads without a stamp, so that none is read twice.
-	threads map[string]indexedThread
+	threads map[string]IndexedThread
 	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
 	// did not come to the end of, and refused, the threads that ACS refuses to show to a user, and since when.
 	reading  bool
-	halfRead map[string]*listReading
+	HalfRead map[string]*ListReading
 	refused  map[string]map[string]time.Time
 }
 
 // lister is a service user whose threads are listed, and its client.
-type lister struct {
+type Lister struct {
 	ID   string
 	Chat *acs.ChatClient
 }
 
 // listTime says from when to when a list was read.
-type listTime struct{ begun, ended time.Time }
+type ListTime struct{ Begun, Ended time.Time }
 
 // listNeed says what list is believed: nothing that was made before begun is missing in it, and it was
 // read to its end after ended. Two refusals to show a listed thread are believed when they are confirm apart.
-type listNeed struct {
-	begun, ended time.Time
-	confirm      time.Duration
+type ListNeed struct {
+	Begun, Ended time.Time
+	Confirm      time.Duration
 }
 
-func (l listTime) meets(need listNeed) bool {
-	return !l.begun.Before(need.begun) && !l.ended.Before(need.ended)
+func (l ListTime) meets(need ListNeed) bool {
+	return !l.Begun.Before(need.Begun) && !l.Ended.Before(need.Ended)
 }
 
-func newThreadIndex() *threadIndex {
-	return &threadIndex{
-		listed: map[string]listTime{}, threads: map[string]indexedThread{}, left: map[string]string{}, passed: map[string]string{},
-		halfRead: map[string]*listReading{}, refused: map[string]map[string]time.Time{},
+func NewThreadIndex() *ThreadIndex {
+	return &ThreadIndex{
+		listed: map[string]ListTime{}, threads: map[string]IndexedThread{}, left: map[string]string{}, passed: map[string]string{},
+		HalfRead: map[string]*ListReading{}, refused: map[string]map[string]time.Time{},
 	}
 }
 
 // put notes a thread whose stamp is known.
-func (x *threadIndex) put(thread indexedThread) {
+func (x *ThreadIndex) Put(thread IndexedThread) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.threads[thread.id] = thread
-	delete(x.left, thread.id)
-	delete(x.passed, thread.id)
+	x.threads[thread.Id] = thread
+	delete(x.left, thread.Id)
+	delete(x.passed, thread.Id)
 }
 
 // drop forgets a thread that is gone or let go.
-func (x *threadIndex) drop(id string) {
+func (x *ThreadIndex) Drop(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.threads, id)
@@ -99,10 +99,10 @@ func (x *threadIndex) drop(id string) {
 }
 
 // leave has a thread read anew that was let go, and all lists, also those that are being read.
-func (x *threadIndex) leave(id string) {
+func (x *ThreadIndex) Leave(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.left[id] = acs.UserKey(x.threads[id].createdBy)
+	x.left[id] = acs.UserKey(x.threads[id].CreatedBy)
 	delete(x.threads, id)
 	delete(x.passed, id)
 	clear(x.listed)
@@ -110,7 +110,7 @@ func (x *threadIndex) leave(id string) {
 }
 
 // passOver notes a thread that is not read because a resource has it.
-func (x *threadIndex) passOver(id, owner string) {
+func (x *ThreadIndex) PassOver(id, owner string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if _, known := x.threads[id]; !known {
@@ -120,7 +120,7 @@ func (x *threadIndex) passOver(id, owner string) {
 
 // takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind. It
 // says whether there are any: what was listed is then to be read again.
-func (x *threadIndex) takeUp(owner string) bool {
+func (x *ThreadIndex) TakeUp(owner string) bool {
 	x.mu.Lock()
 	var ids []string
 	for id, claimant := range x.passed {
@@ -130,27 +130,27 @@ func (x *threadIndex) takeUp(owner string) bool {
 	}
 	x.mu.Unlock()
 	for _, id := range ids {
-		x.leave(id)
+		x.Leave(id)
 	}
 	return len(ids) > 0
 }
 
 // believeFrom has only lists believed that begin at a moment or later.
-func (x *threadIndex) believeFrom(moment time.Time) {
+func (x *ThreadIndex) BelieveFrom(moment time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.listsFrom = pacing.Latest(x.listsFrom, moment)
 }
 
 // believedFrom is when a list may begin that is to be believed.
-func (x *threadIndex) believedFrom() time.Time {
+func (x *ThreadIndex) BelievedFrom() time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.listsFrom
 }
 
 // needsReading says whether a listed thread must be read to know whose it is.
-func (x *threadIndex) needsReading(id string, claimed bool) bool {
+func (x *ThreadIndex) needsReading(id string, claimed bool) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	_, known := x.threads[id]
@@ -160,46 +160,46 @@ func (x *threadIndex) needsReading(id string, claimed bool) bool {
 
 // find returns the threads that a resource owns, the oldest first. Only those that one of users made
 // count: the stamp of another may be forged.
-func (x *threadIndex) find(owner string, users []string) []indexedThread {
+func (x *ThreadIndex) Find(owner string, users []string) []IndexedThread {
 	makers := map[string]bool{}
 	for _, user := range users {
 		makers[acs.UserKey(user)] = true
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var found []indexedThread
+	var found []IndexedThread
 	for _, thread := range x.threads {
-		if thread.owner == owner && makers[acs.UserKey(thread.createdBy)] {
+		if thread.Owner == owner && makers[acs.UserKey(thread.CreatedBy)] {
 			found = append(found, thread)
 		}
 	}
-	slices.SortFunc(found, func(a, b indexedThread) int {
-		if order := a.createdOn.Compare(b.createdOn); order != 0 {
+	slices.SortFunc(found, func(a, b IndexedThread) int {
+		if order := a.CreatedOn.Compare(b.CreatedOn); order != 0 {
 			return order
 		}
-		return strings.Compare(a.id, b.id)
+		return strings.Compare(a.Id, b.Id)
 	})
 	return found
 }
 
 // markListed notes when the threads of a user were known to be in the index.
-func (x *threadIndex) markListed(user string, as listTime) {
+func (x *ThreadIndex) MarkListed(user string, as ListTime) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.listed[acs.UserKey(user)] = as
 }
 
 // finish notes that a list was read to its end, unless it was forgotten in the meantime.
-func (x *threadIndex) finish(r *listReading) {
+func (x *ThreadIndex) finish(r *ListReading) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r.forgotten == x.forgotten {
-		x.listed[acs.UserKey(r.user.ID)] = listTime{begun: r.begun, ended: time.Now()}
+		x.listed[acs.UserKey(r.User.ID)] = ListTime{Begun: r.Begun, Ended: time.Now()}
 	}
 }
 
 // outdated returns the users whose list does not meet a need.
-func (x *threadIndex) outdated(users []string, need listNeed) []string {
+func (x *ThreadIndex) Outdated(users []string, need ListNeed) []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var outdated []string
@@ -212,7 +212,7 @@ func (x *threadIndex) outdated(users []string, need listNeed) []string {
 }
 
 // beginReading lets one pass at a time read.
-func (x *threadIndex) beginReading() bool {
+func (x *ThreadIndex) beginReading() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.reading {
@@ -222,13 +222,13 @@ func (x *threadIndex) beginReading() bool {
 	return true
 }
 
-func (x *threadIndex) endReading() {
+func (x *ThreadIndex) endReading() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.reading = false
 }
 
-func rawID(id acs.Identifier) string {
+func RawID(id acs.Identifier) string {
 	if id == nil {
 		return ""
 	}
