@@ -20,10 +20,7 @@ import (
 )
 
 const (
-	// maxRecreations threads of one connection are created anew within recreationWindow: a fault of
-	// the service that answers 404 must not double every room.
-	maxRecreations   = 3
-	recreationWindow = 10 * time.Minute
+
 	// aliveInterval is how often a thread is looked for that ACS lists and does not find.
 	aliveInterval = 2 * time.Minute
 )

@@ -6,12 +6,8 @@ package controllers
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -22,27 +18,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// operationField names what is done at ACS, in metrics and in logs.
-const operationField = "operation"
-
 // No metric carries the name of a resource, a user or a thread.
 var (
-	acsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "acs_chat_operator_acs_requests_total",
-		Help: "Calls to ACS by operation and status code; code is 0 where no answer came.",
-	}, []string{operationField, "code"})
-
-	acsRequestSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "acs_chat_operator_acs_request_duration_seconds",
-		Help:    "How long calls to ACS took, by operation.",
-		Buckets: prometheus.ExponentialBuckets(0.005, 2, 12),
-	}, []string{operationField})
-
-	acsThrottled = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "acs_chat_operator_acs_throttled_total",
-		Help: "Calls that ACS answered with 429, by operation.",
-	}, []string{operationField})
-
 	recreations = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "acs_chat_operator_recreations_total",
 		Help: "Threads created anew because they had been deleted at ACS.",
@@ -50,26 +27,7 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, recreations)
-}
-
-// callMetrics counts and times each try of each call.
-type callMetrics struct{}
-
-func (callMetrics) Do(req *policy.Request) (*http.Response, error) {
-	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
-	start := time.Now()
-	resp, err := req.Next()
-	acsRequestSeconds.WithLabelValues(operation).Observe(time.Since(start).Seconds())
-	code := 0
-	if resp != nil {
-		code = resp.StatusCode
-	}
-	if code == http.StatusTooManyRequests {
-		acsThrottled.WithLabelValues(operation).Inc()
-	}
-	acsRequests.WithLabelValues(operation, strconv.Itoa(code)).Inc()
-	return resp, err
+	metrics.Registry.MustRegister(recreations)
 }
 
 // stateMetrics are taken when they are asked for: ChatThreads by the reason of their Ready condition,

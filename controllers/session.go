@@ -285,3 +285,9 @@ func (s *session) identityClient() *acs.IdentityClient {
 	defer s.mu.Unlock()
 	return s.identity
 }
+
+// maxRecreations threads of one connection are created anew within recreationWindow: a fault of
+// the service that answers 404 must not double every room.
+const maxRecreations = 3
+
+const recreationWindow = 10 * time.Minute
