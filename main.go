@@ -64,7 +64,7 @@ func (s *settings) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&s.leaderElect, "leader-elect", false, "Let only one of several replicas work.")
 	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the pod's own where it is left out.")
 	flags.StringVar(&s.watchNamespaces, "watch-namespaces", "", "Namespaces to work in, comma-separated; all where it is left out.")
-	flags.StringVar(&s.endpointSuffixes, "allowed-endpoint-suffixes", strings.Join(controllers.DefaultEndpointSuffixes, ","),
+	flags.StringVar(&s.endpointSuffixes, "allowed-endpoint-suffixes", strings.Join(controllers.DefaultEndpointSuffixes(), ","),
 		"Hosts of ACS that credentials may be sent to, comma-separated: suffixes that start with a dot, or whole hosts, with a port where it is not 443.")
 	flags.StringVar(&s.entraNamespaces, "entra-namespaces", "", "Namespaces whose ChatConnections may use the operator's own identity, comma-separated; the pod's own where it is left out.")
 	flags.StringVar(&s.caFile, "acs-ca-file", "", "PEM file of certificate authorities to trust for ACS, besides those of the system.")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
@@ -79,7 +80,7 @@ func TestReleasedToNobody(t *testing.T) {
 	conn := w.ready(allow, func(conn *chatv1alpha1.ChatConnection) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
-	id := w.emulator.CreateThread(recordedUsers(conn)[0], "released")
+	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "released")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.Metadata = map[string]string{directory.ReleasedStampKey: w.namespace + "/room"}
 	})

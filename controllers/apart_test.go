@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
@@ -115,15 +116,15 @@ func (n *tenants) ownString() string { return n.guest.emulator.ConnectionString(
 
 // forged is a thread of the guest's whose metadata and status say that it has a thread of the host's, as
 // only somebody can write who may write the status.
-func (n *tenants) forged(name, connection, id string) *chatv1alpha1.ChatThread {
+func (n *tenants) forged(name, conn, id string) *chatv1alpha1.ChatThread {
 	n.t.Helper()
-	thread := n.thread(name, connection, observed, func(o *chatv1alpha1.ChatThread) {
+	thread := n.thread(name, conn, observed, func(o *chatv1alpha1.ChatThread) {
 		o.Finalizers = []string{chatv1alpha1.Finalizer}
-		o.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: recordedUsers(n.open)[0]}
+		o.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.RecordedUsers(n.open)[0]}
 		o.Spec.DeletionPolicy = chatv1alpha1.DeletionDelete
 	})
 	before := thread.DeepCopy()
-	thread.Status.ThreadID, thread.Status.ServiceUser = id, recordedUsers(n.open)[0]
+	thread.Status.ThreadID, thread.Status.ServiceUser = id, connection.RecordedUsers(n.open)[0]
 	n.Expect(admin.Status().Patch(n.t.Context(), thread, client.MergeFrom(before))).To(Succeed())
 	edit(n.world, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementManage })
 	return thread
@@ -175,7 +176,7 @@ func (n *tenants) suffer(c intrusion) {
 	for _, request := range n.emulator.Requests() {
 		n.Expect(c.calls).To(ContainElement(request.Operation), "%s %s by %s", request.Method, request.Path, request.User)
 		if !c.byClosed {
-			n.Expect(recordedUsers(n.closed)).NotTo(ContainElement(request.User), "%s %s", request.Method, request.Path)
+			n.Expect(connection.RecordedUsers(n.closed)).NotTo(ContainElement(request.User), "%s %s", request.Method, request.Path)
 		}
 	}
 	if diff := cmp.Diff(before, n.emulator.Threads()[:len(before)]); diff != "" {
@@ -275,7 +276,7 @@ var intrusions = []intrusion{
 		}), chatv1alpha1.ReasonInvalidConnectionString
 	}},
 	{name: "pinned users of another's connection", try: func(n *tenants) (client.Object, string) {
-		return n.connection("pinned", n.ownString(), withPinned(recordedUsers(n.closed)...)), chatv1alpha1.ReasonInvalidRequest
+		return n.connection("pinned", n.ownString(), withPinned(connection.RecordedUsers(n.closed)...)), chatv1alpha1.ReasonInvalidRequest
 	}},
 	{name: "another's endpoint with an own key", try: func(n *tenants) (client.Object, string) {
 		return n.connection("key", strings.Replace(n.ownString(), n.guest.server.URL, n.server.URL, 1)), chatv1alpha1.ReasonAuthenticationFailed

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -45,15 +46,15 @@ func TestPacingOfRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				found := &session{gate: &breaker{}, discretion: &discretion{}, pacer: pacing.NewPacer(true)}
-				found.pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
+				found := &connection.Session{Gate: &connection.Breaker{}, Discretion: &connection.Discretion{}, Pacer: pacing.NewPacer(true)}
+				found.Pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
 				tries := 0
 				transport := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 					tries++
 					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody}, nil
 				})}
 				chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
-					clientOptions(transport, time.Second, found, found.pacer.Policy("user")))
+					connection.ClientOptions(transport, time.Second, found, found.Pacer.Policy("user")))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,7 +62,7 @@ func TestPacingOfRetries(t *testing.T) {
 				if _, err = chat.ThreadClient("19:a").GetProperties(ctx, nil); !acs.HasStatus(err, http.StatusServiceUnavailable) || tries != c.tries {
 					t.Errorf("%d tries, error %v", tries, err)
 				}
-				wait, ok := errors.AsType[*outcome.WaitError](found.pacer.Take(pacing.Pass{Thread: "b"}, pacing.ClassReadThread, pacing.Keys(pacing.ClassReadThread, "user", "")))
+				wait, ok := errors.AsType[*outcome.WaitError](found.Pacer.Take(pacing.Pass{Thread: "b"}, pacing.ClassReadThread, pacing.Keys(pacing.ClassReadThread, "user", "")))
 				if !ok || wait.After > pacing.ShortWindow {
 					t.Errorf("the next waits %v: a slot is held for nobody", wait)
 				}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -37,7 +38,7 @@ type ChatConnectionReconciler struct {
 	// APIReader reads from the API server what decides whether a connection may go.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
-	Sessions  *Sessions
+	Sessions  *connection.Sessions
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
@@ -92,15 +93,15 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 // keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
 // as often as the Secret is read.
 func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Occurrence, error) {
-	session, err := r.Sessions.reopen(ctx, conn)
+	session, err := r.Sessions.Reopen(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	// The endpoint of a Secret may be a mistake as long as no user is known to belong there. This one is declared.
 	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
-		conn.Status.Endpoint = session.currentEndpoint()
+		conn.Status.Endpoint = session.CurrentEndpoint()
 	}
-	if err := session.heldBack(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
+	if err := session.HeldBack(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
 		return nil, err
 	}
 	told, err := r.ensure(ctx, conn, session)
@@ -108,19 +109,19 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if outcome.Classify(err).Stalled {
 		held = err
 	}
-	session.holdBack(conn.Generation, held)
+	session.HoldBack(conn.Generation, held)
 	return told, err
 }
 
 // ensure sees to the service users and their tokens.
-func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]objects.Occurrence, error) {
+func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) ([]objects.Occurrence, error) {
 	told, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
 		err = r.ensureTokens(ctx, conn, session)
 	}
 	if isUnauthorized(err) {
-		session.refused(err)
-		return told, newCredentialRefusal(err)
+		session.Refused(err)
+		return told, connection.NewCredentialRefusal(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return told, &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
@@ -131,12 +132,12 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
 // created where the spec names them.
-func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) ([]objects.Occurrence, error) {
-	if len(pinnedUsers(conn)) > 0 {
+func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) ([]objects.Occurrence, error) {
+	if len(connection.PinnedUsers(conn)) > 0 {
 		return nil, nil
 	}
-	recorded := everRecorded(conn)
-	missing := wantedUsers(conn) - len(recorded)
+	recorded := connection.EverRecorded(conn)
+	missing := connection.WantedUsers(conn) - len(recorded)
 	if missing <= 0 {
 		return nil, r.recordUsers(ctx, conn, session, recorded)
 	}
@@ -144,16 +145,16 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	var err error
 	for len(made) < missing && err == nil {
 		var user acs.CreateUserResponse
-		if user, err = r.Sessions.createUser(ctx, session); err != nil {
+		if user, err = r.Sessions.CreateUser(ctx, session); err != nil {
 			break
 		}
 		recorded = append(recorded, user.ID)
 		if err = r.recordUsers(ctx, conn, session, recorded); err != nil {
-			session.keepSpare(user)
+			session.KeepSpare(user)
 			break
 		}
 		made = append(made, user.ID)
-		err = r.Sessions.created(session, user.ID, user.Token)
+		err = r.Sessions.Created(session, user.ID, user.Token)
 	}
 	if len(made) == 0 {
 		return nil, err
@@ -165,8 +166,8 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 // restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
 // waits for nothing.
 func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
-	ever := everRecorded(conn)
-	if len(ever) == len(recordedUsers(conn)) {
+	ever := connection.EverRecorded(conn)
+	if len(ever) == len(connection.RecordedUsers(conn)) {
 		return nil
 	}
 	return objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
@@ -176,8 +177,8 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 
 // recordUsers stores the finalizer, the service users, and the endpoint that they belong to; status and session know
 // them from then on.
-func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, ids []string) error {
-	endpoint := session.currentEndpoint()
+func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session, ids []string) error {
+	endpoint := session.CurrentEndpoint()
 	err := objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		// Without a user that is known to belong there, the endpoint may be a mistake.
@@ -195,20 +196,20 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	conn.Status.ServiceUsers = nil
 	for _, id := range ids {
 		// Somebody may have written into the annotation what status does not take.
-		if len(conn.Status.ServiceUsers) < maxStatusUsers && fitsStatus(id) {
+		if len(conn.Status.ServiceUsers) < connection.MaxStatusUsers && connection.FitsStatus(id) {
 			conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 		}
 	}
-	session.knowUsers(knownUsers(conn))
+	session.KnowUsers(connection.KnownUsers(conn))
 	return nil
 }
 
 // ensureTokens sees to it that each service user of the pool has a token. Of those that the spec names
 // only whom ACS issues one is recorded: the record only grows, and a mistake would stay in it for ever.
-func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session) error {
+func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) error {
 	var proven []string
 	var failure error
-	for _, id := range poolUsers(conn) {
+	for _, id := range connection.PoolUsers(conn) {
 		err := r.ensureToken(ctx, conn, session, id)
 		if err == nil {
 			proven = append(proven, id)
@@ -219,25 +220,25 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 			break
 		}
 	}
-	if len(pinnedUsers(conn)) > 0 {
-		if err := r.recordUsers(ctx, conn, session, mergeUsers(everRecorded(conn), proven)); err != nil {
+	if len(connection.PinnedUsers(conn)) > 0 {
+		if err := r.recordUsers(ctx, conn, session, connection.MergeUsers(connection.EverRecorded(conn), proven)); err != nil {
 			return errors.Join(failure, err)
 		}
 	}
 	if failure == nil {
-		session.accepted()
+		session.Accepted()
 	}
 	return failure
 }
 
 // ensureToken sees to it that a service user has a token.
-func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *session, id string) error {
-	user, err := r.Sessions.user(session, id)
+func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session, id string) error {
+	user, err := r.Sessions.User(session, id)
 	if err != nil {
 		return err
 	}
-	_, err = user.credential.Token(ctx)
-	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(pinnedUsers(conn), id) {
+	_, err = user.Credential.Token(ctx)
+	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(connection.PinnedUsers(conn), id) {
 		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonInvalidRequest, Err: outcome.Failed("issue a token for "+id, err),
 			Prefix: "spec.serviceUsers.ids: ", Suffix: " Name users of this ACS resource only."}
 	}
@@ -272,10 +273,10 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	case o.Err != nil:
 		return ctrl.Result{}, o.Err
 	case o.Ready:
-		return ctrl.Result{RequeueAfter: readyInterval}, nil
+		return ctrl.Result{RequeueAfter: connection.ReadyInterval}, nil
 	}
-	after := cmp.Or(o.After, unreadyInterval)
-	if rest := r.Sessions.untilRead(objects.KeyOf(conn)); rest > 0 {
+	after := cmp.Or(o.After, connection.UnreadyInterval)
+	if rest := r.Sessions.UntilRead(objects.KeyOf(conn)); rest > 0 {
 		after = min(after, rest)
 	}
 	return ctrl.Result{RequeueAfter: after}, nil
@@ -296,13 +297,13 @@ func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 
 // connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
 func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
-	pool := poolUsers(conn)
+	pool := connection.PoolUsers(conn)
 	message := countOf(len(pool), "service user") + " can create threads."
-	if len(pinnedUsers(conn)) > 0 {
+	if len(connection.PinnedUsers(conn)) > 0 {
 		return message
 	}
 	return message + fmt.Sprintf(" So that a rebuilt cluster finds its threads again, set spec.serviceUsers.ids to [%s].",
-		strings.Join(recordedUsers(conn), ", "))
+		strings.Join(connection.RecordedUsers(conn), ", "))
 }
 
 // recordDropped lets through a connection whose record of service users or endpoint somebody cut.

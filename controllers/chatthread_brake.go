@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -63,19 +64,19 @@ func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error 
 	if limit == nil {
 		return nil
 	}
-	if !s.session.brakeIsSet() {
+	if !s.session.BrakeIsSet() {
 		left, err := r.leftDeletions(ctx, s)
 		if err != nil {
 			return err
 		}
-		s.session.setBrake(left > int(limit.Count), r.startedAt)
+		s.session.SetBrake(left > int(limit.Count), r.startedAt)
 	}
-	if s.session.mayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
+	if s.session.MayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
 		return nil
 	}
 	return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 		"ChatConnection %s lets %s be deleted within %s (spec.maxDeletions); this one waits. To let all go that are being deleted now, set the annotation %s of the ChatConnection to a new value.",
-		connectionKey(s.thread), countOf(int(limit.Count), "thread"), brakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
+		connectionKey(s.thread), countOf(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }
 
 // leftDeletions counts the threads of the connection whose deletion an earlier process left behind.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -38,7 +39,7 @@ type ChatThreadReconciler struct {
 	// APIReader reads from the API server where a stale answer could make a second thread.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
-	Sessions  *Sessions
+	Sessions  *connection.Sessions
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
@@ -274,7 +275,7 @@ func (s *threadScope) putOff() {
 // giveBack lets others have the slots that the pass turned out not to need.
 func (s *threadScope) giveBack() {
 	if s.session != nil {
-		s.session.pacer.GiveBack(s.thread.UID)
+		s.session.Pacer.GiveBack(s.thread.UID)
 	}
 }
 
@@ -284,7 +285,7 @@ func (r *ChatThreadReconciler) stretch(s *threadScope) {
 	if s.session == nil || s.user == nil {
 		return
 	}
-	s.memory.stretch(s.session.resyncFloor(s.user.id), resyncInterval(s.thread))
+	s.memory.stretch(s.session.ResyncFloor(s.user.Id), resyncInterval(s.thread))
 }
 
 // unauthorized tells a credential that ACS refuses, where the connection looks at its Secret at once, as
@@ -296,7 +297,7 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 		hint = " " + abandonHint
 	}
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
-		s.session.refused(err)
+		s.session.Refused(err)
 		r.wakeConnection(objects.KeyOf(s.conn))
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
 			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}
@@ -304,7 +305,7 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 	refused := &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
 	if !s.memory.unauthorized {
 		// A new token may not be known everywhere yet.
-		s.memory.unauthorized, refused.After = true, refusedInterval
+		s.memory.unauthorized, refused.After = true, connection.RefusedInterval
 	}
 	return refused
 }
@@ -335,6 +336,6 @@ func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
-		r.Sessions.relieve(uid)
+		r.Sessions.Relieve(uid)
 	}
 }

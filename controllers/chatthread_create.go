@@ -22,6 +22,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -47,13 +48,13 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 	}
 	s.firstTry = !objects.HasFinalizer(s.thread)
-	if err := r.storeHold(ctx, s, s.user.id); err != nil {
+	if err := r.storeHold(ctx, s, s.user.Id); err != nil {
 		return err
 	}
 	if !creating {
 		return nil
 	}
-	s.session.assign(s.thread.UID, s.user.id)
+	s.session.Assign(s.thread.UID, s.user.Id)
 	if s.firstTry {
 		s.memory.settled = true
 	}
@@ -98,7 +99,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope
 	if err := r.chooseUser(s); err != nil {
 		return err
 	}
-	return s.session.pacer.HoldCreate(s.who, s.user.id)
+	return s.session.Pacer.HoldCreate(s.who, s.user.Id)
 }
 
 // readAgain makes sure that the cache held what the API server has, and takes over its metadata.
@@ -127,17 +128,17 @@ func (r *ChatThreadReconciler) readAgain(ctx context.Context, s *threadScope) er
 // pool that can create first. Who made nothing for sure, and is in the pool no more, gives way.
 func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	id, assigned := s.assignedUser()
-	pool := poolUsers(s.conn)
-	if !assigned || s.hasNothing() && !containsUser(pool, id) {
+	pool := connection.PoolUsers(s.conn)
+	if !assigned || s.hasNothing() && !connection.ContainsUser(pool, id) {
 		if len(pool) == 0 {
-			return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+			return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 				Message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
-		id = s.session.chooseUser(s.who, pool)
+		id = s.session.ChooseUser(s.who, pool)
 	} else {
-		s.session.assign(s.thread.UID, id)
+		s.session.Assign(s.thread.UID, id)
 	}
-	user, err := r.Sessions.user(s.session, id)
+	user, err := r.Sessions.User(s.session, id)
 	s.user = user
 	return err
 }
@@ -165,7 +166,7 @@ func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *thre
 }
 
 func (s *threadScope) connectionGoes() error {
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
 }
 
@@ -202,7 +203,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 		again := r.nextIncarnation(ctx, s, fmt.Sprintf("ACS answered a create with thread %s, %s; asking for another one", made.thread.ID, why),
 			"ACS answered with another thread than a new one; the operator asks again.")
 		if wait, ok := errors.AsType[*outcome.WaitError](again); ok && s.memory.replayed {
-			wait.After = refusedInterval
+			wait.After = connection.RefusedInterval
 		}
 		s.memory.replayed = true
 		return again
@@ -249,9 +250,9 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, b
 
 // send makes one call, with the tries that azcore makes of it. Members that ACS refuses one by one are no error.
 func (m *madeThread) send(ctx context.Context, s *threadScope, options *acs.CreateThreadOptions) error {
-	tried, tries := countTries(ctx)
+	tried, tries := connection.CountTries(ctx)
 	var raw *http.Response
-	answer, err := s.user.chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
+	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
 	sent := tries.Load()
 	m.again = m.again || sent > 1
 	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.IsRefused(err)
@@ -274,7 +275,7 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 		options.RetentionPolicy = &acs.RetentionPolicy{Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: retention.DeleteAfterDays}
 	}
 	if name := s.displayName(); name != "" {
-		options.Participants = append(options.Participants, acs.Participant{ID: acs.ParseRawID(s.user.id), DisplayName: name})
+		options.Participants = append(options.Participants, acs.Participant{ID: acs.ParseRawID(s.user.Id), DisplayName: name})
 	}
 	now := time.Now()
 	for _, member := range batch {

@@ -59,7 +59,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 	s.memory.threadID = s.threadID
 	s.memory.replayed = false
 	s.made = true
-	s.session.index.Put(directory.IndexedThread{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.id, CreatedOn: made.thread.CreatedOn})
+	s.session.Index.Put(directory.IndexedThread{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.Id, CreatedOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
 	r.allocate(s)
 	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))
@@ -116,7 +116,7 @@ func (s *threadScope) refuseMissing(sent []declaredMember, answer acs.InvalidPar
 // service user.
 func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
 	answers := refusalsByUser(refused)
-	members := []observedMember{{id: s.user.id, displayName: s.displayName()}}
+	members := []observedMember{{id: s.user.Id, displayName: s.displayName()}}
 	for _, m := range sent {
 		if answer, bad := answers[m.key()]; bad {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
@@ -139,8 +139,8 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) erro
 	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
 		return nil
 	}
-	s.session.index.Drop(made)
-	if _, err := s.user.chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+	s.session.Index.Drop(made)
+	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.Failed("delete the second thread "+made, err)
 	}
 	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -82,15 +83,15 @@ func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) 
 // else looked at it, and its service user may have been shut out of it since. Where no id is known, a create
 // may have been sent all the same.
 func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
-	found, ok := r.Sessions.retained(connectionKey(s.thread))
+	found, ok := r.Sessions.Retained(connectionKey(s.thread))
 	if !ok || s.hasNothing() {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.index.Leave(id)
+		found.Index.Leave(id)
 		return
 	}
-	found.index.BelieveFrom(r.certainFrom(s.memory))
+	found.Index.BelieveFrom(r.certainFrom(s.memory))
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
@@ -111,7 +112,7 @@ func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) erro
 	if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 		return err
 	}
-	r.Sessions.relieve(s.thread.UID)
+	r.Sessions.Relieve(s.thread.UID)
 	return errReleased
 }
 
@@ -123,10 +124,10 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 	err := r.getConnection(ctx, key, s.conn)
 	switch {
 	case err == nil:
-		s.session, err = r.Sessions.open(ctx, s.conn)
-		s.known = knownUsers(s.conn)
+		s.session, err = r.Sessions.Open(ctx, s.conn)
+		s.known = connection.KnownUsers(s.conn)
 	case apierrors.IsNotFound(err):
-		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: unreadyInterval,
+		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
 		s.conn = &chatv1alpha1.ChatConnection{}
 		s.conn.Namespace, s.conn.Name = key.Namespace, key.Name
@@ -142,7 +143,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 		return err
 	}
 	s.heed()
-	leave, err := s.session.gate.enter()
+	leave, err := s.session.Gate.Enter()
 	if err != nil {
 		return s.awaitProbe(err)
 	}
@@ -157,9 +158,9 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if o.Quiet {
 		return why
 	}
-	if retained, usable := r.Sessions.retained(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
+	if retained, usable := r.Sessions.Retained(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
 		s.session = retained
-		s.known = mergeUsers(s.known, retained.usersKnown())
+		s.known = connection.MergeUsers(s.known, retained.UsersKnown())
 		return nil
 	}
 	terminating, err := r.isTerminating(ctx, key.Namespace)
@@ -173,10 +174,10 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if o.Reason == chatv1alpha1.ReasonConnectionNotFound {
 		return why
 	}
-	if r.Sessions.isUntold(key) {
+	if r.Sessions.IsUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.Reason, abandonHint)}
 }
 
@@ -210,7 +211,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return nil, err
 	}
 	var ids []string
-	for _, found := range s.session.index.Find(s.owner(), s.known) {
+	for _, found := range s.session.Index.Find(s.owner(), s.known) {
 		if found.Uid == string(s.thread.UID) {
 			ids = append(ids, found.Id)
 		}
@@ -228,7 +229,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
-		s.session.index.Drop(s.threadID)
+		s.session.Index.Drop(s.threadID)
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
@@ -245,7 +246,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 		}
 		// It may be that of an earlier resource of this name, which the next one takes up.
-		s.session.index.Leave(s.threadID)
+		s.session.Index.Leave(s.threadID)
 		return nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
 		err = r.retain(ctx, s)
@@ -253,7 +254,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 		err = r.remove(ctx, s)
 	}
 	if err == nil {
-		s.session.index.Drop(s.threadID)
+		s.session.Index.Drop(s.threadID)
 	}
 	return err
 }
@@ -272,7 +273,7 @@ func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 		return err
 	}
 	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.id, s.threadID, abandonHint)}
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.Id, s.threadID, abandonHint)}
 }
 
 // remove deletes the thread at ACS.
@@ -286,7 +287,7 @@ func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error
 	if err := r.markDeleting(ctx, s, "Deleting"); err != nil {
 		return err
 	}
-	_, err := s.user.chat.DeleteThread(ctx, s.threadID, nil)
+	_, err := s.user.Chat.DeleteThread(ctx, s.threadID, nil)
 	switch {
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
@@ -310,7 +311,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 		if other.UID == s.thread.UID || !mayAdopt || other.Observes() || !other.DeletionTimestamp.IsZero() || connectionKey(other) != connectionKey(s.thread) {
 			continue
 		}
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: unreadyInterval, Message: fmt.Sprintf(
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: connection.UnreadyInterval, Message: fmt.Sprintf(
 			"ChatThread %s waits to adopt thread %s. Set deletionPolicy to Retain to hand it over; to have it deleted, delete that ChatThread first.",
 			objects.KeyOf(other), s.threadID)}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -53,14 +54,14 @@ func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
 			Message: fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.known, ", "))}
 	}
 	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.id, s.threadID)}
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.Id, s.threadID)}
 }
 
 // lostUser is the end where the connection no longer knows the service user that acts for the thread: somebody
 // replaced the ChatConnection, and the record of its users went with it.
 func (s *threadScope) lostUser() error {
 	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
-	if user == "" || !objects.HasFinalizer(s.thread) || containsUser(s.known, user) {
+	if user == "" || !objects.HasFinalizer(s.thread) || connection.ContainsUser(s.known, user) {
 		return nil
 	}
 	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
@@ -75,7 +76,7 @@ func (r *ChatThreadReconciler) mayNotChange(s *threadScope, err error) error {
 			Message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again before it believes that.", outcome.Attempted(err), s.threadID)}
 	}
 	return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAccessLost, Err: err,
-		Prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.id, s.threadID),
+		Prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.Id, s.threadID),
 		Suffix: " In the chat of a Teams meeting that stays so: use managementPolicy Observe."}
 }
 
@@ -113,8 +114,8 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	if m.notListed {
 		return nil
 	}
-	if m.lossList == nil || m.lossList.User.Chat != s.user.chat || time.Since(m.lossList.Touched) > directory.MaxIdle {
-		m.lossList = newLossList(s.user.lister())
+	if m.lossList == nil || m.lossList.User.Chat != s.user.Chat || time.Since(m.lossList.Touched) > directory.MaxIdle {
+		m.lossList = newLossList(s.user.Lister())
 	} else if err := m.lossList.Resume(ctx); err != nil {
 		return directory.Searching(directory.ListFailed(err))
 	}
@@ -130,7 +131,7 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	m.lossList = nil
 	if slices.Contains(reading.Unread, s.threadID) {
 		return &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: aliveInterval,
-			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.id)}
+			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.Id)}
 	}
 	m.notListed, m.listedBefore = true, reading.Seen
 	return nil
@@ -150,7 +151,7 @@ func notThere(s *threadScope) error {
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
 	}
 	s.memory.missingSince, s.memory.notListed = time.Time{}, false
-	s.session.index.Drop(s.threadID)
+	s.session.Index.Drop(s.threadID)
 	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, Message: directory.SearchingMessage, After: time.Second}
 }
 
@@ -170,15 +171,15 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	}
-	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.mayRecreate(time.Now())) {
+	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.MayRecreate(time.Now())) {
 		s.memory.holdRecreation(s.conn)
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so it is not created anew before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
-				s.threadID, maxRecreations, recreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
+				s.threadID, connection.MaxRecreations, connection.RecreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
 	}
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
-	s.session.index.Put(directory.IndexedThread{Id: s.threadID})
+	s.session.Index.Put(directory.IndexedThread{Id: s.threadID})
 	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -67,7 +68,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 func (r *ChatThreadReconciler) readThread(ctx context.Context, s *threadScope) (acs.ThreadProperties, error) {
 	var err error
 	for _, id := range s.actors() {
-		s.user, err = r.Sessions.user(s.session, id)
+		s.user, err = r.Sessions.User(s.session, id)
 		if err != nil {
 			return acs.ThreadProperties{}, err
 		}
@@ -86,15 +87,15 @@ func (s *threadScope) actors() []string {
 		return []string{id}
 	}
 	first := []string{}
-	if containsUser(s.known, s.memory.actor) {
+	if connection.ContainsUser(s.known, s.memory.actor) {
 		first = append(first, s.memory.actor)
 	}
-	for _, found := range s.session.index.Find(s.owner(), s.known) {
+	for _, found := range s.session.Index.Find(s.owner(), s.known) {
 		if found.Id == s.threadID {
 			first = append(first, found.CreatedBy)
 		}
 	}
-	return mergeUsers(first, s.known)
+	return connection.MergeUsers(first, s.known)
 }
 
 func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participant, error) {
@@ -132,7 +133,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		s.thread.Status.ServiceUser = ""
 	}
 	// It may be let go at any time, and the next resource of the name must find it.
-	s.session.index.Put(directory.StampedThread(s.remote.properties))
+	s.session.Index.Put(directory.StampedThread(s.remote.properties))
 	changes := propertyChanges(s, false)
 	parts := make([]string, 0, 6)
 	for _, field := range changes.fields() {
@@ -163,12 +164,12 @@ func participantCount(s *threadScope) string {
 
 // allocate takes over into status what identifies the thread.
 func (r *ChatThreadReconciler) allocate(s *threadScope) {
-	s.memory.threadID, s.memory.actor = s.threadID, s.user.id
+	s.memory.threadID, s.memory.actor = s.threadID, s.user.Id
 	s.thread.Status.ThreadID = s.threadID
-	s.thread.Status.ServiceUser = s.user.id
+	s.thread.Status.ServiceUser = s.user.Id
 	s.thread.Status.UID = string(s.thread.UID)
 	s.thread.Status.CreatedOn = statusTime(s.remote.properties.CreatedOn)
-	s.session.assign(s.thread.UID, s.user.id)
+	s.session.Assign(s.thread.UID, s.user.Id)
 }
 
 // serviceUsers are the users that are never in the difference of members, by key.

@@ -127,7 +127,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	} else if s.memory.foundAt.IsZero() {
 		s.memory.foundAt = time.Now()
 	}
-	s.session.index.Put(directory.IndexedThread{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
+	s.session.Index.Put(directory.IndexedThread{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
 		CreatedBy: directory.RawID(s.remote.properties.CreatedBy), CreatedOn: s.remote.properties.CreatedOn})
 	if s.propertiesSent {
 		return nil

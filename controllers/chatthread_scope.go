@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -29,7 +30,7 @@ type threadScope struct {
 	// who is the pass, for the quotas of ACS.
 	who     pacing.Pass
 	conn    *chatv1alpha1.ChatConnection
-	session *session
+	session *connection.Session
 	// known are the service users that may act; none of them is ever removed.
 	known []string
 	// leave ends the probe of a connection that did not answer.
@@ -44,7 +45,7 @@ type threadScope struct {
 	// formerUID is that of the earlier resource of this name whose thread is taken over.
 	formerUID string
 	// user acts for the thread.
-	user *serviceUser
+	user *connection.ServiceUser
 	// firstTry says that no create can have been sent before this pass, and made that it created the thread.
 	firstTry, made bool
 	// remote is what ACS holds; nil until it was read or created.
@@ -108,4 +109,4 @@ func (s *threadScope) pass() pacing.Pass {
 func (s *threadScope) owner() string { return s.thread.Namespace + "/" + s.thread.Name }
 
 // client is the acting user's client of the thread.
-func (s *threadScope) client() *acs.ThreadClient { return s.user.chat.ThreadClient(s.threadID) }
+func (s *threadScope) client() *acs.ThreadClient { return s.user.Chat.ThreadClient(s.threadID) }

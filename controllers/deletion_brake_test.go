@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -85,10 +86,10 @@ func TestMayDelete(t *testing.T) {
 	t.Parallel()
 	limit := &chatv1alpha1.MaxDeletions{Count: 2, Per: &metav1.Duration{Duration: time.Hour}}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := newSession(pacing.NewPacer(true))
+	s := connection.NewSession(pacing.NewPacer(true))
 	may := func(uid types.UID, after time.Duration, confirmed, want bool) {
 		t.Helper()
-		if got := s.mayDelete(uid, now.Add(after), limit, confirmed); got != want {
+		if got := s.MayDelete(uid, now.Add(after), limit, confirmed); got != want {
 			t.Errorf("%s after %s, confirmed %t: %t", uid, after, confirmed, got)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
 // answering is a transport that answers always the same.
@@ -51,7 +53,7 @@ func TestDiscretion(t *testing.T) {
 		"the end of the key":    {status: 400, body: "…" + key[len(key)-17:], hidden: true},
 		"escaped":               {status: 400, body: `{"code":"` + strings.ReplaceAll(key, "=", `\u003d`) + `"}`, hidden: true},
 		"a success":             {status: 200, body: "Bearer " + token},
-		"much":                  {status: 502, body: strings.Repeat("x", maxRefusal+1), hidden: true},
+		"much":                  {status: 502, body: strings.Repeat("x", connection.MaxRefusal+1), hidden: true},
 		"a header":              {status: 403, body: said, header: token, leftOut: true},
 		"another header":        {status: 403, body: said, header: "vector.0"},
 		"no answer":             {err: io.ErrUnexpectedEOF},
@@ -59,8 +61,8 @@ func TestDiscretion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := &discretion{}
-			d.keep(key)
+			d := &connection.Discretion{}
+			d.Keep(key)
 			resp := &http.Response{StatusCode: c.status, Status: "403 " + token, Header: http.Header{"Ms-Cv": {c.header}}, Body: io.NopCloser(strings.NewReader(c.body))}
 			pipeline := runtime.NewPipeline("", "", runtime.PipelineOptions{}, &policy.ClientOptions{
 				Transport: answering{resp, c.err}, PerRetryPolicies: []policy.Policy{d}, Retry: policy.RetryOptions{MaxRetries: -1},

@@ -13,12 +13,13 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func TestParseEndpointRules(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]EndpointRules{
+	for value, want := range map[string]connection.EndpointRules{
 		"":                         nil,
 		" , ,":                     nil,
 		".communication.azure.com": {".communication.azure.com"},
@@ -31,7 +32,7 @@ func TestParseEndpointRules(t *testing.T) {
 	} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			got, err := ParseEndpointRules(value)
+			got, err := connection.ParseEndpointRules(value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +62,7 @@ func TestParseEndpointRulesRefuses(t *testing.T) {
 	} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			rules, err := ParseEndpointRules(value)
+			rules, err := connection.ParseEndpointRules(value)
 			if err == nil || rules != nil {
 				t.Errorf("rules %v, error %v", rules, err)
 			}
@@ -73,7 +74,7 @@ func TestParseEndpointRulesRefuses(t *testing.T) {
 func TestParseEndpointRulesRefusesDeadEntries(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"*.communication.azure.com", "..", "..azure.com", "host:", "host:0", "host:70000"} {
-		if rules, err := ParseEndpointRules(value); err == nil {
+		if rules, err := connection.ParseEndpointRules(value); err == nil {
 			t.Errorf("%q is accepted as %v", value, rules)
 		}
 	}
@@ -81,7 +82,7 @@ func TestParseEndpointRulesRefusesDeadEntries(t *testing.T) {
 
 func TestEndpointRules(t *testing.T) {
 	t.Parallel()
-	defaults := strings.Join(DefaultEndpointSuffixes, ",")
+	defaults := strings.Join(connection.DefaultEndpointSuffixes, ",")
 	for _, c := range []struct {
 		rules, endpoint string
 		// reason is empty where the endpoint is allowed.
@@ -145,11 +146,11 @@ func TestEndpointRules(t *testing.T) {
 	} {
 		t.Run(c.rules+" "+c.endpoint, func(t *testing.T) {
 			t.Parallel()
-			rules, err := ParseEndpointRules(c.rules)
+			rules, err := connection.ParseEndpointRules(c.rules)
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = rules.check(c.endpoint)
+			err = rules.Check(c.endpoint)
 			var stalled *outcome.StalledError
 			if c.reason == "" && err == nil {
 				return
@@ -169,7 +170,7 @@ func TestEndpointRules(t *testing.T) {
 // become a dot or a slash on the way must not get by.
 func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 	t.Parallel()
-	rules := EndpointRules(DefaultEndpointSuffixes)
+	rules := connection.EndpointRules(connection.DefaultEndpointSuffixes)
 	for _, endpoint := range []string{
 		"https://evil.org\uff0f.communication.azure.com",
 		"https://evil.org\u2100.communication.azure.com",
@@ -181,7 +182,7 @@ func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 	} {
 		parsed, err := acs.ParseEndpoint(endpoint)
 		if err == nil {
-			err = rules.check(parsed)
+			err = rules.Check(parsed)
 		}
 		if err == nil {
 			t.Errorf("%q is allowed", endpoint)
@@ -191,7 +192,7 @@ func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 
 func TestEndpointRulesAloneRefuseForeignLetters(t *testing.T) {
 	t.Parallel()
-	if err := EndpointRules(DefaultEndpointSuffixes).check("https://evil.org\uff0f.communication.azure.com"); err == nil {
+	if err := connection.EndpointRules(connection.DefaultEndpointSuffixes).Check("https://evil.org\uff0f.communication.azure.com"); err == nil {
 		t.Error("allowed")
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -86,16 +87,16 @@ func TestEntraIsNamed(t *testing.T) {
 			conn := newConnection("a", "default")
 			conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: "https://contoso.communication.azure.com"}}
 			asked := 0
-			sessions := &Sessions{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+			sessions := &connection.Sessions{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
 				Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 					if strings.HasPrefix(req.URL.Host, "contoso") {
 						asked++
 					}
 					return c.answer(req)
 				})}}
-			found, err := sessions.open(t.Context(), conn)
+			found, err := sessions.Open(t.Context(), conn)
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = sessions.createUser(t.Context(), found)
+			_, err = sessions.CreateUser(t.Context(), found)
 			o := outcome.Classify(err)
 			g.Expect(o.Reason).To(Equal(c.reason), "%v", err)
 			g.Expect(o.Stalled).To(Equal(c.stalled))
@@ -104,7 +105,7 @@ func TestEntraIsNamed(t *testing.T) {
 			}
 			g.Expect(o.Message + err.Error()).NotTo(Or(ContainSubstring("Trace ID"), ContainSubstring("the.projected.token"), ContainSubstring("ACS")))
 			g.Expect(asked).To(BeZero())
-			g.Expect(found.creationHeld()).To(Succeed(), "no user can have been made")
+			g.Expect(found.CreationHeld()).To(Succeed(), "no user can have been made")
 		})
 	}
 }
@@ -117,7 +118,7 @@ func TestDeclaredEndpointIsShown(t *testing.T) {
 	t.Setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000003")
 	t.Setenv("AZURE_TENANT_ID", "tenant")
 	g := NewWithT(t)
-	r := &ChatConnectionReconciler{Sessions: &Sessions{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+	r := &ChatConnectionReconciler{Sessions: &connection.Sessions{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
 		Transport: &http.Client{Transport: roundTrip(entraAnswer(http.StatusBadRequest, entraRefusal))}}} //nolint:bodyclose // a function that answers
 	conn := newConnection("a", "default")
 	for _, host := range []string{"https://typo.communication.azure.com", "https://contoso.communication.azure.com"} {

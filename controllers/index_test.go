@@ -20,6 +20,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -120,16 +121,16 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	emu := emulator.New(options)
 	server := httptest.NewTLSServer(emu)
 	t.Cleanup(server.Close)
-	all := &Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
-	found := all.get(types.NamespacedName{Namespace: "ns", Name: "default"})
-	acstest.MustSucceed(t, found.use(server.URL, "key", func() (*acs.IdentityClient, error) {
-		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), clientOptions(all.Transport, all.Timeout, found))
+	all := &connection.Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
+	found := all.Get(types.NamespacedName{Namespace: "ns", Name: "default"})
+	acstest.MustSucceed(t, found.Use(server.URL, "key", func() (*acs.IdentityClient, error) {
+		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), connection.ClientOptions(all.Transport, all.Timeout, found))
 	}))
 	l := &listing{emulator: emu, index: directory.NewThreadIndex()}
 	for range users {
-		user, err := all.user(found, emu.CreateUser())
+		user, err := all.User(found, emu.CreateUser())
 		acstest.MustSucceed(t, err)
-		l.users = append(l.users, user.lister())
+		l.users = append(l.users, user.Lister())
 	}
 	return l
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -58,7 +59,7 @@ func (w *memberWork) storeRenewing(ctx context.Context, renewals []renewal) erro
 }
 
 func (m observedMember) asRenewing() chatv1alpha1.RenewingParticipant {
-	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Cut(m.id, maxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
+	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Cut(m.id, connection.MaxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
 	if m.historySince != nil {
 		r.ShareHistoryTime = statusTime(*m.historySince)
 	}
@@ -82,7 +83,7 @@ func firstRunes(text string, limit int) string {
 // one call to add them.
 func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
 	for len(renewals) > 0 {
-		room, err := w.session.pacer.RoomForMembers(w.who, w.threadID, len(renewals)+1)
+		room, err := w.session.Pacer.RoomForMembers(w.who, w.threadID, len(renewals)+1)
 		if err != nil {
 			return err
 		}

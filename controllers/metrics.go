@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
 // No metric carries the name of a resource, a user or a thread.
@@ -34,12 +35,12 @@ func init() {
 // from the cache, and how far the quota on reads stretches resyncs.
 type stateMetrics struct {
 	reader   client.Reader
-	sessions *Sessions
+	sessions *connection.Sessions
 	threads  *prometheus.Desc
 	floor    *prometheus.Desc
 }
 
-func newStateMetrics(reader client.Reader, sessions *Sessions) *stateMetrics {
+func newStateMetrics(reader client.Reader, sessions *connection.Sessions) *stateMetrics {
 	return &stateMetrics{
 		reader: reader, sessions: sessions,
 		threads: prometheus.NewDesc("acs_chat_operator_threads",
@@ -55,7 +56,7 @@ func (c *stateMetrics) Describe(descs chan<- *prometheus.Desc) {
 }
 
 func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
-	samples <- prometheus.MustNewConstMetric(c.floor, prometheus.GaugeValue, c.sessions.resyncFloor().Seconds())
+	samples <- prometheus.MustNewConstMetric(c.floor, prometheus.GaugeValue, c.sessions.ResyncFloor().Seconds())
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	threads := &chatv1alpha1.ChatThreadList{}

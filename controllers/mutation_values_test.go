@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
 func always(value any) func(*mistakes) any { return func(*mistakes) any { return value } }
@@ -57,7 +58,7 @@ func adoptable(m *mistakes) any {
 	m.t.Helper()
 	conn := newConnection(m.namespace, "default")
 	m.get(conn)
-	return m.emulator.CreateThread(m.another, "made by people", emulator.Member{ID: recordedUsers(conn)[0]})
+	return m.emulator.CreateThread(m.another, "made by people", emulator.Member{ID: connection.RecordedUsers(conn)[0]})
 }
 
 func badMembers() []badValue {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
@@ -272,14 +273,14 @@ func TestRecreationsAreLimited(t *testing.T) {
 		}
 		return held
 	}
-	w.Eventually(func() int { return len(held()) }).Should(Equal(count - maxRecreations))
-	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(maxRecreations))
+	w.Eventually(func() int { return len(held()) }).Should(Equal(count - connection.MaxRecreations))
+	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(connection.MaxRecreations))
 	last := held()[0]
 	// A request is not used up by a pass that does not get so far.
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: last.Status.ThreadID, Status: http.StatusServiceUnavailable, Times: 2})
 	w.request(last)
 	w.awaitReason(last, chatv1alpha1.ReasonSucceeded)
-	w.Expect(w.threads()).To(HaveLen(maxRecreations + 1))
+	w.Expect(w.threads()).To(HaveLen(connection.MaxRecreations + 1))
 }
 
 // An old thread in answer to a new request is no success.

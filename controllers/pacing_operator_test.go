@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -68,10 +69,10 @@ func TestWaitersChooseAnew(t *testing.T) {
 		g := NewWithT(t)
 		p := pacing.NewPacer(true)
 		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassCreateThread: {{Limit: 1, Window: pacing.ShortWindow}}})
-		found := newSession(p)
+		found := connection.NewSession(p)
 		ask := func(n int, pool ...string) (user string, wait time.Duration) {
 			who := pacing.Pass{Thread: types.UID(fmt.Sprint(n))}
-			user = found.chooseUser(who, pool)
+			user = found.ChooseUser(who, pool)
 			if asked, ok := errors.AsType[*outcome.WaitError](p.HoldCreate(who, user)); ok {
 				return user, asked.After
 			}
@@ -82,7 +83,7 @@ func TestWaitersChooseAnew(t *testing.T) {
 			_, wait := ask(n, "a")
 			g.Expect(wait).To(Equal(time.Duration(n) * pacing.ShortWindow))
 		}
-		found.assign("3", "a")
+		found.Assign("3", "a")
 		var waits []time.Duration
 		for _, n := range []int{7, 6, 5, 4, 2, 1} {
 			_, wait := ask(n, "a", "b", "c")
@@ -99,11 +100,11 @@ func TestWaitersChooseAnew(t *testing.T) {
 func TestResyncStretch(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	found := newSession(pacing.NewPacer(true))
+	found := connection.NewSession(pacing.NewPacer(true))
 	for n := range 6000 {
-		found.assign(types.UID(fmt.Sprint(n)), "user")
+		found.Assign(types.UID(fmt.Sprint(n)), "user")
 	}
-	floor := found.resyncFloor("user")
+	floor := found.ResyncFloor("user")
 	g.Expect(floor).To(Equal(6000 * pacing.ShortWindow * 10 / 9 / 40))
 	memory := &threadMemory{begun: time.Now(), nextResync: time.Now().Add(defaultResync)}
 	memory.stretch(floor, defaultResync)
@@ -187,11 +188,11 @@ func TestRequestIsHeededOnce(t *testing.T) {
 		p := newThrottledPacer(t)
 		conn := newConnection("a", "default")
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		s := newSession(p.Pacer)
-		s.heed(conn)
+		s := connection.NewSession(p.Pacer)
+		s.Heed(conn)
 		p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
 		p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
-		s.heed(conn)
+		s.Heed(conn)
 		p.Expect(p.waits(pacing.Pass{Thread: "a"}).After).To(Equal(10 * time.Minute))
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -114,7 +115,7 @@ func TestPacingOfCreates(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const threads = 600
 				s := newPacedService(t, users)
-				session := newSession(s.pacer)
+				session := connection.NewSession(s.pacer)
 				start := time.Now()
 				var running sync.WaitGroup
 				for n := range threads {
@@ -122,7 +123,7 @@ func TestPacingOfCreates(t *testing.T) {
 						who := pacing.Pass{Thread: types.UID(fmt.Sprint(n))}
 						ctx := pacing.WithPass(t.Context(), who)
 						insist(t, func() error {
-							chosen := session.chooseUser(who, s.users)
+							chosen := session.ChooseUser(who, s.users)
 							if err := s.pacer.HoldCreate(who, chosen); err != nil {
 								return err
 							}

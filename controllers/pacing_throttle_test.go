@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -130,19 +131,19 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 // New quotas and requests end the wait: one call tries at once.
 func TestWaitEndsWhenAsked(t *testing.T) {
 	t.Parallel()
-	for name, ask := range map[string]func(*session){
-		"new quotas": func(s *session) {
-			s.pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 40, Window: pacing.ShortWindow}}})
+	for name, ask := range map[string]func(*connection.Session){
+		"new quotas": func(s *connection.Session) {
+			s.Pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 40, Window: pacing.ShortWindow}}})
 		},
-		"a request on the ChatThread": func(s *session) {
+		"a request on the ChatThread": func(s *connection.Session) {
 			thread := &chatv1alpha1.ChatThread{}
 			objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 			(&threadScope{session: s, thread: thread, before: thread.DeepCopy()}).heed()
 		},
-		"a request on the ChatConnection": func(s *session) {
+		"a request on the ChatConnection": func(s *connection.Session) {
 			conn := newConnection("a", "default")
 			objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-			s.heed(conn)
+			s.Heed(conn)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +152,7 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 				p := newThrottledPacer(t)
 				_ = p.waits(pacing.Pass{Thread: "a"})
 				_ = p.waits(pacing.Pass{Thread: "b"})
-				ask(newSession(p.Pacer))
+				ask(connection.NewSession(p.Pacer))
 				p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
 				p.Expect(p.waits(pacing.Pass{Thread: "a"}).Quiet).To(BeTrue())
 			})
@@ -171,9 +172,9 @@ func TestThrottledMessages(t *testing.T) {
 			response.Request = req
 			return response, nil
 		})}
-		found := newSession(pacing.NewPacer(true))
+		found := connection.NewSession(pacing.NewPacer(true))
 		chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
-			clientOptions(transport, time.Second, found, found.pacer.Policy("user")))
+			connection.ClientOptions(transport, time.Second, found, found.Pacer.Policy("user")))
 		g.Expect(err).NotTo(HaveOccurred())
 		read := func(thread string) string {
 			_, err := chat.ThreadClient(thread).GetProperties(pacing.WithPass(t.Context(), pacing.Pass{Thread: "a"}), nil)

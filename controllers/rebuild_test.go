@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
@@ -185,7 +186,7 @@ func TestRebuildFromGit(t *testing.T) {
 	w.awaitReason(f.connection, chatv1alpha1.ReasonSucceeded)
 	w.apply(git[1:])
 	w.awaitFleet(f)
-	made := recordedUsers(f.connection)
+	made := connection.RecordedUsers(f.connection)
 	w.Expect(w.message(f.connection)).To(ContainSubstring("spec.serviceUsers.ids to [" + strings.Join(made, ", ") + "]"))
 	stop()
 	before, users := w.rooms(), w.emulator.Users()
@@ -231,5 +232,5 @@ func TestRestoreWithoutStatus(t *testing.T) {
 	w.apply(files)
 	w.awaitFleet(f)
 	w.checkFound(f, before, users)
-	w.Expect(recordedUsers(f.connection)).To(HaveLen(2))
+	w.Expect(connection.RecordedUsers(f.connection)).To(HaveLen(2))
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -88,7 +89,7 @@ func TestRetiredUserMakesNoThreads(t *testing.T) {
 		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{Count: &two}
 	})
 	w.get(conn)
-	users := recordedUsers(conn)
+	users := connection.RecordedUsers(conn)
 	w.Expect(users).To(HaveLen(2))
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.ServiceUsers.Count = &one })
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)

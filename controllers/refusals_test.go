@@ -22,6 +22,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -49,9 +50,9 @@ func TestClockIsNamed(t *testing.T) {
 					}
 					return &http.Response{StatusCode: http.StatusUnauthorized, Header: header, Body: http.NoBody, Request: req}, nil
 				}
-				_, err := w.sessions.createUser(t.Context(), w.session)
-				w.session.refused(err)
-				for _, err := range []error{w.session.usable(newConnection("a", "default")), newCredentialRefusal(err)} {
+				_, err := w.sessions.CreateUser(t.Context(), w.session)
+				w.session.Refused(err)
+				for _, err := range []error{w.session.Usable(newConnection("a", "default")), connection.NewCredentialRefusal(err)} {
 					o := outcome.Classify(err)
 					w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
 					w.Expect(o.Stalled).To(BeTrue())
@@ -80,7 +81,7 @@ func TestProxyIsNamed(t *testing.T) {
 	} {
 		through, err := url.Parse(proxy)
 		acstest.MustSucceed(t, err)
-		transport := (&hostTransports{}).newTransport(nil)
+		transport := (&connection.HostTransports{}).NewTransport(nil)
 		transport.Proxy = http.ProxyURL(through)
 		err = acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})
 		transport.CloseIdleConnections()
@@ -114,7 +115,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 				header := http.Header{"Ms-Cv": {"vector.0"}, "X-Ms-Request-Id": {"request-1"}, "X-Echo": req.Header["Authorization"]}
 				return &http.Response{StatusCode: status, Header: header, Body: http.NoBody, Request: req}, nil
 			}
-			_, err := w.sessions.createUser(ctrl.LoggerInto(t.Context(), logger), w.session)
+			_, err := w.sessions.CreateUser(ctrl.LoggerInto(t.Context(), logger), w.session)
 			w.Expect(err).To(HaveOccurred())
 			if !shown {
 				w.Expect(lines).To(BeEmpty())

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -57,17 +58,17 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 	if err := r.checkNamespace(ctx, s); err != nil {
 		return err
 	}
-	session, err := r.Sessions.open(ctx, s.conn)
+	session, err := r.Sessions.Open(ctx, s.conn)
 	if err != nil {
 		return r.connectionNotReady(key, err)
 	}
-	s.session, s.known = session, knownUsers(s.conn)
+	s.session, s.known = session, connection.KnownUsers(s.conn)
 	if err := s.checkUsers(); err != nil {
 		return err
 	}
-	session.knowUsers(s.known)
+	session.KnowUsers(s.known)
 	s.heed()
-	leave, err := session.gate.enter()
+	leave, err := session.Gate.Enter()
 	if err != nil {
 		return s.awaitProbe(err)
 	}
@@ -79,16 +80,16 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 // heed ends the waits that ACS asked for where somebody asks for a pass.
 func (s *threadScope) heed() {
 	if objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt) {
-		s.session.tryAtOnce()
+		s.session.TryAtOnce()
 	}
 }
 
 // checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
 // status, threads would be looked for in the lists of some users only.
 func (s *threadScope) checkUsers() error {
-	wait := &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval}
+	wait := &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
 	switch {
-	case len(everRecorded(s.conn)) != len(recordedUsers(s.conn)):
+	case len(connection.EverRecorded(s.conn)) != len(connection.RecordedUsers(s.conn)):
 		wait.Message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
 	case len(s.known) == 0:
 		wait.Message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
@@ -106,7 +107,7 @@ func (s *threadScope) awaitProbe(err error) error {
 		s.memory.awaitingProbe = now
 	}
 	if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
-		wait.Quiet = s.saysUnavailable() || s.who.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
+		wait.Quiet = s.saysUnavailable() || s.who.Background && now.Sub(s.memory.awaitingProbe) < connection.ProbeGrace
 	}
 	return err
 }
@@ -121,7 +122,7 @@ func (s *threadScope) saysUnavailable() bool {
 // wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: unreadyInterval,
+		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
 	if err := r.Get(ctx, key, conn); err != nil {
@@ -139,10 +140,10 @@ func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err 
 	if o.Quiet {
 		return err
 	}
-	if r.Sessions.isUntold(key) {
+	if r.Sessions.IsUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: unreadyInterval,
+	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.Reason)}
 }
 
@@ -198,7 +199,7 @@ func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScop
 
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
 func (s *threadScope) ownThreads() []directory.IndexedThread {
-	return slices.DeleteFunc(s.session.index.Find(s.owner(), s.known), func(thread directory.IndexedThread) bool {
+	return slices.DeleteFunc(s.session.Index.Find(s.owner(), s.known), func(thread directory.IndexedThread) bool {
 		return thread.Uid != string(s.thread.UID) || s.memory.formerIDs[thread.Id] || s.ignores(thread.Id)
 	})
 }
@@ -215,7 +216,7 @@ func (s *threadScope) take(candidates []directory.IndexedThread) {
 // keep the distance that all threads need.
 func (s *threadScope) count() {
 	if user, ok := s.assignedUser(); ok {
-		s.session.assign(s.thread.UID, user)
+		s.session.Assign(s.thread.UID, user)
 	}
 }
 
@@ -224,7 +225,7 @@ func (s *threadScope) count() {
 // list that was begun some time after that shows its thread, and only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s *threadScope) (directory.ListNeed, error) {
 	now := time.Now()
-	need := directory.ListNeed{Begun: s.session.index.BelievedFrom(), Confirm: r.timing.goneConfirm}
+	need := directory.ListNeed{Begun: s.session.Index.BelievedFrom(), Confirm: r.timing.goneConfirm}
 	if objects.HasFinalizer(s.thread) && !s.memory.settled {
 		need.Begun = pacing.Latest(need.Begun, r.certainFrom(s.memory))
 		need.Ended = now.Add(-r.timing.listFresh)
@@ -246,7 +247,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 	if err != nil {
 		return err
 	}
-	for again := true; again; again = s.session.index.TakeUp(s.owner()) {
+	for again := true; again; again = s.session.Index.TakeUp(s.owner()) {
 		if err := r.readLists(ctx, s, need); err != nil {
 			return err
 		}
@@ -257,18 +258,18 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 // readLists reads the threads of the users that may have made the thread.
 func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need directory.ListNeed) error {
 	makers := s.makers()
-	if len(s.session.index.Outdated(makers, need)) == 0 {
+	if len(s.session.Index.Outdated(makers, need)) == 0 {
 		return nil
 	}
 	users := make([]directory.Lister, 0, len(makers))
 	for _, id := range makers {
-		user, err := r.Sessions.user(s.session, id)
+		user, err := r.Sessions.User(s.session, id)
 		if err != nil {
 			return err
 		}
-		users = append(users, user.lister())
+		users = append(users, user.Lister())
 	}
-	return s.session.index.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
+	return s.session.Index.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -289,7 +290,7 @@ func (s *threadScope) assignedUser() (string, bool) {
 		ids = []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser}
 	}
 	for _, id := range ids {
-		if id != "" && containsUser(s.known, id) {
+		if id != "" && connection.ContainsUser(s.known, id) {
 			return id, true
 		}
 	}
@@ -300,7 +301,7 @@ func (s *threadScope) assignedUser() (string, bool) {
 // claim what carries its own uid.
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]directory.IndexedThread, error) {
 	var candidates []directory.IndexedThread
-	for _, candidate := range s.session.index.Find(s.owner(), s.known) {
+	for _, candidate := range s.session.Index.Find(s.owner(), s.known) {
 		if s.memory.formerIDs[candidate.Id] || s.ignores(candidate.Id) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -88,7 +89,7 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}
-			s.known = knownUsers(s.conn)
+			s.known = connection.KnownUsers(s.conn)
 			if got := outcome.Classify(s.checkUsers()); got.Reason != c.want || got.Stalled {
 				t.Errorf("got %+v", got)
 			}
@@ -99,11 +100,11 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 // Status takes whatever spec does.
 func TestIDsThatStatusTakes(t *testing.T) {
 	t.Parallel()
-	longest := "8:acs:" + strings.Repeat("x", maxUserID-len("8:acs:"))
+	longest := "8:acs:" + strings.Repeat("x", connection.MaxUserID-len("8:acs:"))
 	for id, want := range map[string]bool{
 		longest: true, longest + "x": false, "8:gcch-acs:a_b.c=d-1": true, "8:acs:": false, "no id": false, "8:teams:a": false,
 	} {
-		if got := fitsStatus(id); got != want {
+		if got := connection.FitsStatus(id); got != want {
 			t.Errorf("%q: %t", id, got)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -53,29 +54,29 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 				}
 			}
 			w.reader.err = c.err
-			_, err := w.sessions.open(t.Context(), w.conn)
+			_, err := w.sessions.Open(t.Context(), w.conn)
 			isTold("a thread of a new connection", err)
-			_, err = w.sessions.reopen(t.Context(), w.conn)
+			_, err = w.sessions.Reopen(t.Context(), w.conn)
 			isTold("a new connection", err)
 
 			w.reader.err = nil
 			w.ask("once")
-			_, err = w.sessions.reopen(t.Context(), w.conn)
+			_, err = w.sessions.Reopen(t.Context(), w.conn)
 			acstest.MustSucceed(t, err)
 			w.reader.err = c.err
 			w.ask("twice")
-			_, err = w.sessions.reopen(t.Context(), w.conn)
+			_, err = w.sessions.Reopen(t.Context(), w.conn)
 			isTold("a connection that was Ready", err)
-			if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+			if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
 				t.Errorf("a thread has lost its credential: %v", err)
 			}
 			other := w.conn.DeepCopy()
 			other.Spec.ConnectionStringSecretRef.Key = "other"
-			_, err = w.sessions.open(t.Context(), other)
+			_, err = w.sessions.Open(t.Context(), other)
 			isTold("another key", err)
 			other = w.conn.DeepCopy()
 			other.UID = "c2"
-			_, err = w.sessions.open(t.Context(), other)
+			_, err = w.sessions.Open(t.Context(), other)
 			isTold("a namesake", err)
 		})
 	}
@@ -86,7 +87,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reader := &countingReader{err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "acs")}
-		sessions := &Sessions{Reader: reader}
+		sessions := &connection.Sessions{Reader: reader}
 		conn := newConnection("a", "default")
 		conn.UID, conn.Generation = "c1", 1
 		wakes := 0
@@ -94,13 +95,13 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 			t.Helper()
 			reader.reads = 0
 			for range 1000 {
-				if _, err := sessions.open(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+				if _, err := sessions.Open(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
-				if sessions.isUntold(objects.KeyOf(conn)) {
+				if sessions.IsUntold(objects.KeyOf(conn)) {
 					wakes++
 				}
-				if _, err := sessions.reopen(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+				if _, err := sessions.Reopen(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
 			}
@@ -113,15 +114,15 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 		if wakes != 1 {
 			t.Errorf("the connection was woken %d times", wakes)
 		}
-		<-time.After(sessions.untilRead(objects.KeyOf(conn)))
+		<-time.After(sessions.UntilRead(objects.KeyOf(conn)))
 		look(1)
 		conn.Generation++
 		look(1)
-		sessions.get(objects.KeyOf(conn)).refused(nil)
+		sessions.Get(objects.KeyOf(conn)).Refused(nil)
 		look(1)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		reader.reads = 0
-		if _, err := sessions.reopen(t.Context(), conn); err == nil || reader.reads != 1 {
+		if _, err := sessions.Reopen(t.Context(), conn); err == nil || reader.reads != 1 {
 			t.Errorf("read %d times when asked: %v", reader.reads, err)
 		}
 	})
@@ -131,9 +132,9 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 func TestSecretIsReadWithoutALock(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.open(t.Context(), w.conn)
+	found, err := w.sessions.Open(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	found.assign("thread", "8:acs:a")
+	found.Assign("thread", "8:acs:a")
 	reading, end := make(chan struct{}), make(chan struct{})
 	w.reader.wait = func() {
 		close(reading)
@@ -143,15 +144,15 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	running.Go(func() {
 		asked := w.conn.DeepCopy()
 		objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
+		if _, err := w.sessions.Reopen(t.Context(), asked); err != nil {
 			t.Errorf("the read brought %v", err)
 		}
 	})
 	<-reading
 	others := make(chan error, 1)
 	go func() {
-		w.sessions.relieve("thread")
-		_, err := w.sessions.open(t.Context(), w.conn)
+		w.sessions.Relieve("thread")
+		_, err := w.sessions.Open(t.Context(), w.conn)
 		others <- err
 	}()
 	select {
@@ -165,7 +166,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	// Who needs it comes again.
 	other := w.conn.DeepCopy()
 	other.Spec.ConnectionStringSecretRef.Key = "other"
-	if _, err := w.sessions.open(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
+	if _, err := w.sessions.Open(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
 		t.Errorf("a second read: %v", err)
 	}
 	close(end)
@@ -179,11 +180,11 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.reader.wait = cancel
 	w.reader.err = context.Canceled
-	if _, err := w.sessions.open(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
+	if _, err := w.sessions.Open(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
 		t.Errorf("error %v", err)
 	}
 	w.reader.wait, w.reader.err = nil, nil
-	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
 		t.Errorf("not read again: %v", err)
 	}
 }
@@ -192,35 +193,35 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 func TestConnectionsShareTheProbe(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	open := func(name string) *session {
+	open := func(name string) *connection.Session {
 		conn := w.conn.DeepCopy()
 		conn.Name = name
-		found, err := w.sessions.open(t.Context(), conn)
+		found, err := w.sessions.Open(t.Context(), conn)
 		acstest.MustSucceed(t, err)
 		return found
 	}
 	first, second := open("first"), open("second")
 	w.rotate(t, strings.Replace(firstString, "contoso", "fabrikam", 1))
 	other := open("other")
-	first.gate.reachability().down = true
-	leave, err := second.gate.enter()
+	first.Gate.Reachability().Down = true
+	leave, err := second.Gate.Enter()
 	acstest.MustSucceed(t, err)
-	if _, err := first.gate.enter(); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
+	if _, err := first.Gate.Enter(); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
 		t.Errorf("two probes of an endpoint: %v", err)
 	}
-	if _, err := other.gate.enter(); err != nil {
+	if _, err := other.Gate.Enter(); err != nil {
 		t.Errorf("another endpoint waits: %v", err)
 	}
 	leave()
-	if _, err := first.gate.enter(); err != nil {
+	if _, err := first.Gate.Enter(); err != nil {
 		t.Errorf("nobody probes any more: %v", err)
 	}
 	key := objects.KeyOf(w.conn)
 	for _, name := range []string{"first", "second"} {
 		key.Name = name
-		w.sessions.forget(key)
+		w.sessions.Forget(key)
 	}
-	if len(w.sessions.endpoints) != 1 {
-		t.Errorf("%d endpoints are remembered", len(w.sessions.endpoints))
+	if len(w.sessions.Endpoints) != 1 {
+		t.Errorf("%d endpoints are remembered", len(w.sessions.Endpoints))
 	}
 }

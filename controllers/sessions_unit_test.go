@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -39,7 +40,7 @@ func TestMergeUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, mergeUsers(c.lists...)); diff != "" {
+			if diff := cmp.Diff(c.want, connection.MergeUsers(c.lists...)); diff != "" {
 				t.Errorf("merged (-want +got):\n%s", diff)
 			}
 		})
@@ -84,13 +85,13 @@ func TestServiceUserLists(t *testing.T) {
 				name      string
 				want, got []string
 			}{
-				{"recorded", c.recorded, recordedUsers(conn)}, {"known", c.known, knownUsers(conn)}, {"pool", c.pool, poolUsers(conn)},
+				{"recorded", c.recorded, connection.RecordedUsers(conn)}, {"known", c.known, connection.KnownUsers(conn)}, {"pool", c.pool, connection.PoolUsers(conn)},
 			} {
 				if diff := cmp.Diff(list.want, list.got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", list.name, diff)
 				}
 			}
-			if got := wantedUsers(conn); got != c.wanted {
+			if got := connection.WantedUsers(conn); got != c.wanted {
 				t.Errorf("wanted %d, want %d", got, c.wanted)
 			}
 		})
@@ -103,19 +104,19 @@ func TestRecordedUsersTwice(t *testing.T) {
 	two := int32(2)
 	conn := &chatv1alpha1.ChatConnection{Spec: chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &two}}}
 	objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "8:acs:a,8:ACS:A,8:acs:b")
-	if diff := cmp.Diff([]string{"8:acs:a", "8:acs:b"}, poolUsers(conn)); diff != "" {
+	if diff := cmp.Diff([]string{"8:acs:a", "8:acs:b"}, connection.PoolUsers(conn)); diff != "" {
 		t.Errorf("pool (-want +got):\n%s", diff)
 	}
 }
 
 func TestChooseUser(t *testing.T) {
 	t.Parallel()
-	found := new(Sessions).get(types.NamespacedName{Name: "a"})
+	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
 	pool := []string{"8:acs:A", "8:acs:b", "8:acs:c"}
 	take := func(thread types.UID, want string) {
 		t.Helper()
 		for range 2 { // what was chosen for a thread stays
-			if got := found.chooseUser(pacing.Pass{Thread: thread}, pool); got != want {
+			if got := found.ChooseUser(pacing.Pass{Thread: thread}, pool); got != want {
 				t.Errorf("thread %s is given to %s, want %s", thread, got, want)
 			}
 		}
@@ -125,17 +126,17 @@ func TestChooseUser(t *testing.T) {
 	take("t3", "8:acs:c")
 	take("t4", "8:acs:A")
 	// Threads of users that left the pool do not count.
-	found.assign("t5", "8:acs:gone")
-	found.assign("t6", "8:ACS:B")
+	found.Assign("t5", "8:acs:gone")
+	found.Assign("t6", "8:ACS:B")
 	take("t7", "8:acs:c")
-	found.assign("t1", "")
-	found.assign("t4", "")
+	found.Assign("t1", "")
+	found.Assign("t4", "")
 	take("t8", "8:acs:A")
 	take("t9", "8:acs:A")
 	// Every retry takes the same.
 	take("t2", "8:acs:b")
 	// A thread that changes hands is counted once.
-	found.assign("t9", "8:acs:c")
+	found.Assign("t9", "8:acs:c")
 	take("t9", "8:acs:c")
 	take("t10", "8:acs:A")
 	// One whose user left the pool gets another.
@@ -144,7 +145,7 @@ func TestChooseUser(t *testing.T) {
 
 func TestMayRecreate(t *testing.T) {
 	t.Parallel()
-	found := new(Sessions).get(types.NamespacedName{Name: "a"})
+	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		at   time.Duration
@@ -161,26 +162,26 @@ func TestMayRecreate(t *testing.T) {
 		{11*time.Minute + 2*time.Second, false},
 		{time.Hour, true},
 	} {
-		if got := found.mayRecreate(start.Add(c.at)); got != c.want {
+		if got := found.MayRecreate(start.Add(c.at)); got != c.want {
 			t.Errorf("after %s: %v, want %v", c.at, got, c.want)
 		}
 	}
-	if len(found.recreations) != 1 {
-		t.Errorf("%d moments are kept", len(found.recreations))
+	if len(found.Recreations) != 1 {
+		t.Errorf("%d moments are kept", len(found.Recreations))
 	}
 }
 
 // A user that could not be stored is taken before another one is created.
 func TestSpares(t *testing.T) {
 	t.Parallel()
-	found := new(Sessions).get(types.NamespacedName{Name: "a"})
-	if spare, ok := found.takeSpare(); ok {
+	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
+	if spare, ok := found.TakeSpare(); ok {
 		t.Errorf("took %s of none", spare.ID)
 	}
-	found.keepSpare(acs.CreateUserResponse{ID: "a"})
-	found.keepSpare(acs.CreateUserResponse{ID: "b"})
+	found.KeepSpare(acs.CreateUserResponse{ID: "a"})
+	found.KeepSpare(acs.CreateUserResponse{ID: "b"})
 	for _, want := range []string{"a", "b"} {
-		if spare, ok := found.takeSpare(); !ok || spare.ID != want {
+		if spare, ok := found.TakeSpare(); !ok || spare.ID != want {
 			t.Errorf("took %q, want %q", spare.ID, want)
 		}
 	}
@@ -188,20 +189,20 @@ func TestSpares(t *testing.T) {
 
 func TestSessionsGet(t *testing.T) {
 	t.Parallel()
-	all := &Sessions{}
+	all := &connection.Sessions{}
 	key := types.NamespacedName{Namespace: "ns", Name: "a"}
-	if _, usable := all.retained(key); usable {
+	if _, usable := all.Retained(key); usable {
 		t.Error("a session that was never opened can make calls")
 	}
-	found := all.get(key)
-	if all.get(key) != found || all.get(types.NamespacedName{Namespace: "other", Name: "a"}) == found {
+	found := all.Get(key)
+	if all.Get(key) != found || all.Get(types.NamespacedName{Namespace: "other", Name: "a"}) == found {
 		t.Error("not one session for each connection")
 	}
-	if _, usable := all.retained(key); usable {
+	if _, usable := all.Retained(key); usable {
 		t.Error("a session without a credential can make calls")
 	}
-	all.forget(key)
-	if all.get(key) == found {
+	all.Forget(key)
+	if all.Get(key) == found {
 		t.Error("a session that was dropped is back")
 	}
 }
@@ -228,7 +229,7 @@ func (r *countingReader) Get(ctx context.Context, key client.ObjectKey, obj clie
 
 // secretWorld is a Secret, and a connection that names it, without an operator.
 type secretWorld struct {
-	sessions *Sessions
+	sessions *connection.Sessions
 	reader   *countingReader
 	conn     *chatv1alpha1.ChatConnection
 }
@@ -239,7 +240,7 @@ func newSecretWorld(t *testing.T, connectionString string) *secretWorld {
 	acstest.MustSucceed(t, admin.Create(t.Context(), ns))
 	w := &secretWorld{reader: &countingReader{Reader: admin}, conn: newConnection(ns.Name, "default")}
 	w.conn.UID = "c1"
-	w.sessions = &Sessions{Reader: w.reader, AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
+	w.sessions = &connection.Sessions{Reader: w.reader, AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
 	if connectionString != "" {
 		acstest.MustSucceed(t, admin.Create(t.Context(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "acs"}, StringData: map[string]string{"connectionString": connectionString},
@@ -278,10 +279,10 @@ func reasonOf(err error) string {
 func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	open := func(step string, reads int) *session {
+	open := func(step string, reads int) *connection.Session {
 		t.Helper()
 		w.reader.reads = 0
-		found, err := w.sessions.open(t.Context(), w.conn)
+		found, err := w.sessions.Open(t.Context(), w.conn)
 		if err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
@@ -291,15 +292,15 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 		return found
 	}
 	found := open("first", 1)
-	identity := found.identityClient()
-	if open("again", 0) != found || found.currentEndpoint() != "https://contoso.communication.azure.com" {
-		t.Errorf("endpoint %s", found.currentEndpoint())
+	identity := found.IdentityClient()
+	if open("again", 0) != found || found.CurrentEndpoint() != "https://contoso.communication.azure.com" {
+		t.Errorf("endpoint %s", found.CurrentEndpoint())
 	}
 	w.conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{}
 	open("another spec, the same Secret", 0)
 	w.conn.UID = "c2"
 	open("a namesake", 1)
-	if found.identityClient() != identity {
+	if found.IdentityClient() != identity {
 		t.Error("the same credential made new clients")
 	}
 	w.conn.Spec.ConnectionStringSecretRef.Key = "connectionString"
@@ -307,7 +308,7 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 	w.rotate(t, secondString)
 	open("rotated, not noticed yet", 0)
 	w.ask("rotated")
-	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil || found.identityClient() == identity {
+	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil || found.IdentityClient() == identity {
 		t.Errorf("a rotated key was not taken up: %v", err)
 	}
 }
@@ -315,41 +316,41 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 func TestSessionsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.open(t.Context(), w.conn)
+	found, err := w.sessions.Open(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	found.refused(nil)
+	found.Refused(nil)
 	w.reader.reads = 0
 	for range 2 {
-		if _, err := w.sessions.open(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
+		if _, err := w.sessions.Open(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
 			t.Errorf("the refused credential: %v", err)
 		}
 	}
 	if w.reader.reads != 1 {
 		t.Errorf("the Secret was read %d times after the refusal, want once", w.reader.reads)
 	}
-	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
+	if _, err := w.sessions.Reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
 		t.Errorf("tried again at once: %v", err)
 	}
 	asked := w.conn.DeepCopy()
 	objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-	if _, err := w.sessions.reopen(t.Context(), asked); err != nil {
+	if _, err := w.sessions.Reopen(t.Context(), asked); err != nil {
 		t.Errorf("not tried again when asked: %v", err)
 	}
-	found.refusedAt = time.Now().Add(-2 * refusedInterval)
-	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil {
+	found.RefusedAt = time.Now().Add(-2 * connection.RefusedInterval)
+	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil {
 		t.Errorf("not tried again after a while: %v", err)
 	}
-	if _, err := w.sessions.open(t.Context(), w.conn); err == nil {
+	if _, err := w.sessions.Open(t.Context(), w.conn); err == nil {
 		t.Error("threads use the credential before the connection has tried it")
 	}
-	found.accepted()
-	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+	found.Accepted()
+	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
 		t.Errorf("the credential was accepted: %v", err)
 	}
 
-	found.refused(nil)
+	found.Refused(nil)
 	w.rotate(t, secondString)
-	if _, err := w.sessions.open(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
 		t.Errorf("a rotated key is used at once: %v", err)
 	}
 }
@@ -365,7 +366,7 @@ func TestSessionsRefuse(t *testing.T) {
 		"no such key":  {secret: firstString, want: chatv1alpha1.ReasonSecretNotFound, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef.Key = "other" }},
 		"no reference": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef = nil }},
 		"junk":         {secret: "junk", want: chatv1alpha1.ReasonInvalidConnectionString},
-		"too long":     {secret: firstString + strings.Repeat(" ", maxConnectionString), want: chatv1alpha1.ReasonInvalidConnectionString},
+		"too long":     {secret: firstString + strings.Repeat(" ", connection.MaxConnectionString), want: chatv1alpha1.ReasonInvalidConnectionString},
 		"http":         {secret: strings.Replace(firstString, "https", "http", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"another host": {secret: strings.Replace(firstString, "azure.com", "evil.org", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"endpoint has changed": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {
@@ -392,13 +393,13 @@ func TestSessionsRefuse(t *testing.T) {
 			if c.change != nil {
 				c.change(w)
 			}
-			_, err := w.sessions.open(t.Context(), w.conn)
+			_, err := w.sessions.Open(t.Context(), w.conn)
 			if got := reasonOf(err); got != c.want {
 				t.Fatalf("reason %q of %v, want %q", got, err, c.want)
 			}
 			// Threads ask often: they get the same answer without another read.
 			w.reader.reads = 0
-			_, again := w.sessions.open(t.Context(), w.conn)
+			_, again := w.sessions.Open(t.Context(), w.conn)
 			if reasonOf(again) != c.want || w.reader.reads != 0 {
 				t.Errorf("the second time %v, after %d reads", again, w.reader.reads)
 			}
@@ -413,14 +414,14 @@ func TestSessionsRefuse(t *testing.T) {
 func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.open(t.Context(), w.conn)
+	found, err := w.sessions.Open(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
 	acstest.MustSucceed(t, admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.conn.Namespace, Name: "acs"}}))
 	w.ask("deleted")
-	if _, err := w.sessions.reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+	if _, err := w.sessions.Reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 		t.Errorf("error %v", err)
 	}
-	if retained, usable := w.sessions.retained(objects.KeyOf(w.conn)); retained != found || !usable {
+	if retained, usable := w.sessions.Retained(objects.KeyOf(w.conn)); retained != found || !usable {
 		t.Error("the session cannot make calls any more")
 	}
 }
@@ -429,11 +430,11 @@ func TestSessionsRetainWhatTheyHad(t *testing.T) {
 func TestSessionsUser(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.open(t.Context(), w.conn)
+	found, err := w.sessions.Open(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	user := func(id string) *serviceUser {
+	user := func(id string) *connection.ServiceUser {
 		t.Helper()
-		got, err := w.sessions.user(found, id)
+		got, err := w.sessions.User(found, id)
 		acstest.MustSucceed(t, err)
 		return got
 	}
@@ -441,13 +442,13 @@ func TestSessionsUser(t *testing.T) {
 	if user("8:ACS:a") != first || user("8:acs:b") == first {
 		t.Error("not one client for each user")
 	}
-	acstest.MustSucceed(t, w.sessions.created(found, "8:acs:c", nil))
-	if outdated := found.index.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.ListNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
+	acstest.MustSucceed(t, w.sessions.Created(found, "8:acs:c", nil))
+	if outdated := found.Index.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.ListNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}
 	w.rotate(t, secondString)
 	w.ask("rotated")
-	if _, err := w.sessions.reopen(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil {
 		t.Fatal(err)
 	}
 	if user("8:acs:A") == first {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -46,6 +48,20 @@ const (
 	// indexThread is a selectable field of the kind too, so that the API server takes the same selector.
 	indexThread = "spec.threadRef.name"
 )
+
+// EndpointRules says to which hosts the operator may talk.
+type EndpointRules = connection.EndpointRules
+
+// DefaultEndpointSuffixes returns the domains of ACS in the public and the sovereign clouds.
+func DefaultEndpointSuffixes() []string { return slices.Clone(connection.DefaultEndpointSuffixes) }
+
+// ParseEndpointRules reads the value of the flag --allowed-endpoint-suffixes.
+func ParseEndpointRules(value string) (EndpointRules, error) {
+	return connection.ParseEndpointRules(value)
+}
+
+// NewHTTPClient returns the client for all calls to ACS. caFile adds PEM roots to those of the system.
+func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewHTTPClient(caFile) }
 
 // Options are the settings of the controllers.
 type Options struct {
@@ -81,7 +97,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := startInformers(ctx, mgr, namespaces); err != nil {
 		return err
 	}
-	sessions := &Sessions{
+	sessions := &connection.Sessions{
 		Reader:           mgr.GetAPIReader(),
 		AllowedEndpoints: options.AllowedEndpoints,
 		EntraNamespaces:  options.EntraNamespaces,
@@ -129,7 +145,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 }
 
 // registerStateMetrics takes metrics from the cache of this manager. A test process has several.
-func registerStateMetrics(mgr ctrl.Manager, sessions *Sessions) error {
+func registerStateMetrics(mgr ctrl.Manager, sessions *connection.Sessions) error {
 	collector := newStateMetrics(mgr.GetClient(), sessions)
 	metrics.Registry.Unregister(collector)
 	if err := metrics.Registry.Register(collector); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
@@ -84,7 +85,7 @@ func (w *simWorld) describe(obj objects.Conditioned) string {
 	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", simKindOf(obj), obj.GetName(), objects.HasFinalizer(obj), observedGeneration(obj) == obj.GetGeneration())
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
-		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(recordedUsers(o)) == len(o.Status.ServiceUsers))
+		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(connection.RecordedUsers(o)) == len(o.Status.ServiceUsers))
 	case *chatv1alpha1.ChatThread:
 		remote, found := w.emulator.Thread(o.Status.ThreadID)
 		fmt.Fprintf(&b, ", incarnation %d, joined %s, rejected %d, there %t, user alike %t %t", o.Status.Incarnation, o.Status.Joined, len(o.Status.Rejected),

@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -120,7 +121,7 @@ func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *sim
 	}
 	if o.operation == "IdentityClient.CreateUser" {
 		// After lost answers the next try may be that far off.
-		w.run(lastCreation)
+		w.run(connection.LastCreation)
 	}
 	w.run(simWork)
 	w.settle()

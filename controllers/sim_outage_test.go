@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -160,8 +161,8 @@ func TestSimFleetDeleted(t *testing.T) {
 		began := time.Now()
 		w.run(outageLasts)
 		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
-		if len(made) != maxRecreations {
-			t.Errorf("%d threads were made anew, want %d", len(made), maxRecreations)
+		if len(made) != connection.MaxRecreations {
+			t.Errorf("%d threads were made anew, want %d", len(made), connection.MaxRecreations)
 		}
 		gone := 0
 		for _, obj := range w.stored(simThread) {
@@ -169,8 +170,8 @@ func TestSimFleetDeleted(t *testing.T) {
 				gone++
 			}
 		}
-		if gone != outageRooms-maxRecreations {
-			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-maxRecreations)
+		if gone != outageRooms-connection.MaxRecreations {
+			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-connection.MaxRecreations)
 		}
 		simEdit(w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")

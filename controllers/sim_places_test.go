@@ -18,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
 // elsewhere are places that are not the endpoint of the connection, however much they look like it. Of a
@@ -159,7 +160,7 @@ func TestSimFaultsEndpoints(t *testing.T) {
 				w.checkPointed(t, showsReady, showsReady, len(w.line.calls))
 				w.pointTo(endpoint)
 				// Until the Secret is read again, what it held before is good.
-				w.run(readyInterval)
+				w.run(connection.ReadyInterval)
 				calls := len(w.line.calls)
 				w.run(time.Hour)
 				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, calls)

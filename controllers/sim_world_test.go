@@ -29,6 +29,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -366,7 +367,7 @@ func (w *simWorld) rotate() (update func()) {
 
 // httpClient is what a process calls the service with.
 func (w *simWorld) httpClient(p *simProcess) *http.Client {
-	httpClient, err := NewHTTPClient("")
+	httpClient, err := connection.NewHTTPClient("")
 	if err != nil {
 		w.t.Fatal(err)
 	}

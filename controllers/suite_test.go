@@ -45,6 +45,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -190,7 +191,7 @@ func newWorld(t *testing.T, options emulator.Options) *world {
 	w.namespace = w.newNamespace()
 	host, err := url.Parse(w.server.URL)
 	w.Expect(err).NotTo(HaveOccurred())
-	rules, err := ParseEndpointRules(host.Host)
+	rules, err := connection.ParseEndpointRules(host.Host)
 	w.Expect(err).NotTo(HaveOccurred())
 	httpClient := w.server.Client()
 	httpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -13,6 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -25,7 +26,7 @@ func shared(conn *chatv1alpha1.ChatConnection) {
 func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) string {
 	w.t.Helper()
 	w.get(conn)
-	id := w.emulator.CreateThread(recordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
+	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.CreatedOn = time.Now().Add(-time.Hour)
 		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/" + name, directory.UidStampKey: uid}

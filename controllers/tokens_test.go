@@ -14,6 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -23,8 +24,8 @@ import (
 type identityWorld struct {
 	*WithT
 	emulator *emulator.Server
-	sessions *Sessions
-	session  *session
+	sessions *connection.Sessions
+	session  *connection.Session
 	// answer replaces that of the service where it is set.
 	answer func(*http.Request) (*http.Response, error)
 	calls  int
@@ -34,18 +35,18 @@ func newIdentityWorld(t *testing.T) *identityWorld {
 	t.Helper()
 	w := &identityWorld{WithT: NewWithT(t), emulator: emulator.New(emulator.Options{})}
 	service := &inProcess{handler: w.emulator}
-	w.sessions = &Sessions{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	w.sessions = &connection.Sessions{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		w.calls++
 		if w.answer != nil {
 			return w.answer(req)
 		}
 		return service.Do(req)
 	})}}
-	w.session = newSession(pacing.NewPacer(true))
+	w.session = connection.NewSession(pacing.NewPacer(true))
 	const endpoint = "https://contoso.communication.azure.com"
-	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), clientOptions(w.sessions.Transport, time.Second, w.session))
+	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), connection.ClientOptions(w.sessions.Transport, time.Second, w.session))
 	w.Expect(err).NotTo(HaveOccurred())
-	w.session.identity, w.session.endpoint = identity, endpoint
+	w.session.Identity, w.session.Endpoint = identity, endpoint
 	return w
 }
 
@@ -54,21 +55,21 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
-		user, err := w.sessions.user(w.session, "8:acs:"+emulator.DefaultResourceID+"_00000000-0000-4000-8000-00000000dead")
+		user, err := w.sessions.User(w.session, "8:acs:"+emulator.DefaultResourceID+"_00000000-0000-4000-8000-00000000dead")
 		w.Expect(err).NotTo(HaveOccurred())
 		ask := func(calls int) {
 			t.Helper()
 			w.calls = 0
 			for range 100 {
-				_, err := user.credential.Token(t.Context())
+				_, err := user.Credential.Token(t.Context())
 				w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
 			}
 			w.Expect(w.calls).To(Equal(calls))
 		}
 		// One answer may be a mistake of the service.
-		_, err = user.credential.Token(t.Context())
+		_, err = user.Credential.Token(t.Context())
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
-		<-time.After(unknownConfirm)
+		<-time.After(connection.UnknownConfirm)
 		ask(1)
 		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
 			<-time.After(time.Duration(minutes)*time.Minute - time.Second)
@@ -78,16 +79,16 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		}
 		conn := newConnection("a", "default")
 		conn.Generation = 2
-		w.session.heed(conn)
+		w.session.Heed(conn)
 		ask(100)
-		<-time.After(unknownConfirm)
+		<-time.After(connection.UnknownConfirm)
 		ask(1)
-		w.session.heed(conn)
+		w.session.Heed(conn)
 		ask(0)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		w.session.heed(conn)
+		w.session.Heed(conn)
 		ask(100)
-		<-time.After(unknownConfirm)
+		<-time.After(connection.UnknownConfirm)
 		ask(1)
 	})
 }
@@ -98,7 +99,7 @@ func TestTokensAreThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
 		id := w.emulator.CreateUser()
-		user, err := w.sessions.user(w.session, id)
+		user, err := w.sessions.User(w.session, id)
 		w.Expect(err).NotTo(HaveOccurred())
 		w.answer = func(req *http.Request) (*http.Response, error) {
 			response := throttledBy(t, 86400)
@@ -107,7 +108,7 @@ func TestTokensAreThrottled(t *testing.T) {
 		}
 		end := time.Now().Add(10 * time.Minute)
 		for range 3 {
-			_, err := user.credential.Token(t.Context())
+			_, err := user.Credential.Token(t.Context())
 			o := outcome.Classify(outcome.Failed("issue a token", err))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
 			w.Expect(o.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
@@ -116,8 +117,8 @@ func TestTokensAreThrottled(t *testing.T) {
 		}
 		w.Expect(w.calls).To(Equal(1))
 		w.answer = nil
-		w.session.tryAtOnce()
-		_, err = user.credential.Token(t.Context())
+		w.session.TryAtOnce()
+		_, err = user.Credential.Token(t.Context())
 		w.Expect(err).NotTo(HaveOccurred())
 	})
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
 // namedHost is an endpoint that is allowed by its name.
@@ -144,13 +145,13 @@ func (w *world) serveNamed(names *resolver, others ...[]byte) (*httptest.Server,
 	names.address.Store(server.Listener.Addr().String())
 	file := filepath.Join(w.t.TempDir(), "ca.pem")
 	w.Expect(os.WriteFile(file, bytes.Join(append(others, authority), nil), 0o600)).To(Succeed())
-	client, err := NewHTTPClient(file)
+	client, err := connection.NewHTTPClient(file)
 	w.Expect(err).NotTo(HaveOccurred())
-	hosts, ok := client.Transport.(*hostTransports)
+	hosts, ok := client.Transport.(*connection.HostTransports)
 	w.Expect(ok).To(BeTrue())
-	hosts.dial = names.dial
+	hosts.Dial = names.dial
 	w.t.Cleanup(client.CloseIdleConnections)
-	w.options.HTTPClient, w.options.AllowedEndpoints = client, DefaultEndpointSuffixes
+	w.options.HTTPClient, w.options.AllowedEndpoints = client, connection.DefaultEndpointSuffixes
 	return server, config
 }
 

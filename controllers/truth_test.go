@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
@@ -22,7 +23,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready()
-	first := w.emulator.CreateThread(recordedUsers(conn)[0], "restored meanwhile")
+	first := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "restored meanwhile")
 	release := make(chan struct{})
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Block: release})
 	thread := w.newThread("raced")

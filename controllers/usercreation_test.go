@@ -26,7 +26,7 @@ func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (wa
 	last := time.Now()
 	for began := time.Now(); time.Since(began) < duration; <-time.After(time.Second) {
 		before := w.calls
-		_, err := w.sessions.createUser(t.Context(), w.session)
+		_, err := w.sessions.CreateUser(t.Context(), w.session)
 		w.Expect(err).To(HaveOccurred())
 		w.Expect(outcome.Classify(err).Message).To(ContainSubstring("may have been made that nobody uses"))
 		if w.calls > before {
@@ -60,12 +60,12 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 			func() { objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now") },
 		} {
 			change()
-			w.session.heed(conn)
+			w.session.Heed(conn)
 			w.Expect(w.insistForUsers(t, 10*time.Second)).To(HaveLen(2), "step %d", step)
 		}
 		w.answer = nil
-		w.session.heed(newConnection("a", "default"))
-		_, err := w.sessions.createUser(t.Context(), w.session)
+		w.session.Heed(newConnection("a", "default"))
+		_, err := w.sessions.CreateUser(t.Context(), w.session)
 		w.Expect(err).NotTo(HaveOccurred())
 	})
 }
@@ -90,12 +90,12 @@ func TestUserThatWasCertainlyNotMade(t *testing.T) {
 				w := newIdentityWorld(t)
 				w.answer = answer
 				for range 3 {
-					_, err := w.sessions.createUser(t.Context(), w.session)
+					_, err := w.sessions.CreateUser(t.Context(), w.session)
 					w.Expect(err).To(HaveOccurred())
 				}
 				w.Expect(w.calls).To(Equal(3))
 				w.answer = nil
-				_, err := w.sessions.createUser(t.Context(), w.session)
+				_, err := w.sessions.CreateUser(t.Context(), w.session)
 				w.Expect(err).NotTo(HaveOccurred())
 			})
 		})
@@ -113,13 +113,13 @@ func TestUserCreationIsThrottled(t *testing.T) {
 			return response, nil
 		}
 		for range 3 {
-			_, err := w.sessions.createUser(t.Context(), w.session)
+			_, err := w.sessions.CreateUser(t.Context(), w.session)
 			w.Expect(reasonOf(err)).To(Equal(chatv1alpha1.ReasonThrottled))
 		}
 		w.Expect(w.calls).To(Equal(1))
 		w.answer = nil
 		<-time.After(10 * time.Minute)
-		_, err := w.sessions.createUser(t.Context(), w.session)
+		_, err := w.sessions.CreateUser(t.Context(), w.session)
 		w.Expect(err).NotTo(HaveOccurred())
 	})
 }

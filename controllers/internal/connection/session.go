@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"cmp"
@@ -19,18 +19,18 @@ import (
 )
 
 // session is one connection as the operator uses it.
-type session struct {
-	gate       *breaker
-	discretion *discretion
-	pacer      *pacing.Pacer
-	index      *directory.ThreadIndex
+type Session struct {
+	Gate       *Breaker
+	Discretion *Discretion
+	Pacer      *pacing.Pacer
+	Index      *directory.ThreadIndex
 
 	mu       sync.Mutex
-	endpoint string
+	Endpoint string
 	// credential identifies the credential that the clients were made with.
 	credential string
-	identity   *acs.IdentityClient
-	users      map[string]*serviceUser
+	Identity   *acs.IdentityClient
+	users      map[string]*ServiceUser
 	// loaded is where the credential came from, read what the last look there brought. reading says that a
 	// pass looks there now, stale asks for another look before the next use.
 	loaded  credentialOrigin
@@ -38,7 +38,7 @@ type session struct {
 	reading bool
 	stale   bool
 	// refusedAt is when ACS last refused the credential, zero while it does not, and refusal what it said.
-	refusedAt time.Time
+	RefusedAt time.Time
 	refusal   *credentialRefusal
 	// held is what ACS refused the connection of a generation, and heldAt when.
 	held           error
@@ -61,31 +61,31 @@ type session struct {
 	// pool are the users that the last thread could choose from.
 	pool []string
 	// recreations holds when threads of this connection were created anew.
-	recreations []time.Time
+	Recreations []time.Time
 	// brake counts deletions for spec.maxDeletions.
 	brake deletionBrake
 }
 
-func newSession(pacer *pacing.Pacer) *session {
-	return &session{
-		gate: &breaker{}, discretion: &discretion{}, pacer: pacer, index: directory.NewThreadIndex(),
-		users: map[string]*serviceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
+func NewSession(pacer *pacing.Pacer) *Session {
+	return &Session{
+		Gate: &Breaker{}, Discretion: &Discretion{}, Pacer: pacer, Index: directory.NewThreadIndex(),
+		users: map[string]*ServiceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
 	}
 }
 
 // serviceUser is one acting user with its tokens.
-type serviceUser struct {
-	id         string
+type ServiceUser struct {
+	Id         string
 	tokens     *tokenSource
-	credential *acs.UserCredential
-	chat       *acs.ChatClient
+	Credential *acs.UserCredential
+	Chat       *acs.ChatClient
 }
 
 // lister is the user for lists of its threads.
-func (u *serviceUser) lister() directory.Lister { return directory.Lister{ID: u.id, Chat: u.chat} }
+func (u *ServiceUser) Lister() directory.Lister { return directory.Lister{ID: u.Id, Chat: u.Chat} }
 
 // heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
-func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
+func (s *Session) Heed(conn *chatv1alpha1.ChatConnection) {
 	s.mu.Lock()
 	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) && s.heeded != objects.ReconcileRequested(conn)
 	changed := s.heededGeneration != conn.Generation
@@ -99,7 +99,7 @@ func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
 	s.mu.Unlock()
 	switch {
 	case requested:
-		s.tryAtOnce()
+		s.TryAtOnce()
 	case changed:
 		s.askForTokens()
 	}
@@ -107,13 +107,13 @@ func (s *session) heed(conn *chatv1alpha1.ChatConnection) {
 
 // tryAtOnce ends the waits that ACS asked for, as a person does not want to wait: one call of each kind finds
 // out whether it still asks.
-func (s *session) tryAtOnce() {
-	s.pacer.Unblock()
+func (s *Session) TryAtOnce() {
+	s.Pacer.Unblock()
 	s.askForTokens()
 }
 
 // askForTokens has tokens asked for that ACS did not issue.
-func (s *session) askForTokens() {
+func (s *Session) askForTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, user := range s.users {
@@ -123,52 +123,52 @@ func (s *session) askForTokens() {
 
 // refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
 // while has gone by, and the Secret is read at once.
-func (s *session) refused(err error) {
+func (s *Session) Refused(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refusedAt, s.refusal = time.Now(), newCredentialRefusal(err)
+	s.RefusedAt, s.refusal = time.Now(), NewCredentialRefusal(err)
 	s.stale, s.read.told = true, false
 }
 
 // accepted notes that ACS took the credential.
-func (s *session) accepted() {
+func (s *Session) Accepted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refusedAt = time.Time{}
+	s.RefusedAt = time.Time{}
 }
 
 // holdBack notes what ACS refused the connection, so that it is not asked again at once.
-func (s *session) holdBack(generation int64, err error) {
+func (s *Session) HoldBack(generation int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.heldAt, s.heldGeneration = err, time.Now(), generation
 }
 
 // heldBack is what ACS refused the connection a short while ago; nil where it may be asked.
-func (s *session) heldBack(generation int64) error {
+func (s *Session) HeldBack(generation int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.heldGeneration != generation || time.Since(s.heldAt) >= refusedInterval {
+	if s.heldGeneration != generation || time.Since(s.heldAt) >= RefusedInterval {
 		return nil
 	}
 	return s.held
 }
 
 // knowUsers notes which service users may act; deletions need them when the connection is gone.
-func (s *session) knowUsers(ids []string) {
+func (s *Session) KnowUsers(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = ids
 }
 
-func (s *session) usersKnown() []string {
+func (s *Session) UsersKnown() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
 // assign notes which service user a thread has; an empty one takes the note back.
-func (s *session) assign(thread types.UID, user string) {
+func (s *Session) Assign(thread types.UID, user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.free, thread)
@@ -179,7 +179,7 @@ func (s *session) assign(thread types.UID, user string) {
 }
 
 // knows says whether anything is remembered of a thread.
-func (s *session) knows(thread types.UID) bool {
+func (s *Session) knows(thread types.UID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, assigned := s.threads[thread]
@@ -187,7 +187,7 @@ func (s *session) knows(thread types.UID) bool {
 }
 
 // carry moves a thread to a user, or to none. The caller holds the lock.
-func (s *session) carry(thread types.UID, user string) {
+func (s *Session) carry(thread types.UID, user string) {
 	before := s.threads[thread]
 	if before == user {
 		return
@@ -204,12 +204,12 @@ func (s *session) carry(thread types.UID, user string) {
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
 // the fewest threads. The thread keeps the user that was chosen for it once, as long as the pool is the same.
-func (s *session) chooseUser(who pacing.Pass, pool []string) string {
+func (s *Session) ChooseUser(who pacing.Pass, pool []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.Equal(s.pool, pool) {
 		s.pool = pool
-		for _, waiting := range s.pacer.TakeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
+		for _, waiting := range s.Pacer.TakeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
 			s.carry(waiting.Thread, "")
 			s.choose(waiting, pool)
 		}
@@ -218,10 +218,10 @@ func (s *session) chooseUser(who pacing.Pass, pool []string) string {
 }
 
 // choose does what chooseUser says for one thread. The caller holds the lock.
-func (s *session) choose(who pacing.Pass, pool []string) string {
+func (s *Session) choose(who pacing.Pass, pool []string) string {
 	at := slices.IndexFunc(pool, func(user string) bool { return acs.UserKey(user) == s.threads[who.Thread] })
 	if at < 0 {
-		waits := s.pacer.CreateWaits(who, pool)
+		waits := s.Pacer.CreateWaits(who, pool)
 		for i, user := range pool {
 			if at < 0 || cmp.Or(cmp.Compare(waits[i], waits[at]), cmp.Compare(s.loads[acs.UserKey(user)], s.loads[acs.UserKey(pool[at])])) < 0 {
 				at = i
@@ -232,38 +232,38 @@ func (s *session) choose(who pacing.Pass, pool []string) string {
 	s.free[who.Thread] = true
 	s.carry(who.Thread, acs.UserKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
-	s.pacer.ReserveCreate(who, chosen)
+	s.Pacer.ReserveCreate(who, chosen)
 	return chosen
 }
 
 // resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
-func (s *session) resyncFloor(user string) time.Duration {
+func (s *Session) ResyncFloor(user string) time.Duration {
 	s.mu.Lock()
 	threads := s.loads[acs.UserKey(user)]
 	s.mu.Unlock()
-	return s.pacer.ReadInterval(threads)
+	return s.Pacer.ReadInterval(threads)
 }
 
 // mayRecreate says whether another thread of the connection may be created anew, and counts it.
-func (s *session) mayRecreate(now time.Time) bool {
+func (s *Session) MayRecreate(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.recreations = slices.DeleteFunc(s.recreations, func(at time.Time) bool { return now.Sub(at) > recreationWindow })
-	if len(s.recreations) >= maxRecreations {
+	s.Recreations = slices.DeleteFunc(s.Recreations, func(at time.Time) bool { return now.Sub(at) > RecreationWindow })
+	if len(s.Recreations) >= MaxRecreations {
 		return false
 	}
-	s.recreations = append(s.recreations, now)
+	s.Recreations = append(s.Recreations, now)
 	return true
 }
 
 // keepSpare keeps a service user that was created and could not be stored.
-func (s *session) keepSpare(user acs.CreateUserResponse) {
+func (s *Session) KeepSpare(user acs.CreateUserResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spares = append(s.spares, user)
 }
 
-func (s *session) takeSpare() (acs.CreateUserResponse, bool) {
+func (s *Session) TakeSpare() (acs.CreateUserResponse, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spares) == 0 {
@@ -274,20 +274,20 @@ func (s *session) takeSpare() (acs.CreateUserResponse, bool) {
 	return spare, true
 }
 
-func (s *session) currentEndpoint() string {
+func (s *Session) CurrentEndpoint() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.endpoint
+	return s.Endpoint
 }
 
-func (s *session) identityClient() *acs.IdentityClient {
+func (s *Session) IdentityClient() *acs.IdentityClient {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.identity
+	return s.Identity
 }
 
 // maxRecreations threads of one connection are created anew within recreationWindow: a fault of
 // the service that answers 404 must not double every room.
-const maxRecreations = 3
+const MaxRecreations = 3
 
-const recreationWindow = 10 * time.Minute
+const RecreationWindow = 10 * time.Minute

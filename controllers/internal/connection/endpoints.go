@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"fmt"
@@ -64,7 +64,7 @@ func isHost(text string) bool {
 }
 
 // check returns a stalledError unless the operator may send credentials to the endpoint.
-func (rules EndpointRules) check(endpoint string) error {
+func (rules EndpointRules) Check(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "The endpoint is not a URL such as https://contoso.communication.azure.com."}

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"bytes"
@@ -15,27 +15,27 @@ import (
 )
 
 // authorityInterval is how often the file of certificate authorities is looked at, while there are calls.
-const authorityInterval = 5 * time.Second
+const AuthorityInterval = 5 * time.Second
 
 // authorityFile is a PEM file of certificate authorities to trust besides those of the system. What it
 // says can change: a certificate authority is replaced before it runs out.
 type authorityFile struct {
 	name string
-	log  logr.Logger
+	Log  logr.Logger
 
 	mu sync.Mutex
 	// roots are what the file last said, where that could be used.
 	roots *x509.CertPool
 	// content is what stands in the file, used or not; it is nil where the file could not be read.
 	content []byte
-	looked  time.Time
+	Looked  time.Time
 }
 
 // load reads the file for the first time.
 func (f *authorityFile) load() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.looked = time.Now()
+	f.Looked = time.Now()
 	content, err := f.read()
 	if err != nil {
 		return err
@@ -46,13 +46,13 @@ func (f *authorityFile) load() error {
 }
 
 // current gives the roots to trust. A file that cannot be used changes nothing.
-func (f *authorityFile) current() *x509.CertPool {
+func (f *authorityFile) Current() *x509.CertPool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if time.Since(f.looked) < authorityInterval {
+	if time.Since(f.Looked) < AuthorityInterval {
 		return f.roots
 	}
-	f.looked = time.Now()
+	f.Looked = time.Now()
 	content, err := f.read()
 	if bytes.Equal(content, f.content) {
 		return f.roots
@@ -63,10 +63,10 @@ func (f *authorityFile) current() *x509.CertPool {
 		roots, err = f.parse(content)
 	}
 	if err != nil {
-		f.log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
+		f.Log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
 		return f.roots
 	}
-	f.log.Info("Read new certificate authorities", "file", f.name)
+	f.Log.Info("Read new certificate authorities", "file", f.name)
 	f.roots = roots
 	return f.roots
 }
@@ -75,7 +75,7 @@ func (f *authorityFile) current() *x509.CertPool {
 func (f *authorityFile) expire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.looked = time.Time{}
+	f.Looked = time.Time{}
 }
 
 func (f *authorityFile) read() ([]byte, error) {

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const (
 	// firstCreation and lastCreation bound the wait after the creation of a service user went without an answer.
 	// Each such try may leave a user behind that nothing can find.
 	firstCreation = 5 * time.Second
-	lastCreation  = time.Hour
+	LastCreation  = time.Hour
 	// creationGrowth is by how much the wait grows from one to the next.
 	creationGrowth = 3
 )
@@ -39,21 +39,21 @@ type userCreation struct {
 
 // createUser creates a service user, or takes one that an earlier pass created and could not store. Unlike
 // other calls this one is sent once: ACS has no request id for it, so that each try makes another user.
-func (s *Sessions) createUser(ctx context.Context, found *session) (acs.CreateUserResponse, error) {
-	if spare, ok := found.takeSpare(); ok {
+func (s *Sessions) CreateUser(ctx context.Context, found *Session) (acs.CreateUserResponse, error) {
+	if spare, ok := found.TakeSpare(); ok {
 		return spare, nil
 	}
-	if err := found.creationHeld(); err != nil {
+	if err := found.CreationHeld(); err != nil {
 		return acs.CreateUserResponse{}, err
 	}
 	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: s.Timeout})
-	counted, tries := countTries(once)
-	user, err := found.identityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
+	counted, tries := CountTries(once)
+	user, err := found.IdentityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
 	return user, found.creationTried(ctx, tries.Load() > 0, outcome.Failed("create a service user", err))
 }
 
 // creationHeld says that it is not time yet to try again.
-func (s *session) creationHeld() error {
+func (s *Session) CreationHeld() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := time.Until(s.creation.until)
@@ -66,7 +66,7 @@ func (s *session) creationHeld() error {
 }
 
 // creationTried takes in what a try brought.
-func (s *session) creationTried(ctx context.Context, sent bool, err error) error {
+func (s *Session) creationTried(ctx context.Context, sent bool, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -95,7 +95,7 @@ func (s *session) creationTried(ctx context.Context, sent bool, err error) error
 func (c userCreation) lost(err error, now time.Time) userCreation {
 	wait := firstCreation
 	for range c.losses {
-		wait = min(wait*creationGrowth, lastCreation)
+		wait = min(wait*creationGrowth, LastCreation)
 	}
 	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable,
 		Message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +

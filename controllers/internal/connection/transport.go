@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"context"
@@ -28,19 +28,19 @@ const (
 	probeInterval = 5 * time.Second
 	// probeGrace is how long a look for drift waits before it says so: one call without an answer may be
 	// about another thread.
-	probeGrace = time.Minute
+	ProbeGrace = time.Minute
 )
 
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
 // belongs to the work queue, which holds no worker while it waits. first are policies that see each
 // try before the others that do.
-func clientOptions(transport *http.Client, timeout time.Duration, found *session, first ...policy.Policy) *acs.ClientOptions {
+func ClientOptions(transport *http.Client, timeout time.Duration, found *Session, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:        transport,
 		Retry:            retryOptions(timeout),
 		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
-		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.discretion, found.gate),
+		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.Discretion, found.Gate),
 	}}
 }
 
@@ -56,43 +56,43 @@ func retryOptions(timeout time.Duration) policy.RetryOptions {
 
 // breaker keeps the threads of an endpoint that does not answer from filling all workers: only one
 // pass at a time finds out whether it is back. The zero value has an endpoint of its own.
-type breaker struct{ endpoint atomic.Pointer[reachability] }
+type Breaker struct{ endpoint atomic.Pointer[reachability] }
 
 // reachability is whether an endpoint answers, for all connections to it.
 type reachability struct {
 	mu      sync.Mutex
-	down    bool
+	Down    bool
 	probing bool
 }
 
 // share has the breaker watch an endpoint together with others.
-func (b *breaker) share(endpoint *reachability) { b.endpoint.Store(endpoint) }
+func (b *Breaker) share(endpoint *reachability) { b.endpoint.Store(endpoint) }
 
-func (b *breaker) reachability() *reachability {
+func (b *Breaker) Reachability() *reachability {
 	b.endpoint.CompareAndSwap(nil, &reachability{})
 	return b.endpoint.Load()
 }
 
 // Do notes whether the service can be reached at all; any answer means that it can.
-func (b *breaker) Do(req *policy.Request) (*http.Response, error) {
+func (b *Breaker) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	// A pass that was called off says nothing about the service.
 	if err != nil && errors.Is(err, context.Canceled) {
 		return resp, err
 	}
-	r := b.reachability()
+	r := b.Reachability()
 	r.mu.Lock()
-	r.down = err != nil
+	r.Down = err != nil
 	r.mu.Unlock()
 	return resp, err
 }
 
 // enter lets a pass through, or says that another one already probes. leave must follow a success.
-func (b *breaker) enter() (leave func(), err error) {
-	r := b.reachability()
+func (b *Breaker) Enter() (leave func(), err error) {
+	r := b.Reachability()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.down {
+	if !r.Down {
 		return func() {}, nil
 	}
 	if r.probing {
@@ -110,7 +110,7 @@ func (b *breaker) enter() (leave func(), err error) {
 type triesKey struct{}
 
 // countTries counts how often the calls made with the context are sent.
-func countTries(ctx context.Context) (context.Context, *atomic.Int32) {
+func CountTries(ctx context.Context) (context.Context, *atomic.Int32) {
 	tries := new(atomic.Int32)
 	return context.WithValue(ctx, triesKey{}, tries), tries
 }

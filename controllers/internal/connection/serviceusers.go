@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"regexp"
@@ -14,18 +14,18 @@ import (
 
 const (
 	// maxStatusUsers is how many service users status lists, maxUserID how long each id may be.
-	maxStatusUsers = 256
-	maxUserID      = 256
+	MaxStatusUsers = 256
+	MaxUserID      = 256
 )
 
 // fitsStatus says whether status takes the id of a service user.
-func fitsStatus(id string) bool { return len(id) <= maxUserID && serviceUserForm.MatchString(id) }
+func FitsStatus(id string) bool { return len(id) <= MaxUserID && serviceUserForm.MatchString(id) }
 
 // serviceUserForm is that of the ids that spec and status take.
 var serviceUserForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`)
 
 // pinnedUsers are the service users that the spec names.
-func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
+func PinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
 	if conn.Spec.ServiceUsers == nil {
 		return nil
 	}
@@ -37,42 +37,42 @@ func pinnedUsers(conn *chatv1alpha1.ChatConnection) []string {
 }
 
 // recordedUsers are the service users in the annotation.
-func recordedUsers(conn *chatv1alpha1.ChatConnection) []string {
+func RecordedUsers(conn *chatv1alpha1.ChatConnection) []string {
 	var ids []string
 	for id := range strings.SplitSeq(conn.Annotations[chatv1alpha1.AnnotationServiceUsers], ",") {
 		if id = strings.TrimSpace(id); id != "" {
 			ids = append(ids, id)
 		}
 	}
-	return mergeUsers(ids)
+	return MergeUsers(ids)
 }
 
 // everRecorded are the service users in the annotation, and those that somebody dropped from it.
-func everRecorded(conn *chatv1alpha1.ChatConnection) []string {
+func EverRecorded(conn *chatv1alpha1.ChatConnection) []string {
 	var fromStatus []string
 	for _, id := range conn.Status.ServiceUsers {
 		fromStatus = append(fromStatus, string(id))
 	}
-	return mergeUsers(recordedUsers(conn), fromStatus)
+	return MergeUsers(RecordedUsers(conn), fromStatus)
 }
 
 // knownUsers are all service users that may act for threads of the connection.
-func knownUsers(conn *chatv1alpha1.ChatConnection) []string {
-	return mergeUsers(recordedUsers(conn), pinnedUsers(conn))
+func KnownUsers(conn *chatv1alpha1.ChatConnection) []string {
+	return MergeUsers(RecordedUsers(conn), PinnedUsers(conn))
 }
 
 // poolUsers are the service users that new threads are given to.
-func poolUsers(conn *chatv1alpha1.ChatConnection) []string {
-	if pinned := pinnedUsers(conn); len(pinned) > 0 {
+func PoolUsers(conn *chatv1alpha1.ChatConnection) []string {
+	if pinned := PinnedUsers(conn); len(pinned) > 0 {
 		return pinned
 	}
-	recorded := recordedUsers(conn)
-	return recorded[:min(len(recorded), wantedUsers(conn))]
+	recorded := RecordedUsers(conn)
+	return recorded[:min(len(recorded), WantedUsers(conn))]
 }
 
 // wantedUsers is how many service users the connection asks for, where none are pinned. An object of an
 // older schema may ask for any number.
-func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
+func WantedUsers(conn *chatv1alpha1.ChatConnection) int {
 	if conn.Spec.ServiceUsers == nil || conn.Spec.ServiceUsers.Count == nil {
 		return 1
 	}
@@ -80,12 +80,12 @@ func wantedUsers(conn *chatv1alpha1.ChatConnection) int {
 }
 
 // containsUser says whether a user is among others.
-func containsUser(users []string, id string) bool {
+func ContainsUser(users []string, id string) bool {
 	return slices.ContainsFunc(users, func(user string) bool { return acs.UserKey(user) == acs.UserKey(id) })
 }
 
 // mergeUsers joins lists of ids, each user once, in the order of first mention.
-func mergeUsers(lists ...[]string) []string {
+func MergeUsers(lists ...[]string) []string {
 	var merged []string
 	seen := map[string]bool{}
 	for _, list := range lists {

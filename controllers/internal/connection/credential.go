@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const (
 	// secretPause is how long a pass waits that needs the Secret while another one reads it.
 	secretPause = 250 * time.Millisecond
 	// maxConnectionString bounds what is read of a Secret.
-	maxConnectionString = 4096
+	MaxConnectionString = 4096
 )
 
 // credentialOrigin says where a credential comes from: the ChatConnection, and the part of its spec.
@@ -67,14 +67,14 @@ func (e *unreadableError) Unwrap() error { return e.err }
 func (e *unreadableError) outcome() outcome.Outcome {
 	var status apierrors.APIStatus
 	if !errors.As(e.err, &status) {
-		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: unreadyInterval,
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval,
 			Message: fmt.Sprintf("The Kubernetes API server did not answer when asked for Secret %s; the operator tries again.", e.name)}
 	}
 	if o := outcome.ClassifyKubernetes(status, e); !o.Quiet {
 		return o
 	}
 	gist := fmt.Sprintf("The Kubernetes API server could not show Secret %s (%d", e.name, status.Status().Code)
-	return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: unreadyInterval, Gist: gist,
+	return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval, Gist: gist,
 		Message: gist + ": " + outcome.Cut(e.err.Error(), 2*outcome.MaxMessage) + "); the operator tries again."}
 }
 
@@ -82,44 +82,44 @@ func (e *unreadableError) outcome() outcome.Outcome {
 func (e *unreadableError) isLasting() bool { return e.outcome().Stalled }
 
 // isRead says whether nothing is known that calls for another look at the credential.
-func (s *session) isRead(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Session) isRead(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.read.origin == originOf(conn) && !s.stale && (s.identity != nil || s.read.problem != nil)
+	return s.read.origin == originOf(conn) && !s.stale && (s.Identity != nil || s.read.problem != nil)
 }
 
 // isDue says whether it is time for another look at the credential: however many wait for it, it is not read
 // more often than a connection that is not Ready is looked at.
-func (s *session) isDue(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Session) isDue(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.read.origin != originOf(conn) || s.read.generation != conn.Generation || s.stale || !time.Now().Before(s.read.next)
 }
 
 // hasCredential says whether there is a credential from where the connection says.
-func (s *session) hasCredential(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Session) hasCredential(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.identity != nil && s.loaded == originOf(conn)
+	return s.Identity != nil && s.loaded == originOf(conn)
 }
 
 // usable says why nothing can be sent for a connection; nil where something can. While its Secret cannot be
 // read, the credential that was read before goes on.
-func (s *session) usable(conn *chatv1alpha1.ChatConnection) error {
+func (s *Session) Usable(conn *chatv1alpha1.ChatConnection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, unreadable := errors.AsType[*unreadableError](s.read.problem)
-	if s.read.problem != nil && (!unreadable || s.identity == nil || s.loaded != originOf(conn)) {
+	if s.read.problem != nil && (!unreadable || s.Identity == nil || s.loaded != originOf(conn)) {
 		return s.read.problem
 	}
-	if !s.refusedAt.IsZero() {
+	if !s.RefusedAt.IsZero() {
 		return s.refusal
 	}
 	return nil
 }
 
 // beginReading lets one pass at a time read the credential.
-func (s *session) beginReading() bool {
+func (s *Session) beginReading() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reading {
@@ -129,7 +129,7 @@ func (s *session) beginReading() bool {
 	return true
 }
 
-func (s *session) endReading() {
+func (s *Session) endReading() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reading = false
@@ -137,7 +137,7 @@ func (s *session) endReading() {
 
 // refresh reads the credential and makes new clients where it differs; what is wrong with it is kept in the
 // session. No lock is held while the API server is asked. The error says that nothing was read.
-func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *session) error {
+func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *Session) error {
 	if !found.beginReading() {
 		return &outcome.WaitError{Quiet: true, After: secretPause}
 	}
@@ -158,7 +158,7 @@ func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnectio
 	}
 	if err == nil {
 		found.loaded = originOf(conn)
-		found.gate.share(s.reachability(found.endpoint))
+		found.Gate.share(s.reachability(found.Endpoint))
 	}
 	found.stale = false
 	found.read = found.read.followed(conn, err, time.Now())
@@ -168,17 +168,17 @@ func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnectio
 // followed is the reading that comes after r. Trouble of the API server is waited out in growing steps, as it
 // may be over in a second.
 func (r credentialReading) followed(conn *chatv1alpha1.ChatConnection, problem error, now time.Time) credentialReading {
-	next := credentialReading{origin: originOf(conn), generation: conn.Generation, next: now.Add(unreadyInterval), problem: problem,
+	next := credentialReading{origin: originOf(conn), generation: conn.Generation, next: now.Add(UnreadyInterval), problem: problem,
 		told: problem == nil}
 	if unreadable, ok := errors.AsType[*unreadableError](problem); ok && !unreadable.isLasting() {
 		next.failures = min(r.failures+1, 10)
-		next.next = now.Add(min(time.Second<<r.failures, unreadyInterval))
+		next.next = now.Add(min(time.Second<<r.failures, UnreadyInterval))
 	}
 	return next
 }
 
 // load makes clients of what was read. The caller holds the lock of the session.
-func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *session, secret acs.Secret) error {
+func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *Session, secret acs.Secret) error {
 	if conn.Spec.Entra != nil {
 		return s.loadEntra(conn, found)
 	}
@@ -194,14 +194,14 @@ func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *session, secre
 	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
 		return err
 	}
-	found.discretion.keep(parsed.AccessKey.Reveal())
-	return found.use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
-		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, clientOptions(s.Transport, s.Timeout, found))
+	found.Discretion.Keep(parsed.AccessKey.Reveal())
+	return found.Use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
+		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, ClientOptions(s.Transport, s.Timeout, found))
 	})
 }
 
 // loadEntra uses the operator's own identity, which only some namespaces may.
-func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) error {
+func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *Session) error {
 	if !slices.Contains(s.EntraNamespaces, conn.Namespace) {
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
 			Message: fmt.Sprintf("Namespace %s may not use the operator's own identity; its flag --entra-namespaces names those that may.", conn.Namespace)}
@@ -214,22 +214,22 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *session) 
 	if err := s.checkEndpoint(conn, endpoint); err != nil {
 		return err
 	}
-	return found.use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
+	return found.Use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
 		credential, err := newEntraCredential(s.Transport, s.Timeout, entra)
 		if err != nil {
 			return nil, &outcome.StalledError{Reason: chatv1alpha1.ReasonAuthenticationFailed,
 				Message: "The operator has no workload identity: " + outcome.Cut(err.Error(), outcome.MaxMessage)}
 		}
-		return acs.NewIdentityClient(endpoint, credential, clientOptions(s.Transport, s.Timeout, found))
+		return acs.NewIdentityClient(endpoint, credential, ClientOptions(s.Transport, s.Timeout, found))
 	})
 }
 
 // use makes new clients where endpoint or credential differ from those in use. Tokens that an old
 // credential issued go with it.
-func (s *session) use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
+func (s *Session) Use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
 	sum := sha256.Sum256([]byte(endpoint + "\n" + secret))
 	credential := hex.EncodeToString(sum[:])
-	if s.identity != nil && s.credential == credential {
+	if s.Identity != nil && s.credential == credential {
 		return nil
 	}
 	client, err := identity()
@@ -239,12 +239,12 @@ func (s *session) use(endpoint, secret string, identity func() (*acs.IdentityCli
 		}
 		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: outcome.Cut(err.Error(), outcome.MaxMessage)}
 	}
-	if s.endpoint != endpoint {
+	if s.Endpoint != endpoint {
 		s.spares = nil
 	}
-	s.endpoint, s.credential, s.identity = endpoint, credential, client
-	s.users = map[string]*serviceUser{}
-	s.refusedAt, s.held = time.Time{}, nil
+	s.Endpoint, s.credential, s.Identity = endpoint, credential, client
+	s.users = map[string]*ServiceUser{}
+	s.RefusedAt, s.held = time.Time{}, nil
 	return nil
 }
 
@@ -255,7 +255,7 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 	defer cancel()
 	err := s.Reader.Get(bounded, types.NamespacedName{Namespace: conn.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: unreadyInterval,
+		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
 			Message: fmt.Sprintf("Secret %s does not exist in namespace %s.", name, conn.Namespace)}
 	}
 	if err != nil {
@@ -263,12 +263,12 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 	}
 	value, ok := secret.Data[key]
 	if !ok {
-		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: unreadyInterval,
+		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
 			Message: fmt.Sprintf("Secret %s has no key %s.", name, key)}
 	}
-	if len(value) > maxConnectionString {
+	if len(value) > MaxConnectionString {
 		return acs.Secret{}, &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
-			Message: fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, maxConnectionString)}
+			Message: fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, MaxConnectionString)}
 	}
 	return acs.NewSecret(string(value)), nil
 }
@@ -276,7 +276,7 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 // checkEndpoint refuses hosts that are not allowed, and an endpoint that is not the one that the
 // service users of the connection belong to.
 func (s *Sessions) checkEndpoint(conn *chatv1alpha1.ChatConnection, endpoint string) error {
-	if err := s.AllowedEndpoints.check(endpoint); err != nil {
+	if err := s.AllowedEndpoints.Check(endpoint); err != nil {
 		return err
 	}
 	if before := recordedEndpoint(conn); before != "" && before != endpoint {
@@ -323,7 +323,7 @@ type credentialRefusal struct {
 	clock string
 }
 
-func newCredentialRefusal(err error) *credentialRefusal {
+func NewCredentialRefusal(err error) *credentialRefusal {
 	return &credentialRefusal{clock: outcome.ClockHint(err)}
 }
 

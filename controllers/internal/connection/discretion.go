@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"errors"
@@ -19,20 +19,20 @@ const (
 	// row hold a whole one.
 	keptPiece = 8
 	// maxRefusal is how long a refusal is at most that anybody reads.
-	maxRefusal = 64 << 10
+	MaxRefusal = 64 << 10
 )
 
 var errIndiscreet = errors.New("the answer repeats a credential, and is not shown")
 
 // discretion keeps credentials out of what is told of an answer. A proxy that shows in its error page
 // the request that it refused must not bring a token into status, events or the log.
-type discretion struct {
+type Discretion struct {
 	mu  sync.Mutex
 	key string
 }
 
 // keep makes the access key known.
-func (d *discretion) keep(key string) {
+func (d *Discretion) Keep(key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.key = key
@@ -40,7 +40,7 @@ func (d *discretion) keep(key string) {
 
 // Do takes out of the answer, as far as it may be shown, what repeats the credential of the call or the
 // access key.
-func (d *discretion) Do(req *policy.Request) (*http.Response, error) {
+func (d *Discretion) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	if err != nil {
 		if repeats(err.Error(), d.pieces(req.Raw())) {
@@ -58,7 +58,7 @@ func (d *discretion) Do(req *policy.Request) (*http.Response, error) {
 			resp.Header.Del(name)
 		}
 	}
-	if body, err := runtime.Payload(resp); err == nil && (len(body) > maxRefusal || repeats(string(body), pieces)) {
+	if body, err := runtime.Payload(resp); err == nil && (len(body) > MaxRefusal || repeats(string(body), pieces)) {
 		resp.Body = http.NoBody
 		// For azcore the body has been read.
 		_, _ = runtime.Payload(resp)
@@ -67,7 +67,7 @@ func (d *discretion) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // pieces are those of the credentials that an answer may repeat.
-func (d *discretion) pieces(req *http.Request) []string {
+func (d *Discretion) pieces(req *http.Request) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	authorization := req.Header.Get("Authorization")

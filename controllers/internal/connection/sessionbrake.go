@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"time"
@@ -22,14 +22,14 @@ type deletionBrake struct {
 	spent time.Time
 }
 
-func (s *session) brakeIsSet() bool {
+func (s *Session) BrakeIsSet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.brake.isSet
 }
 
 // setBrake begins to count; spent says that an earlier process may have used up what may be deleted.
-func (s *session) setBrake(spent bool, started time.Time) {
+func (s *Session) SetBrake(spent bool, started time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.brake.isSet = true
@@ -40,17 +40,17 @@ func (s *session) setBrake(spent bool, started time.Time) {
 
 // mayDelete says whether the thread of a resource may be deleted at ACS, and counts it once. A resource that
 // was held waits for confirmation, also when the time of the others has gone by.
-func (s *session) mayDelete(thread types.UID, now time.Time, limit *chatv1alpha1.MaxDeletions, confirmed bool) bool {
+func (s *Session) MayDelete(thread types.UID, now time.Time, limit *chatv1alpha1.MaxDeletions, confirmed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := &s.brake
 	for uid, at := range b.passed {
-		if now.Sub(at) >= brakePeriod(limit) {
+		if now.Sub(at) >= BrakePeriod(limit) {
 			delete(b.passed, uid)
 		}
 	}
 	_, passed := b.passed[thread]
-	isFull := len(b.passed) >= int(limit.Count) || !b.spent.IsZero() && now.Sub(b.spent) < brakePeriod(limit)
+	isFull := len(b.passed) >= int(limit.Count) || !b.spent.IsZero() && now.Sub(b.spent) < BrakePeriod(limit)
 	switch {
 	case passed, confirmed:
 		delete(b.held, thread)
@@ -69,7 +69,7 @@ func (s *session) mayDelete(thread types.UID, now time.Time, limit *chatv1alpha1
 	return true
 }
 
-func brakePeriod(limit *chatv1alpha1.MaxDeletions) time.Duration {
+func BrakePeriod(limit *chatv1alpha1.MaxDeletions) time.Duration {
 	if limit.Per == nil {
 		return defaultBrakePeriod
 	}
