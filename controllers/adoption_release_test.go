@@ -67,8 +67,8 @@ func TestMoveToAnotherNamespace(t *testing.T) {
 	w.awaitReason(right, chatv1alpha1.ReasonSucceeded)
 	w.awaitReason(wrong, chatv1alpha1.ReasonOwnedByAnother)
 	remote := w.remote(right)
-	w.Expect(remote.Metadata[directory.OwnerStampKey]).To(Equal(there + "/room"))
-	w.Expect(remote.Metadata[directory.ReleasedStampKey] + remote.Metadata[directory.ReleasedToStampKey]).To(BeEmpty())
+	w.Expect(remote.Metadata[directory.OwnerKey]).To(Equal(there + "/room"))
+	w.Expect(remote.Metadata[directory.ReleasedByKey] + remote.Metadata[directory.ReleasedToKey]).To(BeEmpty())
 }
 
 // A thread that another namespace released to nobody stays shut, and the message says how to get it.
@@ -82,7 +82,7 @@ func TestReleasedToNobody(t *testing.T) {
 	})
 	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "released")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.ReleasedStampKey: w.namespace + "/room"}
+		th.Metadata = map[string]string{directory.ReleasedByKey: w.namespace + "/room"}
 	})
 	thread := adopting(w, "room", id)
 	thread.Namespace = there

@@ -83,7 +83,7 @@ func TestStampsForgedAtTheService(t *testing.T) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
 	forge := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/next", directory.UidStampKey: "1"}
+		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/next", directory.UIDKey: "1"}
 	}
 	// One that an application made with the service user in it, and one that a guest has.
 	strange := foreignThread(w, conn)

@@ -288,7 +288,7 @@ var intrusions = []intrusion{
 	}},
 	{name: "metadata that claims a thread", try: func(n *tenants) (client.Object, string) {
 		thread := n.guest.newThread("stamped")
-		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{directory.OwnerStampKey: chatv1alpha1.MetadataValue(n.namespace + "/next")}
+		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{directory.OwnerKey: chatv1alpha1.MetadataValue(n.namespace + "/next")}
 		err := admin.Create(n.t.Context(), thread)
 		n.Expect(err).To(MatchError(ContainSubstring("acsOperator")))
 		return thread, ""

@@ -65,7 +65,7 @@ func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 	users := w.users(2)
 	id := w.emulator.CreateThread(pinned, "topic of found", emulator.Member{ID: users[0]}, emulator.Member{ID: users[1]})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/found", directory.UidStampKey: "former"}
+		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/found", directory.UIDKey: "former"}
 	})
 	w.ready(withPinned(pinned))
 	thread := w.newThread("found", users[0])
@@ -82,7 +82,7 @@ func TestSearchFindsThreadsThatMove(t *testing.T) {
 	pinned := w.emulator.CreateUser()
 	id := w.emulator.CreateThread(pinned, "topic of moving")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/moving", directory.UidStampKey: "former"}
+		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/moving", directory.UIDKey: "former"}
 	})
 	for range directory.ListPageSize + 50 {
 		w.emulator.CreateThread(pinned, "another")

@@ -46,8 +46,8 @@ func TestPacingOfRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				found := &connection.Session{Gate: &connection.Breaker{}, Discretion: &connection.Discretion{}, Pacer: pacing.NewPacer(true)}
-				found.Pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
+				found := &connection.Connection{Gate: &connection.Breaker{}, Discretion: &connection.Discretion{}, Pacer: pacing.New(true)}
+				found.Pacer.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
 				tries := 0
 				transport := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 					tries++
@@ -58,11 +58,11 @@ func TestPacingOfRetries(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ctx := pacing.WithPass(t.Context(), pacing.Pass{Thread: "a"})
+				ctx := pacing.WithCaller(t.Context(), pacing.Caller{Thread: "a"})
 				if _, err = chat.ThreadClient("19:a").GetProperties(ctx, nil); !acs.HasStatus(err, http.StatusServiceUnavailable) || tries != c.tries {
 					t.Errorf("%d tries, error %v", tries, err)
 				}
-				wait, ok := errors.AsType[*outcome.WaitError](found.Pacer.Take(pacing.Pass{Thread: "b"}, pacing.ClassReadThread, pacing.Keys(pacing.ClassReadThread, "user", "")))
+				wait, ok := errors.AsType[*outcome.Wait](found.Pacer.Take(pacing.Caller{Thread: "b"}, pacing.ClassReadThread, pacing.Keys(pacing.ClassReadThread, "user", "")))
 				if !ok || wait.After > pacing.ShortWindow {
 					t.Errorf("the next waits %v: a slot is held for nobody", wait)
 				}

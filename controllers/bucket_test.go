@@ -19,11 +19,11 @@ func TestBucketWaitsForTheOldestAnswer(t *testing.T) {
 	quotas := []pacing.Quota{{Limit: 2, Window: 10 * time.Second}}
 	b := &pacing.Bucket{Taken: []pacing.Slot{{Background: true}, {Background: false}}}
 	b.Answered(after(1), false)
-	if got := b.Earliest(after(9), quotas, pacing.Pass{Thread: "next"}, 1); !got.Equal(after(11)) {
+	if got := b.Earliest(after(9), quotas, pacing.Caller{Thread: "next"}, 1); !got.Equal(after(11)) {
 		t.Errorf("the next call is at %s, want 11s", got.Sub(start))
 	}
 	b.Answered(after(10), true)
-	if got := b.Earliest(after(10), quotas, pacing.Pass{Thread: "next"}, 2); !got.Equal(after(20)) {
+	if got := b.Earliest(after(10), quotas, pacing.Caller{Thread: "next"}, 2); !got.Equal(after(20)) {
 		t.Errorf("the next two calls are at %s, want 20s", got.Sub(start))
 	}
 }

@@ -38,7 +38,7 @@ type ChatConnectionReconciler struct {
 	// APIReader reads from the API server what decides whether a connection may go.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
-	Sessions  *connection.Sessions
+	Sessions  *connection.Registry
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
@@ -92,8 +92,8 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 
 // keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
 // as often as the Secret is read.
-func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Occurrence, error) {
-	session, err := r.Sessions.Reopen(ctx, conn)
+func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Event, error) {
+	session, err := r.Sessions.Refresh(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
 		conn.Status.Endpoint = session.CurrentEndpoint()
 	}
-	if err := session.HeldBack(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
+	if err := session.LastRefusal(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
 		return nil, err
 	}
 	told, err := r.ensure(ctx, conn, session)
@@ -109,22 +109,22 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if outcome.Classify(err).Stalled {
 		held = err
 	}
-	session.HoldBack(conn.Generation, held)
+	session.NoteRefusal(conn.Generation, held)
 	return told, err
 }
 
 // ensure sees to the service users and their tokens.
-func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) ([]objects.Occurrence, error) {
+func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
 	told, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
 		err = r.ensureTokens(ctx, conn, session)
 	}
 	if isUnauthorized(err) {
-		session.Refused(err)
+		session.CredentialRejected(err)
 		return told, connection.NewCredentialRefusal(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return told, &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
+		return told, &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
 	}
 	return told, err
 }
@@ -132,7 +132,7 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
 // created where the spec names them.
-func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) ([]objects.Occurrence, error) {
+func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
 	if len(connection.PinnedUsers(conn)) > 0 {
 		return nil, nil
 	}
@@ -159,7 +159,7 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 	if len(made) == 0 {
 		return nil, err
 	}
-	return []objects.Occurrence{{Reason: chatv1alpha1.EventCreated,
+	return []objects.Event{{Reason: chatv1alpha1.EventCreated,
 		Note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
 }
 
@@ -177,7 +177,7 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 
 // recordUsers stores the finalizer, the service users, and the endpoint that they belong to; status and session know
 // them from then on.
-func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session, ids []string) error {
+func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection, ids []string) error {
 	endpoint := session.CurrentEndpoint()
 	err := objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
@@ -206,7 +206,7 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 
 // ensureTokens sees to it that each service user of the pool has a token. Of those that the spec names
 // only whom ACS issues one is recorded: the record only grows, and a mistake would stay in it for ever.
-func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session) error {
+func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) error {
 	var proven []string
 	var failure error
 	for _, id := range connection.PoolUsers(conn) {
@@ -226,30 +226,30 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 		}
 	}
 	if failure == nil {
-		session.Accepted()
+		session.CredentialAccepted()
 	}
 	return failure
 }
 
 // ensureToken sees to it that a service user has a token.
-func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Session, id string) error {
+func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection, id string) error {
 	user, err := r.Sessions.User(session, id)
 	if err != nil {
 		return err
 	}
 	_, err = user.Credential.Token(ctx)
 	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(connection.PinnedUsers(conn), id) {
-		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonInvalidRequest, Err: outcome.Failed("issue a token for "+id, err),
+		return &outcome.Refused{Reason: chatv1alpha1.ReasonInvalidRequest, Err: outcome.CallFailed("issue a token for "+id, err),
 			Prefix: "spec.serviceUsers.ids: ", Suffix: " Name users of this ACS resource only."}
 	}
 	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge) {
-		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.Failed("issue a token for "+id, err),
+		return &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.CallFailed("issue a token for "+id, err),
 			Suffix: " If the user was deleted, name others in spec.serviceUsers.ids."}
 	}
-	return outcome.Failed("issue a token for "+id, err)
+	return outcome.CallFailed("issue a token for "+id, err)
 }
 
-func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []objects.Occurrence, err error) (ctrl.Result, error) {
+func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []objects.Event, err error) (ctrl.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := outcome.Classify(err)
@@ -265,7 +265,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	patchErr := objects.PatchStatus(ctx, r.Client, before, conn)
 	r.written.Note(conn)
 	if client.IgnoreNotFound(patchErr) != nil {
-		objects.TellAll(ctx, r.Recorder, conn, told)
+		objects.Record(ctx, r.Recorder, conn, told)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	objects.Emit(ctx, r.Recorder, before, conn, told, o)
@@ -287,7 +287,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 	confirmed := conn.Annotations[chatv1alpha1.AnnotationConfirmDeletions]
 	if len(confirmed) > chatv1alpha1.MaxReconcileRequest {
-		confirmed = outcome.Cut(confirmed, chatv1alpha1.MaxReconcileRequest)
+		confirmed = outcome.Sanitize(confirmed, chatv1alpha1.MaxReconcileRequest)
 	}
 	if confirmed == "" || confirmed == conn.Status.ConfirmedDeletions {
 		return

@@ -33,7 +33,7 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	}
 	if used != "" {
 		r.keepCredential(ctx, conn)
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
 	}
 	if err := objects.RemoveFinalizer(ctx, r.Client, conn); err != nil {
@@ -46,9 +46,9 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 // keepCredential sees to it that the credential is in memory: the Secret may go before the threads do. That it
 // cannot be read shows on the threads.
 func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *chatv1alpha1.ChatConnection) {
-	_, err := r.Sessions.Open(ctx, conn)
+	_, err := r.Sessions.Get(ctx, conn)
 	if err != nil {
-		_, err = r.Sessions.Reopen(ctx, conn)
+		_, err = r.Sessions.Refresh(ctx, conn)
 	}
 	if err != nil {
 		ctrl.LoggerFrom(ctx).V(1).Info("Could not read the credential of a ChatConnection that is being deleted", "reason", outcome.Classify(err).Reason)
@@ -72,7 +72,7 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 			return !found
 		}, client.InNamespace(namespace))
 		if apierrors.IsForbidden(err) && namespace == "" {
-			return "", &outcome.WaitError{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
+			return "", &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
 				Message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
 		}
 		if err != nil {
@@ -117,7 +117,7 @@ func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key typ
 	if err != nil {
 		return err
 	}
-	if _, usable := r.Sessions.Retained(key); !usable || count == 0 {
+	if _, usable := r.Sessions.GetForDeletion(key); !usable || count == 0 {
 		r.Sessions.Forget(key)
 	}
 	return nil
@@ -132,7 +132,7 @@ func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj c
 	key := connectionKey(thread)
 	conn := &chatv1alpha1.ChatConnection{}
 	err := r.Get(ctx, key, conn)
-	_, retained := r.Sessions.Retained(key)
+	_, retained := r.Sessions.GetForDeletion(key)
 	if apierrors.IsNotFound(err) && retained {
 		return []reconcile.Request{{NamespacedName: key}}
 	}

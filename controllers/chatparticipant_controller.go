@@ -103,17 +103,17 @@ var errUnjudged = errors.New("unjudged")
 func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
 	if thread == nil {
 		p.Status.ThreadID = ""
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotFound,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotFound,
 			Message: fmt.Sprintf("ChatThread %s does not exist in namespace %s.", p.Spec.ThreadRef.Name, p.Namespace)}
 	}
 	if !thread.DeletionTimestamp.IsZero() {
 		p.Status.ThreadID = thread.Status.ThreadID
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotReady,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady,
 			Message: fmt.Sprintf("ChatThread %s is being deleted.", thread.Name)}
 	}
 	if !p.Spec.ShareHistory.IsKnown() {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
-			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", outcome.Cut(string(p.Spec.ShareHistory), outcome.MaxMessage))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
+			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", outcome.Sanitize(string(p.Spec.ShareHistory), outcome.MaxMessage))}
 	}
 	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
@@ -130,9 +130,9 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 	case rosterJoined:
 		return nil
 	case rosterRefused:
-		return &outcome.StalledError{Reason: entry.reason, Message: entry.message}
+		return &outcome.Stalled{Reason: entry.reason, Message: entry.message}
 	default:
-		return &outcome.WaitError{Reason: entry.reason, Message: entry.message}
+		return &outcome.Wait{Reason: entry.reason, Message: entry.message}
 	}
 }
 
@@ -153,7 +153,7 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 	if entry.state == rosterUnjudged || entry.message == "" {
 		return errUnjudged
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.message + " The user stays in the thread until then. " + abandonHint}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.message + " The user stays in the thread until then. " + abandonHint}
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {

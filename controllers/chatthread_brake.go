@@ -74,7 +74,7 @@ func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error 
 	if s.session.MayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
 		return nil
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 		"ChatConnection %s lets %s be deleted within %s (spec.maxDeletions); this one waits. To let all go that are being deleted now, set the annotation %s of the ChatConnection to a new value.",
 		connectionKey(s.thread), countOf(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }

@@ -39,7 +39,7 @@ type ChatThreadReconciler struct {
 	// APIReader reads from the API server where a stale answer could make a second thread.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
-	Sessions  *connection.Sessions
+	Sessions  *connection.Registry
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
 
@@ -127,7 +127,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	err := r.run(ctx, s)
 	if errors.Is(err, errReleased) {
 		r.written.Note(s.thread)
-		objects.TellAll(ctx, r.Recorder, s.thread, s.events)
+		objects.Record(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, nil
 	}
 	return r.conclude(ctx, s, err)
@@ -144,8 +144,8 @@ func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
 		}
 	}()
 	if unknown := s.thread.UnknownValue(); unknown != "" && !objects.IsAbandoned(s.thread) {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest,
-			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Cut(unknown, outcome.MaxMessage))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest,
+			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Sanitize(unknown, outcome.MaxMessage))}
 	}
 	if !s.thread.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, s)
@@ -179,7 +179,7 @@ func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
 		return err
 	}
 	s.who = s.pass()
-	ctx = pacing.WithPass(ctx, s.who)
+	ctx = pacing.WithCaller(ctx, s.who)
 	for _, step := range []func(context.Context, *threadScope) error{
 		r.connect,        // connection -> session and service users
 		r.search,         // is there a thread of ours already?
@@ -222,7 +222,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err
 	patchErr := r.store(ctx, s, o)
 	r.written.Note(s.thread)
 	if patchErr != nil {
-		objects.TellAll(ctx, r.Recorder, s.thread, s.events)
+		objects.Record(ctx, r.Recorder, s.thread, s.events)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	r.publish(s, o)
@@ -275,7 +275,7 @@ func (s *threadScope) putOff() {
 // giveBack lets others have the slots that the pass turned out not to need.
 func (s *threadScope) giveBack() {
 	if s.session != nil {
-		s.session.Pacer.GiveBack(s.thread.UID)
+		s.session.Pacer.Release(s.thread.UID)
 	}
 }
 
@@ -285,7 +285,7 @@ func (r *ChatThreadReconciler) stretch(s *threadScope) {
 	if s.session == nil || s.user == nil {
 		return
 	}
-	s.memory.stretch(s.session.ResyncFloor(s.user.Id), resyncInterval(s.thread))
+	s.memory.stretch(s.session.ResyncFloor(s.user.ID), resyncInterval(s.thread))
 }
 
 // unauthorized tells a credential that ACS refuses, where the connection looks at its Secret at once, as
@@ -297,12 +297,12 @@ func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
 		hint = " " + abandonHint
 	}
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
-		s.session.Refused(err)
+		s.session.CredentialRejected(err)
 		r.wakeConnection(objects.KeyOf(s.conn))
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
 			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}
 	}
-	refused := &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
+	refused := &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
 	if !s.memory.unauthorized {
 		// A new token may not be known everywhere yet.
 		s.memory.unauthorized, refused.After = true, connection.RefusedInterval
@@ -336,6 +336,6 @@ func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)
-		r.Sessions.Relieve(uid)
+		r.Sessions.ForgetThread(uid)
 	}
 }

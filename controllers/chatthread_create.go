@@ -35,7 +35,7 @@ const (
 )
 
 // staleCache ends a pass that saw an older version of the object than the API server has.
-func staleCache() error { return &outcome.WaitError{Quiet: true, After: 100 * time.Millisecond} }
+func staleCache() error { return &outcome.Wait{Quiet: true, After: 100 * time.Millisecond} }
 
 // hold stores the finalizer and, in the same write, the service user that acts for the thread. From
 // here on a create may have been sent. Before one is sent, thread and connection are read once more
@@ -48,13 +48,13 @@ func (r *ChatThreadReconciler) hold(ctx context.Context, s *threadScope) error {
 		}
 	}
 	s.firstTry = !objects.HasFinalizer(s.thread)
-	if err := r.storeHold(ctx, s, s.user.Id); err != nil {
+	if err := r.storeHold(ctx, s, s.user.ID); err != nil {
 		return err
 	}
 	if !creating {
 		return nil
 	}
-	s.session.Assign(s.thread.UID, s.user.Id)
+	s.session.Assign(s.thread.UID, s.user.ID)
 	if s.firstTry {
 		s.memory.settled = true
 	}
@@ -99,7 +99,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s *threadScope
 	if err := r.chooseUser(s); err != nil {
 		return err
 	}
-	return s.session.Pacer.HoldCreate(s.who, s.user.Id)
+	return s.session.Pacer.Room(s.who, s.user.ID)
 }
 
 // readAgain makes sure that the cache held what the API server has, and takes over its metadata.
@@ -131,10 +131,10 @@ func (r *ChatThreadReconciler) chooseUser(s *threadScope) error {
 	pool := connection.PoolUsers(s.conn)
 	if !assigned || s.hasNothing() && !connection.ContainsUser(pool, id) {
 		if len(pool) == 0 {
-			return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+			return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 				Message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}
 		}
-		id = s.session.ChooseUser(s.who, pool)
+		id = s.session.Choose(s.who, pool)
 	} else {
 		s.session.Assign(s.thread.UID, id)
 	}
@@ -166,7 +166,7 @@ func (r *ChatThreadReconciler) checkConnectionStays(ctx context.Context, s *thre
 }
 
 func (s *threadScope) connectionGoes() error {
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
 }
 
@@ -187,7 +187,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	made, sent, err := r.sendCreate(ctx, s, batch)
 	if len(made.thread.ID) > objects.MaxThreadID {
 		made.unanswered = true
-		err = &outcome.UnbelievableError{Message: "ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
+		err = &outcome.Contradiction{Message: "ACS gave a new thread an id that is too long to be one; the operator looks whether there is a thread."}
 	}
 	if err != nil {
 		return r.createFailed(s, made.unanswered, err)
@@ -202,7 +202,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 		s.threadID = made.thread.ID
 		again := r.nextIncarnation(ctx, s, fmt.Sprintf("ACS answered a create with thread %s, %s; asking for another one", made.thread.ID, why),
 			"ACS answered with another thread than a new one; the operator asks again.")
-		if wait, ok := errors.AsType[*outcome.WaitError](again); ok && s.memory.replayed {
+		if wait, ok := errors.AsType[*outcome.Wait](again); ok && s.memory.replayed {
 			wait.After = connection.RefusedInterval
 		}
 		s.memory.replayed = true
@@ -255,7 +255,7 @@ func (m *madeThread) send(ctx context.Context, s *threadScope, options *acs.Crea
 	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
 	sent := tries.Load()
 	m.again = m.again || sent > 1
-	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.IsRefused(err)
+	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.Definite(err)
 	m.asked = dateOf(raw)
 	if invalid, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
 		m.refused, err = invalid.Participants, nil
@@ -275,7 +275,7 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 		options.RetentionPolicy = &acs.RetentionPolicy{Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: retention.DeleteAfterDays}
 	}
 	if name := s.displayName(); name != "" {
-		options.Participants = append(options.Participants, acs.Participant{ID: acs.ParseRawID(s.user.Id), DisplayName: name})
+		options.Participants = append(options.Participants, acs.Participant{ID: acs.ParseRawID(s.user.ID), DisplayName: name})
 	}
 	now := time.Now()
 	for _, member := range batch {
@@ -292,12 +292,12 @@ func (r *ChatThreadReconciler) createFailed(s *threadScope, unanswered bool, err
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
 		if rest := s.memory.uncreatable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-			return &outcome.WaitError{Reason: chatv1alpha1.ReasonCreating, After: rest,
+			return &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, After: rest,
 				Message: "ACS refused to create a thread (403); the operator tries again before it believes that."}
 		}
-		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.Failed("create a thread", err)}
+		return &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.CallFailed("create a thread", err)}
 	}
-	return outcome.Failed("create a thread", err)
+	return outcome.CallFailed("create a thread", err)
 }
 
 // displayName is the name under which the service user stands in a thread that it makes.

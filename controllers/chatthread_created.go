@@ -18,14 +18,14 @@ import (
 
 // implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
 func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, made madeThread) (string, error) {
-	owner, uid := made.thread.Metadata[directory.OwnerStampKey], made.thread.Metadata[directory.UidStampKey]
+	owner, uid := made.thread.Metadata[directory.OwnerKey], made.thread.Metadata[directory.UIDKey]
 	switch {
 	case made.thread.DeletedOn != nil:
 		return "which was deleted", nil
 	case s.memory.formerIDs[made.thread.ID]:
 		return "which this resource had before", nil
 	case owner != s.owner() && uid != "" && uid != string(s.thread.UID):
-		return "which belongs to ChatThread " + outcome.Cut(owner, outcome.MaxMessage), nil
+		return "which belongs to ChatThread " + outcome.Sanitize(owner, outcome.MaxMessage), nil
 	// A replay gives a thread that is as old as the first try.
 	case !made.again && !made.asked.IsZero() && made.thread.CreatedOn.Before(made.asked.Add(-createdSkew)):
 		return "which was created before it was asked for", nil
@@ -59,7 +59,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 	s.memory.threadID = s.threadID
 	s.memory.replayed = false
 	s.made = true
-	s.session.Index.Put(directory.IndexedThread{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.Id, CreatedOn: made.thread.CreatedOn})
+	s.session.Directory.Put(directory.Stamp{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.ID, CreatedOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
 	r.allocate(s)
 	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))
@@ -70,7 +70,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 		return nil
 	}
 	// The id must not be lost while more is done.
-	unfinished := &outcome.WaitError{Reason: chatv1alpha1.ReasonCreating, Message: "The thread was created; its members are being added."}
+	unfinished := &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, Message: "The thread was created; its members are being added."}
 	if err := r.store(ctx, s, outcome.Classify(unfinished)); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *threadScope) refuseMissing(sent []declaredMember, answer acs.InvalidPar
 // service user.
 func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
 	answers := refusalsByUser(refused)
-	members := []observedMember{{id: s.user.Id, displayName: s.displayName()}}
+	members := []observedMember{{id: s.user.ID, displayName: s.displayName()}}
 	for _, m := range sent {
 		if answer, bad := answers[m.key()]; bad {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
@@ -139,9 +139,9 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) erro
 	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
 		return nil
 	}
-	s.session.Index.Drop(made)
+	s.session.Directory.Drop(made)
 	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return outcome.Failed("delete the second thread "+made, err)
+		return outcome.CallFailed("delete the second thread "+made, err)
 	}
 	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
 	return nil

@@ -44,7 +44,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) err
 		return err
 	}
 	s.who = s.pass()
-	ctx = pacing.WithPass(ctx, s.who)
+	ctx = pacing.WithCaller(ctx, s.who)
 	if err := r.connectToDelete(ctx, s); err != nil {
 		return err
 	}
@@ -83,15 +83,15 @@ func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) 
 // else looked at it, and its service user may have been shut out of it since. Where no id is known, a create
 // may have been sent all the same.
 func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
-	found, ok := r.Sessions.Retained(connectionKey(s.thread))
+	found, ok := r.Sessions.GetForDeletion(connectionKey(s.thread))
 	if !ok || s.hasNothing() {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.Index.Leave(id)
+		found.Directory.Leave(id)
 		return
 	}
-	found.Index.BelieveFrom(r.certainFrom(s.memory))
+	found.Directory.BelieveFrom(r.certainFrom(s.memory))
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
@@ -112,7 +112,7 @@ func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) erro
 	if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 		return err
 	}
-	r.Sessions.Relieve(s.thread.UID)
+	r.Sessions.ForgetThread(s.thread.UID)
 	return errReleased
 }
 
@@ -124,10 +124,10 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadSco
 	err := r.getConnection(ctx, key, s.conn)
 	switch {
 	case err == nil:
-		s.session, err = r.Sessions.Open(ctx, s.conn)
+		s.session, err = r.Sessions.Get(ctx, s.conn)
 		s.known = connection.KnownUsers(s.conn)
 	case apierrors.IsNotFound(err):
-		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
+		err = &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
 		s.conn = &chatv1alpha1.ChatConnection{}
 		s.conn.Namespace, s.conn.Name = key.Namespace, key.Name
@@ -158,7 +158,7 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if o.Quiet {
 		return why
 	}
-	if retained, usable := r.Sessions.Retained(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
+	if retained, usable := r.Sessions.GetForDeletion(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
 		s.session = retained
 		s.known = connection.MergeUsers(s.known, retained.UsersKnown())
 		return nil
@@ -168,7 +168,7 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 		return err
 	}
 	if terminating && (o.Reason == chatv1alpha1.ReasonSecretNotFound || o.Reason == chatv1alpha1.ReasonConnectionNotFound) {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonCredentialsLost,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonCredentialsLost,
 			Message: fmt.Sprintf("The credentials went with namespace %s before thread %s was deleted. %s", key.Namespace, s.shownID(), abandonHint)}
 	}
 	if o.Reason == chatv1alpha1.ReasonConnectionNotFound {
@@ -177,7 +177,7 @@ func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, 
 	if r.Sessions.IsUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.Reason, abandonHint)}
 }
 
@@ -211,7 +211,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return nil, err
 	}
 	var ids []string
-	for _, found := range s.session.Index.Find(s.owner(), s.known) {
+	for _, found := range s.session.Directory.Find(s.owner(), s.known) {
 		if found.Uid == string(s.thread.UID) {
 			ids = append(ids, found.Id)
 		}
@@ -222,19 +222,19 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 // letGo deletes or releases one thread. What is another's is left alone.
 func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error {
 	properties, err := r.readThread(ctx, s)
-	if directory.IsNotShown(err) {
-		if err := directory.ConfirmNotShown(ctx, s.client()); err != nil {
+	if directory.IsInaccessible(err) {
+		if err := directory.ConfirmInaccessible(ctx, s.client()); err != nil {
 			return err
 		}
 	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
-		s.session.Index.Drop(s.threadID)
+		s.session.Directory.Drop(s.threadID)
 		return nil
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
 	case err != nil:
-		return outcome.Failed("read the thread", err)
+		return outcome.CallFailed("read the thread", err)
 	}
 	mine, err := r.mayDelete(ctx, s, properties)
 	switch {
@@ -246,7 +246,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 		}
 		// It may be that of an earlier resource of this name, which the next one takes up.
-		s.session.Index.Leave(s.threadID)
+		s.session.Directory.Leave(s.threadID)
 		return nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
 		err = r.retain(ctx, s)
@@ -254,7 +254,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 		err = r.remove(ctx, s)
 	}
 	if err == nil {
-		s.session.Index.Drop(s.threadID)
+		s.session.Directory.Drop(s.threadID)
 	}
 	return err
 }
@@ -266,14 +266,14 @@ func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 		return nil
 	}
 	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: rest,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest,
 			Message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.Id, s.threadID, abandonHint)}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.ID, s.threadID, abandonHint)}
 }
 
 // remove deletes the thread at ACS.
@@ -292,7 +292,7 @@ func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.shutOut(s)
 	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
-		return outcome.Failed("delete the thread", err)
+		return outcome.CallFailed("delete the thread", err)
 	}
 	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
 	return nil
@@ -311,7 +311,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 		if other.UID == s.thread.UID || !mayAdopt || other.Observes() || !other.DeletionTimestamp.IsZero() || connectionKey(other) != connectionKey(s.thread) {
 			continue
 		}
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonDeleting, After: connection.UnreadyInterval, Message: fmt.Sprintf(
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: connection.UnreadyInterval, Message: fmt.Sprintf(
 			"ChatThread %s waits to adopt thread %s. Set deletionPolicy to Retain to hand it over; to have it deleted, delete that ChatThread first.",
 			objects.KeyOf(other), s.threadID)}
 	}
@@ -321,7 +321,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 // mayDelete says whether the thread is this resource's. Its stamp decides; one that was emptied counts
 // as ours only where the resource is known to have had the thread and may still use the connection.
 func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, properties acs.ThreadProperties) (bool, error) {
-	switch properties.Metadata[directory.UidStampKey] {
+	switch properties.Metadata[directory.UIDKey] {
 	case string(s.thread.UID):
 		return true, nil
 	case "":
@@ -339,13 +339,13 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err
 	}
-	stamp := map[string]string{directory.OwnerStampKey: "", directory.UidStampKey: "", directory.ReleasedStampKey: s.owner()}
+	stamp := map[string]string{directory.OwnerKey: "", directory.UIDKey: "", directory.ReleasedByKey: s.owner()}
 	if to := s.releasedTo(); to != "" {
-		stamp[directory.ReleasedToStampKey] = to
+		stamp[directory.ReleasedToKey] = to
 	}
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: stamp})
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return outcome.Failed("release the thread", err)
+		return outcome.CallFailed("release the thread", err)
 	}
 	s.tell(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
 	return nil

@@ -43,18 +43,18 @@ func (d *doubt) end() { d.since = time.Time{} }
 // accessLost is the end of a pass over a thread that the service user may not see.
 func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
 	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest,
 			Message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator looks again before it believes that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
 	}
 	if s.taking && s.thread.Adopts() {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
 			Message: fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.known, ", "))}
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.Id, s.threadID)}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.ID, s.threadID)}
 }
 
 // lostUser is the end where the connection no longer knows the service user that acts for the thread: somebody
@@ -64,19 +64,19 @@ func (s *threadScope) lostUser() error {
 	if user == "" || !objects.HasFinalizer(s.thread) || connection.ContainsUser(s.known, user) {
 		return nil
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonAccessLost,
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
 		Message: fmt.Sprintf("Service user %s acts for thread %s, and ChatConnection %s does not know it: the ChatConnection was replaced. Put the id into spec.serviceUsers.ids of the ChatConnection.",
-			outcome.Cut(user, outcome.MaxMessage), s.threadID, connectionKey(s.thread))}
+			outcome.Sanitize(user, outcome.MaxMessage), s.threadID, connectionKey(s.thread))}
 }
 
 // mayNotChange is what a refused change of a thread means that the service user can read.
 func (r *ChatThreadReconciler) mayNotChange(s *threadScope, err error) error {
 	if rest := s.memory.unchangeable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonUpdating, After: rest,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: rest,
 			Message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again before it believes that.", outcome.Attempted(err), s.threadID)}
 	}
-	return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAccessLost, Err: err,
-		Prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.Id, s.threadID),
+	return &outcome.Refused{Reason: chatv1alpha1.ReasonAccessLost, Err: err,
+		Prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.ID, s.threadID),
 		Suffix: " In the chat of a Teams meeting that stays so: use managementPolicy Observe."}
 }
 
@@ -95,7 +95,7 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 		certain = created.Add(r.timing.goneAge)
 	}
 	if now.Before(certain) {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
 			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
 	}
 	if err := checkNotListed(ctx, s); err != nil {
@@ -122,7 +122,7 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	reading := m.lossList
 	for !reading.Done {
 		if err := reading.Next(ctx); err != nil {
-			if outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+			if outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 				m.lossList = nil
 			}
 			return directory.Searching(directory.ListFailed(err))
@@ -130,8 +130,8 @@ func checkNotListed(ctx context.Context, s *threadScope) error {
 	}
 	m.lossList = nil
 	if slices.Contains(reading.Unread, s.threadID) {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: aliveInterval,
-			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.Id)}
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: aliveInterval,
+			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.ID)}
 	}
 	m.notListed, m.listedBefore = true, reading.Seen
 	return nil
@@ -147,12 +147,12 @@ func newLossList(user directory.Lister) *directory.ListReading {
 // notThere deals with a thread that was found, or is to be adopted, and is no more.
 func notThere(s *threadScope) error {
 	if s.thread.Adopts() {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
 	}
 	s.memory.missingSince, s.memory.notListed = time.Time{}, false
-	s.session.Index.Drop(s.threadID)
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, Message: directory.SearchingMessage, After: time.Second}
+	s.session.Directory.Drop(s.threadID)
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: directory.SearchingMessage, After: time.Second}
 }
 
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
@@ -163,23 +163,23 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
 	switch {
 	case s.thread.Observes() && recreate:
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
 	case s.thread.Adopts() && !recreate:
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS. Set recreationPolicy to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	case !recreate:
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	}
 	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.MayRecreate(time.Now())) {
 		s.memory.holdRecreation(s.conn)
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonThreadGone,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so it is not created anew before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
 				s.threadID, connection.MaxRecreations, connection.RecreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
 	}
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
-	s.session.Index.Put(directory.IndexedThread{Id: s.threadID})
+	s.session.Directory.Put(directory.Stamp{Id: s.threadID})
 	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }
@@ -197,7 +197,7 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 	status.IncarnationSince = statusTime(time.Now())
 	status.ThreadID, status.CreatedOn = "", nil
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
-	again := &outcome.WaitError{Reason: chatv1alpha1.ReasonCreating, After: 10 * time.Millisecond, Message: message}
+	again := &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, After: 10 * time.Millisecond, Message: message}
 	if err := r.store(ctx, s, outcome.Classify(again)); err != nil {
 		return err
 	}

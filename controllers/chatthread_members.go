@@ -91,7 +91,7 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 		work.tell()
 	}
 	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
-		err = &outcome.WaitError{Reason: chatv1alpha1.ReasonUpdating, After: grace,
+		err = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
 			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
 	}
 	s.results.count(s.thread)

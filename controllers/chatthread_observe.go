@@ -38,7 +38,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 	case acs.HasStatus(err, http.StatusForbidden):
 		return r.accessLost(s)
 	case err != nil:
-		return outcome.Failed("read the thread", err)
+		return outcome.CallFailed("read the thread", err)
 	case properties.DeletedOn != nil && s.taking:
 		return notThere(s)
 	case properties.DeletedOn != nil:
@@ -56,7 +56,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 		return r.accessLost(s)
 	}
 	if err != nil {
-		return outcome.Failed("list the members", err)
+		return outcome.CallFailed("list the members", err)
 	}
 	s.memory.shut.end()
 	s.remote = &remoteThread{properties: properties, members: observeMembers(members, s.owner(), !s.thread.Adopts())}
@@ -90,7 +90,7 @@ func (s *threadScope) actors() []string {
 	if connection.ContainsUser(s.known, s.memory.actor) {
 		first = append(first, s.memory.actor)
 	}
-	for _, found := range s.session.Index.Find(s.owner(), s.known) {
+	for _, found := range s.session.Directory.Find(s.owner(), s.known) {
 		if found.Id == s.threadID {
 			first = append(first, found.CreatedBy)
 		}
@@ -117,10 +117,10 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		return nil
 	}
 	if s.remote == nil {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
-	if s.taking && s.remote.properties.Metadata[directory.UidStampKey] != string(s.thread.UID) {
+	if s.taking && s.remote.properties.Metadata[directory.UIDKey] != string(s.thread.UID) {
 		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		s.thread.Status.ServiceUser = ""
 	}
 	// It may be let go at any time, and the next resource of the name must find it.
-	s.session.Index.Put(directory.StampedThread(s.remote.properties))
+	s.session.Directory.Put(directory.StampOf(s.remote.properties))
 	changes := propertyChanges(s, false)
 	parts := make([]string, 0, 6)
 	for _, field := range changes.fields() {
@@ -152,7 +152,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	s.results.record(members)
 	s.results.count(s.thread)
 	if len(parts) > 0 {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + strings.Join(parts, ", ")}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + strings.Join(parts, ", ")}
 	}
 	return errObserved
 }
@@ -164,12 +164,12 @@ func participantCount(s *threadScope) string {
 
 // allocate takes over into status what identifies the thread.
 func (r *ChatThreadReconciler) allocate(s *threadScope) {
-	s.memory.threadID, s.memory.actor = s.threadID, s.user.Id
+	s.memory.threadID, s.memory.actor = s.threadID, s.user.ID
 	s.thread.Status.ThreadID = s.threadID
-	s.thread.Status.ServiceUser = s.user.Id
+	s.thread.Status.ServiceUser = s.user.ID
 	s.thread.Status.UID = string(s.thread.UID)
 	s.thread.Status.CreatedOn = statusTime(s.remote.properties.CreatedOn)
-	s.session.Assign(s.thread.UID, s.user.Id)
+	s.session.Assign(s.thread.UID, s.user.ID)
 }
 
 // serviceUsers are the users that are never in the difference of members, by key.

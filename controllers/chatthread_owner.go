@@ -25,7 +25,7 @@ import (
 // decides: a resource that was created anew from Git has another uid and takes its thread back. A
 // thread that was this resource's and carries another uid was taken by a second cluster.
 func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, properties acs.ThreadProperties) error {
-	owner, uid := properties.Metadata[directory.OwnerStampKey], properties.Metadata[directory.UidStampKey]
+	owner, uid := properties.Metadata[directory.OwnerKey], properties.Metadata[directory.UIDKey]
 	switch {
 	case uid == string(s.thread.UID):
 		return s.checkOwnStamp(properties)
@@ -35,7 +35,7 @@ func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, p
 		return checkNotTaken(s, properties.Metadata)
 	case owner == s.owner():
 		if uid != "" || !s.thread.Adopts() {
-			s.formerUID = outcome.Cut(cmp.Or(uid, "unknown"), 64)
+			s.formerUID = outcome.Sanitize(cmp.Or(uid, "unknown"), 64)
 		}
 		return s.checkConsent(properties)
 	case owner != "" || uid != "":
@@ -68,10 +68,10 @@ func (s *threadScope) checkConsent(properties acs.ThreadProperties) error {
 	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
 		return nil
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
 		"Thread %s (topic %q) carries the name of this ChatThread, and was made for another uid. Members of other namespaces' threads could have written that name, as ChatConnection %s is shared. "+
 			"If the thread is yours, set the annotation %s to its id, or to %q for any; to have a new thread created, set it to %q.",
-		s.threadID, outcome.Cut(properties.Topic, outcome.MaxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
+		s.threadID, outcome.Sanitize(properties.Topic, outcome.MaxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
 }
 
 // consentsTo says whether somebody allowed the resource to take a thread over.
@@ -100,20 +100,20 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScop
 	if err != nil {
 		wayOut = "This cluster has no such ChatThread: create it with this threadID. " + strings.NewReplacer("Delete that one", "Then delete it", " first.", ".").Replace(wayOut)
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother,
-		Message: fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, outcome.Cut(owner, outcome.MaxMessage), wayOut)}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
+		Message: fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, outcome.Sanitize(owner, outcome.MaxMessage), wayOut)}
 }
 
 // checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
 // unless another namespace emptied it: then the status was written by somebody else than the operator.
 func checkNotTaken(s *threadScope, metadata map[string]string) error {
-	uid := metadata[directory.UidStampKey]
+	uid := metadata[directory.UIDKey]
 	if uid == "" {
 		return checkReleased(s, metadata)
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother,
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
 		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
-			s.threadID, outcome.Cut(metadata[directory.OwnerStampKey], outcome.MaxMessage), outcome.Cut(uid, 64))}
+			s.threadID, outcome.Sanitize(metadata[directory.OwnerKey], outcome.MaxMessage), outcome.Sanitize(uid, 64))}
 }
 
 // checkReleased keeps what one namespace released from the others that share a connection, save the one that it
@@ -126,17 +126,17 @@ func checkReleased(s *threadScope, metadata map[string]string) error {
 	if s.thread.Adopts() {
 		field = "spec.threadID: "
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
 		"%sThread %s was released by ChatThread %s of another namespace, and not to this one. Create that ChatThread again with this threadID, and delete it with deletionPolicy Retain and the annotation %s: %s.",
-		field, s.threadID, outcome.Cut(metadata[directory.ReleasedStampKey], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
+		field, s.threadID, outcome.Sanitize(metadata[directory.ReleasedByKey], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
 }
 
 // isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to
 // this resource.
 func (s *threadScope) isReleasedByAnother(metadata map[string]string) bool {
-	released := metadata[directory.ReleasedStampKey]
+	released := metadata[directory.ReleasedByKey]
 	namespace, _, _ := strings.Cut(released, "/")
-	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[directory.ReleasedToStampKey] != s.owner()
+	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[directory.ReleasedToKey] != s.owner()
 }
 
 // releasedTo is the resource that may adopt the thread from another namespace; empty for none.

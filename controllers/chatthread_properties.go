@@ -44,7 +44,7 @@ func (d propertyDiff) fields() []string {
 
 // wantedMetadata is what is declared, with the stamp that says whose the thread is.
 func (s *threadScope) wantedMetadata() map[string]string {
-	wanted := map[string]string{directory.OwnerStampKey: s.owner(), directory.UidStampKey: string(s.thread.UID)}
+	wanted := map[string]string{directory.OwnerKey: s.owner(), directory.UIDKey: string(s.thread.UID)}
 	for key, value := range s.thread.Spec.Metadata {
 		// To the service an empty value is none.
 		if value != "" {
@@ -84,7 +84,7 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 		}
 	}
 	maps.DeleteFunc(changes, func(key, value string) bool {
-		return !stamped && strings.HasPrefix(key, directory.StampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
+		return !stamped && strings.HasPrefix(key, directory.KeyPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
 	})
 	return changes
 }
@@ -92,8 +92,8 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 // isToBeEmptied says whether a key that is not wanted is the operator's to empty. In an adopted thread
 // what others keep is theirs, unless it is declared to be empty.
 func (s *threadScope) isToBeEmptied(key string) bool {
-	if strings.HasPrefix(key, directory.StampPrefix) {
-		return key == directory.ReleasedStampKey || key == directory.ReleasedToStampKey
+	if strings.HasPrefix(key, directory.KeyPrefix) {
+		return key == directory.ReleasedByKey || key == directory.ReleasedToKey
 	}
 	_, isDeclared := s.thread.Spec.Metadata[key]
 	return isDeclared || !s.thread.Adopts()
@@ -127,7 +127,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	} else if s.memory.foundAt.IsZero() {
 		s.memory.foundAt = time.Now()
 	}
-	s.session.Index.Put(directory.IndexedThread{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
+	s.session.Directory.Put(directory.Stamp{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
 		CreatedBy: directory.RawID(s.remote.properties.CreatedBy), CreatedOn: s.remote.properties.CreatedOn})
 	if s.propertiesSent {
 		return nil
@@ -155,7 +155,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 // isStamped says that with the changes the thread carries the stamp of the resource.
 func (d propertyDiff) isStamped(s *threadScope) bool {
 	observed := s.remote.properties.Metadata
-	return cmp.Or(d.metadata[directory.UidStampKey], observed[directory.UidStampKey]) == string(s.thread.UID)
+	return cmp.Or(d.metadata[directory.UIDKey], observed[directory.UIDKey]) == string(s.thread.UID)
 }
 
 // sendProperties changes all that differs in one call. Where ACS refuses that, each part is sent alone: what ACS
@@ -199,7 +199,7 @@ func (r *ChatThreadReconciler) updateProperties(ctx context.Context, s *threadSc
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{
 		Topic: changes.topic, Metadata: changes.metadata, RetentionPolicy: changes.retention,
 	})
-	return outcome.Failed("set "+strings.Join(changes.fields(), ", "), err)
+	return outcome.CallFailed("set "+strings.Join(changes.fields(), ", "), err)
 }
 
 // withoutRefused leaves out what ACS refused before and is not asked for again yet, and metadata for which the
@@ -224,7 +224,7 @@ const maxMetadata = 1024
 
 // checkMetadataFits counts what the thread would hold. ACS removes no key: one that is emptied keeps its place.
 func (s *threadScope) checkMetadataFits(part propertyDiff) error {
-	if len(part.metadata) == 0 || part.metadata[directory.UidStampKey] != "" {
+	if len(part.metadata) == 0 || part.metadata[directory.UIDKey] != "" {
 		return nil
 	}
 	merged := maps.Clone(s.remote.properties.Metadata)
@@ -242,7 +242,7 @@ func (s *threadScope) checkMetadataFits(part propertyDiff) error {
 	if size <= maxMetadata {
 		return nil
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
 		"spec.metadata: with it the thread would have %d bytes of metadata, and ACS keeps %d. Keys that are no longer used have %d of them, as ACS removes no key: use these again, or fewer and shorter ones.",
 		size, maxMetadata, emptied)}
 }
@@ -251,7 +251,7 @@ func (s *threadScope) checkMetadataFits(part propertyDiff) error {
 func (d propertyDiff) parts() []propertyDiff {
 	stamp, declared := map[string]string{}, map[string]string{}
 	for key, value := range d.metadata {
-		if strings.HasPrefix(key, directory.StampPrefix) {
+		if strings.HasPrefix(key, directory.KeyPrefix) {
 			stamp[key] = value
 			continue
 		}
@@ -307,7 +307,7 @@ func (d propertyDiff) text() string {
 func (r *ChatThreadReconciler) readBack(ctx context.Context, s *threadScope, changes propertyDiff) error {
 	answer, err := s.client().GetProperties(ctx, nil)
 	if err != nil {
-		return outcome.Failed("read the thread", err)
+		return outcome.CallFailed("read the thread", err)
 	}
 	s.remote.properties = answer.ThreadProperties
 	if changes.topic != nil {
@@ -329,7 +329,7 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 	told := changes
 	told.metadata = maps.Clone(changes.metadata)
 	if took {
-		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, directory.StampPrefix) })
+		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, directory.KeyPrefix) })
 	}
 	if fields := told.fields(); len(fields) > 0 {
 		s.tell(chatv1alpha1.EventUpdated, "Set %s of thread %s", strings.Join(fields, ", "), s.threadID)
@@ -339,7 +339,7 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 // tellOfTaking says which thread the resource has from now on. It is one event: of several with the same reason
 // Kubernetes keeps one note.
 func (s *threadScope) tellOfTaking() {
-	told := objects.Occurrence{Warning: s.formerUID != "" || len(s.others) > 0, Reason: chatv1alpha1.EventFound}
+	told := objects.Event{Warning: s.formerUID != "" || len(s.others) > 0, Reason: chatv1alpha1.EventFound}
 	if s.thread.Adopts() {
 		told.Reason = chatv1alpha1.EventAdopted
 	}

@@ -28,9 +28,9 @@ type threadScope struct {
 	arriving []chatv1alpha1.ChatParticipant
 
 	// who is the pass, for the quotas of ACS.
-	who     pacing.Pass
+	who     pacing.Caller
 	conn    *chatv1alpha1.ChatConnection
-	session *connection.Session
+	session *connection.Connection
 	// known are the service users that may act; none of them is ever removed.
 	known []string
 	// leave ends the probe of a connection that did not answer.
@@ -45,7 +45,7 @@ type threadScope struct {
 	// formerUID is that of the earlier resource of this name whose thread is taken over.
 	formerUID string
 	// user acts for the thread.
-	user *connection.ServiceUser
+	user *connection.User
 	// firstTry says that no create can have been sent before this pass, and made that it created the thread.
 	firstTry, made bool
 	// remote is what ACS holds; nil until it was read or created.
@@ -58,7 +58,7 @@ type threadScope struct {
 	// membersDone says that the members were brought in line as far as ACS let them.
 	membersDone bool
 	results     memberResults
-	events      []objects.Occurrence
+	events      []objects.Event
 }
 
 // remoteThread is a thread as ACS holds it.
@@ -68,11 +68,11 @@ type remoteThread struct {
 }
 
 func (s *threadScope) tell(reason, format string, args ...any) {
-	s.events = append(s.events, objects.Occurrence{Reason: reason, Note: fmt.Sprintf(format, args...)})
+	s.events = append(s.events, objects.Event{Reason: reason, Note: fmt.Sprintf(format, args...)})
 }
 
 func (s *threadScope) warn(reason, format string, args ...any) {
-	s.events = append(s.events, objects.Occurrence{Warning: true, Reason: reason, Note: fmt.Sprintf(format, args...)})
+	s.events = append(s.events, objects.Event{Warning: true, Reason: reason, Note: fmt.Sprintf(format, args...)})
 }
 
 // awaitArrivals puts a pass over an existing thread off while ChatParticipants are about to count, so
@@ -88,12 +88,12 @@ func (s *threadScope) awaitArrivals(now time.Time) error {
 	if now.Sub(s.memory.arrivingSince) >= latestTime {
 		return nil
 	}
-	return &outcome.WaitError{Quiet: true, After: quietTime}
+	return &outcome.Wait{Quiet: true, After: quietTime}
 }
 
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only
 // looks for drift.
-func (s *threadScope) pass() pacing.Pass {
+func (s *threadScope) pass() pacing.Caller {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) ||
@@ -102,7 +102,7 @@ func (s *threadScope) pass() pacing.Pass {
 	for i := range s.participants {
 		asked = asked || s.participants[i].Status.ObservedGeneration != s.participants[i].Generation
 	}
-	return pacing.Pass{Thread: s.thread.UID, Background: !asked, Patience: resyncInterval(s.thread)}
+	return pacing.Caller{Thread: s.thread.UID, Background: !asked, Patience: resyncInterval(s.thread)}
 }
 
 // owner is the stamp that says whose a thread is.

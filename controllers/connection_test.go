@@ -315,7 +315,7 @@ func TestForeignNamespaceCannotDelete(t *testing.T) {
 	w.delete(forged)
 	w.awaitGone(forged)
 	w.Expect(w.threads()).To(HaveLen(1))
-	w.Expect(w.remote(victim).Metadata[directory.UidStampKey]).To(Equal(string(victim.UID)))
+	w.Expect(w.remote(victim).Metadata[directory.UIDKey]).To(Equal(string(victim.UID)))
 }
 
 // The operator's own identity is not for every namespace.

@@ -208,8 +208,8 @@ func (r *crashRun) end() simEnd {
 		}
 	}
 	for _, thread := range r.threads() {
-		delete(thread.Metadata, directory.UidStampKey)
-		delete(thread.Metadata, directory.OwnerStampKey)
+		delete(thread.Metadata, directory.UIDKey)
+		delete(thread.Metadata, directory.OwnerKey)
 		end.lines = append(end.lines, describeRemote(thread, service))
 	}
 	return end

@@ -86,7 +86,7 @@ func TestMayDelete(t *testing.T) {
 	t.Parallel()
 	limit := &chatv1alpha1.MaxDeletions{Count: 2, Per: &metav1.Duration{Duration: time.Hour}}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := connection.NewSession(pacing.NewPacer(true))
+	s := connection.NewConnection(pacing.New(true))
 	may := func(uid types.UID, after time.Duration, confirmed, want bool) {
 		t.Helper()
 		if got := s.MayDelete(uid, now.Add(after), limit, confirmed); got != want {

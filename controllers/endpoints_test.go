@@ -151,7 +151,7 @@ func TestEndpointRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = rules.Check(c.endpoint)
-			var stalled *outcome.StalledError
+			var stalled *outcome.Stalled
 			if c.reason == "" && err == nil {
 				return
 			}

@@ -87,14 +87,14 @@ func TestEntraIsNamed(t *testing.T) {
 			conn := newConnection("a", "default")
 			conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: "https://contoso.communication.azure.com"}}
 			asked := 0
-			sessions := &connection.Sessions{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+			sessions := &connection.Registry{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
 				Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 					if strings.HasPrefix(req.URL.Host, "contoso") {
 						asked++
 					}
 					return c.answer(req)
 				})}}
-			found, err := sessions.Open(t.Context(), conn)
+			found, err := sessions.Get(t.Context(), conn)
 			g.Expect(err).NotTo(HaveOccurred())
 			_, err = sessions.CreateUser(t.Context(), found)
 			o := outcome.Classify(err)
@@ -118,7 +118,7 @@ func TestDeclaredEndpointIsShown(t *testing.T) {
 	t.Setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000003")
 	t.Setenv("AZURE_TENANT_ID", "tenant")
 	g := NewWithT(t)
-	r := &ChatConnectionReconciler{Sessions: &connection.Sessions{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+	r := &ChatConnectionReconciler{Sessions: &connection.Registry{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
 		Transport: &http.Client{Transport: roundTrip(entraAnswer(http.StatusBadRequest, entraRefusal))}}} //nolint:bodyclose // a function that answers
 	conn := newConnection("a", "default")
 	for _, host := range []string{"https://typo.communication.azure.com", "https://contoso.communication.azure.com"} {

@@ -26,7 +26,7 @@ func TestIndexPassesOverWhatIsGone(t *testing.T) {
 			l := newListing(t, emulator.Options{DeletedThreads: deleted}, 1)
 			gone, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
 			l.emulator.DeleteThread(gone)
-			if _, _, err := l.ensure(t.Context(), directory.ListNeed{}); err != nil {
+			if _, _, err := l.ensure(t.Context(), directory.Need{}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]string{there}, idsOf(l.index.Find("ns/a", []string{l.users[0].ID}))); diff != "" {
@@ -40,9 +40,9 @@ func TestIndexPassesOverWhatIsGone(t *testing.T) {
 			l := newListing(t, emulator.Options{}, 1)
 			shut, there := l.thread(0, "ns/a"), l.thread(0, "ns/a")
 			l.refuse(shut, status, 0)
-			calledFor(t, 1, []string{shut, shut, there})(l.ensure(t.Context(), directory.ListNeed{}))
+			calledFor(t, 1, []string{shut, shut, there})(l.ensure(t.Context(), directory.Need{}))
 			// The next list believes at once what was believed before.
-			calledFor(t, 1, []string{shut})(l.ensure(t.Context(), directory.ListNeed{Begun: time.Now()}))
+			calledFor(t, 1, []string{shut})(l.ensure(t.Context(), directory.Need{Begun: time.Now()}))
 			l.finds(t, there)
 			l.emulator.ClearFaults()
 			l.ensureAll(t)
@@ -60,14 +60,14 @@ func TestIndexDoubtsARefusal(t *testing.T) {
 			l := newListing(t, emulator.Options{}, 1)
 			own := l.thread(0, "ns/a")
 			l.refuse(own, status, 1)
-			_, _, err := l.ensure(t.Context(), directory.ListNeed{Confirm: time.Hour})
+			_, _, err := l.ensure(t.Context(), directory.Need{Confirm: time.Hour})
 			if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonSearching || got.Message != directory.DoubtingMessage || got.After < 59*time.Minute {
 				t.Errorf("after one refusal: %+v", got)
 			}
-			if outdated := l.index.Outdated([]string{l.users[0].ID}, directory.ListNeed{}); len(outdated) == 0 {
+			if outdated := l.index.Outdated([]string{l.users[0].ID}, directory.Need{}); len(outdated) == 0 {
 				t.Error("a list counts as read while a thread is in doubt")
 			}
-			calledFor(t, 0, []string{own})(l.ensure(t.Context(), directory.ListNeed{}))
+			calledFor(t, 0, []string{own})(l.ensure(t.Context(), directory.Need{}))
 			l.finds(t, own)
 		})
 		t.Run(http.StatusText(status)+" and members", func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestIndexDoubtsARefusal(t *testing.T) {
 			own := l.thread(0, "ns/a")
 			l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: own, Status: status})
 			for range 2 {
-				_, _, err := l.ensure(t.Context(), directory.ListNeed{})
+				_, _, err := l.ensure(t.Context(), directory.Need{})
 				if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.Err == nil || got.Stalled {
 					t.Errorf("while the members are listed: %+v", got)
 				}
@@ -98,7 +98,7 @@ func (l *listing) refuse(thread string, status, times int) {
 // ensureAll reads all lists anew.
 func (l *listing) ensureAll(t *testing.T) {
 	t.Helper()
-	if _, _, err := l.ensure(t.Context(), directory.ListNeed{Begun: time.Now()}); err != nil {
+	if _, _, err := l.ensure(t.Context(), directory.Need{Begun: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -126,15 +126,15 @@ func TestIndexReadsWhatIsLeft(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 1)
 	own, doubtful := l.thread(0, "ns/a"), l.thread(0, "")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: doubtful, Status: http.StatusNotFound, Times: 1})
-	if _, reads, err := l.ensure(t.Context(), directory.ListNeed{Confirm: time.Hour}, own); outcome.Classify(err).Reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
+	if _, reads, err := l.ensure(t.Context(), directory.Need{Confirm: time.Hour}, own); outcome.Classify(err).Reason != chatv1alpha1.ReasonSearching || len(reads) != 1 {
 		t.Fatalf("read %v, error %v", reads, err)
 	}
 	l.index.Leave(own)
-	calledFor(t, 1, []string{own, doubtful})(l.ensure(t.Context(), directory.ListNeed{}, own))
+	calledFor(t, 1, []string{own, doubtful})(l.ensure(t.Context(), directory.Need{}, own))
 	l.finds(t, own)
-	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.ListNeed{}, own))
+	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.Need{}, own))
 	l.index.Leave(own)
-	calledFor(t, 1, []string{own})(l.ensure(t.Context(), directory.ListNeed{}, own))
+	calledFor(t, 1, []string{own})(l.ensure(t.Context(), directory.Need{}, own))
 	l.finds(t, own)
 }
 
@@ -143,10 +143,10 @@ func TestIndexReadsWhatIsNotListedYet(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{ListDelay: time.Hour}, 2)
 	own := l.thread(0, "ns/a")
-	calledFor(t, 2, nil)(l.ensure(t.Context(), directory.ListNeed{}))
-	l.index.Put(directory.IndexedThread{Id: own, CreatedBy: l.users[0].ID})
+	calledFor(t, 2, nil)(l.ensure(t.Context(), directory.Need{}))
+	l.index.Put(directory.Stamp{Id: own, CreatedBy: l.users[0].ID})
 	l.index.Leave(own)
-	calledFor(t, 2, []string{own})(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 2, []string{own})(l.ensure(t.Context(), directory.Need{}))
 	l.finds(t, own)
 }
 
@@ -155,19 +155,19 @@ func TestIndexReadsWhatWasPassedOver(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 1)
 	own := l.thread(0, "ns/a")
-	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.ListNeed{}, own))
+	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.Need{}, own))
 	l.takesUp(t, "ns/other", false)
-	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.Need{}))
 	l.takesUp(t, "ns/claimant", true)
-	calledFor(t, 1, []string{own})(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 1, []string{own})(l.ensure(t.Context(), directory.Need{}))
 	l.finds(t, own)
 	l.takesUp(t, "ns/claimant", false)
-	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.Need{}))
 	l.index.PassOver(own, "ns/claimant")
 	l.index.PassOver("19:deleted", "ns/claimant")
 	l.index.Drop("19:deleted")
 	l.takesUp(t, "ns/claimant", false)
-	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.Need{}))
 }
 
 // What nobody read before is not asked for unless ACS lists it: its id may be anything.
@@ -175,7 +175,7 @@ func TestIndexReadsNoIDThatNobodyKnows(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 1)
 	l.index.Leave(".")
-	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.Need{}))
 }
 
 // A list that rested is not believed to be as new as its end.
@@ -184,12 +184,12 @@ func TestIndexBeginsAnewAfterARest(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 1)
 	doubtful := l.thread(0, "")
 	l.refuse(doubtful, http.StatusNotFound, 1)
-	if _, _, err := l.ensure(t.Context(), directory.ListNeed{Confirm: time.Hour}); err == nil {
+	if _, _, err := l.ensure(t.Context(), directory.Need{Confirm: time.Hour}); err == nil {
 		t.Fatal("read to its end")
 	}
 	own := l.thread(0, "ns/a")
 	l.index.HalfRead[acs.UserKey(l.users[0].ID)].Touched = time.Now().Add(-directory.MaxIdle)
-	calledFor(t, 1, []string{doubtful, own})(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 1, []string{doubtful, own})(l.ensure(t.Context(), directory.Need{}))
 	l.finds(t, own)
 }
 
@@ -199,15 +199,15 @@ func TestIndexPassesOverDeletedUsers(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 2)
 	own := l.thread(0, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Skip: 1, Status: http.StatusNotFound})
-	_, _, err := l.ensure(t.Context(), directory.ListNeed{Confirm: time.Hour})
+	_, _, err := l.ensure(t.Context(), directory.Need{Confirm: time.Hour})
 	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonSearching || got.After < 59*time.Minute {
 		t.Errorf("after one refusal: %+v", got)
 	}
-	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 0, nil)(l.ensure(t.Context(), directory.Need{}))
 	l.finds(t, own)
 	// Once there is a token again, nothing is done without the list.
 	l.emulator.ClearFaults()
-	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	calledFor(t, 1, nil)(l.ensure(t.Context(), directory.Need{}))
 }
 
 // A service that knows none of the users any more is in trouble.
@@ -216,7 +216,7 @@ func TestIndexNeedsAUser(t *testing.T) {
 	l := newListing(t, emulator.Options{}, 2)
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationIssueToken, Status: http.StatusNotFound})
 	for range 3 {
-		_, _, err := l.ensure(t.Context(), directory.ListNeed{})
+		_, _, err := l.ensure(t.Context(), directory.Need{})
 		if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonAuthenticationFailed {
 			t.Errorf("got %+v", got)
 		}

@@ -25,7 +25,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-func idsOf(threads []directory.IndexedThread) []string {
+func idsOf(threads []directory.Stamp) []string {
 	var ids []string
 	for _, thread := range threads {
 		ids = append(ids, thread.Id)
@@ -36,8 +36,8 @@ func idsOf(threads []directory.IndexedThread) []string {
 func TestIndexFind(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
-	x := directory.NewThreadIndex()
-	for _, thread := range []directory.IndexedThread{
+	x := directory.New()
+	for _, thread := range []directory.Stamp{
 		{Id: "young", Owner: "ns/a", CreatedBy: "8:acs:U1", CreatedOn: at(9)},
 		{Id: "old", Owner: "ns/a", CreatedBy: "8:acs:u2", CreatedOn: at(1)},
 		{Id: "same-b", Owner: "ns/a", CreatedBy: "8:acs:u1", CreatedOn: at(5)},
@@ -64,27 +64,27 @@ func TestIndexFind(t *testing.T) {
 
 	x.Drop("old")
 	x.Drop("unknown")
-	x.Put(directory.IndexedThread{Id: "same-a", Owner: "ns/b", CreatedBy: "8:acs:u2", CreatedOn: at(5)})
+	x.Put(directory.Stamp{Id: "same-a", Owner: "ns/b", CreatedBy: "8:acs:u2", CreatedOn: at(5)})
 	find("ns/a", both, "same-b", "young")
 	find("ns/b", both, "another's", "same-a")
 }
 
 func TestIndexOutdated(t *testing.T) {
 	t.Parallel()
-	x := directory.NewThreadIndex()
+	x := directory.New()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	x.MarkListed("8:acs:U1", directory.ListTime{Begun: at, Ended: at.Add(time.Hour)})
-	x.MarkListed("8:acs:u2", directory.ListTime{Begun: at.Add(time.Minute), Ended: at.Add(time.Minute)})
+	x.MarkListed("8:acs:U1", at, at.Add(time.Hour))
+	x.MarkListed("8:acs:u2", at.Add(time.Minute), at.Add(time.Minute))
 	users := []string{"8:acs:u1", "8:acs:u2", "8:acs:u3"}
 	for name, c := range map[string]struct {
-		need directory.ListNeed
+		need directory.Need
 		want []string
 	}{
-		"at any time":    {directory.ListNeed{}, users[2:]},
-		"since then":     {directory.ListNeed{Begun: at}, users[2:]},
-		"a moment later": {directory.ListNeed{Begun: at.Add(1)}, []string{"8:acs:u1", "8:acs:u3"}},
-		"not yet":        {directory.ListNeed{Begun: at.Add(time.Hour)}, users},
-		"fresh":          {directory.ListNeed{Begun: at, Ended: at.Add(time.Hour)}, users[1:]},
+		"at any time":    {directory.Need{}, users[2:]},
+		"since then":     {directory.Need{Begun: at}, users[2:]},
+		"a moment later": {directory.Need{Begun: at.Add(1)}, []string{"8:acs:u1", "8:acs:u3"}},
+		"not yet":        {directory.Need{Begun: at.Add(time.Hour)}, users},
+		"fresh":          {directory.Need{Begun: at, Ended: at.Add(time.Hour)}, users[1:]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,13 +98,13 @@ func TestIndexOutdated(t *testing.T) {
 func TestStampedThread(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	got := directory.StampedThread(acs.ThreadProperties{ID: "19:a", CreatedOn: at, CreatedBy: acs.CommunicationUser{ID: "8:acs:U1"},
+	got := directory.StampOf(acs.ThreadProperties{ID: "19:a", CreatedOn: at, CreatedBy: acs.CommunicationUser{ID: "8:acs:U1"},
 		Metadata: map[string]string{"acsOperatorOwner": "ns/a", "acsOperatorUid": "u", "other": "x"}})
-	want := directory.IndexedThread{Id: "19:a", Owner: "ns/a", Uid: "u", CreatedBy: "8:acs:U1", CreatedOn: at}
+	want := directory.Stamp{Id: "19:a", Owner: "ns/a", Uid: "u", CreatedBy: "8:acs:U1", CreatedOn: at}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := directory.StampedThread(acs.ThreadProperties{ID: "19:a"}); got != (directory.IndexedThread{Id: "19:a"}) {
+	if got := directory.StampOf(acs.ThreadProperties{ID: "19:a"}); got != (directory.Stamp{Id: "19:a"}) {
 		t.Errorf("of a thread that says nothing: %+v", got)
 	}
 }
@@ -113,7 +113,7 @@ func TestStampedThread(t *testing.T) {
 type listing struct {
 	emulator *emulator.Server
 	users    []directory.Lister
-	index    *directory.ThreadIndex
+	index    *directory.Directory
 }
 
 func newListing(t *testing.T, options emulator.Options, users int) *listing {
@@ -121,12 +121,12 @@ func newListing(t *testing.T, options emulator.Options, users int) *listing {
 	emu := emulator.New(options)
 	server := httptest.NewTLSServer(emu)
 	t.Cleanup(server.Close)
-	all := &connection.Sessions{Transport: server.Client(), Timeout: 5 * time.Second}
-	found := all.Get(types.NamespacedName{Namespace: "ns", Name: "default"})
+	all := &connection.Registry{Transport: server.Client(), Timeout: 5 * time.Second}
+	found := all.ByKey(types.NamespacedName{Namespace: "ns", Name: "default"})
 	acstest.MustSucceed(t, found.Use(server.URL, "key", func() (*acs.IdentityClient, error) {
 		return acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), connection.ClientOptions(all.Transport, all.Timeout, found))
 	}))
-	l := &listing{emulator: emu, index: directory.NewThreadIndex()}
+	l := &listing{emulator: emu, index: directory.New()}
 	for range users {
 		user, err := all.User(found, emu.CreateUser())
 		acstest.MustSucceed(t, err)
@@ -144,14 +144,14 @@ func (l *listing) thread(by int, owner string, members ...string) string {
 	id := l.emulator.CreateThread(l.users[by].ID, "topic", with...)
 	if owner != "" {
 		l.emulator.UpdateThread(id, func(thread *emulator.Thread) {
-			thread.Metadata = map[string]string{directory.OwnerStampKey: owner, directory.UidStampKey: "uid of " + owner}
+			thread.Metadata = map[string]string{directory.OwnerKey: owner, directory.UIDKey: "uid of " + owner}
 		})
 	}
 	return id
 }
 
 // ensure brings the index up to date and returns what was called for it.
-func (l *listing) ensure(ctx context.Context, need directory.ListNeed, claimed ...string) (lists int, reads []string, err error) {
+func (l *listing) ensure(ctx context.Context, need directory.Need, claimed ...string) (lists int, reads []string, err error) {
 	l.emulator.ResetRequests()
 	claims := map[string]string{}
 	for _, id := range claimed {
@@ -193,8 +193,8 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 	claimed := l.thread(0, "ns/c")
 	others := l.thread(1, "ns/a", l.users[0].ID)
 	ctx := t.Context()
-	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, directory.ListNeed{}, claimed))
-	calledFor(t, 0, nil)(l.ensure(ctx, directory.ListNeed{}, claimed))
+	calledFor(t, 2, []string{stamped, plain, others})(l.ensure(ctx, directory.Need{}, claimed))
+	calledFor(t, 0, nil)(l.ensure(ctx, directory.Need{}, claimed))
 
 	users := []string{l.users[0].ID, l.users[1].ID}
 	if diff := cmp.Diff(sorted(stamped, others), sorted(idsOf(l.index.Find("ns/a", users))...)); diff != "" {
@@ -209,19 +209,19 @@ func TestIndexReadsEachThreadOnce(t *testing.T) {
 
 	// A later list reads only what is new, and what nobody claims any more.
 	fresh := l.thread(1, "ns/d")
-	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, directory.ListNeed{Begun: time.Now()}))
+	calledFor(t, 2, []string{fresh, claimed})(l.ensure(ctx, directory.Need{Begun: time.Now()}))
 	if got := l.index.Find("ns/c", users); len(got) != 1 {
 		t.Errorf("a thread that nobody claims any more is not found: %+v", got)
 	}
-	calledFor(t, 0, nil)(l.ensure(ctx, directory.ListNeed{}))
+	calledFor(t, 0, nil)(l.ensure(ctx, directory.Need{}))
 }
 
 // Users that this process made have no threads, so none need be listed.
 func TestIndexListsOnlyWhoIsOutdated(t *testing.T) {
 	t.Parallel()
 	l := newListing(t, emulator.Options{}, 3)
-	l.index.MarkListed(l.users[1].ID, directory.ListTime{Begun: time.Now()})
-	calledFor(t, 2, nil)(l.ensure(t.Context(), directory.ListNeed{}))
+	l.index.MarkListed(l.users[1].ID, time.Now(), time.Time{})
+	calledFor(t, 2, nil)(l.ensure(t.Context(), directory.Need{}))
 	for _, request := range l.emulator.Requests() {
 		if request.User == l.users[1].ID {
 			t.Errorf("%s was called for a user that was listed", request.Operation)
@@ -251,7 +251,7 @@ func TestIndexPages(t *testing.T) {
 			}
 			last := l.thread(0, "ns/a")
 			age.Store(0)
-			calledFor(t, c.lists, []string{last})(l.ensure(t.Context(), directory.ListNeed{}, claimed...))
+			calledFor(t, c.lists, []string{last})(l.ensure(t.Context(), directory.Need{}, claimed...))
 		})
 	}
 }
@@ -270,7 +270,7 @@ func TestIndexIsReadInParts(t *testing.T) {
 	for pass := 0; ; pass++ {
 		l.emulator.ClearFaults()
 		l.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Skip: 1, Status: http.StatusTooManyRequests})
-		answered, _, err := l.ensure(t.Context(), directory.ListNeed{}, claimed...)
+		answered, _, err := l.ensure(t.Context(), directory.Need{}, claimed...)
 		lists += min(answered, 1)
 		if err == nil {
 			break
@@ -302,10 +302,10 @@ func TestIndexBeginsAnewAfterARefusal(t *testing.T) {
 			}
 			fault.Operation, fault.Times = emulator.OperationListThreads, 1
 			l.emulator.Inject(fault)
-			if _, _, err := l.ensure(t.Context(), directory.ListNeed{}); err == nil {
+			if _, _, err := l.ensure(t.Context(), directory.Need{}); err == nil {
 				t.Fatal("a page that was not read counts as read")
 			}
-			lists, _, err := l.ensure(t.Context(), directory.ListNeed{})
+			lists, _, err := l.ensure(t.Context(), directory.Need{})
 			if err != nil || lists != 4 {
 				t.Errorf("%d lists, want the whole list of 2 pages twice; error %v", lists, err)
 			}
@@ -322,7 +322,7 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	}
 	other := l.thread(1, "ns/a")
 	l.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 1, Status: http.StatusTooManyRequests})
-	_, read, err := l.ensure(t.Context(), directory.ListNeed{})
+	_, read, err := l.ensure(t.Context(), directory.Need{})
 	if got := outcome.Classify(err); got.Reason != chatv1alpha1.ReasonThrottled || len(read) != 2 {
 		t.Fatalf("read %v, error %v", read, err)
 	}
@@ -330,10 +330,10 @@ func TestIndexGoesOnAfterAFailure(t *testing.T) {
 	if got := idsOf(l.index.Find("ns/a", users)); !cmp.Equal(got, read[:1]) {
 		t.Errorf("found %v after reading %v", got, read[0])
 	}
-	if outdated := l.index.Outdated(users, directory.ListNeed{}); !cmp.Equal(outdated, users) {
+	if outdated := l.index.Outdated(users, directory.Need{}); !cmp.Equal(outdated, users) {
 		t.Errorf("half a list counts: outdated are %v", outdated)
 	}
-	lists, reads, err := l.ensure(t.Context(), directory.ListNeed{})
+	lists, reads, err := l.ensure(t.Context(), directory.Need{})
 	if err != nil || lists != 1 || len(reads) != 3 || !slices.Contains(reads, other) || slices.Contains(reads, read[0]) {
 		t.Errorf("%d lists, read %v after %v, error %v", lists, reads, read, err)
 	}
@@ -352,13 +352,13 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 	nobody := func(context.Context) (map[string]string, error) { return nil, nil } //nolint:nilnil // nothing is claimed
 	ctx := t.Context()
 	done := make(chan error, 1)
-	go func() { done <- l.index.Ensure(ctx, l.users, directory.ListNeed{}, nobody) }()
+	go func() { done <- l.index.Ensure(ctx, l.users, directory.Need{}, nobody) }()
 	isListing := func() bool {
 		return slices.ContainsFunc(l.emulator.Requests(), func(r emulator.Request) bool { return r.Operation == emulator.OperationListThreads })
 	}
 	g.Eventually(isListing).WithTimeout(soon).WithPolling(poll).Should(BeTrue())
 
-	got := outcome.Classify(l.index.Ensure(ctx, l.users, directory.ListNeed{}, nobody))
+	got := outcome.Classify(l.index.Ensure(ctx, l.users, directory.Need{}, nobody))
 	if got.Reason != chatv1alpha1.ReasonSearching || got.After <= 0 || got.Err != nil || got.Stalled {
 		t.Errorf("outcome %+v", got)
 	}
@@ -370,10 +370,10 @@ func TestIndexIsReadByOneAtATime(t *testing.T) {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	// A list shows nothing that was made after it began.
-	if outdated := l.index.Outdated(users, directory.ListNeed{Begun: during}); !cmp.Equal(outdated, users) {
+	if outdated := l.index.Outdated(users, directory.Need{Begun: during}); !cmp.Equal(outdated, users) {
 		t.Error("the list counts as of its end")
 	}
-	if err := l.index.Ensure(ctx, l.users, directory.ListNeed{Begun: during}, nobody); err != nil {
+	if err := l.index.Ensure(ctx, l.users, directory.Need{Begun: during}, nobody); err != nil {
 		t.Errorf("nobody can read any more: %v", err)
 	}
 }

@@ -59,7 +59,7 @@ func (w *memberWork) storeRenewing(ctx context.Context, renewals []renewal) erro
 }
 
 func (m observedMember) asRenewing() chatv1alpha1.RenewingParticipant {
-	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Cut(m.id, connection.MaxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
+	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Sanitize(m.id, connection.MaxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
 	if m.historySince != nil {
 		r.ShareHistoryTime = statusTime(*m.historySince)
 	}
@@ -105,7 +105,7 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 	var err error
 	for _, renewal := range renewals {
 		_, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil)
-		if err != nil && outcome.IsRefused(err) {
+		if err != nil && outcome.Definite(err) {
 			break
 		}
 		// Without an answer the member may be out: to add one that is not is no change.
@@ -119,7 +119,7 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 		}
 	}
 	if err != nil {
-		err = outcome.Failed("remove a member", err)
+		err = outcome.CallFailed("remove a member", err)
 	}
 	return errors.Join(err, w.bringBack(ctx, batch))
 }
@@ -166,7 +166,7 @@ func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingPa
 	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {
 		return false, nil
 	}
-	return err == nil, outcome.Failed("add a member again", err)
+	return err == nil, outcome.CallFailed("add a member again", err)
 }
 
 // historyOf is since when a member could read before it was taken out.

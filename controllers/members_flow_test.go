@@ -62,7 +62,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 	remote := w.remote(thread)
 	w.Expect(remote.Topic).To(Equal(thread.Spec.Topic))
 	w.Expect(remote.Metadata).To(Equal(map[string]string{
-		"foreign": "", directory.OwnerStampKey: w.namespace + "/members", directory.UidStampKey: string(thread.UID)}))
+		"foreign": "", directory.OwnerKey: w.namespace + "/members", directory.UIDKey: string(thread.UID)}))
 }
 
 // A thread in sync costs no write and two reads.
@@ -383,7 +383,7 @@ func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 		"none":             {"", "", "ACS refused the user ()."},
 		"a reason of ours": {chatv1alpha1.ReasonRejected, "", "ACS refused the user (Rejected)."},
 		"another":          {chatv1alpha1.ReasonTooManyParticipants, "no room.", "ACS refused the user (TooManyParticipants no room)."},
-		"long":             {"403", strings.Repeat("no ", 1000), "ACS refused the user (403 " + outcome.Cut(strings.Repeat("no ", 1000), outcome.MaxMessage) + ")."},
+		"long":             {"403", strings.Repeat("no ", 1000), "ACS refused the user (403 " + outcome.Sanitize(strings.Repeat("no ", 1000), outcome.MaxMessage) + ")."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -410,7 +410,7 @@ func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 			}})
 			w.create(inline)
 			w.awaitReason(inline, chatv1alpha1.ReasonParticipantRejected)
-			w.Expect(inline.Status.Rejected).To(Equal([]chatv1alpha1.RejectedParticipant{{UserID: users[1], Code: c.code, Message: outcome.Cut(c.message, outcome.MaxMessage)}}))
+			w.Expect(inline.Status.Rejected).To(Equal([]chatv1alpha1.RejectedParticipant{{UserID: users[1], Code: c.code, Message: outcome.Sanitize(c.message, outcome.MaxMessage)}}))
 		})
 	}
 }

@@ -73,7 +73,7 @@ func (w *memberWork) splitReturning(members []declaredMember) (back, others []de
 func (w *memberWork) remove(ctx context.Context, members []observedMember) error {
 	for _, m := range members {
 		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.id), nil); err != nil {
-			return outcome.Failed("remove a member", err)
+			return outcome.CallFailed("remove a member", err)
 		}
 		w.removed = append(w.removed, m.id)
 	}
@@ -127,7 +127,7 @@ func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malfo
 	case acs.HasStatus(err, http.StatusBadRequest):
 		return malformed(ctx, batch, err)
 	default:
-		return outcome.Failed("add members", err)
+		return outcome.CallFailed("add members", err)
 	}
 	for _, m := range batch {
 		if _, refused := w.results.refused[m.key()]; refused {
@@ -164,7 +164,7 @@ func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused [
 	}
 	listed, err := listMembers(ctx, w.client())
 	if err != nil {
-		return outcome.Failed("list the members", err)
+		return outcome.CallFailed("list the members", err)
 	}
 	for _, m := range missingMembers(batch, listed) {
 		if !matched[m.key()] {
@@ -217,7 +217,7 @@ func (w *memberWork) isolate(ctx context.Context, batch []declaredMember, err er
 			continue
 		}
 		if w.calls >= maxAddCalls {
-			return &outcome.WaitError{Reason: chatv1alpha1.ReasonUpdating, After: outcome.ThrottleWait,
+			return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: outcome.ThrottleWait,
 				Message: "ACS refuses some of the members as malformed; the operator finds out which."}
 		}
 		if err := w.addBatch(ctx, half, w.isolate); err != nil {
@@ -313,10 +313,10 @@ func (m *threadMemory) noteRefused(member declaredMember, code, message string) 
 func (m *threadMemory) noteMalformed(members []declaredMember, err error, said map[string]string) {
 	message := "the id is malformed"
 	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
-		message = outcome.Cut(detail.Message, outcome.MaxMessage)
+		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
 	}
 	for _, member := range members {
-		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Cut(said[member.key()], outcome.MaxMessage), message))
+		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.key()], outcome.MaxMessage), message))
 		m.malformed[member.key()] = m.refusals[member.key()]
 	}
 }

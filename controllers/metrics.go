@@ -35,12 +35,12 @@ func init() {
 // from the cache, and how far the quota on reads stretches resyncs.
 type stateMetrics struct {
 	reader   client.Reader
-	sessions *connection.Sessions
+	sessions *connection.Registry
 	threads  *prometheus.Desc
 	floor    *prometheus.Desc
 }
 
-func newStateMetrics(reader client.Reader, sessions *connection.Sessions) *stateMetrics {
+func newStateMetrics(reader client.Reader, sessions *connection.Registry) *stateMetrics {
 	return &stateMetrics{
 		reader: reader, sessions: sessions,
 		threads: prometheus.NewDesc("acs_chat_operator_threads",

@@ -222,8 +222,8 @@ func (m *mistakes) end(obj *unstructured.Unstructured) []string {
 func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
 	m.t.Helper()
 	remote := m.remote(thread)
-	delete(remote.Metadata, directory.UidStampKey)
-	delete(remote.Metadata, directory.OwnerStampKey)
+	delete(remote.Metadata, directory.UIDKey)
+	delete(remote.Metadata, directory.OwnerKey)
 	lines := []string{fmt.Sprintf("%q %v, %d days, joined %s, incarnation %d", remote.Topic, remote.Metadata, remote.RetentionDays, thread.Status.Joined, thread.Status.Incarnation)}
 	for _, member := range remote.Members {
 		lines = append(lines, describeMember(member))

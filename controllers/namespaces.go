@@ -66,7 +66,7 @@ func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s *threadScop
 	if err != nil || allowed {
 		return err
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
 		Message: fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
 }
 
@@ -85,8 +85,8 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	}
 	selector, err := metav1.LabelSelectorAsSelector(namespaceSelector(allowed.Selector))
 	if err != nil {
-		return false, &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
-			Message: fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", objects.KeyOf(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
+		return false, &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+			Message: fmt.Sprintf("spec.allowedNamespaces.selector of ChatConnection %s is not valid, so it allows no other namespace: %s.", objects.KeyOf(conn), outcome.Sanitize(err.Error(), outcome.MaxMessage))}
 	}
 	ns := &corev1.Namespace{}
 	if err := r.namespaceReader().Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {

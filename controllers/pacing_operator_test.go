@@ -67,13 +67,13 @@ func TestWaitersChooseAnew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		p := pacing.NewPacer(true)
-		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassCreateThread: {{Limit: 1, Window: pacing.ShortWindow}}})
-		found := connection.NewSession(p)
+		p := pacing.New(true)
+		p.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassCreateThread: {{Limit: 1, Window: pacing.ShortWindow}}})
+		found := connection.NewConnection(p)
 		ask := func(n int, pool ...string) (user string, wait time.Duration) {
-			who := pacing.Pass{Thread: types.UID(fmt.Sprint(n))}
-			user = found.ChooseUser(who, pool)
-			if asked, ok := errors.AsType[*outcome.WaitError](p.HoldCreate(who, user)); ok {
+			who := pacing.Caller{Thread: types.UID(fmt.Sprint(n))}
+			user = found.Choose(who, pool)
+			if asked, ok := errors.AsType[*outcome.Wait](p.Room(who, user)); ok {
 				return user, asked.After
 			}
 			g.Expect(p.Take(who, pacing.ClassCreateThread, pacing.Keys(pacing.ClassCreateThread, user, ""))).To(Succeed())
@@ -100,7 +100,7 @@ func TestWaitersChooseAnew(t *testing.T) {
 func TestResyncStretch(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	found := connection.NewSession(pacing.NewPacer(true))
+	found := connection.NewConnection(pacing.New(true))
 	for n := range 6000 {
 		found.Assign(types.UID(fmt.Sprint(n)), "user")
 	}
@@ -122,23 +122,23 @@ func TestPacingOfAnEditAmidResyncs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		p := pacing.NewPacer(true)
+		p := pacing.New(true)
 		all := pacing.Keys(pacing.ClassReadThread, "user", "")
-		wait := func(who pacing.Pass) time.Duration {
-			err, _ := errors.AsType[*outcome.WaitError](p.Take(who, pacing.ClassReadThread, all))
+		wait := func(who pacing.Caller) time.Duration {
+			err, _ := errors.AsType[*outcome.Wait](p.Take(who, pacing.ClassReadThread, all))
 			if err == nil {
 				return 0
 			}
 			return err.After
 		}
 		for n := range 40 {
-			g.Expect(wait(pacing.Pass{Thread: types.UID(fmt.Sprint("read ", n)), Background: true})).To(BeZero())
-			p.Answered(pacing.Pass{Background: true}, all, nil)
+			g.Expect(wait(pacing.Caller{Thread: types.UID(fmt.Sprint("read ", n)), Background: true})).To(BeZero())
+			p.Answered(pacing.Caller{Background: true}, all, nil)
 		}
 		for n := range 80 {
-			wait(pacing.Pass{Thread: types.UID(fmt.Sprint("waits ", n)), Background: true})
+			wait(pacing.Caller{Thread: types.UID(fmt.Sprint("waits ", n)), Background: true})
 		}
-		edited := pacing.Pass{Thread: "edited", Background: true}
+		edited := pacing.Caller{Thread: "edited", Background: true}
 		g.Expect(wait(edited)).To(Equal(3 * pacing.ShortWindow))
 		g.Expect(wait(edited)).To(Equal(3*pacing.ShortWindow), "an early pass finds its slot")
 		edited.Background = false
@@ -152,24 +152,24 @@ func TestPacingLetsEditsOvertake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newPacedService(t, 1)
-		made, err := s.chats[0].CreateThread(pacing.WithPass(t.Context(), pacing.Pass{Thread: "edited"}), "read", nil)
+		made, err := s.chats[0].CreateThread(pacing.WithCaller(t.Context(), pacing.Caller{Thread: "edited"}), "read", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := func(who pacing.Pass) error {
-			_, err := s.chats[0].ThreadClient(made.Thread.ID).GetProperties(pacing.WithPass(t.Context(), who), nil)
+		read := func(who pacing.Caller) error {
+			_, err := s.chats[0].ThreadClient(made.Thread.ID).GetProperties(pacing.WithCaller(t.Context(), who), nil)
 			return err
 		}
 		var running sync.WaitGroup
 		for n := range 300 {
 			running.Go(func() {
-				insist(t, func() error { return read(pacing.Pass{Thread: types.UID(fmt.Sprint(n)), Background: true}) })
+				insist(t, func() error { return read(pacing.Caller{Thread: types.UID(fmt.Sprint(n)), Background: true}) })
 			})
 		}
 		synctest.Wait()
 		for range 5 {
 			start := time.Now()
-			insist(t, func() error { return read(pacing.Pass{Thread: "edited"}) })
+			insist(t, func() error { return read(pacing.Caller{Thread: "edited"}) })
 			if took := time.Since(start); took > 0 {
 				t.Errorf("an edit waited %s behind resyncs", took)
 			}
@@ -188,11 +188,11 @@ func TestRequestIsHeededOnce(t *testing.T) {
 		p := newThrottledPacer(t)
 		conn := newConnection("a", "default")
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		s := connection.NewSession(p.Pacer)
+		s := connection.NewConnection(p.Pacer)
 		s.Heed(conn)
-		p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
-		p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+		p.Expect(p.ask(pacing.Caller{Thread: "a"})).To(Succeed())
+		p.Answered(pacing.Caller{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 		s.Heed(conn)
-		p.Expect(p.waits(pacing.Pass{Thread: "a"}).After).To(Equal(10 * time.Minute))
+		p.Expect(p.waits(pacing.Caller{Thread: "a"}).After).To(Equal(10 * time.Minute))
 	})
 }

@@ -62,7 +62,7 @@ type pacedService struct {
 func newPacedService(t *testing.T, users int) *pacedService {
 	t.Helper()
 	emu := emulator.New(emulator.Options{Quotas: true})
-	s := &pacedService{t: t, transport: &inProcess{handler: emu}, pacer: pacing.NewPacer(true)}
+	s := &pacedService{t: t, transport: &inProcess{handler: emu}, pacer: pacing.New(true)}
 	const endpoint = "https://contoso.communication.azure.com"
 	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: s.transport}}
 	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(endpoint), options)
@@ -97,7 +97,7 @@ func insist(t *testing.T, call func() error) {
 		if err == nil {
 			return
 		}
-		wait, ok := errors.AsType[*outcome.WaitError](err)
+		wait, ok := errors.AsType[*outcome.Wait](err)
 		if !ok {
 			t.Error(err)
 			return
@@ -115,16 +115,16 @@ func TestPacingOfCreates(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const threads = 600
 				s := newPacedService(t, users)
-				session := connection.NewSession(s.pacer)
+				session := connection.NewConnection(s.pacer)
 				start := time.Now()
 				var running sync.WaitGroup
 				for n := range threads {
 					running.Go(func() {
-						who := pacing.Pass{Thread: types.UID(fmt.Sprint(n))}
-						ctx := pacing.WithPass(t.Context(), who)
+						who := pacing.Caller{Thread: types.UID(fmt.Sprint(n))}
+						ctx := pacing.WithCaller(t.Context(), who)
 						insist(t, func() error {
-							chosen := session.ChooseUser(who, s.users)
-							if err := s.pacer.HoldCreate(who, chosen); err != nil {
+							chosen := session.Choose(who, s.users)
+							if err := s.pacer.Room(who, chosen); err != nil {
 								return err
 							}
 							for i, user := range s.users {
@@ -158,9 +158,9 @@ func TestPacingStarvesNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := pacing.NewPacer(true)
+				p := pacing.New(true)
 				all := pacing.Keys(pacing.ClassReadThread, "user", "")
-				read := func(who pacing.Pass) {
+				read := func(who pacing.Caller) {
 					insist(t, func() error { return p.Take(who, pacing.ClassReadThread, all) })
 					p.Answered(who, all, nil)
 				}
@@ -169,7 +169,7 @@ func TestPacingStarvesNobody(t *testing.T) {
 				for n := range 500 {
 					running.Go(func() {
 						for {
-							read(pacing.Pass{Thread: types.UID(fmt.Sprint(n)), Background: endless})
+							read(pacing.Caller{Thread: types.UID(fmt.Sprint(n)), Background: endless})
 							select {
 							case <-ended:
 								return
@@ -182,7 +182,7 @@ func TestPacingStarvesNobody(t *testing.T) {
 				start := time.Now()
 				var few sync.WaitGroup
 				for n := range 30 {
-					few.Go(func() { read(pacing.Pass{Thread: types.UID(fmt.Sprint("few ", n)), Background: !endless}) })
+					few.Go(func() { read(pacing.Caller{Thread: types.UID(fmt.Sprint("few ", n)), Background: !endless}) })
 				}
 				few.Wait()
 				if took := time.Since(start); took > 4*pacing.ShortWindow {
@@ -201,11 +201,11 @@ func TestPacingHoldsSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		p := pacing.NewPacer(true)
-		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassCreateThread: {{Limit: 1, Window: pacing.ShortWindow}}})
+		p := pacing.New(true)
+		p.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassCreateThread: {{Limit: 1, Window: pacing.ShortWindow}}})
 		ask := func(thread types.UID) time.Duration {
-			err := p.HoldCreate(pacing.Pass{Thread: thread}, "user")
-			if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
+			err := p.Room(pacing.Caller{Thread: thread}, "user")
+			if wait, ok := errors.AsType[*outcome.Wait](err); ok {
 				g.Expect(wait.Quiet).To(Equal(wait.After <= outcome.ShownWait))
 				return wait.After
 			}
@@ -217,7 +217,7 @@ func TestPacingHoldsSlots(t *testing.T) {
 		<-time.After(3 * time.Second)
 		g.Expect(ask("b")).To(Equal(pacing.ShortWindow - 3*time.Second))
 		g.Expect(ask("c")).To(Equal(2*pacing.ShortWindow - 3*time.Second))
-		p.GiveBack("b")
+		p.Release("b")
 		g.Expect(ask("d")).To(BeNumerically("<=", 3*pacing.ShortWindow))
 	})
 }
@@ -227,9 +227,9 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		p := pacing.NewPacer(true)
+		p := pacing.New(true)
 		all := pacing.Keys(pacing.ClassDeleteThread, "user", "")
-		who := pacing.Pass{Thread: "a"}
+		who := pacing.Caller{Thread: "a"}
 		g.Expect(p.Take(who, pacing.ClassDeleteThread, all)).To(Succeed())
 		answer := httptest.NewRecorder()
 		answer.Header().Set("Retry-After", "7")
@@ -238,15 +238,15 @@ func TestPacingObeysRetryAfter(t *testing.T) {
 		response.Body = io.NopCloser(response.Body)
 		response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodDelete, "https://contoso.communication.azure.com/chat/threads/a", nil)
 		p.Answered(who, all, response)
-		wait, ok := errors.AsType[*outcome.WaitError](p.Take(who, pacing.ClassDeleteThread, all))
+		wait, ok := errors.AsType[*outcome.Wait](p.Take(who, pacing.ClassDeleteThread, all))
 		g.Expect(ok).To(BeTrue())
 		g.Expect(wait.After).To(Equal(7 * time.Second))
 		// Also once other threads need nothing any more, and no slot is left.
 		<-time.After(5 * time.Second)
 		p.Bucket(all[0]).Taken = nil
-		p.GiveBack(who.Thread)
-		p.GiveBack("another")
-		wait, _ = errors.AsType[*outcome.WaitError](p.Take(who, pacing.ClassDeleteThread, all))
+		p.Release(who.Thread)
+		p.Release("another")
+		wait, _ = errors.AsType[*outcome.Wait](p.Take(who, pacing.ClassDeleteThread, all))
 		g.Expect(wait).NotTo(BeNil())
 		g.Expect(wait.After).To(Equal(2 * time.Second))
 	})
@@ -257,16 +257,16 @@ func TestPacingOfDriftIsQuiet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		p := pacing.NewPacer(true)
-		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 2, Window: pacing.ShortWindow}}})
+		p := pacing.New(true)
+		p.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 2, Window: pacing.ShortWindow}}})
 		all := pacing.Keys(pacing.ClassReadThread, "user", "")
-		g.Expect(p.Take(pacing.Pass{Thread: "a", Background: true}, pacing.ClassReadThread, all)).To(Succeed())
-		wait, ok := errors.AsType[*outcome.WaitError](p.Take(pacing.Pass{Thread: "b", Background: true}, pacing.ClassReadThread, all))
+		g.Expect(p.Take(pacing.Caller{Thread: "a", Background: true}, pacing.ClassReadThread, all)).To(Succeed())
+		wait, ok := errors.AsType[*outcome.Wait](p.Take(pacing.Caller{Thread: "b", Background: true}, pacing.ClassReadThread, all))
 		g.Expect(ok).To(BeTrue())
 		g.Expect(wait.After).To(Equal(pacing.ShortWindow))
 		g.Expect(wait.Quiet).To(BeTrue())
-		g.Expect(p.Take(pacing.Pass{Thread: "c"}, pacing.ClassReadThread, all)).To(Succeed(), "what was asked for has the rest of the budget")
-		wait, _ = errors.AsType[*outcome.WaitError](p.Take(pacing.Pass{Thread: "d"}, pacing.ClassReadThread, all))
+		g.Expect(p.Take(pacing.Caller{Thread: "c"}, pacing.ClassReadThread, all)).To(Succeed(), "what was asked for has the rest of the budget")
+		wait, _ = errors.AsType[*outcome.Wait](p.Take(pacing.Caller{Thread: "d"}, pacing.ClassReadThread, all))
 		g.Expect(wait.Quiet).To(BeFalse())
 	})
 }
@@ -276,12 +276,12 @@ func TestQuotasOfConnection(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	minute := int32(7)
-	quotas := pacing.QuotasOf(&chatv1alpha1.Quotas{ChangeMembers: &chatv1alpha1.Quota{Per10s: 3, PerMinute: &minute}, ReadThread: &chatv1alpha1.Quota{Per10s: 500}})
+	quotas := pacing.QuotasFor(&chatv1alpha1.Quotas{ChangeMembers: &chatv1alpha1.Quota{Per10s: 3, PerMinute: &minute}, ReadThread: &chatv1alpha1.Quota{Per10s: 500}})
 	g.Expect(quotas[pacing.ClassChangeMembers]).To(Equal([]pacing.Quota{{Limit: 3, Window: pacing.ShortWindow}, {Limit: 7, Window: pacing.LongWindow}}))
 	g.Expect(quotas[pacing.ClassReadThread]).To(Equal([]pacing.Quota{{Limit: 500, Window: pacing.ShortWindow}}))
 	g.Expect(quotas[pacing.ClassCreateThread]).To(Equal(pacing.DocumentedQuotas[pacing.ClassCreateThread]))
-	off := pacing.NewPacer(false)
+	off := pacing.New(false)
 	for range 100 {
-		g.Expect(off.HoldCreate(pacing.Pass{Thread: "a"}, "user")).To(Succeed())
+		g.Expect(off.Room(pacing.Caller{Thread: "a"}, "user")).To(Succeed())
 	}
 }

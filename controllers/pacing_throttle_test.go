@@ -43,20 +43,20 @@ type throttledPacer struct {
 
 func newThrottledPacer(t *testing.T) *throttledPacer {
 	t.Helper()
-	p := &throttledPacer{WithT: NewWithT(t), Pacer: pacing.NewPacer(true), t: t, all: pacing.Keys(pacing.ClassReadThread, "user", "")}
-	p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
-	p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+	p := &throttledPacer{WithT: NewWithT(t), Pacer: pacing.New(true), t: t, all: pacing.Keys(pacing.ClassReadThread, "user", "")}
+	p.Expect(p.ask(pacing.Caller{Thread: "a"})).To(Succeed())
+	p.Answered(pacing.Caller{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
 	return p
 }
 
-func (p *throttledPacer) ask(who pacing.Pass) error {
+func (p *throttledPacer) ask(who pacing.Caller) error {
 	return p.Take(who, pacing.ClassReadThread, p.all)
 }
 
 // waits asks for a call that has to wait.
-func (p *throttledPacer) waits(who pacing.Pass) *outcome.WaitError {
+func (p *throttledPacer) waits(who pacing.Caller) *outcome.Wait {
 	p.t.Helper()
-	wait, ok := errors.AsType[*outcome.WaitError](p.ask(who))
+	wait, ok := errors.AsType[*outcome.Wait](p.ask(who))
 	p.Expect(ok).To(BeTrue(), "the call was let through")
 	return wait
 }
@@ -69,15 +69,15 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 		then   func(p *throttledPacer)
 	}{
 		"ACS takes calls again": {&http.Response{StatusCode: http.StatusOK}, func(p *throttledPacer) {
-			p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
-			p.Expect(p.ask(pacing.Pass{Thread: "c"})).To(Succeed())
+			p.Expect(p.ask(pacing.Caller{Thread: "b"})).To(Succeed())
+			p.Expect(p.ask(pacing.Caller{Thread: "c"})).To(Succeed())
 		}},
 		"ACS still refuses": {throttledBy(t, 86400), func(p *throttledPacer) { //nolint:bodyclose // it has none
-			p.Expect(p.waits(pacing.Pass{Thread: "b"}).After).To(Equal(10 * time.Minute))
+			p.Expect(p.waits(pacing.Caller{Thread: "b"}).After).To(Equal(10 * time.Minute))
 		}},
 		"no answer comes": {nil, func(p *throttledPacer) {
-			p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
-			p.Expect(p.waits(pacing.Pass{Thread: "c"}).Quiet).To(BeTrue())
+			p.Expect(p.ask(pacing.Caller{Thread: "b"})).To(Succeed())
+			p.Expect(p.waits(pacing.Caller{Thread: "c"}).Quiet).To(BeTrue())
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,16 +85,16 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newThrottledPacer(t)
 				end := time.Now().Add(10 * time.Minute)
-				wait := p.waits(pacing.Pass{Thread: "b"})
+				wait := p.waits(pacing.Caller{Thread: "b"})
 				p.Expect(wait.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
 				p.Expect(wait.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
 				p.Expect(wait.Quiet).To(BeFalse())
 				<-time.After(wait.After)
-				p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
-				other := p.waits(pacing.Pass{Thread: "b"})
+				p.Expect(p.ask(pacing.Caller{Thread: "a"})).To(Succeed())
+				other := p.waits(pacing.Caller{Thread: "b"})
 				p.Expect(other.After).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
 				p.Expect(other.Quiet).To(BeTrue())
-				p.Answered(pacing.Pass{Thread: "a"}, p.all, c.answer)
+				p.Answered(pacing.Caller{Thread: "a"}, p.all, c.answer)
 				c.then(p)
 			})
 		})
@@ -107,9 +107,9 @@ func TestTryThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
 		<-time.After(10 * time.Minute)
-		p.Expect(p.ask(pacing.Pass{Thread: "a"})).To(Succeed())
+		p.Expect(p.ask(pacing.Caller{Thread: "a"})).To(Succeed())
 		<-time.After(pacing.LongestCall)
-		p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
+		p.Expect(p.ask(pacing.Caller{Thread: "b"})).To(Succeed())
 	})
 }
 
@@ -118,29 +118,29 @@ func TestLongWaitOfDriftIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newThrottledPacer(t)
-		p.Expect(p.waits(pacing.Pass{Thread: "b", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
-		p.Expect(p.waits(pacing.Pass{Thread: "c", Background: true, Patience: time.Hour}).Quiet).To(BeTrue())
+		p.Expect(p.waits(pacing.Caller{Thread: "b", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
+		p.Expect(p.waits(pacing.Caller{Thread: "c", Background: true, Patience: time.Hour}).Quiet).To(BeTrue())
 		// It stands in line behind others, and waits for ACS all the same.
-		p.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 1, Window: pacing.ShortWindow}}})
-		p.Answered(pacing.Pass{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
-		_ = p.waits(pacing.Pass{Thread: "d"})
-		p.Expect(p.waits(pacing.Pass{Thread: "e", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
+		p.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 1, Window: pacing.ShortWindow}}})
+		p.Answered(pacing.Caller{Thread: "a"}, p.all, throttledBy(t, 86400)) //nolint:bodyclose // it has none
+		_ = p.waits(pacing.Caller{Thread: "d"})
+		p.Expect(p.waits(pacing.Caller{Thread: "e", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
 	})
 }
 
 // New quotas and requests end the wait: one call tries at once.
 func TestWaitEndsWhenAsked(t *testing.T) {
 	t.Parallel()
-	for name, ask := range map[string]func(*connection.Session){
-		"new quotas": func(s *connection.Session) {
-			s.Pacer.Limit(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 40, Window: pacing.ShortWindow}}})
+	for name, ask := range map[string]func(*connection.Connection){
+		"new quotas": func(s *connection.Connection) {
+			s.Pacer.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: 40, Window: pacing.ShortWindow}}})
 		},
-		"a request on the ChatThread": func(s *connection.Session) {
+		"a request on the ChatThread": func(s *connection.Connection) {
 			thread := &chatv1alpha1.ChatThread{}
 			objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 			(&threadScope{session: s, thread: thread, before: thread.DeepCopy()}).heed()
 		},
-		"a request on the ChatConnection": func(s *connection.Session) {
+		"a request on the ChatConnection": func(s *connection.Connection) {
 			conn := newConnection("a", "default")
 			objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 			s.Heed(conn)
@@ -150,11 +150,11 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newThrottledPacer(t)
-				_ = p.waits(pacing.Pass{Thread: "a"})
-				_ = p.waits(pacing.Pass{Thread: "b"})
-				ask(connection.NewSession(p.Pacer))
-				p.Expect(p.ask(pacing.Pass{Thread: "b"})).To(Succeed())
-				p.Expect(p.waits(pacing.Pass{Thread: "a"}).Quiet).To(BeTrue())
+				_ = p.waits(pacing.Caller{Thread: "a"})
+				_ = p.waits(pacing.Caller{Thread: "b"})
+				ask(connection.NewConnection(p.Pacer))
+				p.Expect(p.ask(pacing.Caller{Thread: "b"})).To(Succeed())
+				p.Expect(p.waits(pacing.Caller{Thread: "a"}).Quiet).To(BeTrue())
 			})
 		})
 	}
@@ -172,13 +172,13 @@ func TestThrottledMessages(t *testing.T) {
 			response.Request = req
 			return response, nil
 		})}
-		found := connection.NewSession(pacing.NewPacer(true))
+		found := connection.NewConnection(pacing.New(true))
 		chat, err := acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
 			connection.ClientOptions(transport, time.Second, found, found.Pacer.Policy("user")))
 		g.Expect(err).NotTo(HaveOccurred())
 		read := func(thread string) string {
-			_, err := chat.ThreadClient(thread).GetProperties(pacing.WithPass(t.Context(), pacing.Pass{Thread: "a"}), nil)
-			return outcome.Classify(outcome.Failed("read the thread", err)).Message
+			_, err := chat.ThreadClient(thread).GetProperties(pacing.WithCaller(t.Context(), pacing.Caller{Thread: "a"}), nil)
+			return outcome.Classify(outcome.CallFailed("read the thread", err)).Message
 		}
 		<-time.After(999 * time.Millisecond)
 		first := read("a")

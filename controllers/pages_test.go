@@ -101,7 +101,7 @@ func TestConnectionIsForgotten(t *testing.T) {
 				secret = firstString
 			}
 			w := newSecretWorld(t, secret)
-			found, err := w.sessions.Open(t.Context(), w.conn)
+			found, err := w.sessions.Get(t.Context(), w.conn)
 			if c.loaded != (err == nil) {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestConnectionIsForgotten(t *testing.T) {
 			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(w.conn)}); err != nil {
 				t.Fatal(err)
 			}
-			if kept := w.sessions.Get(objects.KeyOf(w.conn)) == found; kept != c.kept {
+			if kept := w.sessions.ByKey(objects.KeyOf(w.conn)) == found; kept != c.kept {
 				t.Errorf("kept: %t", kept)
 			}
 			last := &chatv1alpha1.ChatThread{}

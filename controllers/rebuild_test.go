@@ -133,7 +133,7 @@ func (w *world) awaitFleet(f *fleet) {
 func (w *world) rooms() []emulator.Thread {
 	rooms := w.emulator.Threads()
 	for _, room := range rooms {
-		delete(room.Metadata, directory.UidStampKey)
+		delete(room.Metadata, directory.UIDKey)
 	}
 	return rooms
 }
@@ -159,8 +159,8 @@ func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
 	w.Expect(stamped).To(HaveLen(fleetSize))
 	for _, thread := range f.threads {
 		remote := w.remote(thread)
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.OwnerStampKey, w.namespace+"/"+thread.Name))
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.UidStampKey, string(thread.UID)))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.OwnerKey, w.namespace+"/"+thread.Name))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.UIDKey, string(thread.UID)))
 		w.Expect(thread.Status.ServiceUser).To(Equal(remote.CreatedBy))
 		w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, remote.CreatedBy))
 		w.Eventually(func() []string {

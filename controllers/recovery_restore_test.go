@@ -70,7 +70,7 @@ func TestRestoreWithStatus(t *testing.T) {
 			}).ShouldNot(Equal(string(backup.UID)))
 			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 			w.Expect(thread.Status.ThreadID).To(Equal(backup.Status.ThreadID))
-			w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(directory.UidStampKey, string(thread.UID)))
+			w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(directory.UIDKey, string(thread.UID)))
 			for _, user := range users {
 				w.Expect(w.remote(thread).Members).To(ContainElement(HaveField("ID", user)))
 			}

@@ -51,7 +51,7 @@ func TestClockIsNamed(t *testing.T) {
 					return &http.Response{StatusCode: http.StatusUnauthorized, Header: header, Body: http.NoBody, Request: req}, nil
 				}
 				_, err := w.sessions.CreateUser(t.Context(), w.session)
-				w.session.Refused(err)
+				w.session.CredentialRejected(err)
 				for _, err := range []error{w.session.Usable(newConnection("a", "default")), connection.NewCredentialRefusal(err)} {
 					o := outcome.Classify(err)
 					w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))

@@ -68,7 +68,7 @@ func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	for _, m := range r.declared {
 		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
-				Code: outcome.Cut(cmp.Or(refusal.reason, refusal.code), outcome.MaxCode), Message: outcome.Cut(refusal.message, outcome.MaxMessage) + refusal.suffix()})
+				Code: outcome.Sanitize(cmp.Or(refusal.reason, refusal.code), outcome.MaxCode), Message: outcome.Sanitize(refusal.message, outcome.MaxMessage) + refusal.suffix()})
 		}
 	}
 	for _, m := range r.duplicates {
@@ -96,11 +96,11 @@ func (r *memberResults) verdict() error {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	if !slices.ContainsFunc(rejected, func(p chatv1alpha1.RejectedParticipant) bool { return p.Code != chatv1alpha1.ReasonTooManyParticipants }) {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonParticipantRejected,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonParticipantRejected,
 			Message: fmt.Sprintf("The thread is full: ACS allows %d members, the service user included. Without a place are %s. Take others out; with membershipPolicy Exclusive the operator removes those that nobody declares.",
 				chatv1alpha1.MaxMembers, strings.Join(names, ", "))}
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonParticipantRejected,
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonParticipantRejected,
 		Message: fmt.Sprintf("Not in the thread as declared, though all others are: %s. Correct or remove them in spec.participants.", strings.Join(names, ", "))}
 }
 
@@ -181,7 +181,7 @@ func (r *memberResults) entry(p *chatv1alpha1.ChatParticipant, duplicate bool, u
 		return refused
 	case isRefused:
 		refused.reason = chatv1alpha1.ReasonRejected
-		refused.message = fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(outcome.Cut(refusal.code, outcome.MaxCode)+" "+outcome.Cut(refusal.message, outcome.MaxMessage)), "."), refusal.suffix())
+		refused.message = fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(outcome.Sanitize(refusal.code, outcome.MaxCode)+" "+outcome.Sanitize(refusal.message, outcome.MaxMessage)), "."), refusal.suffix())
 		return refused
 	default:
 		return unknown

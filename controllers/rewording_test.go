@@ -29,7 +29,7 @@ func TestMarkSameInOtherWords(t *testing.T) {
 		{413, `{"code":"Worse","message":"No (request 5)."}`, 2, "ACS refused to read the thread (413: Worse No (request 5))."},
 	} {
 		thread.Generation = c.generation
-		objects.Mark(thread, outcome.Classify(outcome.Failed("read the thread", acstest.Refusal(t, c.status, nil, c.body))))
+		objects.Mark(thread, outcome.Classify(outcome.CallFailed("read the thread", acstest.Refusal(t, c.status, nil, c.body))))
 		for _, condition := range thread.Status.Conditions {
 			if condition.Message != c.want {
 				t.Errorf("%s: %q, want %q", condition.Type, condition.Message, c.want)

@@ -52,13 +52,13 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s *threadScope) erro
 		if !apierrors.IsNotFound(err) {
 			return fmt.Errorf("get ChatConnection: %w", err)
 		}
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound,
 			Message: fmt.Sprintf("ChatConnection %s does not exist.", key)}
 	}
 	if err := r.checkNamespace(ctx, s); err != nil {
 		return err
 	}
-	session, err := r.Sessions.Open(ctx, s.conn)
+	session, err := r.Sessions.Get(ctx, s.conn)
 	if err != nil {
 		return r.connectionNotReady(key, err)
 	}
@@ -87,7 +87,7 @@ func (s *threadScope) heed() {
 // checkUsers waits for a connection that has no service user, or whose record was cut: until it is put back from
 // status, threads would be looked for in the lists of some users only.
 func (s *threadScope) checkUsers() error {
-	wait := &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
+	wait := &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
 	switch {
 	case len(connection.EverRecorded(s.conn)) != len(connection.RecordedUsers(s.conn)):
 		wait.Message = fmt.Sprintf("The annotation %s of ChatConnection %s was cut and is being put back.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
@@ -106,7 +106,7 @@ func (s *threadScope) awaitProbe(err error) error {
 	if s.memory.awaitingProbe.IsZero() {
 		s.memory.awaitingProbe = now
 	}
-	if wait, ok := errors.AsType[*outcome.WaitError](err); ok {
+	if wait, ok := errors.AsType[*outcome.Wait](err); ok {
 		wait.Quiet = s.saysUnavailable() || s.who.Background && now.Sub(s.memory.awaitingProbe) < connection.ProbeGrace
 	}
 	return err
@@ -122,7 +122,7 @@ func (s *threadScope) saysUnavailable() bool {
 // wrote into one the cache must show.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
 	if err := r.Get(ctx, key, conn); err != nil {
@@ -143,7 +143,7 @@ func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err 
 	if r.Sessions.IsUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.Reason)}
 }
 
@@ -193,19 +193,19 @@ func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScop
 	if former == "" {
 		return nil
 	}
-	return r.store(ctx, s, outcome.Classify(&outcome.WaitError{Reason: chatv1alpha1.ReasonSearching,
+	return r.store(ctx, s, outcome.Classify(&outcome.Wait{Reason: chatv1alpha1.ReasonSearching,
 		Message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
 }
 
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
-func (s *threadScope) ownThreads() []directory.IndexedThread {
-	return slices.DeleteFunc(s.session.Index.Find(s.owner(), s.known), func(thread directory.IndexedThread) bool {
+func (s *threadScope) ownThreads() []directory.Stamp {
+	return slices.DeleteFunc(s.session.Directory.Find(s.owner(), s.known), func(thread directory.Stamp) bool {
 		return thread.Uid != string(s.thread.UID) || s.memory.formerIDs[thread.Id] || s.ignores(thread.Id)
 	})
 }
 
 // take goes on with the oldest of the threads that may be this resource's.
-func (s *threadScope) take(candidates []directory.IndexedThread) {
+func (s *threadScope) take(candidates []directory.Stamp) {
 	s.threadID, s.taking = candidates[0].Id, true
 	for _, other := range candidates[1:] {
 		s.others = append(s.others, other.Id)
@@ -223,15 +223,15 @@ func (s *threadScope) count() {
 // listNeeded is which list of threads is believed. Without a finalizer nothing was ever sent, and any
 // list will do. With one, a create may have been sent by an earlier process or without an answer: only a
 // list that was begun some time after that shows its thread, and only while it is fresh.
-func (r *ChatThreadReconciler) listNeeded(s *threadScope) (directory.ListNeed, error) {
+func (r *ChatThreadReconciler) listNeeded(s *threadScope) (directory.Need, error) {
 	now := time.Now()
-	need := directory.ListNeed{Begun: s.session.Index.BelievedFrom(), Confirm: r.timing.goneConfirm}
+	need := directory.Need{Begun: s.session.Directory.BelievedFrom(), Confirm: r.timing.goneConfirm}
 	if objects.HasFinalizer(s.thread) && !s.memory.settled {
 		need.Begun = pacing.Latest(need.Begun, r.certainFrom(s.memory))
 		need.Ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.Begun) {
-		return directory.ListNeed{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: directory.SearchingMessage}
+		return directory.Need{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: directory.SearchingMessage}
 	}
 	return need, nil
 }
@@ -247,7 +247,7 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 	if err != nil {
 		return err
 	}
-	for again := true; again; again = s.session.Index.TakeUp(s.owner()) {
+	for again := true; again; again = s.session.Directory.TakeUp(s.owner()) {
 		if err := r.readLists(ctx, s, need); err != nil {
 			return err
 		}
@@ -256,9 +256,9 @@ func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) er
 }
 
 // readLists reads the threads of the users that may have made the thread.
-func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need directory.ListNeed) error {
+func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need directory.Need) error {
 	makers := s.makers()
-	if len(s.session.Index.Outdated(makers, need)) == 0 {
+	if len(s.session.Directory.Outdated(makers, need)) == 0 {
 		return nil
 	}
 	users := make([]directory.Lister, 0, len(makers))
@@ -269,7 +269,7 @@ func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, ne
 		}
 		users = append(users, user.Lister())
 	}
-	return s.session.Index.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
+	return s.session.Directory.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -299,9 +299,9 @@ func (s *threadScope) assignedUser() (string, bool) {
 
 // candidates are the threads that carry the stamp of the resource and that nobody else claims. Nobody can
 // claim what carries its own uid.
-func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]directory.IndexedThread, error) {
-	var candidates []directory.IndexedThread
-	for _, candidate := range s.session.Index.Find(s.owner(), s.known) {
+func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]directory.Stamp, error) {
+	var candidates []directory.Stamp
+	for _, candidate := range s.session.Directory.Find(s.owner(), s.known) {
 		if s.memory.formerIDs[candidate.Id] || s.ignores(candidate.Id) {
 			continue
 		}

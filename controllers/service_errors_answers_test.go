@@ -212,7 +212,7 @@ func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(map[string]any){
 		"its own data": func(thread map[string]any) {
-			thread["metadata"] = map[string]any{directory.OwnerStampKey: "x/a", directory.UidStampKey: "another"}
+			thread["metadata"] = map[string]any{directory.OwnerKey: "x/a", directory.UIDKey: "another"}
 		},
 		"the data of this one": func(map[string]any) {},
 	} {

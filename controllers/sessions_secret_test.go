@@ -54,29 +54,29 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 				}
 			}
 			w.reader.err = c.err
-			_, err := w.sessions.Open(t.Context(), w.conn)
+			_, err := w.sessions.Get(t.Context(), w.conn)
 			isTold("a thread of a new connection", err)
-			_, err = w.sessions.Reopen(t.Context(), w.conn)
+			_, err = w.sessions.Refresh(t.Context(), w.conn)
 			isTold("a new connection", err)
 
 			w.reader.err = nil
 			w.ask("once")
-			_, err = w.sessions.Reopen(t.Context(), w.conn)
+			_, err = w.sessions.Refresh(t.Context(), w.conn)
 			acstest.MustSucceed(t, err)
 			w.reader.err = c.err
 			w.ask("twice")
-			_, err = w.sessions.Reopen(t.Context(), w.conn)
+			_, err = w.sessions.Refresh(t.Context(), w.conn)
 			isTold("a connection that was Ready", err)
-			if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
+			if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
 				t.Errorf("a thread has lost its credential: %v", err)
 			}
 			other := w.conn.DeepCopy()
 			other.Spec.ConnectionStringSecretRef.Key = "other"
-			_, err = w.sessions.Open(t.Context(), other)
+			_, err = w.sessions.Get(t.Context(), other)
 			isTold("another key", err)
 			other = w.conn.DeepCopy()
 			other.UID = "c2"
-			_, err = w.sessions.Open(t.Context(), other)
+			_, err = w.sessions.Get(t.Context(), other)
 			isTold("a namesake", err)
 		})
 	}
@@ -87,7 +87,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reader := &countingReader{err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "acs")}
-		sessions := &connection.Sessions{Reader: reader}
+		sessions := &connection.Registry{Reader: reader}
 		conn := newConnection("a", "default")
 		conn.UID, conn.Generation = "c1", 1
 		wakes := 0
@@ -95,13 +95,13 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 			t.Helper()
 			reader.reads = 0
 			for range 1000 {
-				if _, err := sessions.Open(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+				if _, err := sessions.Get(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
 				if sessions.IsUntold(objects.KeyOf(conn)) {
 					wakes++
 				}
-				if _, err := sessions.Reopen(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+				if _, err := sessions.Refresh(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
 			}
@@ -118,11 +118,11 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 		look(1)
 		conn.Generation++
 		look(1)
-		sessions.Get(objects.KeyOf(conn)).Refused(nil)
+		sessions.ByKey(objects.KeyOf(conn)).CredentialRejected(nil)
 		look(1)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		reader.reads = 0
-		if _, err := sessions.Reopen(t.Context(), conn); err == nil || reader.reads != 1 {
+		if _, err := sessions.Refresh(t.Context(), conn); err == nil || reader.reads != 1 {
 			t.Errorf("read %d times when asked: %v", reader.reads, err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 func TestSecretIsReadWithoutALock(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.Open(t.Context(), w.conn)
+	found, err := w.sessions.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
 	found.Assign("thread", "8:acs:a")
 	reading, end := make(chan struct{}), make(chan struct{})
@@ -144,15 +144,15 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	running.Go(func() {
 		asked := w.conn.DeepCopy()
 		objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		if _, err := w.sessions.Reopen(t.Context(), asked); err != nil {
+		if _, err := w.sessions.Refresh(t.Context(), asked); err != nil {
 			t.Errorf("the read brought %v", err)
 		}
 	})
 	<-reading
 	others := make(chan error, 1)
 	go func() {
-		w.sessions.Relieve("thread")
-		_, err := w.sessions.Open(t.Context(), w.conn)
+		w.sessions.ForgetThread("thread")
+		_, err := w.sessions.Get(t.Context(), w.conn)
 		others <- err
 	}()
 	select {
@@ -166,7 +166,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	// Who needs it comes again.
 	other := w.conn.DeepCopy()
 	other.Spec.ConnectionStringSecretRef.Key = "other"
-	if _, err := w.sessions.Open(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
+	if _, err := w.sessions.Get(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
 		t.Errorf("a second read: %v", err)
 	}
 	close(end)
@@ -180,11 +180,11 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.reader.wait = cancel
 	w.reader.err = context.Canceled
-	if _, err := w.sessions.Open(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
+	if _, err := w.sessions.Get(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
 		t.Errorf("error %v", err)
 	}
 	w.reader.wait, w.reader.err = nil, nil
-	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
 		t.Errorf("not read again: %v", err)
 	}
 }
@@ -193,10 +193,10 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 func TestConnectionsShareTheProbe(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	open := func(name string) *connection.Session {
+	open := func(name string) *connection.Connection {
 		conn := w.conn.DeepCopy()
 		conn.Name = name
-		found, err := w.sessions.Open(t.Context(), conn)
+		found, err := w.sessions.Get(t.Context(), conn)
 		acstest.MustSucceed(t, err)
 		return found
 	}

@@ -111,12 +111,12 @@ func TestRecordedUsersTwice(t *testing.T) {
 
 func TestChooseUser(t *testing.T) {
 	t.Parallel()
-	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
+	found := new(connection.Registry).ByKey(types.NamespacedName{Name: "a"})
 	pool := []string{"8:acs:A", "8:acs:b", "8:acs:c"}
 	take := func(thread types.UID, want string) {
 		t.Helper()
 		for range 2 { // what was chosen for a thread stays
-			if got := found.ChooseUser(pacing.Pass{Thread: thread}, pool); got != want {
+			if got := found.Choose(pacing.Caller{Thread: thread}, pool); got != want {
 				t.Errorf("thread %s is given to %s, want %s", thread, got, want)
 			}
 		}
@@ -145,7 +145,7 @@ func TestChooseUser(t *testing.T) {
 
 func TestMayRecreate(t *testing.T) {
 	t.Parallel()
-	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
+	found := new(connection.Registry).ByKey(types.NamespacedName{Name: "a"})
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		at   time.Duration
@@ -174,7 +174,7 @@ func TestMayRecreate(t *testing.T) {
 // A user that could not be stored is taken before another one is created.
 func TestSpares(t *testing.T) {
 	t.Parallel()
-	found := new(connection.Sessions).Get(types.NamespacedName{Name: "a"})
+	found := new(connection.Registry).ByKey(types.NamespacedName{Name: "a"})
 	if spare, ok := found.TakeSpare(); ok {
 		t.Errorf("took %s of none", spare.ID)
 	}
@@ -189,20 +189,20 @@ func TestSpares(t *testing.T) {
 
 func TestSessionsGet(t *testing.T) {
 	t.Parallel()
-	all := &connection.Sessions{}
+	all := &connection.Registry{}
 	key := types.NamespacedName{Namespace: "ns", Name: "a"}
-	if _, usable := all.Retained(key); usable {
+	if _, usable := all.GetForDeletion(key); usable {
 		t.Error("a session that was never opened can make calls")
 	}
-	found := all.Get(key)
-	if all.Get(key) != found || all.Get(types.NamespacedName{Namespace: "other", Name: "a"}) == found {
+	found := all.ByKey(key)
+	if all.ByKey(key) != found || all.ByKey(types.NamespacedName{Namespace: "other", Name: "a"}) == found {
 		t.Error("not one session for each connection")
 	}
-	if _, usable := all.Retained(key); usable {
+	if _, usable := all.GetForDeletion(key); usable {
 		t.Error("a session without a credential can make calls")
 	}
 	all.Forget(key)
-	if all.Get(key) == found {
+	if all.ByKey(key) == found {
 		t.Error("a session that was dropped is back")
 	}
 }
@@ -229,7 +229,7 @@ func (r *countingReader) Get(ctx context.Context, key client.ObjectKey, obj clie
 
 // secretWorld is a Secret, and a connection that names it, without an operator.
 type secretWorld struct {
-	sessions *connection.Sessions
+	sessions *connection.Registry
 	reader   *countingReader
 	conn     *chatv1alpha1.ChatConnection
 }
@@ -240,7 +240,7 @@ func newSecretWorld(t *testing.T, connectionString string) *secretWorld {
 	acstest.MustSucceed(t, admin.Create(t.Context(), ns))
 	w := &secretWorld{reader: &countingReader{Reader: admin}, conn: newConnection(ns.Name, "default")}
 	w.conn.UID = "c1"
-	w.sessions = &connection.Sessions{Reader: w.reader, AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
+	w.sessions = &connection.Registry{Reader: w.reader, AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
 	if connectionString != "" {
 		acstest.MustSucceed(t, admin.Create(t.Context(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns.Name, Name: "acs"}, StringData: map[string]string{"connectionString": connectionString},
@@ -279,10 +279,10 @@ func reasonOf(err error) string {
 func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	open := func(step string, reads int) *connection.Session {
+	open := func(step string, reads int) *connection.Connection {
 		t.Helper()
 		w.reader.reads = 0
-		found, err := w.sessions.Open(t.Context(), w.conn)
+		found, err := w.sessions.Get(t.Context(), w.conn)
 		if err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
@@ -308,7 +308,7 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 	w.rotate(t, secondString)
 	open("rotated, not noticed yet", 0)
 	w.ask("rotated")
-	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil || found.IdentityClient() == identity {
+	if _, err := w.sessions.Refresh(t.Context(), w.conn); err != nil || found.IdentityClient() == identity {
 		t.Errorf("a rotated key was not taken up: %v", err)
 	}
 }
@@ -316,41 +316,41 @@ func TestSessionsOpenReadsTheSecretOnce(t *testing.T) {
 func TestSessionsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.Open(t.Context(), w.conn)
+	found, err := w.sessions.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	found.Refused(nil)
+	found.CredentialRejected(nil)
 	w.reader.reads = 0
 	for range 2 {
-		if _, err := w.sessions.Open(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
+		if _, err := w.sessions.Get(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
 			t.Errorf("the refused credential: %v", err)
 		}
 	}
 	if w.reader.reads != 1 {
 		t.Errorf("the Secret was read %d times after the refusal, want once", w.reader.reads)
 	}
-	if _, err := w.sessions.Reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
+	if _, err := w.sessions.Refresh(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
 		t.Errorf("tried again at once: %v", err)
 	}
 	asked := w.conn.DeepCopy()
 	objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-	if _, err := w.sessions.Reopen(t.Context(), asked); err != nil {
+	if _, err := w.sessions.Refresh(t.Context(), asked); err != nil {
 		t.Errorf("not tried again when asked: %v", err)
 	}
 	found.RefusedAt = time.Now().Add(-2 * connection.RefusedInterval)
-	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Refresh(t.Context(), w.conn); err != nil {
 		t.Errorf("not tried again after a while: %v", err)
 	}
-	if _, err := w.sessions.Open(t.Context(), w.conn); err == nil {
+	if _, err := w.sessions.Get(t.Context(), w.conn); err == nil {
 		t.Error("threads use the credential before the connection has tried it")
 	}
-	found.Accepted()
-	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
+	found.CredentialAccepted()
+	if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
 		t.Errorf("the credential was accepted: %v", err)
 	}
 
-	found.Refused(nil)
+	found.CredentialRejected(nil)
 	w.rotate(t, secondString)
-	if _, err := w.sessions.Open(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
 		t.Errorf("a rotated key is used at once: %v", err)
 	}
 }
@@ -393,13 +393,13 @@ func TestSessionsRefuse(t *testing.T) {
 			if c.change != nil {
 				c.change(w)
 			}
-			_, err := w.sessions.Open(t.Context(), w.conn)
+			_, err := w.sessions.Get(t.Context(), w.conn)
 			if got := reasonOf(err); got != c.want {
 				t.Fatalf("reason %q of %v, want %q", got, err, c.want)
 			}
 			// Threads ask often: they get the same answer without another read.
 			w.reader.reads = 0
-			_, again := w.sessions.Open(t.Context(), w.conn)
+			_, again := w.sessions.Get(t.Context(), w.conn)
 			if reasonOf(again) != c.want || w.reader.reads != 0 {
 				t.Errorf("the second time %v, after %d reads", again, w.reader.reads)
 			}
@@ -414,14 +414,14 @@ func TestSessionsRefuse(t *testing.T) {
 func TestSessionsRetainWhatTheyHad(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.Open(t.Context(), w.conn)
+	found, err := w.sessions.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
 	acstest.MustSucceed(t, admin.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.conn.Namespace, Name: "acs"}}))
 	w.ask("deleted")
-	if _, err := w.sessions.Reopen(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
+	if _, err := w.sessions.Refresh(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 		t.Errorf("error %v", err)
 	}
-	if retained, usable := w.sessions.Retained(objects.KeyOf(w.conn)); retained != found || !usable {
+	if retained, usable := w.sessions.GetForDeletion(objects.KeyOf(w.conn)); retained != found || !usable {
 		t.Error("the session cannot make calls any more")
 	}
 }
@@ -430,9 +430,9 @@ func TestSessionsRetainWhatTheyHad(t *testing.T) {
 func TestSessionsUser(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.Open(t.Context(), w.conn)
+	found, err := w.sessions.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	user := func(id string) *connection.ServiceUser {
+	user := func(id string) *connection.User {
 		t.Helper()
 		got, err := w.sessions.User(found, id)
 		acstest.MustSucceed(t, err)
@@ -443,12 +443,12 @@ func TestSessionsUser(t *testing.T) {
 		t.Error("not one client for each user")
 	}
 	acstest.MustSucceed(t, w.sessions.Created(found, "8:acs:c", nil))
-	if outdated := found.Index.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.ListNeed{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
+	if outdated := found.Directory.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.Need{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
 		t.Errorf("the threads of %v are still to be listed", outdated)
 	}
 	w.rotate(t, secondString)
 	w.ask("rotated")
-	if _, err := w.sessions.Reopen(t.Context(), w.conn); err != nil {
+	if _, err := w.sessions.Refresh(t.Context(), w.conn); err != nil {
 		t.Fatal(err)
 	}
 	if user("8:acs:A") == first {

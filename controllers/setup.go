@@ -97,7 +97,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := startInformers(ctx, mgr, namespaces); err != nil {
 		return err
 	}
-	sessions := &connection.Sessions{
+	sessions := &connection.Registry{
 		Reader:           mgr.GetAPIReader(),
 		AllowedEndpoints: options.AllowedEndpoints,
 		EntraNamespaces:  options.EntraNamespaces,
@@ -145,7 +145,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 }
 
 // registerStateMetrics takes metrics from the cache of this manager. A test process has several.
-func registerStateMetrics(mgr ctrl.Manager, sessions *connection.Sessions) error {
+func registerStateMetrics(mgr ctrl.Manager, sessions *connection.Registry) error {
 	collector := newStateMetrics(mgr.GetClient(), sessions)
 	metrics.Registry.Unregister(collector)
 	if err := metrics.Registry.Register(collector); err != nil {

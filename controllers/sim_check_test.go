@@ -176,7 +176,7 @@ func (w *simWorld) checkOrphans() {
 		}
 	}
 	for _, thread := range w.threads() {
-		released := thread.Metadata[directory.ReleasedStampKey] != "" && thread.Metadata[directory.UidStampKey] == ""
+		released := thread.Metadata[directory.ReleasedByKey] != "" && thread.Metadata[directory.UIDKey] == ""
 		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
 			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
 		}

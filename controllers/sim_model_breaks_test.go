@@ -213,9 +213,9 @@ func (m *modelRun) drift(a modelAction) {
 }
 
 func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
-	if remote.Metadata[directory.UidStampKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
-		m.driftMetadata(remote.ID, directory.OwnerStampKey, "")
-		m.driftMetadata(remote.ID, directory.UidStampKey, "")
+	if remote.Metadata[directory.UIDKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
+		m.driftMetadata(remote.ID, directory.OwnerKey, "")
+		m.driftMetadata(remote.ID, directory.UIDKey, "")
 	}
 }
 

@@ -121,7 +121,7 @@ func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, ob
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
 	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
-		return m.remote(thread.ID).free != "" && thread.Metadata[directory.OwnerStampKey] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
+		return m.remote(thread.ID).free != "" && thread.Metadata[directory.OwnerKey] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
 	})
 }
 
@@ -151,7 +151,7 @@ func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThr
 
 // isAnothers says whether a thread carries the stamp of another resource.
 func (m *modelRun) isAnothers(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
-	owner, uid := remote.Metadata[directory.OwnerStampKey], remote.Metadata[directory.UidStampKey]
+	owner, uid := remote.Metadata[directory.OwnerKey], remote.Metadata[directory.UIDKey]
 	switch {
 	case uid == string(stored.UID), owner == "" && uid == "":
 		return false
@@ -307,7 +307,7 @@ func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulato
 		}
 	}
 	for key, value := range remote.Metadata {
-		if _, declared := spec.Metadata[key]; !declared && value != "" && spec.ThreadID == "" && !strings.HasPrefix(key, directory.StampPrefix) {
+		if _, declared := spec.Metadata[key]; !declared && value != "" && spec.ThreadID == "" && !strings.HasPrefix(key, directory.KeyPrefix) {
 			keys = append(keys, key)
 		}
 	}
@@ -336,7 +336,7 @@ func (m *modelRun) checkFree(owned map[string]string) {
 func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
-	if !found.certain || thread.Metadata[directory.OwnerStampKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
+	if !found.certain || thread.Metadata[directory.OwnerKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
 		return ""
 	}

@@ -293,7 +293,7 @@ func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha
 // isSafe says that a thread can be found again without a status.
 func (m *modelRun) isSafe(stored *chatv1alpha1.ChatThread) bool {
 	remote, live := m.live(stored.Status.ThreadID)
-	return live && remote.Metadata[directory.UidStampKey] == string(stored.UID) && remote.Metadata[directory.OwnerStampKey] == simNamespace+"/"+stored.Name &&
+	return live && remote.Metadata[directory.UIDKey] == string(stored.UID) && remote.Metadata[directory.OwnerKey] == simNamespace+"/"+stored.Name &&
 		hasMember(remote, stored.Status.ServiceUser) && time.Since(remote.CreatedOn) > 15*time.Second
 }
 

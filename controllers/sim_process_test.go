@@ -84,7 +84,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 		return func(key types.NamespacedName) { p.add(simKey{kind, key}, 0) }
 	}
 	cached, live := &simClient{w.live, p}, &simReader{w.live, p}
-	sessions := &connection.Sessions{Reader: live, AllowedEndpoints: connection.DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
+	sessions := &connection.Registry{Reader: live, AllowedEndpoints: connection.DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
 	p.changes = newDebouncer(wake(simThread))
 	roster := newRoster(wake(simParticipant))
 	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: objects.NewOwnWrites()}

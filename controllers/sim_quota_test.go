@@ -195,7 +195,7 @@ func TestSimQuotaShared(t *testing.T) {
 		}
 		mine := map[string]int{}
 		for _, thread := range w.threads() {
-			mine[thread.Metadata[directory.UidStampKey]]++
+			mine[thread.Metadata[directory.UIDKey]]++
 		}
 		delete(mine, "")
 		for uid, count := range mine {
@@ -255,7 +255,7 @@ func (w *simWorld) seedThreads(count int) {
 		w.create(thread)
 		id := w.emulator.CreateThread(user, thread.Spec.Topic)
 		w.emulator.UpdateThread(id, func(remote *emulator.Thread) {
-			remote.Metadata = map[string]string{directory.OwnerStampKey: thread.Namespace + "/" + thread.Name, directory.UidStampKey: string(thread.UID)}
+			remote.Metadata = map[string]string{directory.OwnerKey: thread.Namespace + "/" + thread.Name, directory.UIDKey: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
 			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",

@@ -181,26 +181,26 @@ func TestReconcileRequested(t *testing.T) {
 
 func TestEmit(t *testing.T) {
 	t.Parallel()
-	created := objects.Occurrence{Reason: chatv1alpha1.EventCreated, Note: "Created thread a"}
-	warned := objects.Occurrence{Warning: true, Reason: chatv1alpha1.EventFound, Note: "Two\nthreads"}
+	created := objects.Event{Reason: chatv1alpha1.EventCreated, Note: "Created thread a"}
+	warned := objects.Event{Warning: true, Reason: chatv1alpha1.EventFound, Note: "Two\nthreads"}
 	failing := outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: "Down.", Err: errors.New("down")}
 	for name, c := range map[string]struct {
 		before, after outcome.Outcome
-		told          []objects.Occurrence
+		told          []objects.Event
 		want          []string
 	}{
 		"first time ready":                 {outcome.Outcome{Quiet: true}, readyOutcome, nil, []string{"Normal Succeeded As declared."}},
 		"ready again":                      {readyOutcome, readyOutcome, nil, nil},
 		"ready, with another message":      {readyOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "Still.", Ready: true}, nil, nil},
-		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
-		"a change of a thread in sync":     {readyOutcome, readyOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
+		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
+		"a change of a thread in sync":     {readyOutcome, readyOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
 		"stalled: a warning":               {readyOutcome, stalledOutcome, nil, []string{"Warning ThreadGone Gone."}},
-		"stalled after a change: both":     {readyOutcome, stalledOutcome, []objects.Occurrence{warned}, []string{"Warning Found Two threads", "Warning ThreadGone Gone."}},
+		"stalled after a change: both":     {readyOutcome, stalledOutcome, []objects.Event{warned}, []string{"Warning Found Two threads", "Warning ThreadGone Gone."}},
 		"reconciling":                      {readyOutcome, reconcilingOutcome, nil, []string{"Normal Throttled Wait."}},
 		"failing: a warning":               {readyOutcome, failing, nil, []string{"Warning ServiceUnavailable Down."}},
 		"failing still":                    {failing, failing, nil, nil},
 		"quiet":                            {readyOutcome, quietOutcome, nil, nil},
-		"quiet, though something was done": {readyOutcome, quietOutcome, []objects.Occurrence{created}, []string{"Normal Created Created thread a"}},
+		"quiet, though something was done": {readyOutcome, quietOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -225,7 +225,7 @@ func TestEmit(t *testing.T) {
 func TestTellAllCutsNotes(t *testing.T) {
 	t.Parallel()
 	recorder := events.NewFakeRecorder(1)
-	objects.TellAll(t.Context(), recorder, &chatv1alpha1.ChatThread{}, []objects.Occurrence{{Reason: "R", Note: "100%\n" + strings.Repeat("x", 5000)}})
+	objects.Record(t.Context(), recorder, &chatv1alpha1.ChatThread{}, []objects.Event{{Reason: "R", Note: "100%\n" + strings.Repeat("x", 5000)}})
 	got := <-recorder.Events
 	if !strings.HasPrefix(got, "Normal R 100% xx") || len(got) > len("Normal R ")+objects.MaxEventNote {
 		t.Errorf("event of %d bytes: %.40s", len(got), got)

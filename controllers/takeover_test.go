@@ -52,7 +52,7 @@ func TestRestoredToObserve(t *testing.T) {
 	edit(w, again, managing)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	w.Expect(again.Status.ThreadID).To(Equal(id))
-	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(directory.UidStampKey, string(again.UID)))
+	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(directory.UIDKey, string(again.UID)))
 }
 
 // A thread that was let go with its stamp is found by the next resource of the name, also where this

@@ -29,7 +29,7 @@ func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) stri
 	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.CreatedOn = time.Now().Add(-time.Hour)
-		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/" + name, directory.UidStampKey: uid}
+		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/" + name, directory.UIDKey: uid}
 	})
 	return id
 }
@@ -112,7 +112,7 @@ func TestForgedUIDNeedsConsent(t *testing.T) {
 			thread.Status.IncarnationSince = c.incarnation
 			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
 			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
-				Metadata: map[string]string{directory.OwnerStampKey: "ns/room", directory.UidStampKey: "mine"}})
+				Metadata: map[string]string{directory.OwnerKey: "ns/room", directory.UIDKey: "mine"}})
 			if got := outcome.Classify(err).Reason; got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}

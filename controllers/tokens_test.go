@@ -24,8 +24,8 @@ import (
 type identityWorld struct {
 	*WithT
 	emulator *emulator.Server
-	sessions *connection.Sessions
-	session  *connection.Session
+	sessions *connection.Registry
+	session  *connection.Connection
 	// answer replaces that of the service where it is set.
 	answer func(*http.Request) (*http.Response, error)
 	calls  int
@@ -35,14 +35,14 @@ func newIdentityWorld(t *testing.T) *identityWorld {
 	t.Helper()
 	w := &identityWorld{WithT: NewWithT(t), emulator: emulator.New(emulator.Options{})}
 	service := &inProcess{handler: w.emulator}
-	w.sessions = &connection.Sessions{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	w.sessions = &connection.Registry{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		w.calls++
 		if w.answer != nil {
 			return w.answer(req)
 		}
 		return service.Do(req)
 	})}}
-	w.session = connection.NewSession(pacing.NewPacer(true))
+	w.session = connection.NewConnection(pacing.New(true))
 	const endpoint = "https://contoso.communication.azure.com"
 	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), connection.ClientOptions(w.sessions.Transport, time.Second, w.session))
 	w.Expect(err).NotTo(HaveOccurred())
@@ -109,7 +109,7 @@ func TestTokensAreThrottled(t *testing.T) {
 		end := time.Now().Add(10 * time.Minute)
 		for range 3 {
 			_, err := user.Credential.Token(t.Context())
-			o := outcome.Classify(outcome.Failed("issue a token", err))
+			o := outcome.Classify(outcome.CallFailed("issue a token", err))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
 			w.Expect(o.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
 			w.Expect(o.After).To(Equal(time.Until(end)))

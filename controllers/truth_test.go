@@ -30,7 +30,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	w.create(thread)
 	w.Eventually(func() int { return w.calls()[emulator.OperationCreateThread] }).Should(Equal(1))
 	w.emulator.UpdateThread(first, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerStampKey: w.namespace + "/raced", directory.UidStampKey: string(thread.UID)}
+		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/raced", directory.UIDKey: string(thread.UID)}
 	})
 	w.get(thread)
 	stored := thread.DeepCopy()

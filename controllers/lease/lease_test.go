@@ -59,7 +59,7 @@ func (w *leaseWorld) send(method, url string) bool {
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		if o := outcome.Classify(outcome.Failed("create a thread", err)); !errors.Is(err, context.Canceled) || !o.Quiet {
+		if o := outcome.Classify(outcome.CallFailed("create a thread", err)); !errors.Is(err, context.Canceled) || !o.Quiet {
 			w.Errorf("%v is told as %+v", err, o)
 		}
 		return false

@@ -64,7 +64,7 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return "get Secret " + e.name + ": " + e.err.Error() }
 func (e *unreadableError) Unwrap() error { return e.err }
 
-func (e *unreadableError) outcome() outcome.Outcome {
+func (e *unreadableError) Outcome() outcome.Outcome {
 	var status apierrors.APIStatus
 	if !errors.As(e.err, &status) {
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval,
@@ -74,15 +74,15 @@ func (e *unreadableError) outcome() outcome.Outcome {
 		return o
 	}
 	gist := fmt.Sprintf("The Kubernetes API server could not show Secret %s (%d", e.name, status.Status().Code)
-	return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval, Gist: gist,
-		Message: gist + ": " + outcome.Cut(e.err.Error(), 2*outcome.MaxMessage) + "); the operator tries again."}
+	return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval, StablePrefix: gist,
+		Message: gist + ": " + outcome.Sanitize(e.err.Error(), 2*outcome.MaxMessage) + "); the operator tries again."}
 }
 
 // isLasting says that the API server refuses to show the Secret, rather than being in trouble.
-func (e *unreadableError) isLasting() bool { return e.outcome().Stalled }
+func (e *unreadableError) isLasting() bool { return e.Outcome().Stalled }
 
 // isRead says whether nothing is known that calls for another look at the credential.
-func (s *Session) isRead(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Connection) isRead(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.read.origin == originOf(conn) && !s.stale && (s.Identity != nil || s.read.problem != nil)
@@ -90,14 +90,14 @@ func (s *Session) isRead(conn *chatv1alpha1.ChatConnection) bool {
 
 // isDue says whether it is time for another look at the credential: however many wait for it, it is not read
 // more often than a connection that is not Ready is looked at.
-func (s *Session) isDue(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Connection) isDue(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.read.origin != originOf(conn) || s.read.generation != conn.Generation || s.stale || !time.Now().Before(s.read.next)
 }
 
 // hasCredential says whether there is a credential from where the connection says.
-func (s *Session) hasCredential(conn *chatv1alpha1.ChatConnection) bool {
+func (s *Connection) hasCredential(conn *chatv1alpha1.ChatConnection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Identity != nil && s.loaded == originOf(conn)
@@ -105,7 +105,7 @@ func (s *Session) hasCredential(conn *chatv1alpha1.ChatConnection) bool {
 
 // usable says why nothing can be sent for a connection; nil where something can. While its Secret cannot be
 // read, the credential that was read before goes on.
-func (s *Session) Usable(conn *chatv1alpha1.ChatConnection) error {
+func (s *Connection) Usable(conn *chatv1alpha1.ChatConnection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, unreadable := errors.AsType[*unreadableError](s.read.problem)
@@ -119,7 +119,7 @@ func (s *Session) Usable(conn *chatv1alpha1.ChatConnection) error {
 }
 
 // beginReading lets one pass at a time read the credential.
-func (s *Session) beginReading() bool {
+func (s *Connection) beginReading() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reading {
@@ -129,7 +129,7 @@ func (s *Session) beginReading() bool {
 	return true
 }
 
-func (s *Session) endReading() {
+func (s *Connection) endReading() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reading = false
@@ -137,9 +137,9 @@ func (s *Session) endReading() {
 
 // refresh reads the credential and makes new clients where it differs; what is wrong with it is kept in the
 // session. No lock is held while the API server is asked. The error says that nothing was read.
-func (s *Sessions) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *Session) error {
+func (s *Registry) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, found *Connection) error {
 	if !found.beginReading() {
-		return &outcome.WaitError{Quiet: true, After: secretPause}
+		return &outcome.Wait{Quiet: true, After: secretPause}
 	}
 	defer found.endReading()
 	var secret acs.Secret
@@ -178,18 +178,18 @@ func (r credentialReading) followed(conn *chatv1alpha1.ChatConnection, problem e
 }
 
 // load makes clients of what was read. The caller holds the lock of the session.
-func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *Session, secret acs.Secret) error {
+func (s *Registry) load(conn *chatv1alpha1.ChatConnection, found *Connection, secret acs.Secret) error {
 	if conn.Spec.Entra != nil {
 		return s.loadEntra(conn, found)
 	}
 	// The schema asks for one of the two; an object of an older schema may lack both.
 	if conn.Spec.ConnectionStringSecretRef == nil {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "spec.connectionStringSecretRef or spec.entra must be set."}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "spec.connectionStringSecretRef or spec.entra must be set."}
 	}
 	parsed, err := acs.ParseConnectionString(secret.Reveal())
 	if err != nil {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
-			Message: fmt.Sprintf("Secret %s, key %s: %s.", conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn), outcome.Cut(err.Error(), outcome.MaxMessage))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+			Message: fmt.Sprintf("Secret %s, key %s: %s.", conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn), outcome.Sanitize(err.Error(), outcome.MaxMessage))}
 	}
 	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
 		return err
@@ -201,15 +201,15 @@ func (s *Sessions) load(conn *chatv1alpha1.ChatConnection, found *Session, secre
 }
 
 // loadEntra uses the operator's own identity, which only some namespaces may.
-func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *Session) error {
+func (s *Registry) loadEntra(conn *chatv1alpha1.ChatConnection, found *Connection) error {
 	if !slices.Contains(s.EntraNamespaces, conn.Namespace) {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
 			Message: fmt.Sprintf("Namespace %s may not use the operator's own identity; its flag --entra-namespaces names those that may.", conn.Namespace)}
 	}
 	entra := conn.Spec.Entra
 	endpoint, err := acs.ParseEndpoint(entra.Endpoint)
 	if err != nil {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: fmt.Sprintf("spec.entra.endpoint: %s.", outcome.Cut(err.Error(), outcome.MaxMessage))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: fmt.Sprintf("spec.entra.endpoint: %s.", outcome.Sanitize(err.Error(), outcome.MaxMessage))}
 	}
 	if err := s.checkEndpoint(conn, endpoint); err != nil {
 		return err
@@ -217,8 +217,8 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *Session) 
 	return found.Use(endpoint, "entra "+entra.ClientID+" "+entra.TenantID, func() (*acs.IdentityClient, error) {
 		credential, err := newEntraCredential(s.Transport, s.Timeout, entra)
 		if err != nil {
-			return nil, &outcome.StalledError{Reason: chatv1alpha1.ReasonAuthenticationFailed,
-				Message: "The operator has no workload identity: " + outcome.Cut(err.Error(), outcome.MaxMessage)}
+			return nil, &outcome.Stalled{Reason: chatv1alpha1.ReasonAuthenticationFailed,
+				Message: "The operator has no workload identity: " + outcome.Sanitize(err.Error(), outcome.MaxMessage)}
 		}
 		return acs.NewIdentityClient(endpoint, credential, ClientOptions(s.Transport, s.Timeout, found))
 	})
@@ -226,7 +226,7 @@ func (s *Sessions) loadEntra(conn *chatv1alpha1.ChatConnection, found *Session) 
 
 // use makes new clients where endpoint or credential differ from those in use. Tokens that an old
 // credential issued go with it.
-func (s *Session) Use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
+func (s *Connection) Use(endpoint, secret string, identity func() (*acs.IdentityClient, error)) error {
 	sum := sha256.Sum256([]byte(endpoint + "\n" + secret))
 	credential := hex.EncodeToString(sum[:])
 	if s.Identity != nil && s.credential == credential {
@@ -234,28 +234,28 @@ func (s *Session) Use(endpoint, secret string, identity func() (*acs.IdentityCli
 	}
 	client, err := identity()
 	if err != nil {
-		if stalled, ok := errors.AsType[*outcome.StalledError](err); ok {
+		if stalled, ok := errors.AsType[*outcome.Stalled](err); ok {
 			return stalled
 		}
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: outcome.Cut(err.Error(), outcome.MaxMessage)}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: outcome.Sanitize(err.Error(), outcome.MaxMessage)}
 	}
 	if s.Endpoint != endpoint {
 		s.spares = nil
 	}
 	s.Endpoint, s.credential, s.Identity = endpoint, credential, client
-	s.users = map[string]*ServiceUser{}
+	s.users = map[string]*User{}
 	s.RefusedAt, s.held = time.Time{}, nil
 	return nil
 }
 
-func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnection) (acs.Secret, error) {
+func (s *Registry) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnection) (acs.Secret, error) {
 	name, key := conn.Spec.ConnectionStringSecretRef.Name, secretKey(conn)
 	secret := &corev1.Secret{}
 	bounded, cancel := context.WithTimeout(ctx, secretTimeout)
 	defer cancel()
 	err := s.Reader.Get(bounded, types.NamespacedName{Namespace: conn.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
+		return acs.Secret{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
 			Message: fmt.Sprintf("Secret %s does not exist in namespace %s.", name, conn.Namespace)}
 	}
 	if err != nil {
@@ -263,11 +263,11 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 	}
 	value, ok := secret.Data[key]
 	if !ok {
-		return acs.Secret{}, &outcome.WaitError{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
+		return acs.Secret{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSecretNotFound, After: UnreadyInterval,
 			Message: fmt.Sprintf("Secret %s has no key %s.", name, key)}
 	}
 	if len(value) > MaxConnectionString {
-		return acs.Secret{}, &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+		return acs.Secret{}, &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString,
 			Message: fmt.Sprintf("Secret %s, key %s: longer than %d bytes, which no connection string is.", name, key, MaxConnectionString)}
 	}
 	return acs.NewSecret(string(value)), nil
@@ -275,14 +275,14 @@ func (s *Sessions) readSecret(ctx context.Context, conn *chatv1alpha1.ChatConnec
 
 // checkEndpoint refuses hosts that are not allowed, and an endpoint that is not the one that the
 // service users of the connection belong to.
-func (s *Sessions) checkEndpoint(conn *chatv1alpha1.ChatConnection, endpoint string) error {
+func (s *Registry) checkEndpoint(conn *chatv1alpha1.ChatConnection, endpoint string) error {
 	if err := s.AllowedEndpoints.Check(endpoint); err != nil {
 		return err
 	}
 	if before := recordedEndpoint(conn); before != "" && before != endpoint {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString,
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString,
 			Message: fmt.Sprintf("The endpoint changed from %s to %s. The threads of this connection live at the former: restore it, or create another ChatConnection.",
-				outcome.Cut(before, outcome.MaxMessage), outcome.Cut(endpoint, outcome.MaxMessage))}
+				outcome.Sanitize(before, outcome.MaxMessage), outcome.Sanitize(endpoint, outcome.MaxMessage))}
 	}
 	return nil
 }
@@ -327,16 +327,18 @@ func NewCredentialRefusal(err error) *credentialRefusal {
 	return &credentialRefusal{clock: outcome.ClockHint(err)}
 }
 
-func (e *credentialRefusal) Error() string { return e.outcome().Message }
+func (e *credentialRefusal) Error() string { return e.Outcome().Message }
 
-func (e *credentialRefusal) outcome() outcome.Outcome {
+func (e *credentialRefusal) Outcome() outcome.Outcome {
 	const refuses = "ACS refuses the credential (401)."
 	o := outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,
 		Message: refuses + " Put the current connection string of the ACS resource into the Secret."}
 	if e.clock != "" {
 		o.Message = refuses + " " + e.clock
 		// By how much may differ from pass to pass by the rounding.
-		o.Gist = refuses + " The clock of ACS"
+		o.StablePrefix = refuses + " The clock of ACS"
 	}
 	return o
 }
+
+var _, _, _ outcome.Classified = (*unreadableError)(nil), (*credentialRefusal)(nil), (*entraError)(nil)

@@ -67,11 +67,11 @@ func isHost(text string) bool {
 func (rules EndpointRules) Check(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" || u.User != nil {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "The endpoint is not a URL such as https://contoso.communication.azure.com."}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidConnectionString, Message: "The endpoint is not a URL such as https://contoso.communication.azure.com."}
 	}
 	if u.Scheme != "https" {
-		return &outcome.StalledError{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
-			Message: fmt.Sprintf("The endpoint %s is not https; tokens are sent over https only.", outcome.Cut(endpoint, outcome.MaxMessage))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
+			Message: fmt.Sprintf("The endpoint %s is not https; tokens are sent over https only.", outcome.Sanitize(endpoint, outcome.MaxMessage))}
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 	for _, rule := range rules {
@@ -84,6 +84,6 @@ func (rules EndpointRules) Check(endpoint string) error {
 			return nil
 		}
 	}
-	return &outcome.StalledError{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
-		Message: fmt.Sprintf("The operator may not talk to %s; its flag --allowed-endpoint-suffixes allows %s.", outcome.Cut(host, outcome.MaxMessage), strings.Join(rules, ", "))}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonEndpointNotAllowed,
+		Message: fmt.Sprintf("The operator may not talk to %s; its flag --allowed-endpoint-suffixes allows %s.", outcome.Sanitize(host, outcome.MaxMessage), strings.Join(rules, ", "))}
 }

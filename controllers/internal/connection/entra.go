@@ -43,14 +43,14 @@ type entraError struct {
 	local     string
 }
 
-func (e *entraError) Error() string { return e.outcome().Message }
+func (e *entraError) Error() string { return e.Outcome().Message }
 
 func (e *entraError) Unwrap() error { return e.unreached }
 
 // NonRetriable tells azcore that whatever helped was tried.
 func (e *entraError) NonRetriable() {}
 
-func (e *entraError) outcome() outcome.Outcome {
+func (e *entraError) Outcome() outcome.Outcome {
 	unavailable := func(what string) outcome.Outcome {
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Err: e,
 			Message: fmt.Sprintf("Microsoft Entra (%s) %s when asked for a token for the operator; the operator tries again.", e.host, what)}
@@ -60,15 +60,15 @@ func (e *entraError) outcome() outcome.Outcome {
 		return unavailable(outcome.WhyNoAnswer(e.unreached))
 	case e.status == 0:
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,
-			Message: "The operator has no token for Microsoft Entra: " + outcome.Cut(e.local, outcome.MaxMessage) + "."}
+			Message: "The operator has no token for Microsoft Entra: " + outcome.Sanitize(e.local, outcome.MaxMessage) + "."}
 	case e.status >= http.StatusInternalServerError, e.status == http.StatusTooManyRequests, e.status == http.StatusRequestTimeout:
 		return unavailable(fmt.Sprintf("is in trouble (%d)", e.status))
 	case e.code == "":
 		return unavailable(fmt.Sprintf("was not reached: something in between answered (%d)", e.status))
 	default:
-		gist := "Microsoft Entra refused the operator's identity (" + outcome.Cut(e.code, outcome.MaxCode)
-		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true, Gist: gist,
-			Message: gist + ": " + strings.TrimSuffix(outcome.Cut(e.words, maxEntraWords), ".") + ")."}
+		gist := "Microsoft Entra refused the operator's identity (" + outcome.Sanitize(e.code, outcome.MaxCode)
+		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true, StablePrefix: gist,
+			Message: gist + ": " + strings.TrimSuffix(outcome.Sanitize(e.words, maxEntraWords), ".") + ")."}
 	}
 }
 

@@ -48,7 +48,7 @@ func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
 	issued, err := t.identity.IssueToken(ctx, t.user, []acs.TokenScope{acs.ScopeChat}, nil)
 	now := time.Now()
 	if err == nil && !now.Before(issued.ExpiresOn) {
-		err = t.hold(now.Add(uselessPause), &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: uselessPause,
+		err = t.hold(now.Add(uselessPause), &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: uselessPause,
 			Message: fmt.Sprintf("ACS issued a token that had run out at %s, by the clock of the operator: check that clock.", outcome.ShownTime(issued.ExpiresOn))})
 		return acs.AccessToken{}, err
 	}
@@ -71,7 +71,7 @@ func (t *tokenSource) held() error {
 	if wait <= 0 {
 		return nil
 	}
-	if throttled, ok := errors.AsType[*outcome.WaitError](t.answer); ok {
+	if throttled, ok := errors.AsType[*outcome.Wait](t.answer); ok {
 		still := *throttled
 		still.After = wait
 		return &still
@@ -87,7 +87,7 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	case err == nil:
 		t.unknown, t.unknownSince, t.throttles = 0, time.Time{}, 0
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		t.until = now.Add(outcome.AskedWait(err))
+		t.until = now.Add(outcome.RetryAfter(err))
 		t.answer = outcome.Throttle{Until: t.until, Again: t.throttles > 0}.Wait(now)
 		t.throttles++
 		return t.answer

@@ -34,7 +34,7 @@ const (
 // clientOptions are those of every client of a session. A call tries twice at most: what takes longer
 // belongs to the work queue, which holds no worker while it waits. first are policies that see each
 // try before the others that do.
-func ClientOptions(transport *http.Client, timeout time.Duration, found *Session, first ...policy.Policy) *acs.ClientOptions {
+func ClientOptions(transport *http.Client, timeout time.Duration, found *Connection, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:        transport,
 		Retry:            retryOptions(timeout),
@@ -96,7 +96,7 @@ func (b *Breaker) Enter() (leave func(), err error) {
 		return func() {}, nil
 	}
 	if r.probing {
-		return nil, &outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable, After: probeInterval,
+		return nil, &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: probeInterval,
 			Message: "ACS does not answer; the operator tries again."}
 	}
 	r.probing = true
@@ -140,7 +140,7 @@ func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
 	fields := []any{operationField, operation, "status", answer.StatusCode}
 	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
-		if value := outcome.Cut(answer.Header.Get(header.name), outcome.MaxCode); value != "" {
+		if value := outcome.Sanitize(answer.Header.Get(header.name), outcome.MaxCode); value != "" {
 			fields = append(fields, header.field, value)
 		}
 	}

@@ -34,12 +34,12 @@ type userCreation struct {
 	losses int
 	// until is when to try again, and why what is told until then.
 	until time.Time
-	why   outcome.WaitError
+	why   outcome.Wait
 }
 
 // createUser creates a service user, or takes one that an earlier pass created and could not store. Unlike
 // other calls this one is sent once: ACS has no request id for it, so that each try makes another user.
-func (s *Sessions) CreateUser(ctx context.Context, found *Session) (acs.CreateUserResponse, error) {
+func (s *Registry) CreateUser(ctx context.Context, found *Connection) (acs.CreateUserResponse, error) {
 	if spare, ok := found.TakeSpare(); ok {
 		return spare, nil
 	}
@@ -49,11 +49,11 @@ func (s *Sessions) CreateUser(ctx context.Context, found *Session) (acs.CreateUs
 	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: s.Timeout})
 	counted, tries := CountTries(once)
 	user, err := found.IdentityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-	return user, found.creationTried(ctx, tries.Load() > 0, outcome.Failed("create a service user", err))
+	return user, found.creationTried(ctx, tries.Load() > 0, outcome.CallFailed("create a service user", err))
 }
 
 // creationHeld says that it is not time yet to try again.
-func (s *Session) CreationHeld() error {
+func (s *Connection) CreationHeld() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := time.Until(s.creation.until)
@@ -66,15 +66,15 @@ func (s *Session) CreationHeld() error {
 }
 
 // creationTried takes in what a try brought.
-func (s *Session) creationTried(ctx context.Context, sent bool, err error) error {
+func (s *Connection) creationTried(ctx context.Context, sent bool, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	switch {
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		asked := outcome.Throttle{Until: now.Add(outcome.AskedWait(err)), Again: s.creation.why.Reason == chatv1alpha1.ReasonThrottled}
+		asked := outcome.Throttle{Until: now.Add(outcome.RetryAfter(err)), Again: s.creation.why.Reason == chatv1alpha1.ReasonThrottled}
 		s.creation = userCreation{until: asked.Until, why: *asked.Wait(now)}
-	case err == nil, outcome.IsRefused(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
+	case err == nil, outcome.Definite(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
 		s.creation = userCreation{}
 		return err
 	case !sent || outcome.IsUnsent(err):
@@ -97,7 +97,7 @@ func (c userCreation) lost(err error, now time.Time) userCreation {
 	for range c.losses {
 		wait = min(wait*creationGrowth, LastCreation)
 	}
-	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: outcome.WaitError{Reason: chatv1alpha1.ReasonServiceUnavailable,
+	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable,
 		Message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +
 			chatv1alpha1.AnnotationReconcileRequestedAt + " has it try now."}}
 }

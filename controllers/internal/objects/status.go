@@ -46,8 +46,8 @@ func Mark(obj Conditioned, o outcome.Outcome) {
 	}
 	conditions := slices.Clone(obj.GetConditions())
 	// The same in other words is no news.
-	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.Gist != "" &&
-		told.Reason == o.Reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.Gist) {
+	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.StablePrefix != "" &&
+		told.Reason == o.Reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.StablePrefix) {
 		o.Message = told.Message
 	}
 	set := func(conditionType string, status metav1.ConditionStatus) {
@@ -203,7 +203,7 @@ func SetAnnotation(obj client.Object, key, value string) {
 }
 
 // occurrence is something that users should see in kubectl describe.
-type Occurrence struct {
+type Event struct {
 	Warning bool
 	Reason  string
 	Note    string
@@ -211,25 +211,25 @@ type Occurrence struct {
 
 // emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
 // more carries its reason.
-func Emit(ctx context.Context, recorder events.EventRecorder, before, after Conditioned, told []Occurrence, o outcome.Outcome) {
+func Emit(ctx context.Context, recorder events.EventRecorder, before, after Conditioned, told []Event, o outcome.Outcome) {
 	beforeStatus, beforeReason := ReadyReason(before)
 	status, reason := ReadyReason(after)
 	changed := !o.Quiet && (status != beforeStatus || reason != beforeReason)
 	if changed && (!o.Ready || len(told) == 0) {
-		told = append(told, Occurrence{Warning: o.Stalled || o.Err != nil, Reason: reason, Note: o.Message})
+		told = append(told, Event{Warning: o.Stalled || o.Err != nil, Reason: reason, Note: o.Message})
 	}
-	TellAll(ctx, recorder, after, told)
+	Record(ctx, recorder, after, told)
 }
 
 // tellAll writes events, and the same to the log.
-func TellAll(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []Occurrence) {
+func Record(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []Event) {
 	for _, e := range told {
 		kind := corev1.EventTypeNormal
 		if e.Warning {
 			kind = corev1.EventTypeWarning
 		}
-		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.Reason, "note", outcome.Cut(e.Note, MaxEventNote))
-		recorder.Eventf(obj, nil, kind, e.Reason, "Reconcile", "%s", outcome.Cut(e.Note, MaxEventNote))
+		log.FromContext(ctx).Info("Told of a change", "type", kind, "reason", e.Reason, "note", outcome.Sanitize(e.Note, MaxEventNote))
+		recorder.Eventf(obj, nil, kind, e.Reason, "Reconcile", "%s", outcome.Sanitize(e.Note, MaxEventNote))
 	}
 }
 
@@ -237,7 +237,7 @@ func TellAll(ctx context.Context, recorder events.EventRecorder, obj client.Obje
 func ReconcileRequested(obj client.Object) string {
 	value := obj.GetAnnotations()[chatv1alpha1.AnnotationReconcileRequestedAt]
 	if len(value) > chatv1alpha1.MaxReconcileRequest {
-		return outcome.Cut(value, chatv1alpha1.MaxReconcileRequest)
+		return outcome.Sanitize(value, chatv1alpha1.MaxReconcileRequest)
 	}
 	return value
 }

@@ -28,13 +28,13 @@ const (
 )
 
 // judgedError is an error that whoever saw it knows the meaning of.
-type judgedError interface {
+type Classified interface {
 	error
-	outcome() Outcome
+	Outcome() Outcome
 }
 
 // waitError is work that goes on by itself, with no error to back off from.
-type WaitError struct {
+type Wait struct {
 	Reason  string
 	Message string
 	// after is when to look again; zero where something else wakes the object.
@@ -45,28 +45,28 @@ type WaitError struct {
 	Err error
 }
 
-func (e *WaitError) Error() string { return e.Reason + ": " + e.Message }
-func (e *WaitError) Unwrap() error { return e.Err }
-func (e *WaitError) outcome() Outcome {
+func (e *Wait) Error() string { return e.Reason + ": " + e.Message }
+func (e *Wait) Unwrap() error { return e.Err }
+func (e *Wait) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, After: e.After, Quiet: e.Quiet}
 }
 
 // NonRetriable tells azcore that a call that waits for a quota is not to be tried again at once.
-func (e *WaitError) NonRetriable() {}
+func (e *Wait) NonRetriable() {}
 
 // stalledError is work that goes on only after a person acted.
-type StalledError struct {
+type Stalled struct {
 	Reason  string
 	Message string
 }
 
-func (e *StalledError) Error() string { return e.Reason + ": " + e.Message }
-func (e *StalledError) outcome() Outcome {
+func (e *Stalled) Error() string { return e.Reason + ": " + e.Message }
+func (e *Stalled) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, Stalled: true}
 }
 
 // refusedError is a refusal of ACS after which a person must act, with a reason of its own.
-type RefusedError struct {
+type Refused struct {
 	Reason string
 	// prefix and suffix are more words around what ACS said.
 	Prefix, Suffix string
@@ -75,37 +75,37 @@ type RefusedError struct {
 	Err   error
 }
 
-func (e *RefusedError) Error() string { return e.Reason + ": " + e.Err.Error() }
-func (e *RefusedError) Unwrap() error { return e.Err }
-func (e *RefusedError) outcome() Outcome {
-	gist, message := refusal(e.Err)
-	return Outcome{Reason: e.Reason, Gist: e.Prefix + gist, Message: e.Prefix + message + e.Suffix, Stalled: true, After: e.After}
+func (e *Refused) Error() string { return e.Reason + ": " + e.Err.Error() }
+func (e *Refused) Unwrap() error { return e.Err }
+func (e *Refused) Outcome() Outcome {
+	gist, message := refusalText(e.Err)
+	return Outcome{Reason: e.Reason, StablePrefix: e.Prefix + gist, Message: e.Prefix + message + e.Suffix, Stalled: true, After: e.After}
 }
 
 // unbelievableError is an answer of ACS that cannot be, or that another one belies.
-type UnbelievableError struct{ Message string }
+type Contradiction struct{ Message string }
 
-func (e *UnbelievableError) Error() string { return e.Message }
-func (e *UnbelievableError) outcome() Outcome {
+func (e *Contradiction) Error() string { return e.Message }
+func (e *Contradiction) Outcome() Outcome {
 	return Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: e.Message, Err: e}
 }
 
 // callError is a call to ACS that failed.
-type callError struct {
+type Call struct {
 	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
 	attempt string
 	err     error
 }
 
-func (e *callError) Error() string { return e.attempt + ": " + Cut(e.err.Error(), MaxMessage*2) }
-func (e *callError) Unwrap() error { return e.err }
+func (e *Call) Error() string { return e.attempt + ": " + Sanitize(e.err.Error(), MaxMessage*2) }
+func (e *Call) Unwrap() error { return e.err }
 
 // failed names the call that err comes from.
-func Failed(attempt string, err error) error {
+func CallFailed(attempt string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &callError{attempt: attempt, err: err}
+	return &Call{attempt: attempt, err: err}
 }
 
 // outcome is what the end of a pass means for conditions, events and the next pass.
@@ -114,9 +114,9 @@ type Outcome struct {
 	Message string
 	// gist is how a message begins that tells the same in other words: ACS may put the id of a request,
 	// or a time, into what it says.
-	Gist    string
-	Ready   bool
-	Stalled bool
+	StablePrefix string
+	Ready        bool
+	Stalled      bool
 	// quiet leaves the conditions as they are.
 	Quiet bool
 	// after is when to look again; zero leaves it to the resync.
@@ -127,16 +127,16 @@ type Outcome struct {
 
 // classify is the only place that turns an error into what users see and when it is tried again.
 func Classify(err error) Outcome {
-	var judged judgedError
+	var judged Classified
 	var status apierrors.APIStatus
-	var call *callError
+	var call *Call
 	var token *acs.TokenError
 	var response *azcore.ResponseError
 	switch {
 	case err == nil:
 		return Outcome{Reason: chatv1alpha1.ReasonSucceeded, Ready: true}
 	case errors.As(err, &judged):
-		return judged.outcome()
+		return judged.Outcome()
 	case errors.As(err, &status):
 		return ClassifyKubernetes(status, err)
 	case acs.IsForeign(err):
@@ -165,7 +165,7 @@ func ClassifyKubernetes(status apierrors.APIStatus, err error) Outcome {
 		return Outcome{Quiet: true, After: 100 * time.Millisecond}
 	case code == http.StatusBadRequest, code == http.StatusForbidden, code == http.StatusUnprocessableEntity, code == http.StatusRequestEntityTooLarge:
 		return Outcome{Reason: chatv1alpha1.ReasonPermissionDenied, Stalled: true, After: deniedInterval,
-			Message: fmt.Sprintf("The Kubernetes API server refused a request of the operator: %s.", strings.TrimSuffix(Cut(err.Error(), 2*MaxMessage), "."))}
+			Message: fmt.Sprintf("The Kubernetes API server refused a request of the operator: %s.", strings.TrimSuffix(Sanitize(err.Error(), 2*MaxMessage), "."))}
 	default:
 		return Outcome{Quiet: true, Err: err}
 	}
@@ -176,7 +176,7 @@ func classifyForeign(err error) Outcome {
 	response, _ := errors.AsType[*azcore.ResponseError](err)
 	kind := ""
 	if response.RawResponse != nil {
-		kind = Cut(response.RawResponse.Header.Get("Content-Type"), MaxCode)
+		kind = Sanitize(response.RawResponse.Header.Get("Content-Type"), MaxCode)
 	}
 	return Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Err: err,
 		Message: fmt.Sprintf("Something between the operator and ACS answered %s when asked to %s; the operator tries again.",
@@ -185,11 +185,11 @@ func classifyForeign(err error) Outcome {
 
 func classifyResponse(response *azcore.ResponseError, err error) Outcome {
 	o := Outcome{}
-	o.Gist, o.Message = refusal(err)
+	o.StablePrefix, o.Message = refusalText(err)
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
 		now := time.Now()
-		return Throttle{Until: now.Add(AskedWait(err)), Again: true}.Wait(now).outcome()
+		return Throttle{Until: now.Add(RetryAfter(err)), Again: true}.Wait(now).Outcome()
 	case status == http.StatusUnauthorized:
 		o.Reason, o.Stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
@@ -213,15 +213,15 @@ func classifyResponse(response *azcore.ResponseError, err error) Outcome {
 // classifyTokenRefusal deals with a service user for whom ACS issues no token: what it says of the user
 // says nothing of the thread.
 func classifyTokenRefusal(response *azcore.ResponseError, err error) Outcome {
-	o := classifyResponse(response, Failed("issue a token for the service user", err))
+	o := classifyResponse(response, CallFailed("issue a token for the service user", err))
 	if o.Stalled || response.StatusCode == http.StatusNotFound {
-		return Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Gist: o.Gist, Message: o.Message, Stalled: true}
+		return Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, StablePrefix: o.StablePrefix, Message: o.Message, Stalled: true}
 	}
 	return o
 }
 
 // isRefused says whether ACS answered for certain that it did nothing.
-func IsRefused(err error) bool {
+func Definite(err error) bool {
 	return acs.HasStatus(err, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 		http.StatusTooManyRequests)
@@ -229,14 +229,14 @@ func IsRefused(err error) bool {
 
 // attempted says what was being tried when err happened.
 func Attempted(err error) string {
-	if call, ok := errors.AsType[*callError](err); ok {
+	if call, ok := errors.AsType[*Call](err); ok {
 		return call.attempt
 	}
 	return "answer"
 }
 
 // refusal is a sentence on an answer of ACS that is no success, and how that begins whatever else ACS says.
-func refusal(err error) (gist, sentence string) {
+func refusalText(err error) (gist, sentence string) {
 	var response *azcore.ResponseError
 	if !errors.As(err, &response) {
 		return "", unreachable(err)
@@ -249,8 +249,8 @@ func refusal(err error) (gist, sentence string) {
 	if hint := ClockHint(err); hint != "" {
 		return gist, gist + "). " + hint
 	}
-	if said := strings.TrimSuffix(Cut(strings.TrimSpace(detail.Code+" "+detail.Message), MaxMessage), "."); said != "" {
-		return gist + ": " + Cut(detail.Code, MaxMessage), gist + ": " + said + ")."
+	if said := strings.TrimSuffix(Sanitize(strings.TrimSpace(detail.Code+" "+detail.Message), MaxMessage), "."); said != "" {
+		return gist + ": " + Sanitize(detail.Code, MaxMessage), gist + ": " + said + ")."
 	}
 	return gist, gist + ")."
 }
@@ -264,7 +264,7 @@ func WithoutAnswer(err error) string {
 }
 
 // cut makes what a server said fit for status, events and logs: one line, printable, of limited length.
-func Cut(text string, limit int) string {
+func Sanitize(text string, limit int) string {
 	var b strings.Builder
 	space := ""
 	for _, r := range text {

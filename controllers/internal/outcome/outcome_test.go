@@ -45,13 +45,13 @@ func (n noAnswer) Do(req *http.Request) (*http.Response, error) {
 // readThreadAt reads a thread, and returns the error as a step of a reconcile does.
 func readThreadAt(ctx context.Context, t *testing.T, endpoint string, transport policy.Transporter) error {
 	t.Helper()
-	return fmt.Errorf("observe: %w", Failed("read the thread", acstest.ReadThread(ctx, t, endpoint, transport)))
+	return fmt.Errorf("observe: %w", CallFailed("read the thread", acstest.ReadThread(ctx, t, endpoint, transport)))
 }
 
 // refusedWith returns the error of a call with this answer.
 func refusedWith(t *testing.T, status int, header map[string]string, body string) error {
 	t.Helper()
-	return fmt.Errorf("observe: %w", Failed("read the thread", acstest.Refusal(t, status, header, body)))
+	return fmt.Errorf("observe: %w", CallFailed("read the thread", acstest.Refusal(t, status, header, body)))
 }
 
 // verdict is an outcome without its error, which is compared apart.
@@ -240,7 +240,7 @@ func TestClassifyUnreachable(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = pager.NextPage(t.Context())
-			return Failed("list threads", err)
+			return CallFailed("list threads", err)
 		}},
 		"certificate of another host": {want: trusted, make: failing(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "contoso"})},
 		"expired certificate":         {want: trusted, make: failing(x509.CertificateInvalidError{Reason: x509.Expired})},
@@ -279,8 +279,8 @@ func TestClassifyUnreachable(t *testing.T) {
 func TestClassifyOwnErrors(t *testing.T) {
 	t.Parallel()
 	threads := schema.GroupResource{Group: "chat.acs-operator.io", Resource: "chatthreads"}
-	wait := &WaitError{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
-	stalled := &StalledError{chatv1alpha1.ReasonThreadGone, "Gone."}
+	wait := &Wait{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
+	stalled := &Stalled{chatv1alpha1.ReasonThreadGone, "Gone."}
 	waiting := verdict{Reason: chatv1alpha1.ReasonWaitingForQuota, Message: "Wait.", After: 3 * time.Second}
 	stuck := verdict{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	conflict := apierrors.NewConflict(threads, "a", errors.New("the object has been modified"))
@@ -299,8 +299,8 @@ func TestClassifyOwnErrors(t *testing.T) {
 		"wait":                   {wait, waiting, false},
 		"wait, wrapped":          {fmt.Errorf("step: %w", fmt.Errorf("inner: %w", wait)), waiting, false},
 		"wait, joined":           {errors.Join(nil, wait), waiting, false},
-		"wait for another":       {&WaitError{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
-		"wait and tell nothing":  {&WaitError{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
+		"wait for another":       {&Wait{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
+		"wait and tell nothing":  {&Wait{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
 		"wait on an API error":   {errors.Join(wait, conflict), waiting, false},
 		"stalled":                {stalled, stuck, false},
 		"stalled, wrapped":       {fmt.Errorf("step: %w", stalled), stuck, false},
@@ -417,22 +417,22 @@ func TestIsRefused(t *testing.T) {
 		413: true, 415: true, 422: true, 429: true, 500: false, 502: false, 503: false, 504: false,
 	} {
 		err := fmt.Errorf("create: %w", &azcore.ResponseError{StatusCode: status})
-		if got := IsRefused(err); got != want {
+		if got := Definite(err); got != want {
 			t.Errorf("%d: refused for certain %v, want %v", status, got, want)
 		}
 	}
-	if IsRefused(context.DeadlineExceeded) || IsRefused(nil) {
+	if Definite(context.DeadlineExceeded) || Definite(nil) {
 		t.Error("a call without an answer counts as refused")
 	}
 }
 
 func TestFailed(t *testing.T) {
 	t.Parallel()
-	if err := Failed("read the thread", nil); err != nil {
+	if err := CallFailed("read the thread", nil); err != nil {
 		t.Errorf("a call that succeeded: %v", err)
 	}
 	inner := &azcore.ResponseError{StatusCode: http.StatusNotFound}
-	err := Failed("read the thread", inner)
+	err := CallFailed("read the thread", inner)
 	if !errors.Is(err, inner) || !acs.HasStatus(err, http.StatusNotFound) {
 		t.Errorf("%v hides what it is made of", err)
 	}
@@ -461,7 +461,7 @@ func TestCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := Cut(c.text, c.limit); got != c.want {
+			if got := Sanitize(c.text, c.limit); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -488,7 +488,7 @@ func TestCutEveryText(t *testing.T) {
 	eachText(5, func(text string) {
 		whole := strings.Join(strings.FieldsFunc(string([]rune(text)), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 		for limit := 3; limit <= 12; limit++ {
-			got := Cut(text, limit)
+			got := Sanitize(text, limit)
 			prefix, short := strings.CutSuffix(got, "…")
 			switch {
 			case !acstest.IsFitToShow(got):
@@ -506,7 +506,7 @@ func TestCutHoldsTheLimit(t *testing.T) {
 	t.Parallel()
 	eachText(5, func(text string) {
 		for limit := 3; limit <= 12; limit++ {
-			if got := Cut(text, limit); len(got) > limit {
+			if got := Sanitize(text, limit); len(got) > limit {
 				t.Fatalf("cut(%q, %d) = %q has %d bytes", text, limit, got, len(got))
 			}
 		}

@@ -22,7 +22,7 @@ const (
 )
 
 // askedWait is how long ACS is waited for after a 429.
-func AskedWait(err error) time.Duration {
+func RetryAfter(err error) time.Duration {
 	if after, ok := acs.RetryAfter(err); ok && after > 0 {
 		return min(after, LongestAsked)
 	}
@@ -46,8 +46,8 @@ func (t Throttle) OrLater(other Throttle) Throttle {
 
 // wait is the end of a pass that does what ACS asks for. It names the moment that ends the wait, unless ACS has
 // it wait again and again for a short time: the status would be written each time.
-func (t Throttle) Wait(now time.Time) *WaitError {
-	wait := &WaitError{Reason: chatv1alpha1.ReasonThrottled, After: t.Until.Sub(now),
+func (t Throttle) Wait(now time.Time) *Wait {
+	wait := &Wait{Reason: chatv1alpha1.ReasonThrottled, After: t.Until.Sub(now),
 		Message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
 	if wait.After > time.Minute || wait.After > ShownWait && !t.Again {
 		wait.Message = fmt.Sprintf("ACS limits the rate of calls (429); the operator goes on at %s.", ShownTime(t.Until))

@@ -53,19 +53,19 @@ func (b *Bucket) unblock(now time.Time) { b.blockedUntil = soonest(b.blockedUnti
 
 // isProbed says that another call finds out whether ACS takes calls again. One that takes longer than any
 // call may has ended in some other way.
-func (b *Bucket) isProbed(now time.Time, p Pass) bool {
+func (b *Bucket) isProbed(now time.Time, p Caller) bool {
 	return !b.probing.IsZero() && b.prober != p.Thread && now.Sub(b.probing) < LongestCall
 }
 
 // probe makes a call of p the one that finds out, where ACS refused calls before.
-func (b *Bucket) probe(now time.Time, p Pass) {
+func (b *Bucket) probe(now time.Time, p Caller) {
 	if !b.blockedUntil.IsZero() {
 		b.prober, b.probing = p.Thread, now
 	}
 }
 
 // probed takes in that a call of p was not refused for its rate; answered says that ACS took it.
-func (b *Bucket) probed(p Pass, answered bool) {
+func (b *Bucket) probed(p Caller, answered bool) {
 	if b.probing.IsZero() || b.prober != p.Thread {
 		return
 	}
@@ -83,14 +83,14 @@ type Slot struct {
 
 // reservation is the slot of one pass.
 type reservation struct {
-	pass Pass
+	pass Caller
 	at   time.Time
 }
 
 // earliest is when a number of calls of p can be sent, behind everyone of its kind who waits already.
 // Passes that look for drift wait behind the others and leave them room, but neither kind can shut the
 // other out: while drift waits to be looked for, that has one fifth of a limit and the others have the rest.
-func (b *Bucket) Earliest(now time.Time, quotas []Quota, p Pass, calls int) time.Time {
+func (b *Bucket) Earliest(now time.Time, quotas []Quota, p Caller, calls int) time.Time {
 	b.forgetOld(now, quotas)
 	taken, alike, others := b.ahead(now, p)
 	at := Latest(now, b.blockedUntil)
@@ -116,7 +116,7 @@ func merge(a, b []time.Time) []time.Time {
 // ahead are the moments of the calls that come before those of p: taken are those that were sent and
 // those of passes of its kind that wait, alike those among them that are of its kind. A pass that looks
 // for drift has the others that wait ahead of it as well.
-func (b *Bucket) ahead(now time.Time, p Pass) (taken, alike, others []time.Time) {
+func (b *Bucket) ahead(now time.Time, p Caller) (taken, alike, others []time.Time) {
 	taken, alike = make([]time.Time, 0, len(b.Taken)+len(b.Waiting)), make([]time.Time, 0, len(b.Taken)+len(b.Waiting))
 	for _, s := range b.Taken {
 		if s.at.IsZero() {
@@ -160,7 +160,7 @@ func (b *Bucket) forgetOld(now time.Time, quotas []Quota) {
 }
 
 // reserve holds a slot for p; the one it had is replaced.
-func (b *Bucket) reserve(p Pass, at time.Time) {
+func (b *Bucket) reserve(p Caller, at time.Time) {
 	b.release(p.Thread)
 	place, _ := slices.BinarySearchFunc(b.Waiting, at, func(r reservation, at time.Time) int {
 		if r.at.After(at) {
@@ -173,12 +173,12 @@ func (b *Bucket) reserve(p Pass, at time.Time) {
 
 // isFor says whether the slot is held for a pass. Who was put off while it looked for drift waits no
 // longer for that slot once something is asked for.
-func (r reservation) isFor(p Pass) bool {
+func (r reservation) isFor(p Caller) bool {
 	return r.pass.Thread == p.Thread && (p.Background || !r.pass.Background)
 }
 
 // held is the slot that is held for a pass.
-func (b *Bucket) held(p Pass) (time.Time, bool) {
+func (b *Bucket) held(p Caller) (time.Time, bool) {
 	for _, r := range b.Waiting {
 		if r.isFor(p) {
 			return r.at, true

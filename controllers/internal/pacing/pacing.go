@@ -27,7 +27,7 @@ const (
 )
 
 // pass says on whose behalf a call is made.
-type Pass struct {
+type Caller struct {
 	Thread types.UID
 	// background passes look for drift only: they leave room for what users ask for.
 	Background bool
@@ -38,15 +38,15 @@ type Pass struct {
 
 // isQuietWait says that a wait is not worth telling of: a short one, and that of a look for drift, unless ACS has
 // it wait for so long that what the status says is old. blocked is the part of the wait that ACS asked for.
-func (p Pass) IsQuietWait(wait, blocked time.Duration) bool {
+func (p Caller) IsQuietWait(wait, blocked time.Duration) bool {
 	return wait <= outcome.ShownWait || p.Background && (p.Patience <= 0 || blocked <= p.Patience)
 }
 
-type passKey struct{}
+type callerKey struct{}
 
 // withPass marks the calls that are made with the context.
-func WithPass(ctx context.Context, p Pass) context.Context {
-	return context.WithValue(ctx, passKey{}, p)
+func WithCaller(ctx context.Context, p Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, p)
 }
 
 // pacer keeps the calls of one connection within the quotas of ACS. It makes nobody wait: a call that
@@ -67,13 +67,13 @@ type BucketKey struct {
 // resourceBucket counts the threads that a resource creates.
 var resourceBucket = BucketKey{class: "create threads of the resource"}
 
-func NewPacer(enabled bool) *Pacer {
+func New(enabled bool) *Pacer {
 	return &Pacer{enabled: enabled, quotas: DocumentedQuotas, buckets: map[BucketKey]*Bucket{}}
 }
 
 // limit sets the quotas. Where they change, those that wait have their slots anew, in their order, and nobody
 // waits for what ACS said before.
-func (p *Pacer) Limit(quotas map[QuotaClass][]Quota) {
+func (p *Pacer) SetQuotas(quotas map[QuotaClass][]Quota) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if maps.EqualFunc(p.quotas, quotas, slices.Equal) {
@@ -137,7 +137,7 @@ func (p *Pacer) Bucket(key BucketKey) *Bucket {
 
 // slot returns when a call can be sent; where that is not now, the moment is held for the pass, and an
 // earlier pass finds it again. The caller holds the lock.
-func (p *Pacer) slot(now time.Time, who Pass, all []BucketKey) time.Time {
+func (p *Pacer) slot(now time.Time, who Caller, all []BucketKey) time.Time {
 	at := now
 	for _, key := range all {
 		if held, ok := p.Bucket(key).held(who); ok && held.After(now) {
@@ -155,8 +155,8 @@ func (p *Pacer) slot(now time.Time, who Pass, all []BucketKey) time.Time {
 
 // holdCreate keeps a slot for a pass that is about to create a thread, so that nothing has to be undone
 // because the call has no room. It returns a waitError where it has none yet.
-func (p *Pacer) HoldCreate(who Pass, user string) error {
-	if now, at := p.ReserveCreate(who, user); at.After(now) {
+func (p *Pacer) Room(who Caller, user string) error {
+	if now, at := p.Reserve(who, user); at.After(now) {
 		quotaWaits.WithLabelValues("ChatClient.CreateThread").Inc()
 		return waitForQuota(ClassCreateThread, now, at, who.IsQuietWait(at.Sub(now), 0))
 	}
@@ -164,7 +164,7 @@ func (p *Pacer) HoldCreate(who Pass, user string) error {
 }
 
 // reserveCreate holds the next slot to create a thread, and returns its moment beside the present one.
-func (p *Pacer) ReserveCreate(who Pass, user string) (now, at time.Time) {
+func (p *Pacer) Reserve(who Caller, user string) (now, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now = time.Now()
@@ -181,7 +181,7 @@ func (p *Pacer) ReserveCreate(who Pass, user string) (now, at time.Time) {
 
 // takeWaitingCreates takes the slots back that are held for the creates of some threads and have not come yet.
 // It returns whose they were, in their order.
-func (p *Pacer) TakeWaitingCreates(of func(types.UID) bool) []Pass {
+func (p *Pacer) Withdraw(of func(types.UID) bool) []Caller {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -199,7 +199,7 @@ func (p *Pacer) TakeWaitingCreates(of func(types.UID) bool) []Pass {
 		b.Waiting = slices.DeleteFunc(b.Waiting, isWaiting)
 	}
 	slices.SortFunc(taken, func(a, b reservation) int { return a.at.Compare(b.at) })
-	passes := make([]Pass, 0, len(taken))
+	passes := make([]Caller, 0, len(taken))
 	for _, r := range taken {
 		passes = append(passes, r.pass)
 	}
@@ -208,7 +208,7 @@ func (p *Pacer) TakeWaitingCreates(of func(types.UID) bool) []Pass {
 
 // roomForMembers is how many changes of the members of a thread can be sent now; where it is fewer than wanted
 // and less than a whole window holds, it is none, with the moment at which more have room.
-func (p *Pacer) RoomForMembers(who Pass, thread string, wanted int) (int, error) {
+func (p *Pacer) RoomForMembers(who Caller, thread string, wanted int) (int, error) {
 	if !p.enabled {
 		return wanted, nil
 	}
@@ -228,7 +228,7 @@ func (p *Pacer) RoomForMembers(who Pass, thread string, wanted int) (int, error)
 }
 
 // take takes a slot, or holds one for later and returns a waitError.
-func (p *Pacer) Take(who Pass, class QuotaClass, all []BucketKey) error {
+func (p *Pacer) Take(who Caller, class QuotaClass, all []BucketKey) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -256,7 +256,7 @@ func (p *Pacer) Take(who Pass, class QuotaClass, all []BucketKey) error {
 }
 
 // wait is the end of a pass whose call has room at a later moment. The caller holds the lock.
-func (p *Pacer) wait(who Pass, class QuotaClass, all []BucketKey, now, at time.Time) error {
+func (p *Pacer) wait(who Caller, class QuotaClass, all []BucketKey, now, at time.Time) error {
 	var asked outcome.Throttle
 	for _, key := range all {
 		asked = p.Bucket(key).throttle().OrLater(asked)
@@ -271,7 +271,7 @@ func (p *Pacer) wait(who Pass, class QuotaClass, all []BucketKey, now, at time.T
 }
 
 // takeAtOnce takes a slot for a call that waits for no room.
-func (p *Pacer) takeAtOnce(who Pass, all []BucketKey) {
+func (p *Pacer) takeAtOnce(who Caller, all []BucketKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, key := range all {
@@ -281,7 +281,7 @@ func (p *Pacer) takeAtOnce(who Pass, all []BucketKey) {
 }
 
 // answered gives the slots of a call their moment, and obeys a refusal: it returns what ACS asks for then.
-func (p *Pacer) Answered(who Pass, all []BucketKey, resp *http.Response) (asked outcome.Throttle) {
+func (p *Pacer) Answered(who Caller, all []BucketKey, resp *http.Response) (asked outcome.Throttle) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -293,14 +293,14 @@ func (p *Pacer) Answered(who Pass, all []BucketKey, resp *http.Response) (asked 
 			b.probed(who, resp != nil)
 			continue
 		}
-		b.block(now, now.Add(outcome.AskedWait(runtime.NewResponseError(resp))))
+		b.block(now, now.Add(outcome.RetryAfter(runtime.NewResponseError(resp))))
 		asked = b.throttle().OrLater(asked)
 	}
 	return asked
 }
 
 // createWaits is how long each of some users would have to wait before it could create a thread, in whole seconds.
-func (p *Pacer) CreateWaits(who Pass, users []string) []time.Duration {
+func (p *Pacer) Waits(who Caller, users []string) []time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	waits := make([]time.Duration, len(users))
@@ -318,7 +318,7 @@ func (p *Pacer) CreateWaits(who Pass, users []string) []time.Duration {
 }
 
 // giveBack releases all slots that are held for a thread.
-func (p *Pacer) GiveBack(thread types.UID) {
+func (p *Pacer) Release(thread types.UID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, b := range p.buckets {
@@ -332,7 +332,7 @@ func (p *Pacer) GiveBack(thread types.UID) {
 
 // readInterval is how far apart the passes must be that look for drift, so that those of all threads
 // of a user fit into the quota, with room to make up for what was put off.
-func (p *Pacer) ReadInterval(threads int) time.Duration {
+func (p *Pacer) Interval(threads int) time.Duration {
 	if !p.enabled {
 		return 0
 	}

@@ -38,7 +38,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 	if !counted || !p.pacer.enabled {
 		return req.Next()
 	}
-	who, _ := ctx.Value(passKey{}).(Pass)
+	who, _ := ctx.Value(callerKey{}).(Caller)
 	all := Keys(class, p.user, threadInPath(req.Raw().URL))
 	before, _ := ctx.Value(tryKey{}).(*earlierTry)
 	if ctx.Value(unpacedKey{}) != nil {
@@ -48,7 +48,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 	if err := p.pacer.Take(who, class, all); err != nil {
 		// A try that failed is told of, and backed off from. To wait for room would hide it.
 		if before != nil && before.failed {
-			p.pacer.GiveBack(who.Thread)
+			p.pacer.Release(who.Thread)
 			return before.resp, before.err
 		}
 		quotaWaits.WithLabelValues(operation).Inc()
@@ -58,7 +58,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // send makes a try of a call that has a slot.
-func (p *pacingPolicy) send(req *policy.Request, who Pass, all []BucketKey, before *earlierTry) (*http.Response, error) {
+func (p *pacingPolicy) send(req *policy.Request, who Caller, all []BucketKey, before *earlierTry) (*http.Response, error) {
 	resp, err := req.Next()
 	asked := p.pacer.Answered(who, all, resp)
 	if before != nil {
@@ -112,7 +112,7 @@ func threadInPath(u *url.URL) string {
 // not change from pass to pass. A short wait is not worth a write, and that of a look for drift says
 // nothing of the thread.
 func waitForQuota(class QuotaClass, now, at time.Time, quiet bool) error {
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonWaitingForQuota, After: at.Sub(now), Quiet: quiet,
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonWaitingForQuota, After: at.Sub(now), Quiet: quiet,
 		Message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", class, outcome.ShownTime(at))}
 }
 

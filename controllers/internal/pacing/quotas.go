@@ -70,7 +70,7 @@ var operationClasses = map[string]QuotaClass{
 }
 
 // quotasOf are the limits of a connection: the documented ones where its spec names no others.
-func QuotasOf(spec *chatv1alpha1.Quotas) map[QuotaClass][]Quota {
+func QuotasFor(spec *chatv1alpha1.Quotas) map[QuotaClass][]Quota {
 	if spec == nil {
 		return DocumentedQuotas
 	}

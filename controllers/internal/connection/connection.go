@@ -19,18 +19,18 @@ import (
 )
 
 // session is one connection as the operator uses it.
-type Session struct {
+type Connection struct {
 	Gate       *Breaker
 	Discretion *Discretion
 	Pacer      *pacing.Pacer
-	Index      *directory.ThreadIndex
+	Directory  *directory.Directory
 
 	mu       sync.Mutex
 	Endpoint string
 	// credential identifies the credential that the clients were made with.
 	credential string
 	Identity   *acs.IdentityClient
-	users      map[string]*ServiceUser
+	users      map[string]*User
 	// loaded is where the credential came from, read what the last look there brought. reading says that a
 	// pass looks there now, stale asks for another look before the next use.
 	loaded  credentialOrigin
@@ -66,26 +66,26 @@ type Session struct {
 	brake deletionBrake
 }
 
-func NewSession(pacer *pacing.Pacer) *Session {
-	return &Session{
-		Gate: &Breaker{}, Discretion: &Discretion{}, Pacer: pacer, Index: directory.NewThreadIndex(),
-		users: map[string]*ServiceUser{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
+func NewConnection(pacer *pacing.Pacer) *Connection {
+	return &Connection{
+		Gate: &Breaker{}, Discretion: &Discretion{}, Pacer: pacer, Directory: directory.New(),
+		users: map[string]*User{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
 	}
 }
 
 // serviceUser is one acting user with its tokens.
-type ServiceUser struct {
-	Id         string
+type User struct {
+	ID         string
 	tokens     *tokenSource
 	Credential *acs.UserCredential
 	Chat       *acs.ChatClient
 }
 
 // lister is the user for lists of its threads.
-func (u *ServiceUser) Lister() directory.Lister { return directory.Lister{ID: u.Id, Chat: u.Chat} }
+func (u *User) Lister() directory.Lister { return directory.Lister{ID: u.ID, Chat: u.Chat} }
 
 // heed ends what is waited for where somebody asks for it on the ChatConnection, or declares it otherwise.
-func (s *Session) Heed(conn *chatv1alpha1.ChatConnection) {
+func (s *Connection) Heed(conn *chatv1alpha1.ChatConnection) {
 	s.mu.Lock()
 	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) && s.heeded != objects.ReconcileRequested(conn)
 	changed := s.heededGeneration != conn.Generation
@@ -107,13 +107,13 @@ func (s *Session) Heed(conn *chatv1alpha1.ChatConnection) {
 
 // tryAtOnce ends the waits that ACS asked for, as a person does not want to wait: one call of each kind finds
 // out whether it still asks.
-func (s *Session) TryAtOnce() {
+func (s *Connection) TryAtOnce() {
 	s.Pacer.Unblock()
 	s.askForTokens()
 }
 
 // askForTokens has tokens asked for that ACS did not issue.
-func (s *Session) askForTokens() {
+func (s *Connection) askForTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, user := range s.users {
@@ -123,7 +123,7 @@ func (s *Session) askForTokens() {
 
 // refused notes that ACS refused the credential: nothing is sent with it until it has changed or a
 // while has gone by, and the Secret is read at once.
-func (s *Session) Refused(err error) {
+func (s *Connection) CredentialRejected(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.RefusedAt, s.refusal = time.Now(), NewCredentialRefusal(err)
@@ -131,21 +131,21 @@ func (s *Session) Refused(err error) {
 }
 
 // accepted notes that ACS took the credential.
-func (s *Session) Accepted() {
+func (s *Connection) CredentialAccepted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.RefusedAt = time.Time{}
 }
 
 // holdBack notes what ACS refused the connection, so that it is not asked again at once.
-func (s *Session) HoldBack(generation int64, err error) {
+func (s *Connection) NoteRefusal(generation int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.heldAt, s.heldGeneration = err, time.Now(), generation
 }
 
 // heldBack is what ACS refused the connection a short while ago; nil where it may be asked.
-func (s *Session) HeldBack(generation int64) error {
+func (s *Connection) LastRefusal(generation int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heldGeneration != generation || time.Since(s.heldAt) >= RefusedInterval {
@@ -155,31 +155,31 @@ func (s *Session) HeldBack(generation int64) error {
 }
 
 // knowUsers notes which service users may act; deletions need them when the connection is gone.
-func (s *Session) KnowUsers(ids []string) {
+func (s *Connection) KnowUsers(ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = ids
 }
 
-func (s *Session) UsersKnown() []string {
+func (s *Connection) UsersKnown() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
 // assign notes which service user a thread has; an empty one takes the note back.
-func (s *Session) Assign(thread types.UID, user string) {
+func (s *Connection) Assign(thread types.UID, user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.free, thread)
 	if user == "" {
 		delete(s.brake.held, thread)
 	}
-	s.carry(thread, acs.UserKey(user))
+	s.reassign(thread, acs.UserKey(user))
 }
 
 // knows says whether anything is remembered of a thread.
-func (s *Session) knows(thread types.UID) bool {
+func (s *Connection) knows(thread types.UID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, assigned := s.threads[thread]
@@ -187,7 +187,7 @@ func (s *Session) knows(thread types.UID) bool {
 }
 
 // carry moves a thread to a user, or to none. The caller holds the lock.
-func (s *Session) carry(thread types.UID, user string) {
+func (s *Connection) reassign(thread types.UID, user string) {
 	before := s.threads[thread]
 	if before == user {
 		return
@@ -204,13 +204,13 @@ func (s *Session) carry(thread types.UID, user string) {
 
 // chooseUser returns the user of the pool that can create a thread first, and of several the one with
 // the fewest threads. The thread keeps the user that was chosen for it once, as long as the pool is the same.
-func (s *Session) ChooseUser(who pacing.Pass, pool []string) string {
+func (s *Connection) Choose(who pacing.Caller, pool []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.Equal(s.pool, pool) {
 		s.pool = pool
-		for _, waiting := range s.Pacer.TakeWaitingCreates(func(thread types.UID) bool { return s.free[thread] }) {
-			s.carry(waiting.Thread, "")
+		for _, waiting := range s.Pacer.Withdraw(func(thread types.UID) bool { return s.free[thread] }) {
+			s.reassign(waiting.Thread, "")
 			s.choose(waiting, pool)
 		}
 	}
@@ -218,10 +218,10 @@ func (s *Session) ChooseUser(who pacing.Pass, pool []string) string {
 }
 
 // choose does what chooseUser says for one thread. The caller holds the lock.
-func (s *Session) choose(who pacing.Pass, pool []string) string {
+func (s *Connection) choose(who pacing.Caller, pool []string) string {
 	at := slices.IndexFunc(pool, func(user string) bool { return acs.UserKey(user) == s.threads[who.Thread] })
 	if at < 0 {
-		waits := s.Pacer.CreateWaits(who, pool)
+		waits := s.Pacer.Waits(who, pool)
 		for i, user := range pool {
 			if at < 0 || cmp.Or(cmp.Compare(waits[i], waits[at]), cmp.Compare(s.loads[acs.UserKey(user)], s.loads[acs.UserKey(pool[at])])) < 0 {
 				at = i
@@ -230,22 +230,22 @@ func (s *Session) choose(who pacing.Pass, pool []string) string {
 	}
 	chosen := pool[at]
 	s.free[who.Thread] = true
-	s.carry(who.Thread, acs.UserKey(chosen))
+	s.reassign(who.Thread, acs.UserKey(chosen))
 	// The slot is held before the next thread chooses: otherwise all would see the same user free.
-	s.Pacer.ReserveCreate(who, chosen)
+	s.Pacer.Reserve(who, chosen)
 	return chosen
 }
 
 // resyncFloor is how far apart resyncs must be so that those of all threads of a user have room.
-func (s *Session) ResyncFloor(user string) time.Duration {
+func (s *Connection) ResyncFloor(user string) time.Duration {
 	s.mu.Lock()
 	threads := s.loads[acs.UserKey(user)]
 	s.mu.Unlock()
-	return s.Pacer.ReadInterval(threads)
+	return s.Pacer.Interval(threads)
 }
 
 // mayRecreate says whether another thread of the connection may be created anew, and counts it.
-func (s *Session) MayRecreate(now time.Time) bool {
+func (s *Connection) MayRecreate(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Recreations = slices.DeleteFunc(s.Recreations, func(at time.Time) bool { return now.Sub(at) > RecreationWindow })
@@ -257,13 +257,13 @@ func (s *Session) MayRecreate(now time.Time) bool {
 }
 
 // keepSpare keeps a service user that was created and could not be stored.
-func (s *Session) KeepSpare(user acs.CreateUserResponse) {
+func (s *Connection) KeepSpare(user acs.CreateUserResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spares = append(s.spares, user)
 }
 
-func (s *Session) TakeSpare() (acs.CreateUserResponse, bool) {
+func (s *Connection) TakeSpare() (acs.CreateUserResponse, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spares) == 0 {
@@ -274,13 +274,13 @@ func (s *Session) TakeSpare() (acs.CreateUserResponse, bool) {
 	return spare, true
 }
 
-func (s *Session) CurrentEndpoint() string {
+func (s *Connection) CurrentEndpoint() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Endpoint
 }
 
-func (s *Session) IdentityClient() *acs.IdentityClient {
+func (s *Connection) IdentityClient() *acs.IdentityClient {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Identity

@@ -62,7 +62,7 @@ type ListReading struct {
 	again, anyNew, Done bool
 }
 
-func (x *ThreadIndex) newListReading(user Lister) *ListReading {
+func (x *Directory) newListReading(user Lister) *ListReading {
 	refused := x.refusedTo(user)
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -155,7 +155,7 @@ type claimsReader func(ctx context.Context) (map[string]string, error)
 
 // ensure sees to it that the lists of all users meet a need. What was read stays when a later call fails: the
 // next pass goes on from there.
-func (x *ThreadIndex) Ensure(ctx context.Context, users []Lister, need ListNeed, claimed claimsReader) error {
+func (x *Directory) Ensure(ctx context.Context, users []Lister, need Need, claimed claimsReader) error {
 	ids := make([]string, 0, len(users))
 	for _, user := range users {
 		ids = append(ids, user.ID)
@@ -164,7 +164,7 @@ func (x *ThreadIndex) Ensure(ctx context.Context, users []Lister, need ListNeed,
 		return nil
 	}
 	if !x.beginReading() {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: readerWait, Message: SearchingMessage}
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: readerWait, Message: SearchingMessage}
 	}
 	defer x.endReading()
 	var deleted error
@@ -190,7 +190,7 @@ func (x *ThreadIndex) Ensure(ctx context.Context, users []Lister, need ListNeed,
 
 // readAll reads the list of a user until it meets the need. A list that was begun before it was needed is read to
 // its end all the same: others wait for it.
-func (x *ThreadIndex) readAll(ctx context.Context, user Lister, need ListNeed, claimed claimsReader) error {
+func (x *Directory) readAll(ctx context.Context, user Lister, need Need, claimed claimsReader) error {
 	for len(x.Outdated([]string{user.ID}, need)) > 0 {
 		claims, err := claimed(ctx)
 		if err == nil {
@@ -212,21 +212,21 @@ func isUserUnknown(err error) bool {
 // doubtUser says whether this pass must do without the list of a user that was deleted at ACS: nobody can read
 // what it made. ACS must say so twice, some time apart, and know another user: a fault of its Identity service must
 // not hide all threads. The next pass asks again.
-func (x *ThreadIndex) doubtUser(user Lister, confirm time.Duration) error {
+func (x *Directory) doubtUser(user Lister, confirm time.Duration) error {
 	refused := x.refusedTo(user)
 	now := time.Now()
 	if refused[""].IsZero() {
 		refused[""] = now
 	}
 	if rest := refused[""].Add(confirm).Sub(now); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest,
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest,
 			Message: "ACS issues no token for a service user whose threads are to be read; the operator asks again before it does without them."}
 	}
 	return nil
 }
 
 // refusedTo says since when ACS refuses threads to a user; under the empty id, since when it has no token for it.
-func (x *ThreadIndex) refusedTo(user Lister) map[string]time.Time {
+func (x *Directory) refusedTo(user Lister) map[string]time.Time {
 	key := acs.UserKey(user.ID)
 	if x.refused[key] == nil {
 		x.refused[key] = map[string]time.Time{}
@@ -236,15 +236,15 @@ func (x *ThreadIndex) refusedTo(user Lister) map[string]time.Time {
 
 // searching tells a wait for the quota as part of the search.
 func Searching(err error) error {
-	wait, ok := errors.AsType[*outcome.WaitError](err)
+	wait, ok := errors.AsType[*outcome.Wait](err)
 	if !ok || wait.Reason != chatv1alpha1.ReasonWaitingForQuota {
 		return err
 	}
-	return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: wait.After, Message: SearchingMessage}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: wait.After, Message: SearchingMessage}
 }
 
 // read reads the list of one user to its end, and the stamps of the threads in it that nobody claims.
-func (x *ThreadIndex) read(ctx context.Context, user Lister, confirm time.Duration, claims map[string]string) error {
+func (x *Directory) read(ctx context.Context, user Lister, confirm time.Duration, claims map[string]string) error {
 	key := acs.UserKey(user.ID)
 	r := x.HalfRead[key]
 	if r == nil || r.User.Chat != user.Chat || time.Since(r.Touched) > MaxIdle {
@@ -265,7 +265,7 @@ func (x *ThreadIndex) read(ctx context.Context, user Lister, confirm time.Durati
 }
 
 // readOn reads the stamps of the threads that were listed last, and a page more.
-func (x *ThreadIndex) readOn(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
+func (x *Directory) readOn(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
 	if err := x.readStamps(ctx, r, confirm, claims); err != nil {
 		return err
 	}
@@ -274,7 +274,7 @@ func (x *ThreadIndex) readOn(ctx context.Context, r *ListReading, confirm time.D
 	}
 	err := r.Next(ctx)
 	// A page that ACS refuses, or that cannot be asked for, is not asked for again: the next pass begins anew.
-	if errors.Is(err, acs.ErrNextLink) || outcome.IsRefused(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
+	if errors.Is(err, acs.ErrNextLink) || outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 		delete(x.HalfRead, acs.UserKey(r.User.ID))
 	}
 	return ListFailed(err)
@@ -294,7 +294,7 @@ func (r *ListReading) readDoubtful(confirm time.Duration) error {
 		}
 	}
 	if rest := time.Until(certain); rest > 0 {
-		return &outcome.WaitError{Reason: chatv1alpha1.ReasonSearching, After: rest, Message: DoubtingMessage}
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest, Message: DoubtingMessage}
 	}
 	r.Unread, r.doubtful = r.doubtful, nil
 	return nil
@@ -302,15 +302,15 @@ func (r *ListReading) readDoubtful(confirm time.Duration) error {
 
 // listFailed is the error of a list. Who may not list may not create.
 func ListFailed(err error) error {
-	err = outcome.Failed("list threads", err)
+	err = outcome.CallFailed("list threads", err)
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return &outcome.RefusedError{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
+		return &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
 	}
 	return err
 }
 
 // readStamps reads whose the threads are that a list has shown.
-func (x *ThreadIndex) readStamps(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
+func (x *Directory) readStamps(ctx context.Context, r *ListReading, confirm time.Duration, claims map[string]string) error {
 	for len(r.Unread) > 0 {
 		id := r.Unread[0]
 		owner, claimed := claims[id]
@@ -331,10 +331,10 @@ func (x *ThreadIndex) readStamps(ctx context.Context, r *ListReading, confirm ti
 }
 
 // readStamp reads whose a thread is, and says whether that is certain.
-func (x *ThreadIndex) readStamp(ctx context.Context, r *ListReading, id string, confirm time.Duration) (certain bool, err error) {
+func (x *Directory) readStamp(ctx context.Context, r *ListReading, id string, confirm time.Duration) (certain bool, err error) {
 	properties, err := r.User.Chat.ThreadClient(id).GetProperties(ctx, nil)
 	r.Touched = time.Now()
-	if IsNotShown(err) {
+	if IsInaccessible(err) {
 		certain, err = r.isShutOut(ctx, id, confirm)
 		if certain && err == nil {
 			x.Drop(id)
@@ -342,14 +342,14 @@ func (x *ThreadIndex) readStamp(ctx context.Context, r *ListReading, id string, 
 		return certain, err
 	}
 	if err != nil {
-		return false, outcome.Failed("read a thread", err)
+		return false, outcome.CallFailed("read a thread", err)
 	}
 	delete(r.Refused, id)
 	if properties.DeletedOn != nil {
 		x.Drop(id)
 		return true, nil
 	}
-	x.Put(StampedThread(properties.ThreadProperties))
+	x.Put(StampOf(properties.ThreadProperties))
 	return true, nil
 }
 
@@ -364,31 +364,33 @@ func (r *ListReading) isShutOut(ctx context.Context, id string, confirm time.Dur
 	if !again || time.Since(since) < confirm {
 		return false, nil
 	}
-	return true, ConfirmNotShown(ctx, r.User.Chat.ThreadClient(id))
+	return true, ConfirmInaccessible(ctx, r.User.Chat.ThreadClient(id))
 }
 
 // confirmNotShown fails unless ACS refuses the members of a thread too that it refused to show: one refusal
 // alone may be a fault.
-func ConfirmNotShown(ctx context.Context, thread *acs.ThreadClient) error {
+func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
 	case err == nil:
-		return &outcome.UnbelievableError{Message: "ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
-	case IsNotShown(err):
+		return &outcome.Contradiction{Message: "ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
+	case IsInaccessible(err):
 		return nil
 	default:
-		return outcome.Failed("list the members of a thread that it does not show", err)
+		return outcome.CallFailed("list the members of a thread that it does not show", err)
 	}
 }
 
 // isNotShown says whether a thread is not there, or not for this user.
-func IsNotShown(err error) bool { return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden) }
+func IsInaccessible(err error) bool {
+	return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden)
+}
 
-func StampedThread(properties acs.ThreadProperties) IndexedThread {
-	return IndexedThread{
+func StampOf(properties acs.ThreadProperties) Stamp {
+	return Stamp{
 		Id:        properties.ID,
-		Owner:     properties.Metadata[OwnerStampKey],
-		Uid:       properties.Metadata[UidStampKey],
+		Owner:     properties.Metadata[OwnerKey],
+		Uid:       properties.Metadata[UIDKey],
 		CreatedBy: RawID(properties.CreatedBy),
 		CreatedOn: properties.CreatedOn,
 	}

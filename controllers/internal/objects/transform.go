@@ -58,7 +58,7 @@ func readAnnotations(annotations map[string]string) map[string]string {
 			continue
 		}
 		if limit > 0 && len(value) > limit {
-			value = outcome.Cut(value, limit)
+			value = outcome.Sanitize(value, limit)
 		}
 		if kept == nil {
 			kept = map[string]string{}

@@ -22,14 +22,14 @@ type deletionBrake struct {
 	spent time.Time
 }
 
-func (s *Session) BrakeIsSet() bool {
+func (s *Connection) BrakeIsSet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.brake.isSet
 }
 
 // setBrake begins to count; spent says that an earlier process may have used up what may be deleted.
-func (s *Session) SetBrake(spent bool, started time.Time) {
+func (s *Connection) SetBrake(spent bool, started time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.brake.isSet = true
@@ -40,7 +40,7 @@ func (s *Session) SetBrake(spent bool, started time.Time) {
 
 // mayDelete says whether the thread of a resource may be deleted at ACS, and counts it once. A resource that
 // was held waits for confirmation, also when the time of the others has gone by.
-func (s *Session) MayDelete(thread types.UID, now time.Time, limit *chatv1alpha1.MaxDeletions, confirmed bool) bool {
+func (s *Connection) MayDelete(thread types.UID, now time.Time, limit *chatv1alpha1.MaxDeletions, confirmed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := &s.brake

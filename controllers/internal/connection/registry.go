@@ -17,7 +17,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -33,7 +32,7 @@ const (
 
 // Sessions turns ChatConnections into clients of ACS. What it keeps lives in memory only: the
 // credential, the tokens of the service users, and what is known of their threads.
-type Sessions struct {
+type Registry struct {
 	// Reader reads from the API server: Secrets are never cached.
 	Reader client.Reader
 	// AllowedEndpoints says to which hosts credentials may be sent.
@@ -48,13 +47,13 @@ type Sessions struct {
 	Pacing bool
 
 	mu       sync.Mutex
-	sessions map[types.NamespacedName]*Session
+	sessions map[types.NamespacedName]*Connection
 	// endpoints says which of them answer.
 	Endpoints map[string]*reachability
 }
 
 // reachability is whether an endpoint answers. Whoever names the same one shares it.
-func (s *Sessions) reachability(endpoint string) *reachability {
+func (s *Registry) reachability(endpoint string) *reachability {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Endpoints == nil {
@@ -67,38 +66,38 @@ func (s *Sessions) reachability(endpoint string) *reachability {
 }
 
 // get returns the session of a connection, made if it is not there.
-func (s *Sessions) Get(key types.NamespacedName) *Session {
+func (s *Registry) ByKey(key types.NamespacedName) *Connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions == nil {
-		s.sessions = map[types.NamespacedName]*Session{}
+		s.sessions = map[types.NamespacedName]*Connection{}
 	}
 	if found, ok := s.sessions[key]; ok {
 		return found
 	}
-	made := NewSession(pacing.NewPacer(s.Pacing))
+	made := NewConnection(pacing.New(s.Pacing))
 	s.sessions[key] = made
 	return made
 }
 
-func (s *Sessions) all() []*Session {
+func (s *Registry) all() []*Connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.sessions))
 }
 
 // relieve takes a ChatThread that is no more off whatever service user has it.
-func (s *Sessions) Relieve(thread types.UID) {
+func (s *Registry) ForgetThread(thread types.UID) {
 	for _, found := range s.all() {
 		if found.knows(thread) {
 			found.Assign(thread, "")
-			found.Pacer.GiveBack(thread)
+			found.Pacer.Release(thread)
 		}
 	}
 }
 
 // resyncFloor is how far apart resyncs must be at the service user that has the most threads.
-func (s *Sessions) ResyncFloor() time.Duration {
+func (s *Registry) ResyncFloor() time.Duration {
 	var floor time.Duration
 	for _, found := range s.all() {
 		for _, user := range found.UsersKnown() {
@@ -109,7 +108,7 @@ func (s *Sessions) ResyncFloor() time.Duration {
 }
 
 // forget drops the session of a connection that no thread uses any more.
-func (s *Sessions) Forget(key types.NamespacedName) {
+func (s *Registry) Forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, key)
@@ -121,7 +120,7 @@ func (s *Sessions) Forget(key types.NamespacedName) {
 }
 
 // retained returns the session of a connection that may be gone, if it can still make calls.
-func (s *Sessions) Retained(key types.NamespacedName) (*Session, bool) {
+func (s *Registry) GetForDeletion(key types.NamespacedName) (*Connection, bool) {
 	s.mu.Lock()
 	found, ok := s.sessions[key]
 	s.mu.Unlock()
@@ -135,9 +134,9 @@ func (s *Sessions) Retained(key types.NamespacedName) (*Session, bool) {
 
 // open returns the session of a connection with a credential that ACS has not refused. The Secret is
 // read only where it was not before or the session is stale.
-func (s *Sessions) Open(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Session, error) {
-	found := s.Get(objects.KeyOf(conn))
-	found.Pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
+func (s *Registry) Get(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
+	found := s.ByKey(objects.KeyOf(conn))
+	found.Pacer.SetQuotas(pacing.QuotasFor(conn.Spec.Quotas))
 	found.Heed(conn)
 	if !found.isRead(conn) {
 		// Who has a credential need not wait for another reconcile that reads it anew.
@@ -150,9 +149,9 @@ func (s *Sessions) Open(ctx context.Context, conn *chatv1alpha1.ChatConnection) 
 
 // reopen reads the credential anew where that is due. One that was refused is tried again after a while, and
 // when that is asked for.
-func (s *Sessions) Reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Session, error) {
-	found := s.Get(objects.KeyOf(conn))
-	found.Pacer.Limit(pacing.QuotasOf(conn.Spec.Quotas))
+func (s *Registry) Refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
+	found := s.ByKey(objects.KeyOf(conn))
+	found.Pacer.SetQuotas(pacing.QuotasFor(conn.Spec.Quotas))
 	found.Heed(conn)
 	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt)
 	if requested || found.isDue(conn) {
@@ -174,23 +173,23 @@ func (s *Sessions) Reopen(ctx context.Context, conn *chatv1alpha1.ChatConnection
 
 // isUntold says whether a connection has something to tell of its credential that its own reconcile has not
 // seen yet.
-func (s *Sessions) IsUntold(key types.NamespacedName) bool {
-	found := s.Get(key)
+func (s *Registry) IsUntold(key types.NamespacedName) bool {
+	found := s.ByKey(key)
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	return !found.read.told
 }
 
 // untilRead is how long the credential of a connection is not read again unless somebody asks for it.
-func (s *Sessions) UntilRead(key types.NamespacedName) time.Duration {
-	found := s.Get(key)
+func (s *Registry) UntilRead(key types.NamespacedName) time.Duration {
+	found := s.ByKey(key)
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	return time.Until(found.read.next)
 }
 
 // user returns a service user with its chat client.
-func (s *Sessions) User(found *Session, id string) (*ServiceUser, error) {
+func (s *Registry) User(found *Connection, id string) (*User, error) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	key := acs.UserKey(id)
@@ -202,21 +201,21 @@ func (s *Sessions) User(found *Session, id string) (*ServiceUser, error) {
 
 // addUser makes the chat client of a service user; first is a token that came with its creation. The
 // caller holds the lock.
-func (s *Sessions) addUser(found *Session, id string, first *acs.AccessToken) (*ServiceUser, error) {
+func (s *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
 	tokens := &tokenSource{identity: found.Identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
 	chat, err := acs.NewChatClient(found.Endpoint, credential, ClientOptions(s.Transport, s.Timeout, found, found.Pacer.Policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}
-	user := &ServiceUser{Id: id, tokens: tokens, Credential: credential, Chat: chat}
+	user := &User{ID: id, tokens: tokens, Credential: credential, Chat: chat}
 	found.users[acs.UserKey(id)] = user
 	return user, nil
 }
 
 // created notes a service user that this process made: it has no threads, so none need be listed.
-func (s *Sessions) Created(found *Session, id string, token *acs.AccessToken) error {
-	found.Index.MarkListed(id, directory.ListTime{Begun: time.Now(), Ended: time.Now()})
+func (s *Registry) Created(found *Connection, id string, token *acs.AccessToken) error {
+	found.Directory.MarkListed(id, time.Now(), time.Now())
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	_, err := s.addUser(found, id, token)
