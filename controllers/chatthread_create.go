@@ -25,6 +25,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 const (
@@ -175,14 +176,14 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s *threadScope) error
 	if s.remote != nil {
 		return nil
 	}
-	declared, _ := declareMembers(s.thread, s.participants)
-	plan := planMembers(membersInput{declared: declared, serviceUsers: s.serviceUsers(), policy: s.thread.Membership(),
-		skip: func(m declaredMember) bool { _, bad := s.memory.malformed[m.key()]; return bad }})
+	declared, _ := plan.DeclareMembers(s.thread, s.participants)
+	plan := plan.PlanMembers(plan.MembersInput{Declared: declared, ServiceUsers: s.serviceUsers(), Policy: s.thread.Membership(),
+		Skip: func(m plan.DeclaredMember) bool { _, bad := s.memory.malformed[m.Key()]; return bad }})
 	places := maxBatch
 	if s.displayName() != "" {
 		places--
 	}
-	batch := plan.add[:min(places, len(plan.add))]
+	batch := plan.Add[:min(places, len(plan.Add))]
 
 	made, sent, err := r.sendCreate(ctx, s, batch)
 	if len(made.thread.ID) > objects.MaxThreadID {
@@ -228,7 +229,7 @@ type madeThread struct {
 
 // sendCreate sends the create; again without the ids that ACS calls malformed, and in the end without
 // any member, as one malformed id fails the whole call.
-func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, batch []declaredMember) (madeThread, []declaredMember, error) {
+func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s *threadScope, batch []plan.DeclaredMember) (madeThread, []plan.DeclaredMember, error) {
 	made := madeThread{again: !s.firstTry}
 	// Where it has a name the service user stands before the others.
 	before := min(len(s.displayName()), 1)
@@ -266,7 +267,7 @@ func (m *madeThread) send(ctx context.Context, s *threadScope, options *acs.Crea
 	return err
 }
 
-func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMember) *acs.CreateThreadOptions {
+func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []plan.DeclaredMember) *acs.CreateThreadOptions {
 	options := &acs.CreateThreadOptions{
 		RepeatabilityRequestID: repeatabilityID(s.thread.UID, s.thread.Status.Incarnation),
 		Metadata:               s.wantedMetadata(),
@@ -279,7 +280,7 @@ func (r *ChatThreadReconciler) createOptions(s *threadScope, batch []declaredMem
 	}
 	now := time.Now()
 	for _, member := range batch {
-		options.Participants = append(options.Participants, member.participantFor(s.owner(), now, s.historyOf(member.key())))
+		options.Participants = append(options.Participants, member.ParticipantFor(s.owner(), now, s.historyOf(member.Key())))
 	}
 	return options
 }

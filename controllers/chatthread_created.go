@@ -14,6 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
@@ -54,7 +55,7 @@ func dateOf(resp *http.Response) time.Time {
 
 // created takes a new thread into status. Where the first try was answered with what was sent, that
 // is all there is to know; otherwise thread and members are read before anything is said of them.
-func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []declaredMember) error {
+func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []plan.DeclaredMember) error {
 	s.threadID = made.thread.ID
 	s.memory.threadID = s.threadID
 	s.memory.replayed = false
@@ -66,7 +67,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 	unmatched := unmatchedRefusal(sent, made.refused)
 	asSent := !made.again && unmatched == nil && made.thread.Topic == s.thread.Spec.Topic && containsAll(made.thread.Metadata, s.wantedMetadata())
 	s.propertiesSent = asSent
-	if asSent && s.planMembers().isEmpty() {
+	if asSent && s.planMembers().IsEmpty() {
 		return nil
 	}
 	// The id must not be lost while more is done.
@@ -86,10 +87,10 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 }
 
 // unmatchedRefusal is a refusal that names none of the members that were sent; nil where all do.
-func unmatchedRefusal(sent []declaredMember, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
+func unmatchedRefusal(sent []plan.DeclaredMember, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
 	names := make(map[string]bool, len(sent))
 	for _, m := range sent {
-		names[m.key()] = true
+		names[m.Key()] = true
 	}
 	for i := range refused {
 		if !names[acs.UserKey(refused[i].Target)] {
@@ -100,13 +101,13 @@ func unmatchedRefusal(sent []declaredMember, refused []acs.InvalidParticipant) *
 }
 
 // refuseMissing counts the members as refused that were sent and are not in the thread.
-func (s *threadScope) refuseMissing(sent []declaredMember, answer acs.InvalidParticipant) {
+func (s *threadScope) refuseMissing(sent []plan.DeclaredMember, answer acs.InvalidParticipant) {
 	isMember := make(map[string]bool, len(s.remote.members))
 	for _, m := range s.remote.members {
-		isMember[m.key()] = true
+		isMember[m.Key()] = true
 	}
 	for _, m := range sent {
-		if _, known := s.memory.refused(m); !known && !isMember[m.key()] {
+		if _, known := s.memory.refused(m); !known && !isMember[m.Key()] {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
 		}
 	}
@@ -114,16 +115,16 @@ func (s *threadScope) refuseMissing(sent []declaredMember, answer acs.InvalidPar
 
 // membersAfterCreate are the members of a new thread: those that were sent and not refused, and the
 // service user.
-func (s *threadScope) membersAfterCreate(sent []declaredMember, refused []acs.InvalidParticipant) []observedMember {
+func (s *threadScope) membersAfterCreate(sent []plan.DeclaredMember, refused []acs.InvalidParticipant) []plan.ObservedMember {
 	answers := refusalsByUser(refused)
-	members := []observedMember{{id: s.user.ID, displayName: s.displayName()}}
+	members := []plan.ObservedMember{{Id: s.user.ID, DisplayName: s.displayName()}}
 	for _, m := range sent {
-		if answer, bad := answers[m.key()]; bad {
+		if answer, bad := answers[m.Key()]; bad {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
 			continue
 		}
-		members = append(members, observedMember{id: string(m.UserID), displayName: m.DisplayName, stamp: m.stamp()})
-		s.memory.added[m.key()]++
+		members = append(members, plan.ObservedMember{Id: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
+		s.memory.added[m.Key()]++
 	}
 	return members
 }

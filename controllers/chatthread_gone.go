@@ -18,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 const (
@@ -158,7 +159,7 @@ func notThere(s *threadScope) error {
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
 // resource says otherwise or too many threads vanish at once.
 func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
-	nobody := newMemberResults(declareMembers(s.thread, s.participants))
+	nobody := newMemberResults(plan.DeclareMembers(s.thread, s.participants))
 	nobody.count(s.thread)
 	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
 	switch {

@@ -21,6 +21,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 const (
@@ -34,60 +35,60 @@ const (
 
 // planMembers compares what is declared with what ACS holds. What ACS refused is left out until
 // something changed or a resync is due.
-func (s *threadScope) planMembers() membersPlan {
-	declared, _ := declareMembers(s.thread, s.participants)
+func (s *threadScope) planMembers() plan.MembersPlan {
+	declared, _ := plan.DeclareMembers(s.thread, s.participants)
 	protected := make(map[string]bool, len(s.arriving))
 	for i := range s.arriving {
 		protected[acs.UserKey(string(s.arriving[i].Spec.UserID))] = true
 	}
 	differs := map[string]bool{}
-	plan := planMembers(membersInput{
-		protected:    protected,
-		declared:     declared,
-		observed:     s.remote.members,
-		serviceUsers: s.serviceUsers(),
-		policy:       s.thread.Membership(),
-		skip: func(m declaredMember) bool {
+	todo := plan.PlanMembers(plan.MembersInput{
+		Protected:    protected,
+		Declared:     declared,
+		Observed:     s.remote.members,
+		ServiceUsers: s.serviceUsers(),
+		Policy:       s.thread.Membership(),
+		Skip: func(m plan.DeclaredMember) bool {
 			_, refused := s.memory.refused(m)
 			return refused
 		},
-		renew: func(m declaredMember, observed observedMember) bool {
-			differs[m.key()] = true
-			return s.memory.renewed[m.key()] != renewalMark(m, observed)
+		Renew: func(m plan.DeclaredMember, observed plan.ObservedMember) bool {
+			differs[m.Key()] = true
+			return s.memory.renewed[m.Key()] != renewalMark(m, observed)
 		},
 	})
 	// Whoever is as declared, or left, may have to be added again for the same reason one day.
 	maps.DeleteFunc(s.memory.renewed, func(key, _ string) bool { return !differs[key] })
-	return plan
+	return todo
 }
 
 // renewalMark says what a member was added again for. The same is not done twice: a service that
 // keeps another value than it was sent would be asked for ever.
-func renewalMark(m declaredMember, observed observedMember) string {
-	if observed.stamp == "" {
-		return "generation " + strconv.FormatInt(m.generation, 10)
+func renewalMark(m plan.DeclaredMember, observed plan.ObservedMember) string {
+	if observed.Stamp == "" {
+		return "generation " + strconv.FormatInt(m.Generation, 10)
 	}
-	return m.stamp() + " for " + observed.stamp
+	return m.Stamp() + " for " + observed.Stamp
 }
 
 // keepMembers adds, adds again and removes members until they are as declared, as far as ACS lets.
 func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) error {
-	plan := s.planMembers()
-	s.results = newMemberResults(declareMembers(s.thread, s.participants))
-	s.results.record(plan)
-	s.recordRefusals(plan)
-	unwanted := len(plan.remove)
+	todo := s.planMembers()
+	s.results = newMemberResults(plan.DeclareMembers(s.thread, s.participants))
+	s.results.record(todo)
+	s.recordRefusals(todo)
+	unwanted := len(todo.Remove)
 	var err error
-	if !plan.isEmpty() {
-		err = r.checkDeclared(ctx, s, len(plan.remove)+len(plan.renew) > 0)
+	if !todo.IsEmpty() {
+		err = r.checkDeclared(ctx, s, len(todo.Remove)+len(todo.Renew) > 0)
 	}
 	s.forgetRenewed(s.results.declared)
 	if err == nil {
-		plan.remove, err = r.removable(ctx, s, plan.remove)
+		todo.Remove, err = r.removable(ctx, s, todo.Remove)
 	}
 	if err == nil {
 		work := &memberWork{threadScope: s, store: func(ctx context.Context) error { return r.storeStatus(ctx, s) }}
-		err = work.do(ctx, plan)
+		err = work.do(ctx, todo)
 		work.tell()
 	}
 	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
@@ -106,19 +107,19 @@ func (r *ChatThreadReconciler) keepMembers(ctx context.Context, s *threadScope) 
 
 // recordRefusals takes over what ACS refused before and is not asked for again, and forgets doubts of those
 // that it lists.
-func (s *threadScope) recordRefusals(plan membersPlan) {
-	for _, m := range plan.skipped {
+func (s *threadScope) recordRefusals(todo plan.MembersPlan) {
+	for _, m := range todo.Skipped {
 		refusal, _ := s.memory.refused(m)
-		s.results.refused[m.key()] = refusal
+		s.results.refused[m.Key()] = refusal
 	}
-	for _, m := range plan.joined {
-		if refusal, ok := s.memory.kept[m.key()]; ok && refusal.participant == m.participant && refusal.generation == m.generation {
-			s.results.refused[m.key()] = refusal
+	for _, m := range todo.Joined {
+		if refusal, ok := s.memory.kept[m.Key()]; ok && refusal.participant == m.Participant && refusal.generation == m.Generation {
+			s.results.refused[m.Key()] = refusal
 		}
 	}
 	for _, m := range s.remote.members {
 		if !s.made {
-			delete(s.memory.added, m.key())
+			delete(s.memory.added, m.Key())
 		}
 	}
 }
@@ -173,7 +174,7 @@ func (r *ChatThreadReconciler) checkDeclared(ctx context.Context, s *threadScope
 // the ChatThread before the ChatParticipants; while the operator is uninstalled, with which the API server
 // deletes all ChatParticipants; and those of a retained thread while their namespace goes away with the
 // ChatParticipants that declare them.
-func (r *ChatThreadReconciler) removable(ctx context.Context, s *threadScope, remove []observedMember) ([]observedMember, error) {
+func (r *ChatThreadReconciler) removable(ctx context.Context, s *threadScope, remove []plan.ObservedMember) ([]plan.ObservedMember, error) {
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil
 	}

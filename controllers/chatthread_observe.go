@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 const (
@@ -59,7 +60,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s *threadScope) erro
 		return outcome.CallFailed("list the members", err)
 	}
 	s.memory.shut.end()
-	s.remote = &remoteThread{properties: properties, members: observeMembers(members, s.owner(), !s.thread.Adopts())}
+	s.remote = &remoteThread{properties: properties, members: plan.ObserveMembers(members, s.owner(), !s.thread.Adopts())}
 	return nil
 }
 
@@ -143,12 +144,12 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 	for _, part := range []struct {
 		verb  string
 		count int
-	}{{"add", len(members.add)}, {"add again", len(members.renew)}, {"remove", len(members.remove)}} {
+	}{{"add", len(members.Add)}, {"add again", len(members.Renew)}, {"remove", len(members.Remove)}} {
 		if part.count > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", part.verb, part.count))
 		}
 	}
-	s.results = newMemberResults(declareMembers(s.thread, s.participants))
+	s.results = newMemberResults(plan.DeclareMembers(s.thread, s.participants))
 	s.results.record(members)
 	s.results.count(s.thread)
 	if len(parts) > 0 {
@@ -158,7 +159,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 }
 
 func participantCount(s *threadScope) string {
-	declared, _ := declareMembers(s.thread, s.participants)
+	declared, _ := plan.DeclareMembers(s.thread, s.participants)
 	return countOf(len(declared), "participant")
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // threadScope carries one pass over a ChatThread.
@@ -64,7 +65,7 @@ type threadScope struct {
 // remoteThread is a thread as ACS holds it.
 type remoteThread struct {
 	properties acs.ThreadProperties
-	members    []observedMember
+	members    []plan.ObservedMember
 }
 
 func (s *threadScope) tell(reason, format string, args ...any) {

@@ -15,6 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // ACS cannot change how a member stands in a thread: the member is removed and added again. Between the two
@@ -22,13 +23,13 @@ import (
 // member as it was from before the removal until it is back, whatever fails in between.
 
 // forgetRenewed drops the members from status.renewing that are back, or that nobody declares any more.
-func (s *threadScope) forgetRenewed(declared []declaredMember) {
+func (s *threadScope) forgetRenewed(declared []plan.DeclaredMember) {
 	wanted := make(map[string]bool, len(declared))
 	for _, m := range declared {
-		wanted[m.key()] = true
+		wanted[m.Key()] = true
 	}
 	for _, m := range s.remote.members {
-		delete(wanted, m.key())
+		delete(wanted, m.Key())
 	}
 	s.thread.Status.Renewing = slices.DeleteFunc(s.thread.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool {
 		return !wanted[acs.UserKey(r.UserID)]
@@ -50,18 +51,18 @@ func (s *threadScope) isBack(key string) {
 }
 
 // storeRenewing stores how members stand before they are taken out.
-func (w *memberWork) storeRenewing(ctx context.Context, renewals []renewal) error {
+func (w *memberWork) storeRenewing(ctx context.Context, renewals []plan.Renewal) error {
 	for _, renewal := range renewals {
-		w.isBack(renewal.observed.key())
-		w.thread.Status.Renewing = append(w.thread.Status.Renewing, renewal.observed.asRenewing())
+		w.isBack(renewal.Observed.Key())
+		w.thread.Status.Renewing = append(w.thread.Status.Renewing, asRenewing(renewal.Observed))
 	}
 	return w.store(ctx)
 }
 
-func (m observedMember) asRenewing() chatv1alpha1.RenewingParticipant {
-	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Sanitize(m.id, connection.MaxUserID), DisplayName: firstRunes(m.displayName, maxDisplayName), Stamp: firstRunes(m.rawStamp, maxStamp)}
-	if m.historySince != nil {
-		r.ShareHistoryTime = statusTime(*m.historySince)
+func asRenewing(m plan.ObservedMember) chatv1alpha1.RenewingParticipant {
+	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Sanitize(m.Id, connection.MaxUserID), DisplayName: firstRunes(m.DisplayName, maxDisplayName), Stamp: firstRunes(m.RawStamp, maxStamp)}
+	if m.HistorySince != nil {
+		r.ShareHistoryTime = statusTime(*m.HistorySince)
 	}
 	return r
 }
@@ -81,7 +82,7 @@ func firstRunes(text string, limit int) string {
 
 // renewAll takes out no more members at a time than the quota lets come back in the same window, with
 // one call to add them.
-func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
+func (w *memberWork) renewAll(ctx context.Context, renewals []plan.Renewal) error {
 	for len(renewals) > 0 {
 		room, err := w.session.Pacer.RoomForMembers(w.who, w.threadID, len(renewals)+1)
 		if err != nil {
@@ -97,23 +98,23 @@ func (w *memberWork) renewAll(ctx context.Context, renewals []renewal) error {
 }
 
 // renew takes members out and adds them again.
-func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
+func (w *memberWork) renew(ctx context.Context, renewals []plan.Renewal) error {
 	if err := w.storeRenewing(ctx, renewals); err != nil {
 		return err
 	}
-	batch := make([]declaredMember, 0, len(renewals))
+	batch := make([]plan.DeclaredMember, 0, len(renewals))
 	var err error
 	for _, renewal := range renewals {
-		_, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.observed.id), nil)
+		_, err = w.client().RemoveParticipant(ctx, acs.ParseRawID(renewal.Observed.Id), nil)
 		if err != nil && outcome.Definite(err) {
 			break
 		}
 		// Without an answer the member may be out: to add one that is not is no change.
 		if err == nil {
-			w.memory.renewed[renewal.declared.key()] = renewalMark(renewal.declared, renewal.observed)
+			w.memory.renewed[renewal.Declared.Key()] = renewalMark(renewal.Declared, renewal.Observed)
 		}
-		delete(w.results.joined, renewal.declared.key())
-		batch = append(batch, renewal.declared)
+		delete(w.results.joined, renewal.Declared.Key())
+		batch = append(batch, renewal.Declared)
 		if err != nil {
 			break
 		}
@@ -127,25 +128,25 @@ func (w *memberWork) renew(ctx context.Context, renewals []renewal) error {
 // bringBack adds members that were taken out. It waits for no quota, not even for one that a 429 asks to
 // wait for: people are out of the room meanwhile. Where ACS refuses what is declared of a member now, the
 // member comes back as it was.
-func (w *memberWork) bringBack(ctx context.Context, members []declaredMember) error {
+func (w *memberWork) bringBack(ctx context.Context, members []plan.DeclaredMember) error {
 	ctx = pacing.WithoutPacing(ctx)
 	var err error
 	for batch := range slices.Chunk(members, maxBatch) {
 		err = errors.Join(err, w.addBatch(ctx, batch, w.isolate))
 	}
 	for _, m := range members {
-		refusal, refused := w.results.refused[m.key()]
-		former, isOut := w.renewing(m.key())
+		refusal, refused := w.results.refused[m.Key()]
+		former, isOut := w.renewing(m.Key())
 		if !refused || !isOut {
 			continue
 		}
 		isRestored, restoreErr := w.restore(ctx, former)
 		if isRestored {
 			refusal.kept = true
-			w.memory.kept[m.key()] = refusal
-			w.results.refused[m.key()] = refusal
-			w.results.joined[m.key()] = true
-			w.isBack(m.key())
+			w.memory.kept[m.Key()] = refusal
+			w.results.refused[m.Key()] = refusal
+			w.results.joined[m.Key()] = true
+			w.isBack(m.Key())
 		}
 		err = errors.Join(err, restoreErr)
 	}
@@ -160,7 +161,7 @@ func (w *memberWork) restore(ctx context.Context, former chatv1alpha1.RenewingPa
 		participant.ShareHistoryTime = &former.ShareHistoryTime.Time
 	}
 	if former.Stamp != "" {
-		participant.Metadata = map[string]string{memberStampKey: former.Stamp}
+		participant.Metadata = map[string]string{plan.MemberStampKey: former.Stamp}
 	}
 	_, err := w.client().AddParticipants(ctx, []acs.Participant{participant}, nil)
 	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {

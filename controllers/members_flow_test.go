@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // foreign is a well-formed user of another resource, which ACS refuses one by one.
@@ -222,7 +223,7 @@ func TestRewritingServiceDoesNotLoop(t *testing.T) {
 		th.Topic = "rewritten by the service"
 		for i := range th.Members {
 			if th.Members[i].ID == user {
-				th.Members[i].Metadata = map[string]string{memberStampKey: "other"}
+				th.Members[i].Metadata = map[string]string{plan.MemberStampKey: "other"}
 			}
 		}
 	}

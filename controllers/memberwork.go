@@ -18,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // memberWork carries out a plan.
@@ -32,16 +33,16 @@ type memberWork struct {
 // do brings back first who was taken out to be renewed, and adds before it removes, as far as the thread has
 // room. Nobody is removed when an addition failed outright. Renewals, which take people out for a moment, come
 // last: a removal may be urgent.
-func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
-	back, add := w.splitReturning(plan.add)
-	first := removalsFirst(plan)
-	if len(back) > 0 && plan.present+len(back) <= chatv1alpha1.MaxMembers {
+func (w *memberWork) do(ctx context.Context, todo plan.MembersPlan) error {
+	back, add := w.splitReturning(todo.Add)
+	first := plan.RemovalsFirst(todo)
+	if len(back) > 0 && todo.Present+len(back) <= chatv1alpha1.MaxMembers {
 		if err := w.bringBack(ctx, back); err != nil {
 			return err
 		}
 		back = nil
 	}
-	if err := w.remove(ctx, plan.remove[:first]); err != nil {
+	if err := w.remove(ctx, todo.Remove[:first]); err != nil {
 		return err
 	}
 	if len(back) > 0 {
@@ -52,16 +53,16 @@ func (w *memberWork) do(ctx context.Context, plan membersPlan) error {
 	if err := w.add(ctx, add); err != nil {
 		return err
 	}
-	if err := w.remove(ctx, plan.remove[first:]); err != nil {
+	if err := w.remove(ctx, todo.Remove[first:]); err != nil {
 		return err
 	}
-	return w.renewAll(ctx, plan.renew)
+	return w.renewAll(ctx, todo.Renew)
 }
 
 // splitReturning parts the members that were taken out and are not back yet from those that are new.
-func (w *memberWork) splitReturning(members []declaredMember) (back, others []declaredMember) {
+func (w *memberWork) splitReturning(members []plan.DeclaredMember) (back, others []plan.DeclaredMember) {
 	for _, m := range members {
-		if _, isOut := w.renewing(m.key()); isOut {
+		if _, isOut := w.renewing(m.Key()); isOut {
 			back = append(back, m)
 			continue
 		}
@@ -70,22 +71,22 @@ func (w *memberWork) splitReturning(members []declaredMember) (back, others []de
 	return back, others
 }
 
-func (w *memberWork) remove(ctx context.Context, members []observedMember) error {
+func (w *memberWork) remove(ctx context.Context, members []plan.ObservedMember) error {
 	for _, m := range members {
-		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.id), nil); err != nil {
+		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.Id), nil); err != nil {
 			return outcome.CallFailed("remove a member", err)
 		}
-		w.removed = append(w.removed, m.id)
+		w.removed = append(w.removed, m.Id)
 	}
 	return nil
 }
 
 // add adds members in as few calls as ACS allows. Ids that made a call fail before go last, in a call
 // of their own.
-func (w *memberWork) add(ctx context.Context, members []declaredMember) error {
-	var sound, suspect []declaredMember
+func (w *memberWork) add(ctx context.Context, members []plan.DeclaredMember) error {
+	var sound, suspect []plan.DeclaredMember
 	for _, m := range members {
-		if _, bad := w.memory.malformed[m.key()]; bad {
+		if _, bad := w.memory.malformed[m.Key()]; bad {
 			suspect = append(suspect, m)
 			continue
 		}
@@ -109,11 +110,11 @@ func (w *memberWork) add(ctx context.Context, members []declaredMember) error {
 }
 
 // addBatch makes one call; malformed deals with one that fails as a whole.
-func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malformed func(context.Context, []declaredMember, error) error) error {
+func (w *memberWork) addBatch(ctx context.Context, batch []plan.DeclaredMember, malformed func(context.Context, []plan.DeclaredMember, error) error) error {
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
 	for _, m := range batch {
-		participants = append(participants, m.participantFor(w.owner(), now, w.historyOf(m.key())))
+		participants = append(participants, m.ParticipantFor(w.owner(), now, w.historyOf(m.Key())))
 	}
 	w.calls++
 	_, err := w.client().AddParticipants(ctx, participants, nil)
@@ -130,31 +131,31 @@ func (w *memberWork) addBatch(ctx context.Context, batch []declaredMember, malfo
 		return outcome.CallFailed("add members", err)
 	}
 	for _, m := range batch {
-		if _, refused := w.results.refused[m.key()]; refused {
+		if _, refused := w.results.refused[m.Key()]; refused {
 			continue
 		}
-		delete(w.memory.malformed, m.key())
+		delete(w.memory.malformed, m.Key())
 		w.added = append(w.added, string(m.UserID))
-		w.isBack(m.key())
-		delete(w.memory.kept, m.key())
+		w.isBack(m.Key())
+		delete(w.memory.kept, m.Key())
 		// What ACS says is not what it does: a member that it lists in no later list is not in the thread.
-		if w.memory.added[m.key()]++; w.memory.added[m.key()] > maxAddedUnseen {
+		if w.memory.added[m.Key()]++; w.memory.added[m.Key()] > maxAddedUnseen {
 			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
 			continue
 		}
-		w.results.joined[m.key()] = true
+		w.results.joined[m.Key()] = true
 	}
 	return nil
 }
 
 // note takes over the answers to single members. Where one of them cannot be told to belong to a member, the
 // list of members says who is in the thread.
-func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused []acs.InvalidParticipant) error {
+func (w *memberWork) note(ctx context.Context, batch []plan.DeclaredMember, refused []acs.InvalidParticipant) error {
 	answers := refusalsByUser(refused)
 	matched := map[string]bool{}
 	for _, m := range batch {
-		if answer, ok := answers[m.key()]; ok {
-			matched[m.key()] = true
+		if answer, ok := answers[m.Key()]; ok {
+			matched[m.Key()] = true
 			w.refuse(m, answer.Code, answer.Message)
 		}
 	}
@@ -167,7 +168,7 @@ func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused [
 		return outcome.CallFailed("list the members", err)
 	}
 	for _, m := range missingMembers(batch, listed) {
-		if !matched[m.key()] {
+		if !matched[m.Key()] {
 			w.refuse(m, unmatched.Code, unmatched.Message)
 		}
 	}
@@ -175,12 +176,12 @@ func (w *memberWork) note(ctx context.Context, batch []declaredMember, refused [
 }
 
 // missingMembers are the declared members that a list of the thread does not show.
-func missingMembers(declared []declaredMember, listed []acs.Participant) []declaredMember {
+func missingMembers(declared []plan.DeclaredMember, listed []acs.Participant) []plan.DeclaredMember {
 	isMember := make(map[string]bool, len(listed))
 	for _, p := range listed {
 		isMember[acs.UserKey(p.ID.RawID())] = true
 	}
-	return slices.DeleteFunc(slices.Clone(declared), func(m declaredMember) bool { return isMember[m.key()] })
+	return slices.DeleteFunc(slices.Clone(declared), func(m plan.DeclaredMember) bool { return isMember[m.Key()] })
 }
 
 func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
@@ -191,26 +192,26 @@ func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidPart
 	return answers
 }
 
-func (w *memberWork) refuse(m declaredMember, code, message string) {
+func (w *memberWork) refuse(m plan.DeclaredMember, code, message string) {
 	w.memory.noteRefused(m, code, message)
-	w.results.refused[m.key()] = w.memory.refusals[m.key()]
-	delete(w.results.joined, m.key())
+	w.results.refused[m.Key()] = w.memory.refusals[m.Key()]
+	delete(w.results.joined, m.Key())
 }
 
 // isolate finds the malformed ids that made a call fail, by name where the answer names them and by
 // halves where it does not, and goes on with the others.
-func (w *memberWork) isolate(ctx context.Context, batch []declaredMember, err error) error {
+func (w *memberWork) isolate(ctx context.Context, batch []plan.DeclaredMember, err error) error {
 	bad, rest, said := splitNamed(err, batch, 0)
 	if len(bad) == 0 && len(batch) == 1 {
 		bad, rest = batch, nil
 	}
 	w.memory.noteMalformed(bad, err, said)
 	for _, m := range bad {
-		w.results.refused[m.key()] = w.memory.refusals[m.key()]
+		w.results.refused[m.Key()] = w.memory.refusals[m.Key()]
 	}
-	halves := [][]declaredMember{rest}
+	halves := [][]plan.DeclaredMember{rest}
 	if len(bad) == 0 {
-		halves = [][]declaredMember{rest[:len(rest)/2], rest[len(rest)/2:]}
+		halves = [][]plan.DeclaredMember{rest[:len(rest)/2], rest[len(rest)/2:]}
 	}
 	for _, half := range halves {
 		if len(half) == 0 {
@@ -228,9 +229,9 @@ func (w *memberWork) isolate(ctx context.Context, batch []declaredMember, err er
 }
 
 // refuseAll deals with ids that were found malformed before and still are.
-func (w *memberWork) refuseAll(_ context.Context, batch []declaredMember, _ error) error {
+func (w *memberWork) refuseAll(_ context.Context, batch []plan.DeclaredMember, _ error) error {
 	for _, m := range batch {
-		before := w.memory.malformed[m.key()]
+		before := w.memory.malformed[m.Key()]
 		w.refuse(m, before.code, before.message)
 	}
 	return nil
@@ -255,22 +256,22 @@ func someOf(names []string) string {
 
 // splitNamed parts the members that the answer to a failed call names from the others: by id, or by the place in
 // the list that was sent, where before says how many others stood before them. said is what ACS says of each.
-func splitNamed(err error, batch []declaredMember, before int) (named, rest []declaredMember, said map[string]string) {
+func splitNamed(err error, batch []plan.DeclaredMember, before int) (named, rest []plan.DeclaredMember, said map[string]string) {
 	detail, _ := acs.Detail(err)
 	all := acs.UserKey(detail.Message + " " + detail.Target)
 	said = map[string]string{}
 	for _, d := range detail.Details {
 		if at, ok := placeIn(d.Target); ok && at >= before && at-before < len(batch) {
-			said[batch[at-before].key()] = d.Message
+			said[batch[at-before].Key()] = d.Message
 		}
 		for _, m := range batch {
-			if mentions(acs.UserKey(d.Message+" "+d.Target), m.key()) {
-				said[m.key()] = d.Message
+			if mentions(acs.UserKey(d.Message+" "+d.Target), m.Key()) {
+				said[m.Key()] = d.Message
 			}
 		}
 	}
 	for _, m := range batch {
-		if _, ok := said[m.key()]; ok || mentions(all, m.key()) {
+		if _, ok := said[m.Key()]; ok || mentions(all, m.Key()) {
 			named = append(named, m)
 			continue
 		}
@@ -305,18 +306,18 @@ func mentions(text, id string) bool {
 	}
 }
 
-func (m *threadMemory) noteRefused(member declaredMember, code, message string) {
-	m.refusals[member.key()] = refusedMember{participant: member.participant, generation: member.generation, code: code, message: message}
+func (m *threadMemory) noteRefused(member plan.DeclaredMember, code, message string) {
+	m.refusals[member.Key()] = refusedMember{participant: member.Participant, generation: member.Generation, code: code, message: message}
 }
 
 // noteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
-func (m *threadMemory) noteMalformed(members []declaredMember, err error, said map[string]string) {
+func (m *threadMemory) noteMalformed(members []plan.DeclaredMember, err error, said map[string]string) {
 	message := "the id is malformed"
 	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
 		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
 	}
 	for _, member := range members {
-		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.key()], outcome.MaxMessage), message))
-		m.malformed[member.key()] = m.refusals[member.key()]
+		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.Key()], outcome.MaxMessage), message))
+		m.malformed[member.Key()] = m.refusals[member.Key()]
 	}
 }

@@ -13,6 +13,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 const (
@@ -117,9 +118,9 @@ func (m *threadMemory) remember(field, want, got string) {
 }
 
 // refused says that ACS refused this very declaration and that it need not be tried again yet.
-func (m *threadMemory) refused(member declaredMember) (refusedMember, bool) {
-	refusal, ok := m.refusals[member.key()]
-	if !ok || refusal.participant != member.participant || refusal.generation != member.generation {
+func (m *threadMemory) refused(member plan.DeclaredMember) (refusedMember, bool) {
+	refusal, ok := m.refusals[member.Key()]
+	if !ok || refusal.participant != member.Participant || refusal.generation != member.Generation {
 		return refusedMember{}, false
 	}
 	return refusal, true

@@ -14,6 +14,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // remembered is a ChatThread of some generation, with what is remembered of it.
@@ -55,9 +56,9 @@ func TestMemoryBegin(t *testing.T) {
 			if !memory.begin(thread, start) {
 				t.Fatal("the first pass does not try everything")
 			}
-			member := declaredAs(1, "")
+			member := plan.DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
 			memory.noteRefused(member, "404", "unknown")
-			memory.malformed[member.key()] = memory.refusals[member.key()]
+			memory.malformed[member.Key()] = memory.refusals[member.Key()]
 			due := memory.nextResync
 			if c.change != nil {
 				c.change(thread)
@@ -69,7 +70,7 @@ func TestMemoryBegin(t *testing.T) {
 				t.Errorf("what was refused stays so: %v", refused)
 			}
 			// Which ids are malformed is known for good: they go into a call of their own.
-			if _, malformed := memory.malformed[member.key()]; !malformed {
+			if _, malformed := memory.malformed[member.Key()]; !malformed {
 				t.Error("what was malformed is forgotten")
 			}
 			if moved := !memory.nextResync.Equal(due); moved != c.want {
@@ -114,17 +115,17 @@ func TestMemoryBeginAfterTheRequestWasTakenBack(t *testing.T) {
 
 func TestMemoryRefused(t *testing.T) {
 	t.Parallel()
-	member := declaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:A"}, participant: "p1", generation: 2}
+	member := plan.DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:A"}, Participant: "p1", Generation: 2}
 	for name, c := range map[string]struct {
-		change func(*declaredMember)
+		change func(*plan.DeclaredMember)
 		want   bool
 	}{
-		"the same":              {func(*declaredMember) {}, true},
-		"the case of the id":    {func(m *declaredMember) { m.UserID = "8:ACS:a" }, true},
-		"another user":          {func(m *declaredMember) { m.UserID = "8:acs:B" }, false},
-		"an edit":               {func(m *declaredMember) { m.generation++ }, false},
-		"another resource":      {func(m *declaredMember) { m.participant = "p2" }, false},
-		"declared inline as is": {func(m *declaredMember) { m.participant = "" }, false},
+		"the same":              {func(*plan.DeclaredMember) {}, true},
+		"the case of the id":    {func(m *plan.DeclaredMember) { m.UserID = "8:ACS:a" }, true},
+		"another user":          {func(m *plan.DeclaredMember) { m.UserID = "8:acs:B" }, false},
+		"an edit":               {func(m *plan.DeclaredMember) { m.Generation++ }, false},
+		"another resource":      {func(m *plan.DeclaredMember) { m.Participant = "p2" }, false},
+		"declared inline as is": {func(m *plan.DeclaredMember) { m.Participant = "" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -83,7 +83,7 @@ func TestProxyIsNamed(t *testing.T) {
 		acstest.MustSucceed(t, err)
 		transport := (&connection.HostTransports{}).NewTransport(nil)
 		transport.Proxy = http.ProxyURL(through)
-		err = acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport})
+		err = outcome.CallFailed("read the thread", acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport}))
 		transport.CloseIdleConnections()
 		if got := outcome.Classify(err).Message; got != want || !outcome.IsUnsent(err) {
 			t.Errorf("%q of %v", got, err)

@@ -13,33 +13,34 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // memberResults is how each declared member of a thread fared.
 type memberResults struct {
-	declared, duplicates []declaredMember
+	declared, duplicates []plan.DeclaredMember
 	joined               map[string]bool
 	refused              map[string]refusedMember
 }
 
-func newMemberResults(declared, duplicates []declaredMember) memberResults {
+func newMemberResults(declared, duplicates []plan.DeclaredMember) memberResults {
 	return memberResults{declared: declared, duplicates: duplicates, joined: map[string]bool{}, refused: map[string]refusedMember{}}
 }
 
 // record takes over what needs no call.
-func (r *memberResults) record(plan membersPlan) {
-	for _, m := range plan.joined {
-		r.joined[m.key()] = true
+func (r *memberResults) record(todo plan.MembersPlan) {
+	for _, m := range todo.Joined {
+		r.joined[m.Key()] = true
 	}
-	for _, renewal := range plan.renew {
-		r.joined[renewal.declared.key()] = true
+	for _, renewal := range todo.Renew {
+		r.joined[renewal.Declared.Key()] = true
 	}
-	for _, m := range plan.absent {
-		r.refused[m.key()] = refusedMember{reason: chatv1alpha1.ReasonRejected,
+	for _, m := range todo.Absent {
+		r.refused[m.Key()] = refusedMember{reason: chatv1alpha1.ReasonRejected,
 			message: "this is a service user of the connection, which the operator does not add: take it out of the declaration"}
 	}
-	for _, m := range plan.surplus {
-		r.refused[m.key()] = refusedMember{reason: chatv1alpha1.ReasonTooManyParticipants,
+	for _, m := range todo.Surplus {
+		r.refused[m.Key()] = refusedMember{reason: chatv1alpha1.ReasonTooManyParticipants,
 			message: fmt.Sprintf("the thread is full: ACS allows %d members, the service user included", chatv1alpha1.MaxMembers)}
 	}
 }
@@ -66,13 +67,13 @@ func (r *memberResults) count(thread *chatv1alpha1.ChatThread) {
 func (r *memberResults) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	var rejected []chatv1alpha1.RejectedParticipant
 	for _, m := range r.declared {
-		if refusal, bad := r.refused[m.key()]; bad && m.isInline() {
+		if refusal, bad := r.refused[m.Key()]; bad && m.IsInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
 				Code: outcome.Sanitize(cmp.Or(refusal.reason, refusal.code), outcome.MaxCode), Message: outcome.Sanitize(refusal.message, outcome.MaxMessage) + refusal.suffix()})
 		}
 	}
 	for _, m := range r.duplicates {
-		if m.isInline() {
+		if m.IsInline() {
 			rejected = append(rejected, chatv1alpha1.RejectedParticipant{UserID: string(m.UserID),
 				Code: chatv1alpha1.ReasonDuplicate, Message: "spec.participants names this user twice; ids are compared without regard to case"})
 		}
@@ -147,7 +148,7 @@ func (r *ChatThreadReconciler) publish(s *threadScope, o outcome.Outcome) {
 	}
 	duplicates := map[string]bool{}
 	for _, m := range s.results.duplicates {
-		duplicates[string(m.participant)] = true
+		duplicates[string(m.Participant)] = true
 	}
 	for i := range s.participants {
 		p := &s.participants[i]

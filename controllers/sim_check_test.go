@@ -21,6 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // simEnd is where a run led to, without ids and times that differ from run to run.
@@ -108,7 +109,7 @@ func describeRemote(thread emulator.Thread, service map[string]bool) string {
 			id = "service user"
 		}
 		// The owner in it differs from test to test.
-		stamp := m.Metadata[memberStampKey]
+		stamp := m.Metadata[plan.MemberStampKey]
 		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
 	}
 	slices.Sort(lines)

@@ -91,21 +91,21 @@ func (e *Contradiction) Outcome() Outcome {
 }
 
 // callError is a call to ACS that failed.
-type Call struct {
+type call struct {
 	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
 	attempt string
 	err     error
 }
 
-func (e *Call) Error() string { return e.attempt + ": " + Sanitize(e.err.Error(), MaxMessage*2) }
-func (e *Call) Unwrap() error { return e.err }
+func (e *call) Error() string { return e.attempt + ": " + Sanitize(e.err.Error(), MaxMessage*2) }
+func (e *call) Unwrap() error { return e.err }
 
 // failed names the call that err comes from.
 func CallFailed(attempt string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Call{attempt: attempt, err: err}
+	return &call{attempt: attempt, err: err}
 }
 
 // outcome is what the end of a pass means for conditions, events and the next pass.
@@ -129,7 +129,7 @@ type Outcome struct {
 func Classify(err error) Outcome {
 	var judged Classified
 	var status apierrors.APIStatus
-	var call *Call
+	var call *call
 	var token *acs.TokenError
 	var response *azcore.ResponseError
 	switch {
@@ -229,7 +229,7 @@ func Definite(err error) bool {
 
 // attempted says what was being tried when err happened.
 func Attempted(err error) string {
-	if call, ok := errors.AsType[*Call](err); ok {
+	if call, ok := errors.AsType[*call](err); ok {
 		return call.attempt
 	}
 	return "answer"

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package plan
 
 import (
 	"cmp"
@@ -20,22 +20,22 @@ import (
 
 // memberStampKey is the metadata of a member that says what was declared when it was added. ACS can
 // change neither a display name nor the start of the history, so another stamp means add again.
-const memberStampKey = "acsOperatorSpec"
+const MemberStampKey = "acsOperatorSpec"
 
 // declaredMember is one user that should be in a thread.
-type declaredMember struct {
+type DeclaredMember struct {
 	chatv1alpha1.Member
 	// participant declares the member, its uid being empty for an inline one.
-	participant types.UID
+	Participant types.UID
 	// generation of the resource that declares it.
-	generation int64
+	Generation int64
 }
 
-func (m declaredMember) key() string    { return acs.UserKey(string(m.UserID)) }
-func (m declaredMember) isInline() bool { return m.participant == "" }
+func (m DeclaredMember) Key() string    { return acs.UserKey(string(m.UserID)) }
+func (m DeclaredMember) IsInline() bool { return m.Participant == "" }
 
 // stamp identifies what is declared of the member, apart from who it is.
-func (m declaredMember) stamp() string {
+func (m DeclaredMember) Stamp() string {
 	history := cmp.Or(m.ShareHistory, chatv1alpha1.ShareHistoryAll)
 	since := ""
 	if m.ShareHistoryTime != nil {
@@ -60,7 +60,7 @@ func ownedPrefix(owner string) string {
 // ownStamp is the stamp of a member that the owner added, as declared members have it, and empty for one that
 // others added. The form without an owner, which earlier versions wrote, counts on a thread that was always
 // this resource's.
-func ownStamp(raw, owner string, always bool) string {
+func OwnStamp(raw, owner string, always bool) string {
 	if declared, ok := strings.CutPrefix(raw, ownedPrefix(owner)); ok {
 		return "1:" + declared
 	}
@@ -72,16 +72,16 @@ func ownStamp(raw, owner string, always bool) string {
 
 // participantFor is the member as it is sent to ACS for the owner. observed is since when the member could read
 // so far, where it is being added again.
-func (m declaredMember) participantFor(owner string, now time.Time, observed *time.Time) acs.Participant {
+func (m DeclaredMember) ParticipantFor(owner string, now time.Time, observed *time.Time) acs.Participant {
 	return acs.Participant{
 		ID:               acs.ParseRawID(string(m.UserID)),
 		DisplayName:      m.DisplayName,
 		ShareHistoryTime: m.historyStart(now, observed),
-		Metadata:         map[string]string{memberStampKey: sentStamp(owner, m.stamp())},
+		Metadata:         map[string]string{MemberStampKey: sentStamp(owner, m.Stamp())},
 	}
 }
 
-func (m declaredMember) historyStart(now time.Time, observed *time.Time) *time.Time {
+func (m DeclaredMember) historyStart(now time.Time, observed *time.Time) *time.Time {
 	var start time.Time
 	switch m.ShareHistory {
 	case chatv1alpha1.ShareHistorySinceTime:
@@ -104,27 +104,27 @@ func (m declaredMember) historyStart(now time.Time, observed *time.Time) *time.T
 }
 
 // observedMember is one user that ACS holds in a thread.
-type observedMember struct {
-	id           string
-	displayName  string
-	historySince *time.Time
+type ObservedMember struct {
+	Id           string
+	DisplayName  string
+	HistorySince *time.Time
 	// stamp is that of a member that this resource added, rawStamp whatever the member carries.
-	stamp, rawStamp string
+	Stamp, RawStamp string
 }
 
-func (m observedMember) key() string { return acs.UserKey(m.id) }
+func (m ObservedMember) Key() string { return acs.UserKey(m.Id) }
 
 // observeMembers turns what ACS listed into the form in which it is compared. always says that the thread was
 // never another resource's.
-func observeMembers(participants []acs.Participant, owner string, always bool) []observedMember {
-	members := make([]observedMember, 0, len(participants))
+func ObserveMembers(participants []acs.Participant, owner string, always bool) []ObservedMember {
+	members := make([]ObservedMember, 0, len(participants))
 	for _, p := range participants {
-		members = append(members, observedMember{
-			id:           p.ID.RawID(),
-			displayName:  p.DisplayName,
-			historySince: p.ShareHistoryTime,
-			stamp:        ownStamp(p.Metadata[memberStampKey], owner, always),
-			rawStamp:     p.Metadata[memberStampKey],
+		members = append(members, ObservedMember{
+			Id:           p.ID.RawID(),
+			DisplayName:  p.DisplayName,
+			HistorySince: p.ShareHistoryTime,
+			Stamp:        OwnStamp(p.Metadata[MemberStampKey], owner, always),
+			RawStamp:     p.Metadata[MemberStampKey],
 		})
 	}
 	return members
@@ -133,111 +133,111 @@ func observeMembers(participants []acs.Participant, owner string, always bool) [
 // declareMembers merges inline members with ChatParticipants, in the order in which they take the
 // places of a thread: inline ones as they stand, then the oldest resource. The second result holds
 // those that name a user who is declared before them.
-func declareMembers(thread *chatv1alpha1.ChatThread, participants []chatv1alpha1.ChatParticipant) (declared, duplicates []declaredMember) {
-	var all []declaredMember
+func DeclareMembers(thread *chatv1alpha1.ChatThread, participants []chatv1alpha1.ChatParticipant) (declared, duplicates []DeclaredMember) {
+	var all []DeclaredMember
 	for _, m := range thread.Spec.Participants {
-		all = append(all, declaredMember{Member: m, generation: thread.Generation})
+		all = append(all, DeclaredMember{Member: m, Generation: thread.Generation})
 	}
 	sorted := slices.Clone(participants)
 	slices.SortFunc(sorted, func(a, b chatv1alpha1.ChatParticipant) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.UID, b.UID))
 	})
 	for _, p := range sorted {
-		all = append(all, declaredMember{Member: p.Spec.Member(), participant: p.UID, generation: p.Generation})
+		all = append(all, DeclaredMember{Member: p.Spec.Member(), Participant: p.UID, Generation: p.Generation})
 	}
 
 	seen := make(map[string]bool, len(all))
 	for _, m := range all {
-		if seen[m.key()] {
+		if seen[m.Key()] {
 			duplicates = append(duplicates, m)
 			continue
 		}
-		seen[m.key()] = true
+		seen[m.Key()] = true
 		declared = append(declared, m)
 	}
 	return declared, duplicates
 }
 
 // membersInput is all that the difference of declared and observed members depends on.
-type membersInput struct {
-	declared []declaredMember
-	observed []observedMember
+type MembersInput struct {
+	Declared []DeclaredMember
+	Observed []ObservedMember
 	// serviceUsers are never in the difference, by key.
-	serviceUsers map[string]bool
+	ServiceUsers map[string]bool
 	// protected users are declared by a ChatParticipant that does not count yet: they are not added, and
 	// not removed either. By key.
-	protected map[string]bool
-	policy    chatv1alpha1.MembershipPolicy
+	Protected map[string]bool
+	Policy    chatv1alpha1.MembershipPolicy
 	// skip says that a member is not to be tried now: it was refused and nothing has changed since.
-	skip func(declaredMember) bool
+	Skip func(DeclaredMember) bool
 	// renew says whether a member without our stamp is to be added again for its display name.
-	renew func(declaredMember, observedMember) bool
+	Renew func(DeclaredMember, ObservedMember) bool
 }
 
 // membersPlan is what to do so that the members are as declared.
-type membersPlan struct {
+type MembersPlan struct {
 	// present is how many members the thread has, the acting service user included.
-	present int
-	joined  []declaredMember
-	add     []declaredMember
-	renew   []renewal
-	remove  []observedMember
-	surplus []declaredMember
+	Present int
+	Joined  []DeclaredMember
+	Add     []DeclaredMember
+	Renew   []Renewal
+	Remove  []ObservedMember
+	Surplus []DeclaredMember
 	// absent are declared service users that are not in the thread.
-	absent  []declaredMember
-	skipped []declaredMember
+	Absent  []DeclaredMember
+	Skipped []DeclaredMember
 }
 
 // renewal is a member that is removed and added again.
-type renewal struct {
-	declared declaredMember
-	observed observedMember
+type Renewal struct {
+	Declared DeclaredMember
+	Observed ObservedMember
 }
 
-func (p membersPlan) isEmpty() bool { return len(p.add)+len(p.renew)+len(p.remove) == 0 }
+func (p MembersPlan) IsEmpty() bool { return len(p.Add)+len(p.Renew)+len(p.Remove) == 0 }
 
 // planMembers compares declared and observed members. It is pure.
-func planMembers(in membersInput) membersPlan {
-	var plan membersPlan
-	observed, seated, places := in.planObserved(&plan)
-	for _, m := range in.planServiceUsers(&plan, observed) {
-		current, isMember := observed[m.key()]
+func PlanMembers(in MembersInput) MembersPlan {
+	var p MembersPlan
+	observed, seated, places := in.planObserved(&p)
+	for _, m := range in.planServiceUsers(&p, observed) {
+		current, isMember := observed[m.Key()]
 		switch {
-		case places <= 0 && !seated[m.key()]:
-			plan.surplus = append(plan.surplus, m)
+		case places <= 0 && !seated[m.Key()]:
+			p.Surplus = append(p.Surplus, m)
 			if isMember {
-				plan.remove = append(plan.remove, current)
+				p.Remove = append(p.Remove, current)
 			}
 			continue
-		case isMember && needsRenewal(m, current, in.renew):
-			plan.renew = append(plan.renew, renewal{declared: m, observed: current})
+		case isMember && needsRenewal(m, current, in.Renew):
+			p.Renew = append(p.Renew, Renewal{Declared: m, Observed: current})
 		case isMember:
-			plan.joined = append(plan.joined, m)
-		case in.skip != nil && in.skip(m):
-			plan.skipped = append(plan.skipped, m)
+			p.Joined = append(p.Joined, m)
+		case in.Skip != nil && in.Skip(m):
+			p.Skipped = append(p.Skipped, m)
 		default:
-			plan.add = append(plan.add, m)
+			p.Add = append(p.Add, m)
 		}
-		if !seated[m.key()] {
+		if !seated[m.Key()] {
 			places--
 		}
 	}
-	return plan
+	return p
 }
 
 // planServiceUsers judges declared service users and returns the other declared members. The operator
 // adds no service user: one that is not in the thread is told of as that.
-func (in membersInput) planServiceUsers(plan *membersPlan, observed map[string]observedMember) []declaredMember {
-	others := make([]declaredMember, 0, len(in.declared))
-	for _, m := range in.declared {
-		_, isMember := observed[m.key()]
+func (in MembersInput) planServiceUsers(plan *MembersPlan, observed map[string]ObservedMember) []DeclaredMember {
+	others := make([]DeclaredMember, 0, len(in.Declared))
+	for _, m := range in.Declared {
+		_, isMember := observed[m.Key()]
 		switch {
-		case !in.serviceUsers[m.key()]:
+		case !in.ServiceUsers[m.Key()]:
 			others = append(others, m)
 		case isMember:
-			plan.joined = append(plan.joined, m)
+			plan.Joined = append(plan.Joined, m)
 		default:
-			plan.absent = append(plan.absent, m)
+			plan.Absent = append(plan.Absent, m)
 		}
 	}
 	return others
@@ -245,45 +245,45 @@ func (in membersInput) planServiceUsers(plan *membersPlan, observed map[string]o
 
 // planObserved plans for the members that nobody declares. It returns the observed members by key, those
 // of them whose place nobody can take, and how many places are left for the others.
-func (in membersInput) planObserved(plan *membersPlan) (observed map[string]observedMember, seated map[string]bool, places int) {
-	declared := make(map[string]bool, len(in.declared))
-	for _, m := range in.declared {
-		declared[m.key()] = true
+func (in MembersInput) planObserved(plan *MembersPlan) (observed map[string]ObservedMember, seated map[string]bool, places int) {
+	declared := make(map[string]bool, len(in.Declared))
+	for _, m := range in.Declared {
+		declared[m.Key()] = true
 	}
-	observed, seated = make(map[string]observedMember, len(in.observed)), map[string]bool{}
+	observed, seated = make(map[string]ObservedMember, len(in.Observed)), map[string]bool{}
 	serviceUsers := 0
-	for _, m := range in.observed {
-		if _, again := observed[m.key()]; again {
+	for _, m := range in.Observed {
+		if _, again := observed[m.Key()]; again {
 			continue
 		}
-		observed[m.key()] = m
+		observed[m.Key()] = m
 		switch {
-		case in.serviceUsers[m.key()]:
+		case in.ServiceUsers[m.Key()]:
 			serviceUsers++
-		case in.protected[m.key()] || !in.mayRemove(m):
-			seated[m.key()] = true
-		case !declared[m.key()]:
-			plan.remove = append(plan.remove, m)
+		case in.Protected[m.Key()] || !in.mayRemove(m):
+			seated[m.Key()] = true
+		case !declared[m.Key()]:
+			plan.Remove = append(plan.Remove, m)
 		}
 	}
 	// The service user that acts is a member even where the list is late.
 	acting := max(serviceUsers, 1)
-	plan.present = len(observed) - serviceUsers + acting
+	plan.Present = len(observed) - serviceUsers + acting
 	return observed, seated, chatv1alpha1.MaxMembers - acting - len(seated)
 }
 
 // mayRemove says whether a member that is not to be in the thread is the operator's to remove.
-func (in membersInput) mayRemove(m observedMember) bool {
-	return in.policy == chatv1alpha1.MembershipExclusive || m.stamp != ""
+func (in MembersInput) mayRemove(m ObservedMember) bool {
+	return in.Policy == chatv1alpha1.MembershipExclusive || m.Stamp != ""
 }
 
 // needsRenewal says whether a member must be removed and added again to be as declared.
-func needsRenewal(declared declaredMember, observed observedMember, renew func(declaredMember, observedMember) bool) bool {
-	if observed.stamp == declared.stamp() {
+func needsRenewal(declared DeclaredMember, observed ObservedMember, renew func(DeclaredMember, ObservedMember) bool) bool {
+	if observed.Stamp == declared.Stamp() {
 		return false
 	}
 	// Without our stamp somebody else added the member: only a display name can be told to differ.
-	if observed.stamp == "" && (declared.DisplayName == "" || declared.DisplayName == observed.displayName) {
+	if observed.Stamp == "" && (declared.DisplayName == "" || declared.DisplayName == observed.DisplayName) {
 		return false
 	}
 	return renew == nil || renew(declared, observed)
@@ -291,7 +291,7 @@ func needsRenewal(declared declaredMember, observed observedMember, renew func(d
 
 // removalsFirst is how many removals must come before the additions, so that the thread never holds
 // more members than ACS allows.
-func removalsFirst(plan membersPlan) int {
-	room := chatv1alpha1.MaxMembers - plan.present
-	return min(max(len(plan.add)-room, 0), len(plan.remove))
+func RemovalsFirst(p MembersPlan) int {
+	room := chatv1alpha1.MaxMembers - p.Present
+	return min(max(len(p.Add)-room, 0), len(p.Remove))
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package plan
 
 import (
 	"fmt"
@@ -22,14 +22,14 @@ import (
 // memberID is the id of the nth member.
 func memberID(n int) string { return fmt.Sprintf("8:acs:Resource_%03d", n) }
 
-func declaredAs(n int, displayName string) declaredMember {
-	return declaredMember{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(memberID(n)), DisplayName: displayName}}
+func declaredAs(n int, displayName string) DeclaredMember {
+	return DeclaredMember{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(memberID(n)), DisplayName: displayName}}
 }
 
-func declaredKeys(members []declaredMember) []string {
+func declaredKeys(members []DeclaredMember) []string {
 	keys := make([]string, 0, len(members))
 	for _, m := range members {
-		keys = append(keys, m.key())
+		keys = append(keys, m.Key())
 	}
 	return keys
 }
@@ -86,11 +86,11 @@ func TestDeclareMembers(t *testing.T) {
 				thread.Spec.Participants = append(thread.Spec.Participants, chatv1alpha1.Member{UserID: chatv1alpha1.UserID(id)})
 			}
 			given := slices.Clone(c.participants)
-			declared, duplicates := declareMembers(thread, c.participants)
-			text := func(members []declaredMember) []string {
+			declared, duplicates := DeclareMembers(thread, c.participants)
+			text := func(members []DeclaredMember) []string {
 				var lines []string
 				for _, m := range members {
-					lines = append(lines, string(m.participant)+" "+string(m.UserID))
+					lines = append(lines, string(m.Participant)+" "+string(m.UserID))
 				}
 				return lines
 			}
@@ -101,8 +101,8 @@ func TestDeclareMembers(t *testing.T) {
 				t.Errorf("duplicates (-want +got):\n%s", diff)
 			}
 			for _, m := range slices.Concat(declared, duplicates) {
-				if want := map[bool]int64{true: 3, false: 7}[m.isInline()]; m.generation != want {
-					t.Errorf("%s answers for generation %d, want %d", m.UserID, m.generation, want)
+				if want := map[bool]int64{true: 3, false: 7}[m.IsInline()]; m.Generation != want {
+					t.Errorf("%s answers for generation %d, want %d", m.UserID, m.Generation, want)
 				}
 			}
 			// The list may be the cache's own.
@@ -123,34 +123,34 @@ func TestMemberStamp(t *testing.T) {
 		stamped := metav1.NewTime(parsed)
 		return &stamped
 	}
-	base := declaredMember{Member: chatv1alpha1.Member{
+	base := DeclaredMember{Member: chatv1alpha1.Member{
 		UserID: "8:acs:a", DisplayName: "Ann", ShareHistory: chatv1alpha1.ShareHistorySinceTime, ShareHistoryTime: at("2026-03-01T12:00:00Z"),
 	}}
 	for name, c := range map[string]struct {
-		change func(*declaredMember)
+		change func(*DeclaredMember)
 		same   bool
 	}{
-		"nothing":                   {func(*declaredMember) {}, true},
-		"who it is":                 {func(m *declaredMember) { m.UserID = "8:acs:b" }, true},
-		"the case of the id":        {func(m *declaredMember) { m.UserID = "8:ACS:A" }, true},
-		"who declares it":           {func(m *declaredMember) { m.participant = "p1" }, true},
-		"the generation":            {func(m *declaredMember) { m.generation++ }, true},
-		"the zone of the time":      {func(m *declaredMember) { m.ShareHistoryTime = at("2026-03-01T14:00:00+02:00") }, true},
-		"a fraction of a second":    {func(m *declaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:00.9Z") }, true},
-		"display name":              {func(m *declaredMember) { m.DisplayName = "Anne" }, false},
-		"no display name":           {func(m *declaredMember) { m.DisplayName = "" }, false},
-		"the case of the name":      {func(m *declaredMember) { m.DisplayName = "ann" }, false},
-		"a quote in the name":       {func(m *declaredMember) { m.DisplayName = `Ann" "All` }, false},
-		"share history":             {func(m *declaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistoryAll, nil }, false},
-		"share history since join":  {func(m *declaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistorySinceJoin, nil }, false},
-		"a second of the time":      {func(m *declaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:01Z") }, false},
-		"another day, same o'clock": {func(m *declaredMember) { m.ShareHistoryTime = at("2026-03-02T12:00:00Z") }, false},
+		"nothing":                   {func(*DeclaredMember) {}, true},
+		"who it is":                 {func(m *DeclaredMember) { m.UserID = "8:acs:b" }, true},
+		"the case of the id":        {func(m *DeclaredMember) { m.UserID = "8:ACS:A" }, true},
+		"who declares it":           {func(m *DeclaredMember) { m.Participant = "p1" }, true},
+		"the generation":            {func(m *DeclaredMember) { m.Generation++ }, true},
+		"the zone of the time":      {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T14:00:00+02:00") }, true},
+		"a fraction of a second":    {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:00.9Z") }, true},
+		"display name":              {func(m *DeclaredMember) { m.DisplayName = "Anne" }, false},
+		"no display name":           {func(m *DeclaredMember) { m.DisplayName = "" }, false},
+		"the case of the name":      {func(m *DeclaredMember) { m.DisplayName = "ann" }, false},
+		"a quote in the name":       {func(m *DeclaredMember) { m.DisplayName = `Ann" "All` }, false},
+		"share history":             {func(m *DeclaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistoryAll, nil }, false},
+		"share history since join":  {func(m *DeclaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistorySinceJoin, nil }, false},
+		"a second of the time":      {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:01Z") }, false},
+		"another day, same o'clock": {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-02T12:00:00Z") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			changed := base
 			c.change(&changed)
-			if got := changed.stamp() == base.stamp(); got != c.same {
+			if got := changed.Stamp() == base.Stamp(); got != c.same {
 				t.Errorf("the stamp stays: %v, want %v", got, c.same)
 			}
 		})
@@ -158,15 +158,15 @@ func TestMemberStamp(t *testing.T) {
 
 	t.Run("not set is All", func(t *testing.T) {
 		t.Parallel()
-		all := declaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistoryAll}}
-		if got, want := (declaredMember{}).stamp(), all.stamp(); got != want {
+		all := DeclaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistoryAll}}
+		if got, want := (DeclaredMember{}).Stamp(), all.Stamp(); got != want {
 			t.Errorf("stamp %s, want %s", got, want)
 		}
 	})
 	// Stamps are stored at the service: another form would add every member of every thread again.
 	t.Run("form", func(t *testing.T) {
 		t.Parallel()
-		if got, want := base.stamp(), "1:9f31d282753f3c50"; got != want {
+		if got, want := base.Stamp(), "1:9f31d282753f3c50"; got != want {
 			t.Errorf("stamp %s, want %s", got, want)
 		}
 	})
@@ -202,16 +202,16 @@ func TestParticipantFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := declaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:Ann_1", DisplayName: "Ann", ShareHistory: c.history, ShareHistoryTime: c.since}}
+			m := DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:Ann_1", DisplayName: "Ann", ShareHistory: c.history, ShareHistoryTime: c.since}}
 			var before time.Time
 			if c.observed != nil {
 				before = *c.observed
 			}
 			want := acs.Participant{
 				ID: acs.CommunicationUser{ID: "8:acs:Ann_1"}, DisplayName: "Ann", ShareHistoryTime: c.want,
-				Metadata: map[string]string{"acsOperatorSpec": "2:09ac74bb56f19d2c" + strings.TrimPrefix(m.stamp(), "1")},
+				Metadata: map[string]string{"acsOperatorSpec": "2:09ac74bb56f19d2c" + strings.TrimPrefix(m.Stamp(), "1")},
 			}
-			got := m.participantFor("ns/a", now, c.observed)
+			got := m.ParticipantFor("ns/a", now, c.observed)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("participant (-want +got):\n%s", diff)
 			}
@@ -234,23 +234,23 @@ func TestObserveMembers(t *testing.T) {
 		{ID: acs.CommunicationUser{ID: "8:acs:C"}, Metadata: map[string]string{"acsOperatorSpec": sentStamp("ns/other", "1:y")}},
 		{ID: acs.PhoneNumber{Value: "+4930"}},
 	}
-	want := []observedMember{
-		{id: "8:acs:A", displayName: "Ann", historySince: &since, stamp: "1:x", rawStamp: "1:x"},
-		{id: "8:acs:B", stamp: "1:y", rawStamp: sentStamp("ns/a", "1:y")},
-		{id: "8:acs:C", rawStamp: sentStamp("ns/other", "1:y")},
-		{id: "4:+4930"},
+	want := []ObservedMember{
+		{Id: "8:acs:A", DisplayName: "Ann", HistorySince: &since, Stamp: "1:x", RawStamp: "1:x"},
+		{Id: "8:acs:B", Stamp: "1:y", RawStamp: sentStamp("ns/a", "1:y")},
+		{Id: "8:acs:C", RawStamp: sentStamp("ns/other", "1:y")},
+		{Id: "4:+4930"},
 	}
-	got := observeMembers(participants, "ns/a", true)
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(observedMember{})); diff != "" {
+	got := ObserveMembers(participants, "ns/a", true)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
 	// In a thread that was another resource's, members without an owner may have been added by that one.
-	want[0].stamp = ""
-	if diff := cmp.Diff(want, observeMembers(participants, "ns/a", false), cmp.AllowUnexported(observedMember{})); diff != "" {
+	want[0].Stamp = ""
+	if diff := cmp.Diff(want, ObserveMembers(participants, "ns/a", false), cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members of an adopted thread (-want +got):\n%s", diff)
 	}
-	if got[0].key() != "8:acs:a" {
-		t.Errorf("key %q", got[0].key())
+	if got[0].Key() != "8:acs:a" {
+		t.Errorf("key %q", got[0].Key())
 	}
 }
 
@@ -258,20 +258,20 @@ func TestNeedsRenewal(t *testing.T) {
 	t.Parallel()
 	ann, nameless := declaredAs(1, "Ann"), declaredAs(1, "")
 	for name, c := range map[string]struct {
-		declared declaredMember
-		observed observedMember
+		declared DeclaredMember
+		observed ObservedMember
 		want     bool
 	}{
-		"our stamp": {ann, observedMember{stamp: ann.stamp(), displayName: "Ann"}, false},
-		"our stamp, the service rewrote the name": {ann, observedMember{stamp: ann.stamp(), displayName: "ANN"}, false},
-		"another stamp":                              {ann, observedMember{stamp: nameless.stamp(), displayName: "Ann"}, true},
-		"a stamp of another form":                    {ann, observedMember{stamp: "2:00", displayName: "Ann"}, true},
-		"another stamp, no name declared":            {nameless, observedMember{stamp: ann.stamp(), displayName: "Ann"}, true},
-		"no stamp, the name differs":                 {ann, observedMember{displayName: "Bob"}, true},
-		"no stamp, no name":                          {ann, observedMember{}, true},
-		"no stamp, the name is the same":             {ann, observedMember{displayName: "Ann"}, false},
-		"no stamp, none declared":                    {nameless, observedMember{displayName: "Bob"}, false},
-		"no stamp, history cannot be told to differ": {declaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, observedMember{}, false},
+		"our stamp": {ann, ObservedMember{Stamp: ann.Stamp(), DisplayName: "Ann"}, false},
+		"our stamp, the service rewrote the name": {ann, ObservedMember{Stamp: ann.Stamp(), DisplayName: "ANN"}, false},
+		"another stamp":                              {ann, ObservedMember{Stamp: nameless.Stamp(), DisplayName: "Ann"}, true},
+		"a stamp of another form":                    {ann, ObservedMember{Stamp: "2:00", DisplayName: "Ann"}, true},
+		"another stamp, no name declared":            {nameless, ObservedMember{Stamp: ann.Stamp(), DisplayName: "Ann"}, true},
+		"no stamp, the name differs":                 {ann, ObservedMember{DisplayName: "Bob"}, true},
+		"no stamp, no name":                          {ann, ObservedMember{}, true},
+		"no stamp, the name is the same":             {ann, ObservedMember{DisplayName: "Ann"}, false},
+		"no stamp, none declared":                    {nameless, ObservedMember{DisplayName: "Bob"}, false},
+		"no stamp, history cannot be told to differ": {DeclaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, ObservedMember{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -279,7 +279,7 @@ func TestNeedsRenewal(t *testing.T) {
 				t.Errorf("renewal %v, want %v", got, c.want)
 			}
 			asked := false
-			if needsRenewal(c.declared, c.observed, func(declaredMember, observedMember) bool { asked = true; return false }) {
+			if needsRenewal(c.declared, c.observed, func(DeclaredMember, ObservedMember) bool { asked = true; return false }) {
 				t.Error("a renewal that was made before is made again")
 			}
 			if asked != c.want {
@@ -303,59 +303,59 @@ const (
 )
 
 // categories says what a plan does with each user, in the order of the plan's fields.
-func categories(plan membersPlan) map[string][]category {
+func categories(plan MembersPlan) map[string][]category {
 	all := map[string][]category{}
 	put := func(key string, c category) { all[key] = append(all[key], c) }
-	for _, m := range plan.joined {
-		put(m.key(), isJoined)
+	for _, m := range plan.Joined {
+		put(m.Key(), isJoined)
 	}
-	for _, m := range plan.add {
-		put(m.key(), isAdded)
+	for _, m := range plan.Add {
+		put(m.Key(), isAdded)
 	}
-	for _, r := range plan.renew {
-		put(r.declared.key(), isRenewed)
+	for _, r := range plan.Renew {
+		put(r.Declared.Key(), isRenewed)
 	}
-	for _, m := range plan.remove {
-		put(m.key(), isRemoved)
+	for _, m := range plan.Remove {
+		put(m.Key(), isRemoved)
 	}
-	for _, m := range plan.surplus {
-		put(m.key(), isSurplus)
+	for _, m := range plan.Surplus {
+		put(m.Key(), isSurplus)
 	}
-	for _, m := range plan.skipped {
-		put(m.key(), isSkipped)
+	for _, m := range plan.Skipped {
+		put(m.Key(), isSkipped)
 	}
-	for _, m := range plan.absent {
-		put(m.key(), isAbsent)
+	for _, m := range plan.Absent {
+		put(m.Key(), isAbsent)
 	}
 	return all
 }
 
 // room is a thread as the service holds it, for carrying out plans.
 type room struct {
-	members map[string]observedMember
+	members map[string]ObservedMember
 	order   []string
 	// most is how many members there ever were at once.
 	most int
 }
 
-func newRoom(members []observedMember) *room {
-	r := &room{members: map[string]observedMember{}}
+func newRoom(members []ObservedMember) *room {
+	r := &room{members: map[string]ObservedMember{}}
 	for _, m := range members {
 		r.put(m)
 	}
 	return r
 }
 
-func (r *room) put(m observedMember) {
-	if _, ok := r.members[m.key()]; !ok {
-		r.order = append(r.order, m.key())
+func (r *room) put(m ObservedMember) {
+	if _, ok := r.members[m.Key()]; !ok {
+		r.order = append(r.order, m.Key())
 	}
-	r.members[m.key()] = m
+	r.members[m.Key()] = m
 	r.most = max(r.most, len(r.members))
 }
 
-func (r *room) list() []observedMember {
-	members := make([]observedMember, 0, len(r.members))
+func (r *room) list() []ObservedMember {
+	members := make([]ObservedMember, 0, len(r.members))
 	for _, key := range r.order {
 		if m, ok := r.members[key]; ok {
 			members = append(members, m)
@@ -368,7 +368,7 @@ func (r *room) keys() []string { return slices.Sorted(maps.Keys(r.members)) }
 
 // carryOut does what a plan says, in the order in which the operator does, and returns what is wrong
 // with a step.
-func (r *room) carryOut(plan membersPlan) error {
+func (r *room) carryOut(plan MembersPlan) error {
 	remove := func(key string) error {
 		if _, ok := r.members[key]; !ok {
 			return fmt.Errorf("%s is removed and not there", key)
@@ -377,34 +377,34 @@ func (r *room) carryOut(plan membersPlan) error {
 		r.order = slices.DeleteFunc(r.order, func(other string) bool { return other == key })
 		return nil
 	}
-	add := func(m declaredMember) error {
-		if _, ok := r.members[m.key()]; ok {
-			return fmt.Errorf("%s is added and there already", m.key())
+	add := func(m DeclaredMember) error {
+		if _, ok := r.members[m.Key()]; ok {
+			return fmt.Errorf("%s is added and there already", m.Key())
 		}
-		r.put(observedMember{id: string(m.UserID), displayName: m.DisplayName, stamp: m.stamp()})
+		r.put(ObservedMember{Id: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
 		return nil
 	}
-	first := removalsFirst(plan)
-	for _, m := range plan.remove[:first] {
-		if err := remove(m.key()); err != nil {
+	first := RemovalsFirst(plan)
+	for _, m := range plan.Remove[:first] {
+		if err := remove(m.Key()); err != nil {
 			return err
 		}
 	}
-	for _, m := range plan.add {
+	for _, m := range plan.Add {
 		if err := add(m); err != nil {
 			return err
 		}
 	}
-	for _, again := range plan.renew {
-		if err := remove(again.observed.key()); err != nil {
+	for _, again := range plan.Renew {
+		if err := remove(again.Observed.Key()); err != nil {
 			return err
 		}
-		if err := add(again.declared); err != nil {
+		if err := add(again.Declared); err != nil {
 			return err
 		}
 	}
-	for _, m := range plan.remove[first:] {
-		if err := remove(m.key()); err != nil {
+	for _, m := range plan.Remove[first:] {
+		if err := remove(m.Key()); err != nil {
 			return err
 		}
 	}
@@ -459,8 +459,8 @@ func wantedOfUndeclared(s situation, policy chatv1alpha1.MembershipPolicy) categ
 }
 
 // input builds what the situations describe: user n in the nth situation.
-func input(policy chatv1alpha1.MembershipPolicy, users []situation) membersInput {
-	in := membersInput{policy: policy, serviceUsers: map[string]bool{}, protected: map[string]bool{}}
+func input(policy chatv1alpha1.MembershipPolicy, users []situation) MembersInput {
+	in := MembersInput{Policy: policy, ServiceUsers: map[string]bool{}, Protected: map[string]bool{}}
 	refused := map[string]bool{}
 	for n, s := range users {
 		m := declaredAs(n, "")
@@ -468,32 +468,32 @@ func input(policy chatv1alpha1.MembershipPolicy, users []situation) membersInput
 			m.DisplayName = "Ann"
 		}
 		if s.declared {
-			in.declared = append(in.declared, m)
+			in.Declared = append(in.Declared, m)
 		}
 		if s.observed {
-			current := observedMember{id: strings.ToUpper(memberID(n)), displayName: "Somebody"}
+			current := ObservedMember{Id: strings.ToUpper(memberID(n)), DisplayName: "Somebody"}
 			if s.asIs {
-				current.displayName = m.DisplayName
+				current.DisplayName = m.DisplayName
 			}
 			if s.stamped && s.asIs {
-				current.stamp = m.stamp()
+				current.Stamp = m.Stamp()
 			} else if s.stamped {
-				current.stamp = "1:other"
+				current.Stamp = "1:other"
 			}
-			in.observed = append(in.observed, current)
+			in.Observed = append(in.Observed, current)
 		}
 		if s.serviceUser {
-			in.serviceUsers[m.key()] = true
+			in.ServiceUsers[m.Key()] = true
 		}
-		refused[m.key()], in.protected[m.key()] = s.refused, s.protected
+		refused[m.Key()], in.Protected[m.Key()] = s.refused, s.protected
 	}
-	in.skip = func(m declaredMember) bool { return refused[m.key()] }
+	in.Skip = func(m DeclaredMember) bool { return refused[m.Key()] }
 	return in
 }
 
 // wrongWith plans twice, carries out what is planned, and says what breaks a rule.
-func wrongWith(in membersInput, users []situation) string {
-	plan := planMembers(in)
+func wrongWith(in MembersInput, users []situation) string {
+	plan := PlanMembers(in)
 	want, remain := map[string][]category{}, map[string]bool{}
 	for n, s := range users {
 		key := acs.UserKey(memberID(n))
@@ -508,15 +508,15 @@ func wrongWith(in membersInput, users []situation) string {
 	if diff := cmp.Diff(want, categories(plan)); diff != "" {
 		return "plan (-want +got):\n" + diff
 	}
-	r := newRoom(in.observed)
+	r := newRoom(in.Observed)
 	if err := r.carryOut(plan); err != nil {
 		return err.Error()
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(remain)), r.keys()); diff != "" {
 		return "members afterwards (-want +got):\n" + diff
 	}
-	in.observed = r.list()
-	if again := planMembers(in); !again.isEmpty() {
+	in.Observed = r.list()
+	if again := PlanMembers(in); !again.IsEmpty() {
 		return fmt.Sprintf("a second pass is not idle: %v", categories(again))
 	}
 	return ""
@@ -578,40 +578,40 @@ type fullRoom struct {
 }
 
 // build returns the input and how many declared members have a place.
-func (f fullRoom) build() (in membersInput, places int) {
-	in = membersInput{policy: f.policy, serviceUsers: map[string]bool{}, protected: map[string]bool{}}
+func (f fullRoom) build() (in MembersInput, places int) {
+	in = MembersInput{Policy: f.policy, ServiceUsers: map[string]bool{}, Protected: map[string]bool{}}
 	next := 0
 	id := func() string { next++; return memberID(next) }
 	for n := range 4 {
 		user := id()
-		in.serviceUsers[acs.UserKey(user)] = true
+		in.ServiceUsers[acs.UserKey(user)] = true
 		if n < f.serviceUsers {
-			in.observed = append(in.observed, observedMember{id: user})
+			in.Observed = append(in.Observed, ObservedMember{Id: user})
 		}
 	}
 	for range f.strangers {
-		in.observed = append(in.observed, observedMember{id: id()})
+		in.Observed = append(in.Observed, ObservedMember{Id: id()})
 	}
 	for range f.leftovers {
-		left := observedMember{id: id(), stamp: "1:left"}
-		in.protected[left.key()] = f.protected
-		in.observed = append(in.observed, left)
+		left := ObservedMember{Id: id(), Stamp: "1:left"}
+		in.Protected[left.Key()] = f.protected
+		in.Observed = append(in.Observed, left)
 	}
 	for range f.declared {
 		m := declaredAs(0, "")
 		m.UserID = chatv1alpha1.UserID(id())
-		in.declared = append(in.declared, m)
+		in.Declared = append(in.Declared, m)
 	}
-	present := in.declared[:f.present]
+	present := in.Declared[:f.present]
 	if f.presentLast {
-		present = in.declared[f.declared-f.present:]
+		present = in.Declared[f.declared-f.present:]
 	}
 	for _, m := range present {
-		stamp := m.stamp()
+		stamp := m.Stamp()
 		if f.renewed {
 			stamp = "1:other"
 		}
-		in.observed = append(in.observed, observedMember{id: string(m.UserID), stamp: stamp})
+		in.Observed = append(in.Observed, ObservedMember{Id: string(m.UserID), Stamp: stamp})
 	}
 	places = chatv1alpha1.MaxMembers - max(f.serviceUsers, 1) - f.others()
 	return in, min(max(places, 0), f.declared)
@@ -669,8 +669,8 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 	}
 	for _, f := range rooms {
 		in, places := f.build()
-		plan := planMembers(in)
-		r := newRoom(in.observed)
+		plan := PlanMembers(in)
+		r := newRoom(in.Observed)
 		if err := r.carryOut(plan); err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
@@ -678,8 +678,8 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 			t.Fatalf("%+v: %d members at once", f, r.most)
 		}
 		// Who stands first has a place, and the others are told.
-		want := declaredKeys(in.declared)
-		if diff := cmp.Diff(want[places:], declaredKeys(plan.surplus)); diff != "" {
+		want := declaredKeys(in.Declared)
+		if diff := cmp.Diff(want[places:], declaredKeys(plan.Surplus)); diff != "" {
 			t.Fatalf("%+v: surplus (-want +got):\n%s", f, diff)
 		}
 		for n, key := range want {
@@ -691,9 +691,9 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 		if wantOthers := f.others(); others != wantOthers {
 			t.Fatalf("%+v: %d others in the thread, want %d", f, others, wantOthers)
 		}
-		in.observed = r.list()
-		if again := planMembers(in); !again.isEmpty() {
-			t.Fatalf("%+v: a second pass is not idle: %d added, %d renewed, %d removed", f, len(again.add), len(again.renew), len(again.remove))
+		in.Observed = r.list()
+		if again := PlanMembers(in); !again.IsEmpty() {
+			t.Fatalf("%+v: a second pass is not idle: %d added, %d renewed, %d removed", f, len(again.Add), len(again.Renew), len(again.Remove))
 		}
 	}
 }
@@ -714,8 +714,8 @@ func TestRemovalsFirst(t *testing.T) {
 		{250, 10, 3, 3},
 		{251, 0, 2, 1},
 	} {
-		plan := membersPlan{present: c.observed, add: make([]declaredMember, c.add), remove: make([]observedMember, c.remove)}
-		if got := removalsFirst(plan); got != c.want {
+		plan := MembersPlan{Present: c.observed, Add: make([]DeclaredMember, c.add), Remove: make([]ObservedMember, c.remove)}
+		if got := RemovalsFirst(plan); got != c.want {
 			t.Errorf("%d observed, %d to add, %d to remove: %d first, want %d", c.observed, c.add, c.remove, got, c.want)
 		}
 	}
@@ -723,11 +723,11 @@ func TestRemovalsFirst(t *testing.T) {
 
 func TestPlanMembersListIsLate(t *testing.T) {
 	t.Parallel()
-	in := membersInput{policy: chatv1alpha1.MembershipExclusive, serviceUsers: map[string]bool{"8:acs:operator": true}}
+	in := MembersInput{Policy: chatv1alpha1.MembershipExclusive, ServiceUsers: map[string]bool{"8:acs:operator": true}}
 	for n := range chatv1alpha1.MaxMembers {
-		in.declared = append(in.declared, declaredAs(n, ""))
+		in.Declared = append(in.Declared, declaredAs(n, ""))
 	}
-	if got := len(planMembers(in).add); got != chatv1alpha1.MaxMembers-1 {
+	if got := len(PlanMembers(in).Add); got != chatv1alpha1.MaxMembers-1 {
 		t.Errorf("%d are added to a thread that shows no member, want %d: the service user is one", got, chatv1alpha1.MaxMembers-1)
 	}
 }
@@ -743,15 +743,15 @@ func TestPlanMembersAsksOnlyWhereItMatters(t *testing.T) {
 		{declared: true, named: true, observed: true, stamped: true}, // renewed, unless it was before
 	})
 	var skips, renewals []string
-	in.skip = func(m declaredMember) bool { skips = append(skips, m.key()); return true }
-	in.renew = func(m declaredMember, observed observedMember) bool {
-		if m.key() != observed.key() {
-			t.Errorf("%s is compared with %s", m.key(), observed.key())
+	in.Skip = func(m DeclaredMember) bool { skips = append(skips, m.Key()); return true }
+	in.Renew = func(m DeclaredMember, observed ObservedMember) bool {
+		if m.Key() != observed.Key() {
+			t.Errorf("%s is compared with %s", m.Key(), observed.Key())
 		}
-		renewals = append(renewals, m.key())
+		renewals = append(renewals, m.Key())
 		return false
 	}
-	plan := planMembers(in)
+	plan := PlanMembers(in)
 	key := func(n int) string { return acs.UserKey(memberID(n)) }
 	if diff := cmp.Diff([]string{key(0)}, skips); diff != "" {
 		t.Errorf("asked whether they were refused (-want +got):\n%s", diff)
@@ -768,25 +768,25 @@ func TestPlanMembersAsksOnlyWhereItMatters(t *testing.T) {
 // A member that the operator may not remove keeps its place, wherever it stands.
 func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 	t.Parallel()
-	in := membersInput{policy: chatv1alpha1.MembershipAdditive, serviceUsers: map[string]bool{"8:acs:operator": true},
-		observed: []observedMember{{id: "8:acs:operator"}}}
+	in := MembersInput{Policy: chatv1alpha1.MembershipAdditive, ServiceUsers: map[string]bool{"8:acs:operator": true},
+		Observed: []ObservedMember{{Id: "8:acs:operator"}}}
 	for n := range chatv1alpha1.MaxMembers {
-		in.declared = append(in.declared, declaredAs(n, ""))
+		in.Declared = append(in.Declared, declaredAs(n, ""))
 	}
-	last := in.declared[len(in.declared)-1]
-	in.observed = append(in.observed, observedMember{id: string(last.UserID)})
-	plan := planMembers(in)
-	r := newRoom(in.observed)
+	last := in.Declared[len(in.Declared)-1]
+	in.Observed = append(in.Observed, ObservedMember{Id: string(last.UserID)})
+	plan := PlanMembers(in)
+	r := newRoom(in.Observed)
 	if err := r.carryOut(plan); err != nil {
 		t.Fatal(err)
 	}
 	if r.most > chatv1alpha1.MaxMembers {
 		t.Errorf("%d members at once", r.most)
 	}
-	if diff := cmp.Diff([]string{last.key()}, declaredKeys(plan.joined)); diff != "" {
+	if diff := cmp.Diff([]string{last.Key()}, declaredKeys(plan.Joined)); diff != "" {
 		t.Errorf("joined (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{in.declared[chatv1alpha1.MaxMembers-2].key()}, declaredKeys(plan.surplus)); diff != "" {
+	if diff := cmp.Diff([]string{in.Declared[chatv1alpha1.MaxMembers-2].Key()}, declaredKeys(plan.Surplus)); diff != "" {
 		t.Errorf("surplus (-want +got):\n%s", diff)
 	}
 }
@@ -795,8 +795,8 @@ func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 func TestPlanMembersListedTwice(t *testing.T) {
 	t.Parallel()
 	in := input(chatv1alpha1.MembershipExclusive, []situation{{observed: true}, {observed: true, serviceUser: true}})
-	in.observed = append(in.observed, in.observed...)
-	if got := len(planMembers(in).remove); got != 1 {
+	in.Observed = append(in.Observed, in.Observed...)
+	if got := len(PlanMembers(in).Remove); got != 1 {
 		t.Errorf("%d are removed, want 1", got)
 	}
 }
