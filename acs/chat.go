@@ -27,7 +27,7 @@ func NewChatClient(endpoint string, cred *UserCredential, options *ClientOptions
 	if cred == nil {
 		return nil, errors.New("credential is nil")
 	}
-	c, err := newClient(endpoint, chatAPIVersion, &userTokenPolicy{credential: cred}, options)
+	c, err := newClient(endpoint, chatAPIVersion, authentication{policy: &userTokenPolicy{credential: cred}}, options)
 	if err != nil {
 		return nil, err
 	}

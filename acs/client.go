@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -41,7 +42,13 @@ type client struct {
 	apiVersion string
 }
 
-func newClient(endpoint, apiVersion string, authenticate policy.Policy, options *ClientOptions) (*client, error) {
+// authentication is the way in which a client authenticates its requests.
+type authentication struct {
+	policy    policy.Policy
+	accessKey Secret // zero if the policy sends tokens
+}
+
+func newClient(endpoint, apiVersion string, auth authentication, options *ClientOptions) (*client, error) {
 	endpoint, err := ParseEndpoint(endpoint)
 	if err != nil {
 		return nil, err
@@ -50,11 +57,12 @@ func newClient(endpoint, apiVersion string, authenticate policy.Policy, options 
 	if !settings.InsecureAllowCredentialWithHTTP && !strings.HasPrefix(endpoint, "https:") {
 		return nil, errors.New("endpoint is not https, and credentials are not sent over plain http")
 	}
+	settings.PerRetryPolicies = append(slices.Clone(settings.PerRetryPolicies), &redactor{accessKey: auth.accessKey})
 	base, err := azcore.NewClient(moduleName, moduleVersion, runtime.PipelineOptions{
 		AllowedHeaders:         []string{"MS-CV", "X-Processing-Time", "api-supported-versions", "repeatability-request-id"},
 		AllowedQueryParameters: []string{"maxPageSize", "skip", "startTime"},
 		APIVersion:             runtime.APIVersionOptions{Location: runtime.APIVersionLocationQueryParam, Name: "api-version"},
-		PerRetry:               []policy.Policy{authenticate},
+		PerRetry:               []policy.Policy{auth.policy},
 		Tracing:                runtime.TracingOptions{Namespace: "Microsoft.Communication"},
 	}, &settings)
 	if err != nil {
@@ -73,6 +81,7 @@ type operation struct {
 	header      map[string]string
 	body        any    // nil: none
 	contentType string // of the body, if not JSON
+	secret      Secret // a credential in the body
 	status      int    // the only one that is a success
 }
 
@@ -137,6 +146,7 @@ func (c *client) newRequest(ctx context.Context, op operation) (*policy.Request,
 		return nil, err
 	}
 	req.Raw().Header.Set("Accept", contentTypeJSON)
+	req.SetOperationValue(bodyCredential{op.secret})
 	for name, value := range op.header {
 		req.Raw().Header.Set(name, value)
 	}

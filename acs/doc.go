@@ -73,7 +73,9 @@ When there is no token to make a call with, the error is a [*TokenError], and [E
 id in it cannot be sent. Adding participants can succeed in part: the error is then an
 [*InvalidParticipantsError], and the others are in.
 
-No error, and nothing this package prints, holds a credential; see [Secret].
+No error, and nothing this package prints, holds a credential; see [Secret]. A refusal that repeats
+a credential of its request, such as the error page of a proxy, loses its body, and each header
+loses its value that does so. A body of more than 1 MiB is lost, too.
 
 The service's own documentation is at https://learn.microsoft.com/rest/api/communication/.
 */

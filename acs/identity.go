@@ -34,7 +34,7 @@ func NewIdentityClient(endpoint string, cred azcore.TokenCredential, options *Cl
 	authenticate := runtime.NewBearerTokenPolicy(cred, []string{entraScope}, &policy.BearerTokenOptions{
 		InsecureAllowCredentialWithHTTP: options.withDefaults().InsecureAllowCredentialWithHTTP,
 	})
-	return newIdentityClient(endpoint, authenticate, options)
+	return newIdentityClient(endpoint, authentication{policy: authenticate}, options)
 }
 
 // NewIdentityClientWithAccessKey makes a client that signs its requests with one of the resource's
@@ -44,7 +44,7 @@ func NewIdentityClientWithAccessKey(endpoint string, accessKey Secret, options *
 	if err != nil {
 		return nil, err
 	}
-	return newIdentityClient(endpoint, authenticate, options)
+	return newIdentityClient(endpoint, authentication{policy: authenticate, accessKey: accessKey}, options)
 }
 
 // NewIdentityClientFromConnectionString makes a client of the endpoint and access key in a
@@ -58,8 +58,8 @@ func NewIdentityClientFromConnectionString(connectionString string, options *Cli
 	return NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, options)
 }
 
-func newIdentityClient(endpoint string, authenticate policy.Policy, options *ClientOptions) (*IdentityClient, error) {
-	c, err := newClient(endpoint, identityAPIVersion, authenticate, options)
+func newIdentityClient(endpoint string, auth authentication, options *ClientOptions) (*IdentityClient, error) {
+	c, err := newClient(endpoint, identityAPIVersion, auth, options)
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +193,7 @@ func (c *IdentityClient) ExchangeTeamsUserToken(ctx context.Context, entraToken 
 		method: http.MethodPost,
 		path:   "/teamsUser/:exchangeAccessToken",
 		body:   wireExchangeToken{Token: entraToken.Reveal(), AppID: appID, UserID: userID},
+		secret: entraToken,
 		status: http.StatusOK,
 	}, &exchanged)
 	if err != nil {

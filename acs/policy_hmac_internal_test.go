@@ -40,7 +40,7 @@ func TestHMACGoldenVector(t *testing.T) {
 		sent = req.Header.Clone()
 		return respond(req, http.StatusCreated, `{"identity":{"id":"8:acs:a_b"}}`), nil
 	})
-	client, err := newIdentityClient("https://contoso.communication.azure.com", signer,
+	client, err := newIdentityClient("https://contoso.communication.azure.com", authentication{policy: signer},
 		&ClientOptions{azcore.ClientOptions{Transport: transport}})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestHMACSignsEachTryAnew(t *testing.T) {
 		}
 		return respond(req, http.StatusOK, `{"token":"t","expiresOn":"2026-01-01T01:00:00Z"}`), nil
 	})
-	client, err := newIdentityClient("https://localhost:8443", signer, &ClientOptions{azcore.ClientOptions{
+	client, err := newIdentityClient("https://localhost:8443", authentication{policy: signer}, &ClientOptions{azcore.ClientOptions{
 		Transport: transport, Retry: policy.RetryOptions{RetryDelay: time.Millisecond},
 	}})
 	if err != nil {
