@@ -7,7 +7,8 @@ import "strings"
 
 // Identifier says who takes part in a thread. It is one of [CommunicationUser], [PhoneNumber],
 // [MicrosoftTeamsUser], [MicrosoftTeamsApp], [TeamsExtensionUser] and [Unknown]. Identifiers
-// are comparable with ==, which, unlike the service, tells upper from lower case.
+// are comparable with ==, which, unlike the service, distinguishes upper from lower case; see
+// [SameUser].
 //
 // See https://learn.microsoft.com/azure/communication-services/concepts/identifiers.
 type Identifier interface {
@@ -16,6 +17,13 @@ type Identifier interface {
 
 	identifier() wireIdentifier
 }
+
+// UserKey returns the form of a raw id that is equal for all spellings of the same user, such as for
+// the key of a map. The service compares raw ids without regard to case.
+func UserKey(id string) string { return strings.ToLower(id) }
+
+// SameUser reports whether two raw ids name the same user. See [UserKey].
+func SameUser(a, b string) bool { return UserKey(a) == UserKey(b) }
 
 // Cloud is the Microsoft cloud a Teams identity belongs to.
 type Cloud string

@@ -136,3 +136,38 @@ func TestIdentifiersInAnswers(t *testing.T) {
 		})
 	}
 }
+
+func TestSameUser(t *testing.T) {
+	t.Parallel()
+	const upper = "8:ACS:6F3A2B1C-0D4E-4F5A-8B6C-7D8E9F0A1B2C_0000000A-0000-0000-0000-000000000001"
+	for name, test := range map[string]struct {
+		a, b string
+		want bool
+	}{
+		"same":           {alice, alice, true},
+		"upper case":     {alice, upper, true},
+		"the other way":  {upper, alice, true},
+		"another user":   {alice, bob, false},
+		"another kind":   {"8:orgid:a", "8:dod:a", false},
+		"phone":          {"4:+1", "4:+1", true},
+		"another phone":  {"4:+1", "4:1", false},
+		"a prefix":       {alice, alice + "0", false},
+		"blank":          {alice, alice + " ", false},
+		"opaque":         {"29:aB_c", "29:Ab_C", true},
+		"empty":          {"", "", true},
+		"empty and user": {"", alice, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := acs.SameUser(test.a, test.b); got != test.want {
+				t.Errorf("SameUser(%q, %q) is %t", test.a, test.b, got)
+			}
+			if got := acs.UserKey(test.a) == acs.UserKey(test.b); got != test.want {
+				t.Errorf("the keys are %q and %q", acs.UserKey(test.a), acs.UserKey(test.b))
+			}
+		})
+	}
+	if got := acs.UserKey(upper); got != alice {
+		t.Errorf("key is %q, want %q", got, alice)
+	}
+}
