@@ -18,7 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// The messages are as the service has been seen to send them.
+// The messages have the form that was recorded from the service.
 const (
 	aliceAsSent = `{"rawId":"` + alice + `","communicationUser":{"id":"` + alice + `"}}`
 	bobAsSent   = `{"rawId":"` + bob + `","communicationUser":{"id":"` + bob + `"}}`
@@ -99,7 +99,8 @@ func TestListMessagesAnswer(t *testing.T) {
 	}
 }
 
-// TestUnknownMessages: what the service may send one day is read along with the rest, and kept.
+// TestUnknownMessages reads messages of types that the service may add later, and keeps their
+// content.
 func TestUnknownMessages(t *testing.T) {
 	t.Parallel()
 	const later, strange = `{"id":"3","type":"poll","sequenceId":"3","content":{"question":"Lunch?","message":"m"},
@@ -166,7 +167,7 @@ func TestSendMessageAnswer(t *testing.T) {
 	}
 }
 
-// TestMessagesByPages follows the link that the service was seen to send.
+// TestMessagesByPages follows a link of the form that was recorded from the service.
 func TestMessagesByPages(t *testing.T) {
 	t.Parallel()
 	const next = "/chat/threads/19:Zm9vYmFy_-1@thread.v2/messages?syncState=3e39000000313966" +
@@ -225,7 +226,7 @@ func TestExchangeTokenAnswer(t *testing.T) {
 	}
 }
 
-// TestRawAnswer: azcore's way to a whole answer shows the fields that no model has.
+// TestRawAnswer shows with azcore's capture of a response the fields that no model has.
 func TestRawAnswer(t *testing.T) {
 	t.Parallel()
 	const body = `{"id":"x","messagingPolicy":{"textOnlyChat":true}}`
@@ -240,7 +241,7 @@ func TestRawAnswer(t *testing.T) {
 	}
 }
 
-// TestMessageIDIsEscaped: an id is one segment of the path, whatever is in it.
+// TestMessageIDIsEscaped checks that any id is one segment of the path.
 func TestMessageIDIsEscaped(t *testing.T) {
 	t.Parallel()
 	service := serve(t, reply{status: 204})
@@ -252,7 +253,8 @@ func TestMessageIDIsEscaped(t *testing.T) {
 	}
 }
 
-// TestIdentifiersGoBackAsTheyCame: one that is read can be written again, of whatever kind it is.
+// TestIdentifiersGoBackAsTheyCame checks that an identifier of any kind that was read can be sent
+// again.
 func TestIdentifiersGoBackAsTheyCame(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{

@@ -195,7 +195,7 @@ func TestIdentityAnswers(t *testing.T) {
 	}
 }
 
-// TestJunkInsteadOfAnAnswer checks that a success which says nothing is none.
+// TestJunkInsteadOfAnAnswer checks that a success without usable content is an error.
 func TestJunkInsteadOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	const leaked = "sekrit"

@@ -68,7 +68,7 @@ func TestOversizedAnswers(t *testing.T) {
 	}
 }
 
-// lateContext is one whose time is up when it is canceled.
+// lateContext is a context whose deadline is exceeded when it is canceled.
 type lateContext struct{ context.Context } //nolint:containedctx // It is a context.
 
 func (c lateContext) Err() error {
@@ -78,7 +78,7 @@ func (c lateContext) Err() error {
 	return context.DeadlineExceeded
 }
 
-// TestSlowAnswers ends the call when half of the answer is there.
+// TestSlowAnswers ends the call after half of the response has arrived.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range answered() {
@@ -99,7 +99,7 @@ func TestSlowAnswers(t *testing.T) {
 	}
 }
 
-// TestCanceledInTheMiddle: what the service answered to a call nobody waits for is nobody's business.
+// TestCanceledInTheMiddle checks that a canceled call does not report the service's response.
 func TestCanceledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

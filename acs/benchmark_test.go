@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// answering makes a client whose calls are all answered with that body, without a network.
+// answering returns a client whose calls all get that body as their response, without a network.
 func answering(tb testing.TB, status int, body *string) *acs.ChatClient {
 	tb.Helper()
 	transport := transportFunc(func(req *http.Request) (*http.Response, error) {
@@ -29,7 +29,7 @@ func answering(tb testing.TB, status int, body *string) *acs.ChatClient {
 	return chat
 }
 
-// benchmarkClient leaves nothing to be measured but the client's own work.
+// benchmarkClient measures only the client's own work.
 func benchmarkClient(b *testing.B, status int, body string) *acs.ChatClient {
 	b.Helper()
 	chat := answering(b, status, &body)

@@ -14,15 +14,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// ChatClient calls the Chat service in the name of one user. It is safe for concurrent use.
+// ChatClient calls the Chat service on behalf of one user. It is safe for concurrent use.
 type ChatClient struct {
 	client *client
 }
 
-// NewChatClient makes a client for the user of the credential. The endpoint is that of the
-// resource, such as https://contoso.communication.azure.com. The error says what is wrong with the
-// arguments; no call is made. When the service answers 401, a call gets a new token from the
-// credential and is sent once more.
+// NewChatClient returns a client for the user of the credential. The endpoint is that of the
+// resource, such as https://contoso.communication.azure.com. The error reports invalid arguments;
+// no call is made. When the service answers 401, the call gets a new token from the credential and
+// is sent once more.
 func NewChatClient(endpoint string, cred *UserCredential, options *ClientOptions) (*ChatClient, error) {
 	if cred == nil {
 		return nil, errors.New("credential is nil")
@@ -41,16 +41,16 @@ func (c *ChatClient) ThreadClient(threadID string) *ThreadClient {
 
 // CreateThreadOptions are the options of [ChatClient.CreateThread].
 type CreateThreadOptions struct {
-	// Participants are the first participants: at most 200, whatever is over comes by
-	// AddParticipants. The caller is one without being listed, but has no display name then.
+	// Participants are the first participants, at most 200. Add more with AddParticipants. The
+	// caller becomes a participant without being listed, but then has no display name.
 	Participants []Participant
-	// Metadata is kept with the thread: at most 1 KB in all.
+	// Metadata is stored with the thread: at most 1 KB in all.
 	Metadata map[string]string
-	// RetentionPolicy says when the service deletes the thread. Nil: never.
+	// RetentionPolicy defines when the service deletes the thread. Nil: never.
 	RetentionPolicy *RetentionPolicy
-	// RepeatabilityRequestID makes the call idempotent: repeated with the same id, it returns the
-	// thread that it created first, also if other options have changed. For how long is not
-	// documented. It is best a UUID. Empty: a new random one for each call.
+	// RepeatabilityRequestID makes the call idempotent: a repeated call with the same id returns
+	// the thread that the first call created, even if other options have changed. The period in
+	// which this holds is not documented. A UUID is best. Empty: a new random one for each call.
 	RepeatabilityRequestID string
 }
 
@@ -59,10 +59,10 @@ type CreateThreadResponse struct {
 	Thread ThreadProperties
 }
 
-// CreateThread creates a thread, with the caller as a participant. When the service refuses some
-// of the other participants, the response is filled in and the error is an
-// [*InvalidParticipantsError]: the thread exists. A malformed participant, or more than 200, is
-// a 400, and there is no thread. The token needs [ScopeChat]. The quota is 10 in 10 seconds per user.
+// CreateThread creates a thread, with the caller as a participant. If the service refuses some of
+// the other participants, the thread exists: the response is filled in and the error is an
+// [*InvalidParticipantsError]. A malformed participant, or more than 200, results in a 400, and no
+// thread is created. The token needs [ScopeChat]. The quota is 10 in 10 seconds per user.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/create-chat-thread.
 func (c *ChatClient) CreateThread(ctx context.Context, topic string, options *CreateThreadOptions) (CreateThreadResponse, error) {
@@ -104,9 +104,9 @@ func (c *ChatClient) CreateThread(ctx context.Context, topic string, options *Cr
 
 // ListThreadsOptions are the options of [ChatClient.NewListThreadsPager].
 type ListThreadsOptions struct {
-	// MaxPageSize is the most threads in a page. Zero: as the service likes.
+	// MaxPageSize is the maximum number of threads in a page. Zero: the service decides.
 	MaxPageSize int32
-	// StartTime leaves out threads that are older, to the millisecond. Zero: all.
+	// StartTime excludes older threads, to the millisecond. Zero: all threads.
 	StartTime time.Time
 }
 
@@ -121,13 +121,13 @@ type ThreadItem struct {
 	ID                    string
 	Topic                 string
 	DeletedOn             *time.Time // nil unless the thread is deleted
-	LastMessageReceivedOn *time.Time // nil if there is none, or the service does not know yet
+	LastMessageReceivedOn *time.Time // nil if there is none, or if the service does not know it yet
 }
 
-// NewListThreadsPager lists the threads of the user. Those the user has left or was removed from
-// are listed too, and deleted ones may be. A thread just created may be missing for some
-// seconds. The quota is 50 in 10 seconds per user, together with GetProperties. A nextLink that
-// cannot be followed, and a list without end, is [ErrNextLink].
+// NewListThreadsPager lists the threads of the user. The list includes threads that the user has
+// left or was removed from, and may include deleted ones. A thread that was just created may be
+// missing for some seconds. The quota is 50 in 10 seconds per user, shared with GetProperties. The
+// error is [ErrNextLink] if a nextLink cannot be followed or the list does not end.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/list-chat-threads.
 func (c *ChatClient) NewListThreadsPager(options *ListThreadsOptions) *runtime.Pager[ListThreadsResponse] {
@@ -167,8 +167,8 @@ type DeleteThreadOptions struct{}
 // DeleteThreadResponse is the result of [ChatClient.DeleteThread].
 type DeleteThreadResponse struct{}
 
-// DeleteThread deletes a thread, for everyone. Any participant may whose token has [ScopeChat];
-// others are refused with 403. A thread that does not exist is a 404. The quota is 10 in 10 seconds
+// DeleteThread deletes a thread for everyone. Any participant with a token that has [ScopeChat] may
+// delete it; others get a 403. A thread that does not exist is a 404. The quota is 10 in 10 seconds
 // per user.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat/delete-chat-thread.

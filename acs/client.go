@@ -35,7 +35,7 @@ const (
 	contentTypeMergePatch = "application/merge-patch+json"
 )
 
-// client is what the clients of both services have in common: a place and a pipeline.
+// client is the common part of the clients of both services: an endpoint and a pipeline.
 type client struct {
 	azcore     *azcore.Client
 	endpoint   string
@@ -71,26 +71,26 @@ func newClient(endpoint, apiVersion string, auth authentication, options *Client
 	return &client{azcore: base, endpoint: endpoint, apiVersion: apiVersion}, nil
 }
 
-// operation is what one call differs in from the others.
+// operation holds the properties in which one call differs from the others.
 type operation struct {
 	name        string // "Client.Method"
 	method      string
 	path        string // escaped
 	query       url.Values
-	nextLink    string // instead of path and query
+	nextLink    string // replaces path and query
 	header      map[string]string
-	body        any    // nil: none
+	body        any    // nil: no body
 	contentType string // of the body, if not JSON
 	secret      Secret // a credential in the body
-	status      int    // the only one that is a success
+	status      int    // the only one that counts as success
 }
 
-// answer is a body that says whether it can be one.
+// answer is the body of a response; validate reports whether it is usable.
 type answer interface {
 	validate() error
 }
 
-// call performs an operation and decodes its answer; nil expects none.
+// call performs an operation and decodes its response; a nil out means that no body is expected.
 func (c *client) call(ctx context.Context, op operation, out answer) (err error) {
 	ctx = context.WithValue(ctx, runtime.CtxAPINameKey{}, op.name)
 	ctx, endSpan := runtime.StartSpan(ctx, op.name, c.azcore.Tracer(), nil)
@@ -103,7 +103,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 	resp, err := c.azcore.Pipeline().Do(req) //nolint:bodyclose // azcore has read and closed it.
 	if err != nil && resp != nil && !errors.Is(err, context.Canceled) {
 		// The connection broke, or the time was up, in the middle of the body. The status is known
-		// all the same. A caller who cancels does not want to know.
+		// nonetheless. A caller that cancels has no use for it.
 		return fmt.Errorf("%s: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *client) call(ctx context.Context, op operation, out answer) (err error)
 		return nil
 	}
 	if err := decode(resp, out); err != nil {
-		// The body is left out: it may be half of one that holds a token.
+		// The body is left out: it may be part of one that holds a token.
 		return fmt.Errorf("%s: answer cannot be understood: %w: %w", op.name, err, responseError(resp, nil))
 	}
 	return nil
@@ -168,17 +168,17 @@ func (c *client) target(op operation) (string, error) {
 	return c.endpoint + op.path + "?" + query.Encode(), nil
 }
 
-// ErrInvalidID is the error of a call that was not made because an id in it can be none: that of a
-// thread, user or message is empty, "." or "..", or a participant's is empty. Unlike where the service
-// could not be reached, nothing will change if the call is made again.
+// ErrInvalidID is the error of a call that was not made because one of its ids is invalid: the id
+// of a thread, user or message is empty, "." or "..", or that of a participant is empty. Unlike
+// with an unreachable service, repeating the call does not help.
 var ErrInvalidID = errors.New("invalid id")
 
 func invalidID(problem string) error {
 	return &finalError{fmt.Errorf("%w: %s", ErrInvalidID, problem)}
 }
 
-// escape makes one path segment of an id, as the official clients do: ':' and '@', which
-// [url.PathEscape] leaves, are escaped too. A segment that is empty or made of dots would name
+// escape turns an id into one path segment, as the official clients do: it also escapes ':' and
+// '@', which [url.PathEscape] leaves as they are. An empty segment, or one made of dots, would name
 // another resource.
 func escape(what, id string) (string, error) {
 	switch id {

@@ -105,7 +105,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// TestDefaultTransport uses plain http, where no certificate has to be trusted.
+// TestDefaultTransport uses plain http, which needs no trusted certificate.
 func TestDefaultTransport(t *testing.T) {
 	t.Parallel()
 	other := serve(t, reply{status: 204})
@@ -216,7 +216,7 @@ func TestEntra(t *testing.T) {
 	checkNoCredential(t, err, "entra-token")
 }
 
-// observer is a policy of the caller: it sees what the client puts into the context.
+// observer is a policy of the caller. It records the values that the client puts into the context.
 type observer struct {
 	mu    sync.Mutex
 	names []string

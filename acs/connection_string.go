@@ -28,10 +28,11 @@ type ConnectionString struct {
 //	endpoint=https://<resource>.communication.azure.com/;accesskey=<base64>
 //
 // The names are compared without regard to case and may come in any order. Blanks and line breaks
-// around the string and its parts, a semicolon at its end, and a byte-order mark before it, as some
-// editors write, are ignored. The errors name the part that is wrong, or say what the string looks
-// like instead, such as JSON or base64. They quote nothing, because in a mangled string the key can
-// be anywhere. In Go's FIPS 140-3 mode "only" a key of less than 14 bytes is wrong, too.
+// around the string and its parts, a semicolon at its end, and a byte-order mark before it, which
+// some editors write, are ignored. The errors name the part that is wrong, or the format that the
+// string seems to have instead, such as JSON or base64. They quote nothing, because in a mangled
+// string the key can be anywhere. In Go's FIPS 140-3 mode "only" a key of less than 14 bytes is
+// also an error.
 //
 // See https://learn.microsoft.com/azure/communication-services/concepts/authentication.
 func ParseConnectionString(s string) (ConnectionString, error) {
@@ -52,8 +53,8 @@ func ParseConnectionString(s string) (ConnectionString, error) {
 	return ConnectionString{Endpoint: endpoint, AccessKey: NewSecret(accessKey)}, nil
 }
 
-// checkForm knows the forms in which connection strings are often handed on. None of them can be
-// mistaken for a connection string.
+// checkForm recognizes formats in which connection strings are often passed on. None of them can be
+// confused with a connection string.
 func checkForm(s string) error {
 	lower := strings.ToLower(s)
 	_, value, _ := strings.Cut(lower, "=")
@@ -113,16 +114,16 @@ func decodeAccessKey(accessKey string) ([]byte, error) {
 	if len(key) == 0 {
 		return nil, errors.New("accesskey is empty")
 	}
-	// To sign with it would be a panic then. Those of the service have 64 bytes.
+	// Signing with it would panic. The service's keys have 64 bytes.
 	if fips140.Enforced() && len(key) < minFIPSKey {
 		return nil, fmt.Errorf("accesskey is shorter than %d bytes, which FIPS 140-3 forbids", minFIPSKey)
 	}
 	return key, nil
 }
 
-// ParseEndpoint checks an endpoint and brings it into the form scheme://host[:port], in lower
-// case and without the slash at the end. It must be an absolute http or https URL of a host, which may
-// be an IPv6 address in brackets, without a zone: no user info, path, query or fragment. The errors do
+// ParseEndpoint checks an endpoint and returns it in the form scheme://host[:port], in lower case
+// and without a slash at the end. It must be an absolute http or https URL of a host, which may be
+// an IPv6 address in brackets, without a zone: no user info, path, query or fragment. The errors do
 // not quote the endpoint.
 func ParseEndpoint(s string) (string, error) {
 	s = strings.TrimSpace(s)
@@ -145,8 +146,8 @@ func ParseEndpoint(s string) (string, error) {
 	return endpoint.Scheme + "://" + strings.ToLower(endpoint.Host), nil
 }
 
-// validHost is stricter than net/url: what is signed must be what net/http sends, and that
-// rewrites a host which is not ASCII.
+// validHost is stricter than net/url: the signature covers the host that net/http sends, and
+// net/http rewrites a host that is not ASCII.
 func validHost(endpoint *url.URL) bool {
 	name, port := endpoint.Hostname(), endpoint.Port()
 	if name == "" || strings.HasSuffix(endpoint.Host, ":") {

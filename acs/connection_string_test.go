@@ -86,7 +86,8 @@ func TestParseConnectionString(t *testing.T) {
 	}
 }
 
-// TestConnectionStringInAnotherForm: who sees a string that holds the endpoint must be told what is wrong with it.
+// TestConnectionStringInAnotherForm checks that the error names the format of a string that
+// contains the endpoint in another form.
 func TestConnectionStringInAnotherForm(t *testing.T) {
 	t.Parallel()
 	const good = "endpoint=https://contoso.communication.azure.com/;accesskey=" + exampleKey

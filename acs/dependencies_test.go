@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// TestDependencies: the client is of use without Kubernetes, so it must not bring it along.
+// TestDependencies checks that the client does not depend on Kubernetes, so that other programs can
+// use it.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	listed, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
@@ -32,7 +33,7 @@ func TestDependencies(t *testing.T) {
 }
 
 // TestProgramThatImportsOnlyACS checks the same from outside the module. The go.mod of this module
-// requires Kubernetes, but a program that does not import it must not get it into its go.sum.
+// requires Kubernetes, but a program that does not import it must not have it in its go.sum.
 func TestProgramThatImportsOnlyACS(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")

@@ -17,7 +17,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestEveryOperationIsShown: each has an example, a line in the manual and a test of what it sends.
+// TestEveryOperationIsShown checks that each has an example, a line in the manual and a test of its
+// request.
 func TestEveryOperationIsShown(t *testing.T) {
 	t.Parallel()
 	manual, err := os.ReadFile("../docs/acs-client.md")
@@ -58,8 +59,8 @@ func TestEveryOperationIsShown(t *testing.T) {
 	}
 }
 
-// TestProgramOfTheManual builds the program that the manual begins with and runs it, against an
-// emulator whose files are where the manual has them.
+// TestProgramOfTheManual builds the first program of the manual and runs it against an emulator,
+// with the files where the manual has them.
 func TestProgramOfTheManual(t *testing.T) {
 	t.Parallel()
 	manual, err := os.ReadFile("../docs/acs-client.md")

@@ -16,7 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// pair is a thread as its two participants see it.
+// pair is a thread with a client for each of its two participants.
 type pair struct {
 	*emulated
 	guest         string
@@ -68,7 +68,7 @@ func messages(t *testing.T, thread *acs.ThreadClient, options *acs.ListMessagesO
 	return all
 }
 
-// TestLifeOfAMessage is the contract with the emulator about messages.
+// TestLifeOfAMessage is the contract with the emulator for messages.
 func TestLifeOfAMessage(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]emulator.Options{
@@ -114,7 +114,7 @@ func TestLifeOfAMessage(t *testing.T) {
 	}
 }
 
-// TestSystemMessages: what happens to a thread is in its messages, the latest first.
+// TestSystemMessages checks that messages record the changes of a thread, the latest first.
 func TestSystemMessages(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, emulator.Options{})
@@ -213,7 +213,7 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
-// TestEndOfAUser: what is revoked and deleted is so for the Chat service, too.
+// TestEndOfAUser checks that revocation and deletion also take effect in the Chat service.
 func TestEndOfAUser(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, emulator.Options{})

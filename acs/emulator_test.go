@@ -68,8 +68,8 @@ func rawIDs(t *testing.T, thread *acs.ThreadClient, options *acs.ListParticipant
 	return ids
 }
 
-// TestLifeOfAThread is the contract with the emulator, which knows the service's rules and shares
-// no type with the client.
+// TestLifeOfAThread is the contract with the emulator, which implements the service's rules and
+// shares no type with the client.
 func TestLifeOfAThread(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]emulator.Options{
@@ -208,7 +208,8 @@ func TestEveryKindOfParticipant(t *testing.T) {
 	}
 }
 
-// TestLostAnswer: the service creates the thread, the answer is lost, azcore repeats the call.
+// TestLostAnswer: the service creates the thread, the response is lost, and azcore repeats the
+// call.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	e := emulate(t, emulator.Options{})
@@ -240,7 +241,7 @@ func TestThrottled(t *testing.T) {
 	}
 }
 
-// TestNewAccessKey: it ends all tokens, and the tokens' renewal too.
+// TestNewAccessKey checks that a new key invalidates all tokens, and ends their renewal too.
 func TestNewAccessKey(t *testing.T) {
 	t.Parallel()
 	e := emulate(t, emulator.Options{})

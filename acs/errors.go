@@ -23,17 +23,17 @@ import (
 )
 
 const (
-	// maxErrorBody bounds what an error keeps, and prints, of a body.
+	// maxErrorBody limits the part of a body that an error keeps and prints.
 	maxErrorBody = 16 << 10
-	// maxErrorText bounds each text of an ErrorDetail.
+	// maxErrorText limits each text of an ErrorDetail.
 	maxErrorText = 1 << 10
-	// maxErrorDetails bounds ErrorDetail.Details.
+	// maxErrorDetails limits ErrorDetail.Details.
 	maxErrorDetails = 50
-	// maxRetryAfter bounds RetryAfter.
+	// maxRetryAfter limits RetryAfter.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// ErrorCode is the service's word for why it refused a call. There are more than those below.
+// ErrorCode is the service's reason for a refusal. The service has more codes than those below.
 type ErrorCode string
 
 // Codes of the Chat and the Identity service.
@@ -48,8 +48,8 @@ const (
 )
 
 // HasCode reports whether err is, or wraps, an [*azcore.ResponseError] with one of the codes. They
-// are compared without regard to case. The service leaves the code out at times, with a 401 above
-// all: where the status will do, [HasStatus] is safer. A [*TokenError] counts as it does there.
+// are compared without regard to case. The service sometimes omits the code, above all with a 401:
+// if the status is enough, [HasStatus] is safer. A [*TokenError] counts as it does there.
 func HasCode(err error, codes ...ErrorCode) bool {
 	if _, ok := refusal(err); !ok {
 		return false
@@ -61,20 +61,20 @@ func HasCode(err error, codes ...ErrorCode) bool {
 }
 
 // HasStatus reports whether err is, or wraps, an [*azcore.ResponseError] with one of the HTTP
-// status codes. An answer that did not come whole or in time, or could not be understood, counts as
-// well: with its 2xx as a rule. A call that was canceled has no status.
+// status codes. A response that did not arrive whole or in time, or that is invalid, counts as
+// well, usually with its 2xx. A call that was canceled has no status.
 //
-// What the Identity service answered when it was asked for a token, which a [*TokenError] wraps,
-// does not count: a 404 says nothing of the thread then. Only its 401 does, because the same
-// must be done about it as about that of the call itself.
+// The response of the Identity service to a request for a token, which a [*TokenError] wraps, does
+// not count: its 404 is not about the thread. Only its 401 counts, because it has the same remedy
+// as a 401 of the call itself.
 //
-// An answer for which [IsForeign] holds has no status: the 404 of a proxy says nothing of a thread.
+// A response for which [IsForeign] is true has no status: the 404 of a proxy is not about a thread.
 func HasStatus(err error, statusCodes ...int) bool {
 	refused, ok := refusal(err)
 	return ok && slices.Contains(statusCodes, refused.StatusCode)
 }
 
-// refusal finds the answer to the call that err comes from.
+// refusal returns the response to the call that err comes from.
 func refusal(err error) (*azcore.ResponseError, bool) {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
 	if ok && isForeign(refused) {
@@ -86,11 +86,11 @@ func refusal(err error) (*azcore.ResponseError, bool) {
 	return refused, ok
 }
 
-// IsForeign reports whether err comes from a refusal that the service did not write: something between
-// it and the client did, such as a gateway, a proxy or a captive portal. Such a 4xx has neither the
-// service's MS-CV header nor a body in any form of its errors. It says nothing of the thread or user
-// that the call was about; the call may be repeated. A 429 never counts as foreign, as it asks the same
-// of the client whoever sends it.
+// IsForeign reports whether err comes from a refusal that the service did not write, but something
+// between it and the client: a gateway, a proxy or a captive portal. Such a 4xx has neither the
+// service's MS-CV header nor a body in any form of its errors. It does not apply to the thread or
+// user of the call; the call may be repeated. A 429 never counts as foreign, as any sender of a 429
+// requires the same of the client.
 func IsForeign(err error) bool {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
 	return ok && isForeign(refused)
@@ -106,28 +106,29 @@ func isForeign(refused *azcore.ResponseError) bool {
 	return resp.Header.Get("MS-CV") == "" && refused.ErrorCode == "" && detail.Code == "" && detail.Message == ""
 }
 
-// ErrorDetail is what the service says about an error. Each text may be empty, comes from the
-// service as it is, and is cut at 1,024 bytes.
+// ErrorDetail is the service's description of an error. Each text may be empty, is the service's
+// own, and is cut at 1,024 bytes.
 type ErrorDetail struct {
 	Code    string
 	Message string
-	Target  string // what the error is about, such as the name of a field
+	Target  string // the subject of the error, such as the name of a field
 
-	// Details are the single reasons of an error that has several, the first 50 of them: with a
-	// validation error each names its field as Target, such as participants[3]. They have only Code,
-	// Message and Target; what the service nests deeper is left out.
+	// Details are the single causes of an error that has several, the first 50 of them: those of a
+	// validation error name their fields as Target, such as participants[3]. They have only Code,
+	// Message and Target; details that the service nests deeper are left out.
 	//
-	// See https://learn.microsoft.com/rest/api/communication/chat/chat/create-chat-thread#communicationerror.
+	// See
+	// https://learn.microsoft.com/rest/api/communication/chat/chat/create-chat-thread#communicationerror.
 	Details []ErrorDetail
 
-	// CorrelationVector is the MS-CV header: what Microsoft's support asks for.
+	// CorrelationVector is the MS-CV header. Microsoft's support asks for it.
 	CorrelationVector string
 }
 
-// Detail returns what the service said with an [*azcore.ResponseError] in err's tree; false means
-// that there is none. It understands all envelopes the service is known to use, and none:
-// {"error": …}, {"Error": …} or {"CommunicationError": …}, with names in upper or lower case.
-// An empty body, HTML or anything else gives a detail without code and message.
+// Detail returns the service's description of an [*azcore.ResponseError] in err's tree; false means
+// that there is no such error. It understands all envelopes that the service is known to use: none,
+// {"error": …}, {"Error": …} or {"CommunicationError": …}, with names in upper or lower case. An
+// empty body, HTML or anything else results in a detail without code and message.
 func Detail(err error) (ErrorDetail, bool) {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
@@ -144,11 +145,11 @@ func Detail(err error) (ErrorDetail, bool) {
 	return detail, true
 }
 
-// RetryAfter returns how long the service asks to wait before the call is made again, from the
+// RetryAfter returns the time that the service asks to wait before the call is repeated, from the
 // retry-after-ms, x-ms-retry-after-ms or Retry-After header (seconds or a date) of an
-// [*azcore.ResponseError] in err's tree. It is between 0 and 24 hours; false means that the
-// service named no time. The Chat service is not known to send any of them: without one, wait
-// at least 10 seconds after a 429.
+// [*azcore.ResponseError] in err's tree. It is between 0 and 24 hours; false means that the service
+// named no time. The Chat service is not known to send any of these headers: without one, wait at
+// least 10 seconds after a 429.
 func RetryAfter(err error) (time.Duration, bool) {
 	refused, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok || refused.RawResponse == nil {
@@ -168,7 +169,8 @@ func RetryAfter(err error) (time.Duration, bool) {
 	if err != nil {
 		return 0, false
 	}
-	// Measured by the server's own clock where it tells its time, a wrong clock here does no harm.
+	// Measured by the server's own clock, if the response has its time, a wrong clock here does no
+	// harm.
 	now, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		now = time.Now()
@@ -176,11 +178,12 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return min(max(0, until.Sub(now)), maxRetryAfter), true
 }
 
-// ClockSkew returns how far the clock of whoever answered is ahead of the client's, or behind it where
-// negative, by the Date header of an [*azcore.ResponseError] in err's tree and the client's clock when
-// that answer came. It is good to a second or two; false means that the answer has no such header, or
-// that the error is not of this package. The Identity service refuses a signature that is too old, or
-// too new, with 401. What it bears with is not documented.
+// ClockSkew returns the time by which the sender's clock is ahead of the client's; it is negative
+// if the sender's is behind. It compares the Date header of an [*azcore.ResponseError] in err's
+// tree with the client's clock when that response arrived. It is accurate to a second or two. False
+// means that the response has no such header, or that the error is not from this package. The
+// Identity service refuses a signature that is too old, or too new, with 401. Its tolerance is not
+// documented.
 //
 // See https://learn.microsoft.com/azure/communication-services/tutorials/hmac-header-tutorial.
 func ClockSkew(err error) (time.Duration, bool) {
@@ -196,7 +199,7 @@ func ClockSkew(err error) (time.Duration, bool) {
 	if err != nil {
 		return 0, false
 	}
-	// The least duration has no counterpart, and callers ask for the difference without its sign.
+	// The smallest duration cannot be negated, and callers need the absolute difference.
 	return max(date.Sub(body.received), -math.MaxInt64), true
 }
 
@@ -208,22 +211,23 @@ func parseWait(value string, unit time.Duration) (time.Duration, bool) {
 	return time.Duration(min(n, int64(maxRetryAfter/unit))) * unit, true
 }
 
-// newResponseError makes an error of a response that is no success.
+// newResponseError returns the error for a response that is not a success.
 func newResponseError(resp *http.Response) error {
 	body, err := runtime.Payload(resp)
 	if err != nil {
 		return fmt.Errorf("read body of %s: %w", resp.Status, err)
 	}
 	if resp.StatusCode < http.StatusBadRequest {
-		body = nil // not the success that was expected, but it may still hold a token
+		body = nil // not the expected success, but it may still hold a token
 	}
 	return responseError(resp, body)
 }
 
-// responseError takes the credential out of the request that the error carries along, bounds the
-// body, and makes the error safe to be read by many: all who wait for one token share its error.
+// responseError removes the credential from the request that the error carries along, limits the
+// body, and makes the error safe for many readers: all callers that wait for one token share its
+// error.
 func responseError(resp *http.Response, body []byte) error {
-	// What is kept of a long body may be no JSON any more.
+	// The kept part of a long body may not be valid JSON.
 	detail := parseErrorBody(body)
 	code := detail.Code
 	if code == "" {
@@ -238,7 +242,7 @@ func responseError(resp *http.Response, body []byte) error {
 	return err
 }
 
-// withoutCredential also takes the body away: a token to be exchanged is in there.
+// withoutCredential also removes the body, which may hold a token to be exchanged.
 func withoutCredential(req *http.Request) *http.Request {
 	if req == nil {
 		return nil
@@ -250,8 +254,8 @@ func withoutCredential(req *http.Request) *http.Request {
 	return clean
 }
 
-// errorBody is the body of an error's response. Unlike with azcore's, finding out what it says
-// changes nothing.
+// errorBody is the body of an error's response. Unlike azcore's, it does not change when it is
+// parsed.
 type errorBody struct {
 	*bytes.Reader
 	detail   ErrorDetail
@@ -260,7 +264,7 @@ type errorBody struct {
 
 func (*errorBody) Close() error { return nil }
 
-// errorDetail is what the body of an error's response says.
+// errorDetail returns the content of the body of an error's response.
 func errorDetail(resp *http.Response) ErrorDetail {
 	if body, ok := resp.Body.(*errorBody); ok {
 		detail := body.detail
@@ -274,7 +278,8 @@ func errorDetail(resp *http.Response) ErrorDetail {
 	return parseErrorBody(text)
 }
 
-// parseErrorBody finds code, message, target and details, wherever they are. What it does not find is empty.
+// parseErrorBody finds code, message, target and details in all known forms. Missing values are
+// empty.
 func parseErrorBody(body []byte) ErrorDetail {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), &fields) != nil {
@@ -309,7 +314,7 @@ func newErrorDetail(fields map[string]json.RawMessage) ErrorDetail {
 	}
 }
 
-// field returns the field of that name in any case, the exact one first.
+// field returns the field with that name in any case; an exact match wins.
 func field(fields map[string]json.RawMessage, name string) json.RawMessage {
 	if value, ok := fields[name]; ok {
 		return value
@@ -322,7 +327,7 @@ func field(fields map[string]json.RawMessage, name string) json.RawMessage {
 	return nil
 }
 
-// fieldText returns a string, or a number's digits: codes have been seen in both forms.
+// fieldText returns a string, or the digits of a number: codes have been seen in both forms.
 func fieldText(fields map[string]json.RawMessage, name string) string {
 	value := field(fields, name)
 	var text string
@@ -336,7 +341,7 @@ func fieldText(fields map[string]json.RawMessage, name string) string {
 	return ""
 }
 
-// cut shortens a text to at most so many bytes, at the border of a character.
+// cut shortens a text to at most size bytes, at the border of a character.
 func cut(text string, size int) string {
 	if len(text) <= size {
 		return text

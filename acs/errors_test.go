@@ -95,7 +95,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-// TestManyErrorDetails has a body of which an error keeps but a part.
+// TestManyErrorDetails has a body of which an error keeps only a part.
 func TestManyErrorDetails(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("x", 2000)
@@ -112,7 +112,7 @@ func TestManyErrorDetails(t *testing.T) {
 	}
 }
 
-// TestForeignRefusal checks that what a gateway says is not taken for the word of the service.
+// TestForeignRefusal checks that the refusal of a gateway is not attributed to the service.
 func TestForeignRefusal(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -178,8 +178,8 @@ func TestTruncatedRefusal(t *testing.T) {
 	checkNoCredential(t, err)
 }
 
-// TestTruncatedSuccess checks that a create is not repeated when half of its answer came, and that
-// what came is not printed: it may be half a token.
+// TestTruncatedSuccess checks that a create is not repeated when half of its response arrived, and
+// that this half is not printed: it may contain part of a token.
 func TestTruncatedSuccess(t *testing.T) {
 	t.Parallel()
 	service := serve(t, reply{status: 201, body: `{"accessToken":{"token":"sekrit`, truncate: true})
@@ -191,8 +191,8 @@ func TestTruncatedSuccess(t *testing.T) {
 	service.only(t)
 }
 
-// TestOtherSuccess checks that a 2xx which is not the operation's is an error, and that its
-// body, which may hold a token, stays out of it.
+// TestOtherSuccess checks that an unexpected 2xx is an error, and that its body, which may hold a
+// token, is not part of the error.
 func TestOtherSuccess(t *testing.T) {
 	t.Parallel()
 	for name, test := range calls() {
@@ -208,7 +208,7 @@ func TestOtherSuccess(t *testing.T) {
 	}
 }
 
-// TestEveryOperationReportsRefusals checks the path that all operations have in common.
+// TestEveryOperationReportsRefusals checks the error path of all operations.
 func TestEveryOperationReportsRefusals(t *testing.T) {
 	t.Parallel()
 	for name, test := range calls() {
@@ -315,7 +315,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestClockSkew reads the error an hour after the answer came.
+// TestClockSkew reads the error an hour after the response arrived.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -357,7 +357,7 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-// deleteThread gives the error of a call that is answered like this.
+// deleteThread returns the error of a call that gets this response.
 func deleteThread(t *testing.T, answer transportFunc) error {
 	t.Helper()
 	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: answer, Retry: policy.RetryOptions{MaxRetries: -1}}}

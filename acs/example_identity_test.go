@@ -30,7 +30,7 @@ func ExampleIdentityClient_CreateUser() {
 	// Output: 8:acs: [redacted] true
 }
 
-// A token that may take part in threads, but not create or change them.
+// A token for taking part in threads, but not for creating or changing them.
 func ExampleIdentityClient_IssueToken() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -46,7 +46,7 @@ func ExampleIdentityClient_IssueToken() {
 	// Output: [redacted] true
 }
 
-// The tokens that a user has end.
+// RevokeTokens invalidates all tokens of a user.
 func ExampleIdentityClient_RevokeTokens() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -61,7 +61,7 @@ func ExampleIdentityClient_RevokeTokens() {
 	// Output: true
 }
 
-// A user is gone, and with it its tokens.
+// Deleting a user also deletes its tokens.
 func ExampleIdentityClient_DeleteUser() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -76,7 +76,7 @@ func ExampleIdentityClient_DeleteUser() {
 	// Output: true
 }
 
-// The Entra token of a Teams user becomes a token for Communication Services.
+// The Entra token of a Teams user is exchanged for a token for Communication Services.
 func ExampleIdentityClient_ExchangeTeamsUserToken() {
 	ctx := context.Background()
 	f := newFixture(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// A message in HTML, under a name for this message only.
+// A message in HTML, with a sender's name for this message only.
 func ExampleThreadClient_SendMessage() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -52,7 +52,7 @@ func ExampleThreadClient_GetMessage() {
 	// Output: text Hello true
 }
 
-// What was sent and what happened, the latest first.
+// Messages of users and of the service, the latest first.
 func ExampleThreadClient_NewListMessagesPager() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -85,7 +85,7 @@ func ExampleThreadClient_NewListMessagesPager() {
 			case acs.MessageParticipantAdded, acs.MessageParticipantRemoved:
 				fmt.Println(message.Type, len(message.Content.Participants))
 			default:
-				fmt.Printf("%s\n", message.Raw) // a type that came later
+				fmt.Printf("%s\n", message.Raw) // a type added later
 			}
 		}
 	}
@@ -95,7 +95,7 @@ func ExampleThreadClient_NewListMessagesPager() {
 	// participantAdded 2
 }
 
-// An edited message says when it was.
+// An edited message has the time of the edit.
 func ExampleThreadClient_UpdateMessage() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -142,7 +142,7 @@ func ExampleThreadClient_DeleteMessage() {
 	// <nil>
 }
 
-// The reader tells, and others see it.
+// The reader sends a receipt, and the others see it.
 func ExampleThreadClient_SendReadReceipt() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -168,7 +168,7 @@ func ExampleThreadClient_SendReadReceipt() {
 	// Output: 1
 }
 
-// Who has read up to where.
+// The last message that each participant has read.
 func ExampleThreadClient_NewListReadReceiptsPager() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -198,7 +198,7 @@ func ExampleThreadClient_NewListReadReceiptsPager() {
 	// Output: true true
 }
 
-// The others see that Ada is writing.
+// The others see that Ada is typing.
 func ExampleThreadClient_SendTypingNotification() {
 	ctx := context.Background()
 	f := newFixture(ctx)

@@ -17,8 +17,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// Example goes from a connection string to a thread and back. The emulator stands in for the
-// service; with the real one, the connection string is in the portal and the options may be nil.
+// Example starts with a connection string, creates a thread and deletes it. The emulator stands in
+// for the service; with the real one, the connection string is in the portal and the options may be
+// nil.
 func Example() {
 	emu := emulator.New(emulator.Options{})
 	server := httptest.NewTLSServer(emu)
@@ -35,7 +36,7 @@ func Example() {
 	// Deleted
 }
 
-// tour is the example proper, apart for the sake of its errors.
+// tour is the body of the example, a function of its own because it returns errors.
 //
 //nolint:forbidigo // Examples print.
 func tour(ctx context.Context, connectionString string, options *acs.ClientOptions) error {
@@ -93,7 +94,7 @@ func tour(ctx context.Context, connectionString string, options *acs.ClientOptio
 	return nil
 }
 
-// fixture is a resource with two users, made for one example: clients as [Example] shows them.
+// fixture is a resource with two users for one example, with clients as in [Example].
 type fixture struct {
 	server        *httptest.Server
 	identity      *acs.IdentityClient
@@ -129,7 +130,7 @@ func newFixture(ctx context.Context) *fixture {
 
 func (f *fixture) close() { f.server.Close() }
 
-// thread is one that both users take part in.
+// thread returns a thread with both users as participants.
 func (f *fixture) thread(ctx context.Context) *acs.ThreadClient {
 	created, err := f.chat.CreateThread(ctx, "Weekly", &acs.CreateThreadOptions{Participants: []acs.Participant{
 		{ID: acs.CommunicationUser{ID: f.userID}, DisplayName: "Ada"},
@@ -141,7 +142,7 @@ func (f *fixture) thread(ctx context.Context) *acs.ThreadClient {
 	return f.chat.ThreadClient(created.Thread.ID)
 }
 
-// The service can refuse some participants and take the others.
+// The service can refuse some participants and add the others.
 func ExampleInvalidParticipantsError() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -178,7 +179,7 @@ func ExampleDetail() {
 	// Output: NotFound
 }
 
-// Raw ids say what kind of identifier they are.
+// A raw id determines the kind of identifier.
 func ExampleParseRawID() {
 	for _, raw := range []string{"8:orgid:00000000-1111-2222-3333-444444444444", "4:+15555550100"} {
 		switch id := acs.ParseRawID(raw).(type) {
@@ -193,7 +194,7 @@ func ExampleParseRawID() {
 	// telephone +15555550100
 }
 
-// A secret does not print.
+// A secret is never printed.
 func ExampleSecret() {
 	secret := acs.NewSecret("the key")
 	fmt.Printf("%v %q\n", secret, secret.Reveal())

@@ -12,7 +12,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// A call that is repeated with the same id makes no second thread.
+// A repeated call with the same id creates no second thread.
 func ExampleChatClient_CreateThread() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -38,13 +38,13 @@ func ExampleChatClient_CreateThread() {
 	// Output: Weekly true
 }
 
-// A client for a thread that exists is made without a call.
+// A client for an existing thread needs no call.
 func ExampleChatClient_ThreadClient() {
 	ctx := context.Background()
 	f := newFixture(ctx)
 	defer f.close()
 
-	id := f.thread(ctx).ID() // from wherever it was kept
+	id := f.thread(ctx).ID() // from storage
 
 	thread, err := f.chat.ThreadClient(id).GetProperties(ctx, nil)
 	if err != nil {
@@ -81,7 +81,7 @@ func ExampleChatClient_NewListThreadsPager() {
 	// Output: 3 threads
 }
 
-// A thread is deleted for everyone.
+// A thread is deleted for all participants.
 func ExampleChatClient_DeleteThread() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -97,7 +97,7 @@ func ExampleChatClient_DeleteThread() {
 	// Output: true
 }
 
-// What the service knows about a thread.
+// The properties of a thread.
 func ExampleThreadClient_GetProperties() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -113,7 +113,7 @@ func ExampleThreadClient_GetProperties() {
 	// Output: Weekly true
 }
 
-// What is not named stays as it is.
+// Fields that are not set stay unchanged.
 func ExampleThreadClient_UpdateProperties() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -159,7 +159,7 @@ func ExampleThreadClient_NewListParticipantsPager() {
 	// Grace
 }
 
-// One participant or many, who see what was written from some time on.
+// One participant or many, with the messages since a given time.
 func ExampleThreadClient_AddParticipants() {
 	ctx := context.Background()
 	f := newFixture(ctx)
@@ -189,7 +189,7 @@ func ExampleThreadClient_AddParticipants() {
 	// Output: 1 participants were refused: 8:orgid:00000000-1111-2222-3333-444444444444 (403: Permissions check failed)
 }
 
-// Whoever is removed may no longer read the thread.
+// A removed participant can no longer read the thread.
 func ExampleThreadClient_RemoveParticipant() {
 	ctx := context.Background()
 	f := newFixture(ctx)

@@ -13,8 +13,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// TestFIPS runs what is signed, hashed and sent over TLS again in the mode in which Go panics where
-// FIPS 140-3 forbids something: MD5, SHA-1, and keys that are too short.
+// TestFIPS repeats the tests of signing, hashing and TLS in a mode in which Go panics if FIPS 140-3
+// forbids an operation: MD5, SHA-1, and keys that are too short.
 func TestFIPS(t *testing.T) {
 	t.Parallel()
 	binary, err := os.Executable()

@@ -88,7 +88,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzMessage: whatever a message is, reading it ends in an error or loses nothing.
+// FuzzMessage checks that reading any message fails or loses nothing.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
 		removedMessage, editedMessage, deletedMessage, topicMessage, addedMessage, "null", `{}`,

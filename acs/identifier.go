@@ -5,27 +5,27 @@ package acs
 
 import "strings"
 
-// Identifier says who takes part in a thread. It is one of [CommunicationUser], [PhoneNumber],
-// [MicrosoftTeamsUser], [MicrosoftTeamsApp], [TeamsExtensionUser] and [Unknown]. Identifiers
-// are comparable with ==, which, unlike the service, distinguishes upper from lower case; see
+// Identifier identifies a participant of a thread. It is one of [CommunicationUser], [PhoneNumber],
+// [MicrosoftTeamsUser], [MicrosoftTeamsApp], [TeamsExtensionUser] and [Unknown]. Identifiers are
+// comparable with ==, which, unlike the service, distinguishes upper from lower case; see
 // [SameUser].
 //
 // See https://learn.microsoft.com/azure/communication-services/concepts/identifiers.
 type Identifier interface {
-	// RawID returns the one string that stands for the identifier everywhere in the service.
+	// RawID returns the string that represents the identifier everywhere in the service.
 	RawID() string
 
 	identifier() wireIdentifier
 }
 
-// UserKey returns the form of a raw id that is equal for all spellings of the same user, such as for
-// the key of a map. The service compares raw ids without regard to case.
+// UserKey returns a form of the raw id that is equal for all spellings of the same user, for
+// example as the key of a map. The service compares raw ids without regard to case.
 func UserKey(id string) string { return strings.ToLower(id) }
 
 // SameUser reports whether two raw ids name the same user. See [UserKey].
 func SameUser(a, b string) bool { return UserKey(a) == UserKey(b) }
 
-// Cloud is the Microsoft cloud a Teams identity belongs to.
+// Cloud is the Microsoft cloud that a Teams identity belongs to.
 type Cloud string
 
 // The clouds. The empty Cloud means CloudPublic.
@@ -47,7 +47,7 @@ func (u CommunicationUser) identifier() wireIdentifier {
 	return wireIdentifier{RawID: u.ID, CommunicationUser: &wireCommunicationUser{ID: u.ID}}
 }
 
-// PhoneNumber is a telephone.
+// PhoneNumber is a telephone number.
 type PhoneNumber struct {
 	Value string // in E.164 form: + and digits
 }
@@ -59,9 +59,9 @@ func (p PhoneNumber) identifier() wireIdentifier {
 	return wireIdentifier{RawID: p.RawID(), PhoneNumber: &wirePhoneNumber{Value: p.Value}}
 }
 
-// MicrosoftTeamsUser is a person who uses Teams, with or without an account.
+// MicrosoftTeamsUser is a person that uses Teams, with or without an account.
 type MicrosoftTeamsUser struct {
-	UserID      string // the Entra object id; of an anonymous user the id of the visit
+	UserID      string // the Entra object id; for an anonymous user the id of the visit
 	IsAnonymous bool   // joined without an account; Cloud is CloudPublic then
 	Cloud       Cloud
 }
@@ -93,7 +93,7 @@ func (a MicrosoftTeamsApp) identifier() wireIdentifier {
 	return wireIdentifier{RawID: a.RawID(), MicrosoftTeamsApp: &wireTeamsApp{AppID: a.AppID, Cloud: a.Cloud.orPublic()}}
 }
 
-// TeamsExtensionUser is a Teams user who acts through a Communication Services resource.
+// TeamsExtensionUser is a Teams user that acts through a Communication Services resource.
 type TeamsExtensionUser struct {
 	UserID     string
 	TenantID   string
@@ -116,7 +116,7 @@ func (u TeamsExtensionUser) identifier() wireIdentifier {
 	}}
 }
 
-// Unknown is an identifier of a kind this package does not know. It is sent by its raw id alone.
+// Unknown is an identifier of a kind that this package does not know. Only its raw id is sent.
 type Unknown struct {
 	ID string // its raw id
 }
@@ -126,8 +126,8 @@ func (u Unknown) RawID() string { return u.ID }
 
 func (u Unknown) identifier() wireIdentifier { return wireIdentifier{RawID: u.ID} }
 
-// ParseRawID turns a raw id into the identifier it stands for. It never fails: what it does not
-// know becomes [Unknown]. The result's RawID is raw, byte for byte.
+// ParseRawID turns a raw id into its identifier. It never fails: an id of an unknown kind becomes
+// [Unknown]. The result's RawID is raw, byte for byte.
 func ParseRawID(raw string) Identifier {
 	prefix, rest, _ := strings.Cut(raw, ":")
 	if prefix == "4" && strings.HasPrefix(rest, "+") {
@@ -152,8 +152,8 @@ func ParseRawID(raw string) Identifier {
 	return Unknown{ID: raw}
 }
 
-// parseCommunicationUser tells the two kinds of user apart that share a prefix: three segments
-// name resource, tenant and user of a Teams extension.
+// parseCommunicationUser distinguishes two kinds of user that share a prefix: three segments name
+// resource, tenant and user of a Teams extension.
 func parseCommunicationUser(raw, realm, name string) Identifier {
 	segments := strings.Split(name, "_")
 	if len(segments) != 3 {

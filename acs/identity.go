@@ -24,9 +24,9 @@ type IdentityClient struct {
 	client *client
 }
 
-// NewIdentityClient makes a client that authenticates with Microsoft Entra. The endpoint is that of
-// the resource, such as https://contoso.communication.azure.com. The error says what is wrong with
-// the arguments; no call is made.
+// NewIdentityClient returns a client that authenticates with Microsoft Entra. The endpoint is that
+// of the resource, such as https://contoso.communication.azure.com. The error reports invalid
+// arguments; no call is made.
 func NewIdentityClient(endpoint string, cred azcore.TokenCredential, options *ClientOptions) (*IdentityClient, error) {
 	if cred == nil {
 		return nil, errors.New("credential is nil")
@@ -37,8 +37,8 @@ func NewIdentityClient(endpoint string, cred azcore.TokenCredential, options *Cl
 	return newIdentityClient(endpoint, authentication{policy: authenticate}, options)
 }
 
-// NewIdentityClientWithAccessKey makes a client that signs its requests with one of the resource's
-// access keys, in base64. The error says what is wrong with the arguments; no call is made.
+// NewIdentityClientWithAccessKey returns a client that signs its requests with one of the
+// resource's access keys, in base64. The error reports invalid arguments; no call is made.
 func NewIdentityClientWithAccessKey(endpoint string, accessKey Secret, options *ClientOptions) (*IdentityClient, error) {
 	authenticate, err := newHMACPolicy(accessKey)
 	if err != nil {
@@ -47,7 +47,7 @@ func NewIdentityClientWithAccessKey(endpoint string, accessKey Secret, options *
 	return newIdentityClient(endpoint, authentication{policy: authenticate, accessKey: accessKey}, options)
 }
 
-// NewIdentityClientFromConnectionString makes a client of the endpoint and access key in a
+// NewIdentityClientFromConnectionString returns a client for the endpoint and access key of a
 // connection string. The error is that of [ParseConnectionString] or
 // [NewIdentityClientWithAccessKey]; no call is made.
 func NewIdentityClientFromConnectionString(connectionString string, options *ClientOptions) (*IdentityClient, error) {
@@ -66,19 +66,19 @@ func newIdentityClient(endpoint string, auth authentication, options *ClientOpti
 	return &IdentityClient{client: c}, nil
 }
 
-// TokenScope is something a token allows.
+// TokenScope is a permission of a token.
 type TokenScope string
 
 // The scopes of tokens.
 const (
 	ScopeChat            TokenScope = "chat"              // everything in chat
-	ScopeChatJoin        TokenScope = "chat.join"         // as chat, but not to create, update or delete threads
-	ScopeChatJoinLimited TokenScope = "chat.join.limited" // as chat.join, but not to add or remove participants
+	ScopeChatJoin        TokenScope = "chat.join"         // like chat, but not to create, update or delete threads
+	ScopeChatJoinLimited TokenScope = "chat.join.limited" // like chat.join, but not to add or remove participants
 	ScopeVoIP            TokenScope = "voip"              // calls
 	ScopeVoIPJoin        TokenScope = "voip.join"         // to join calls, not to start them
 )
 
-// AccessToken is a user's token for the Chat service, and when it ends.
+// AccessToken is a user's token for the Chat service, with the time of its expiry.
 type AccessToken struct {
 	Token     Secret
 	ExpiresOn time.Time
@@ -86,21 +86,21 @@ type AccessToken struct {
 
 // CreateUserOptions are the options of [IdentityClient.CreateUser].
 type CreateUserOptions struct {
-	// TokenScopes asks for a first token with these scopes. Empty: none.
+	// TokenScopes requests a first token with these scopes. Empty: no token.
 	TokenScopes []TokenScope
-	// TokenExpiresIn is how long that token lives: whole minutes, from 1 hour to 24 hours.
-	// Zero means the service's default, 24 hours.
+	// TokenExpiresIn is the lifetime of that token: whole minutes, from 1 hour to 24 hours. Zero
+	// means the service's default, 24 hours.
 	TokenExpiresIn time.Duration
 }
 
 // CreateUserResponse is the result of [IdentityClient.CreateUser].
 type CreateUserResponse struct {
 	ID    string       // the user's raw id, 8:acs:…
-	Token *AccessToken // nil unless TokenScopes asked for it
+	Token *AccessToken // nil unless TokenScopes requests it
 }
 
-// CreateUser creates a user, and with TokenScopes a token as well. A call that is repeated, also by
-// azcore after a lost answer, creates another user. The quota is 1,000 in 30 seconds. A
+// CreateUser creates a user, and with TokenScopes a token as well. A repeated call creates another
+// user, also if azcore repeats it after a lost response. The quota is 1,000 in 30 seconds. A
 // TokenExpiresIn that is out of bounds is a 400 with [CodeValidationError].
 //
 // See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/create.
@@ -134,8 +134,8 @@ func (c *IdentityClient) CreateUser(ctx context.Context, options *CreateUserOpti
 
 // IssueTokenOptions are the options of [IdentityClient.IssueToken].
 type IssueTokenOptions struct {
-	// ExpiresIn is how long the token lives: whole minutes, from 1 hour to 24 hours.
-	// Zero means the service's default, 24 hours.
+	// ExpiresIn is the lifetime of the token: whole minutes, from 1 hour to 24 hours. Zero means
+	// the service's default, 24 hours.
 	ExpiresIn time.Duration
 }
 
@@ -144,11 +144,12 @@ type IssueTokenResponse struct {
 	AccessToken
 }
 
-// IssueToken issues a token for a user of this resource, who is named by the raw id. Tokens issued
-// before stay valid. They all end when the access key in use is regenerated. The quota is 1,000
-// in 30 seconds. An ExpiresIn that is out of bounds is a 400 with [CodeValidationError].
+// IssueToken issues a token for a user of this resource, named by its raw id. Tokens issued before
+// stay valid. All of them become invalid when the access key in use is regenerated. The quota is
+// 1,000 in 30 seconds. An ExpiresIn that is out of bounds is a 400 with [CodeValidationError].
 //
-// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/issue-access-token.
+// See
+// https://learn.microsoft.com/rest/api/communication/identity/communication-identity/issue-access-token.
 func (c *IdentityClient) IssueToken(ctx context.Context, userID string, scopes []TokenScope, options *IssueTokenOptions) (IssueTokenResponse, error) {
 	if options == nil {
 		options = &IssueTokenOptions{}
@@ -181,11 +182,13 @@ type ExchangeTeamsUserTokenResponse struct {
 	AccessToken
 }
 
-// ExchangeTeamsUserToken makes a token for Communication Services of the Entra token of a Teams
-// user; it ends when that does. The Entra token must be one that the application appID got for the
-// user whose Entra object id is userID; another is refused. The quota is 500 in 30 seconds.
+// ExchangeTeamsUserToken exchanges the Entra token of a Teams user for a token for Communication
+// Services; both expire at the same time. The application appID must have got the Entra token for
+// the user with the Entra object id userID; any other token is refused. The quota is 500 in 30
+// seconds.
 //
-// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/exchange-teams-user-access-token.
+// See
+// https://learn.microsoft.com/rest/api/communication/identity/communication-identity/exchange-teams-user-access-token.
 func (c *IdentityClient) ExchangeTeamsUserToken(ctx context.Context, entraToken Secret, appID, userID string, _ *ExchangeTeamsUserTokenOptions) (ExchangeTeamsUserTokenResponse, error) {
 	var exchanged wireToken
 	err := c.client.call(ctx, operation{
@@ -208,10 +211,11 @@ type RevokeTokensOptions struct{}
 // RevokeTokensResponse is the result of [IdentityClient.RevokeTokens].
 type RevokeTokensResponse struct{}
 
-// RevokeTokens ends all tokens that a user has by now, which can take 15 minutes; new ones can be
+// RevokeTokens revokes all present tokens of a user, which can take 15 minutes; new ones can be
 // issued at once. A user that does not exist is a 404. The quota is 500 in 30 seconds.
 //
-// See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/revoke-access-tokens.
+// See
+// https://learn.microsoft.com/rest/api/communication/identity/communication-identity/revoke-access-tokens.
 func (c *IdentityClient) RevokeTokens(ctx context.Context, userID string, _ *RevokeTokensOptions) (RevokeTokensResponse, error) {
 	return RevokeTokensResponse{}, c.callUser(ctx, userID, operation{
 		name:   "IdentityClient.RevokeTokens",
@@ -227,9 +231,9 @@ type DeleteUserOptions struct{}
 // DeleteUserResponse is the result of [IdentityClient.DeleteUser].
 type DeleteUserResponse struct{}
 
-// DeleteUser deletes a user with its tokens and the data associated with it; as far as is known, it
-// leaves its threads, too. The service may take many seconds to answer. A user that does not exist
-// is a 404. The quota is 500 in 30 seconds.
+// DeleteUser deletes a user with its tokens and the data associated with it; as far as is known,
+// this also removes it from its threads. The service may take many seconds to respond. A user that
+// does not exist is a 404. The quota is 500 in 30 seconds.
 //
 // See https://learn.microsoft.com/rest/api/communication/identity/communication-identity/delete.
 func (c *IdentityClient) DeleteUser(ctx context.Context, userID string, _ *DeleteUserOptions) (DeleteUserResponse, error) {
@@ -250,7 +254,8 @@ func (c *IdentityClient) callUser(ctx context.Context, userID string, op operati
 	return c.client.call(ctx, op, out)
 }
 
-// wholeMinutes refuses what the service's unit cannot say; the bounds are the service's business.
+// wholeMinutes refuses a duration that the service's unit cannot express; the service checks the
+// bounds.
 func wholeMinutes(d time.Duration) (int64, error) {
 	if d%time.Minute != 0 {
 		return 0, fmt.Errorf("token lifetime %s is not in whole minutes", d)

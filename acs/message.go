@@ -13,11 +13,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// MessageType says what a message is. There may be others than those below.
+// MessageType is the type of a message. The service may have more types than those below.
 type MessageType string
 
-// The types of messages. The first two are sent by users, the others by the service itself when a
-// thread changes, so they have no sender; who changed it is the content's initiator.
+// The types of messages. Users send the first two. The service sends the others when a thread
+// changes, so they have no sender; the content's initiator is the user that made the change.
 const (
 	MessageText               MessageType = "text"
 	MessageHTML               MessageType = "html"
@@ -30,30 +30,30 @@ const (
 type Message struct {
 	ID                string
 	Type              MessageType
-	SequenceID        string // its place in the thread, a number
-	Version           string // another one after each change, a number
+	SequenceID        string // its position in the thread, a number
+	Version           string // a number that differs after each change
 	Content           MessageContent
 	SenderDisplayName string
 	Sender            Identifier // never nil; an empty [Unknown] if there is none
 	CreatedOn         time.Time  // to the second
 	EditedOn          *time.Time // nil unless the message was edited
-	DeletedOn         *time.Time // nil unless the message is deleted; its content is empty then
+	DeletedOn         *time.Time // nil unless the message is deleted; the content of a deleted message is empty
 	Metadata          map[string]string
 
-	// Raw is the message as the service sent it, with what this package does not know.
+	// Raw is the message as the service sent it, including fields that this package does not know.
 	Raw json.RawMessage
 }
 
-// MessageContent is what a message says. Which fields are set depends on its type.
+// MessageContent is the content of a message. Its type determines the fields that are set.
 type MessageContent struct {
 	Message      string        // of text and html
 	Attachments  []Attachment  // of text and html from Teams
 	Topic        string        // of topicUpdated: the new one
 	Participants []Participant // of participantAdded and participantRemoved
-	Initiator    Identifier    // whose change it was; never nil, an empty [Unknown] if nobody's
+	Initiator    Identifier    // the user that made the change; never nil, an empty [Unknown] if there is none
 }
 
-// AttachmentType says what an attachment is. There may be others than those below.
+// AttachmentType is the type of an attachment. The service may have more types than those below.
 type AttachmentType string
 
 // The types of attachments.
@@ -67,18 +67,18 @@ type Attachment struct {
 	ID         string
 	Type       AttachmentType
 	Name       string // of the file, with its extension
-	URL        string // where it can be downloaded
-	PreviewURL string // where a small version can be
+	URL        string // for download
+	PreviewURL string // for a small version
 }
 
 // SendMessageOptions are the options of [ThreadClient.SendMessage].
 type SendMessageOptions struct {
-	// Type is MessageText or MessageHTML. Empty: as the service likes, which is text.
+	// Type is MessageText or MessageHTML. Empty: the service's default, which is text.
 	Type MessageType
-	// SenderDisplayName is the sender's name in this message and its notification, which need not
-	// be that of the participant.
+	// SenderDisplayName is the sender's name in this message and its notification. It may differ
+	// from that of the participant.
 	SenderDisplayName string
-	// Metadata is kept with the message.
+	// Metadata is stored with the message.
 	Metadata map[string]string
 }
 
@@ -87,10 +87,10 @@ type SendMessageResponse struct {
 	ID string // of the message
 }
 
-// SendMessage sends a message of at most about 28 KB; a longer one is refused. A call that is
-// repeated, also by azcore after a lost answer, sends it again. A type that users do not send is a
-// 400, a thread in which the user takes no part a 403. The quota is 10 in 10 seconds and 30 in
-// a minute per thread, together with UpdateMessage and DeleteMessage.
+// SendMessage sends a message of at most about 28 KB; a longer one is refused. A repeated call
+// sends it again, also if azcore repeats the call after a lost response. A type that users cannot
+// send is a 400, a thread without the user as participant a 403. The quota is 10 in 10 seconds and
+// 30 in a minute per thread, shared with UpdateMessage and DeleteMessage.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/send-chat-message.
 func (c *ThreadClient) SendMessage(ctx context.Context, content string, options *SendMessageOptions) (SendMessageResponse, error) {
@@ -124,8 +124,8 @@ type GetMessageResponse struct {
 	Message
 }
 
-// GetMessage reads a message. One that was deleted can still be read: it has DeletedOn, and no text.
-// A message that does not exist is a 404, a thread in which the user takes no part a 403. The quota
+// GetMessage reads a message. A deleted message can still be read: it has DeletedOn, and no text. A
+// message that does not exist is a 404, a thread without the user as participant a 403. The quota
 // is 50 in 10 seconds per user and thread, and 250 per thread.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/get-chat-message.
@@ -144,9 +144,10 @@ func (c *ThreadClient) GetMessage(ctx context.Context, messageID string, _ *GetM
 
 // ListMessagesOptions are the options of [ThreadClient.NewListMessagesPager].
 type ListMessagesOptions struct {
-	// MaxPageSize is the most messages in a page, at most 200. Zero: as the service likes.
+	// MaxPageSize is the maximum number of messages in a page, at most 200. Zero: the service
+	// decides.
 	MaxPageSize int32
-	// StartTime leaves out messages that are older, to the millisecond. Zero: all.
+	// StartTime excludes older messages, to the millisecond. Zero: all messages.
 	StartTime time.Time
 }
 
@@ -156,12 +157,12 @@ type ListMessagesResponse struct {
 	NextLink string // of the next page; empty on the last
 }
 
-// NewListMessagesPager lists the messages of the thread, those of the service and deleted ones too.
-// What changed last comes first: a message that is edited or deleted moves to the front. A message
-// just sent may be missing for some seconds. A participant sees them from its ShareHistoryTime on;
-// a user who never was one is refused with 403. The quota is 50 pages in 10 seconds and 200 in a
-// minute per user and thread, and 250 and 400 per thread. A nextLink that cannot be followed, and a
-// list without end, is [ErrNextLink].
+// NewListMessagesPager lists the messages of the thread, including those of the service and deleted
+// ones. The latest change comes first: a message that is edited or deleted moves to the front. A
+// message that was just sent may be missing for some seconds. A participant sees the messages from
+// its ShareHistoryTime on; a user that never was a participant gets a 403. The quota is 50 pages in
+// 10 seconds and 200 in a minute per user and thread, and 250 and 400 per thread. The error is
+// [ErrNextLink] if a nextLink cannot be followed or the list does not end.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-messages.
 func (c *ThreadClient) NewListMessagesPager(options *ListMessagesOptions) *runtime.Pager[ListMessagesResponse] {
@@ -190,7 +191,7 @@ func (c *ThreadClient) NewListMessagesPager(options *ListMessagesOptions) *runti
 	}, func(page ListMessagesResponse) string { return page.NextLink })
 }
 
-// UpdateMessageOptions say what [ThreadClient.UpdateMessage] changes. What is nil stays as it is.
+// UpdateMessageOptions are the changes of [ThreadClient.UpdateMessage]. Nil fields stay unchanged.
 type UpdateMessageOptions struct {
 	Content *string
 	// Metadata is merged key by key: keys that are not named stay.
@@ -200,9 +201,9 @@ type UpdateMessageOptions struct {
 // UpdateMessageResponse is the result of [ThreadClient.UpdateMessage].
 type UpdateMessageResponse struct{}
 
-// UpdateMessage edits a message; its type stays. Only the sender may, others are refused with 403. A
+// UpdateMessage edits a message; its type stays. Only the sender may edit it, others get a 403. A
 // message that does not exist is a 404. The quota is 10 in 10 seconds and 30 in a minute per
-// thread, together with SendMessage and DeleteMessage.
+// thread, shared with SendMessage and DeleteMessage.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/update-chat-message.
 func (c *ThreadClient) UpdateMessage(ctx context.Context, messageID string, options *UpdateMessageOptions) (UpdateMessageResponse, error) {
@@ -224,9 +225,9 @@ type DeleteMessageOptions struct{}
 // DeleteMessageResponse is the result of [ThreadClient.DeleteMessage].
 type DeleteMessageResponse struct{}
 
-// DeleteMessage takes a message's text away; the message itself stays in the list, with DeletedOn.
-// Only the sender may, others are refused with 403. A message that does not exist is a 404. The
-// quota is 10 in 10 seconds and 30 in a minute per thread, together with SendMessage and
+// DeleteMessage removes the text of a message; the message itself stays in the list, with
+// DeletedOn. Only the sender may delete it, others get a 403. A message that does not exist is a
+// 404. The quota is 10 in 10 seconds and 30 in a minute per thread, shared with SendMessage and
 // UpdateMessage.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/delete-chat-message.

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// The wire* types are the bodies of the service. Fields that it may add are ignored. What only
-// occurs in answers has a validate method: it refuses what no caller could work with.
+// The wire* types are the bodies of the service. Fields that the service may add are ignored. A
+// type that only occurs in responses has a validate method, which refuses content that no caller
+// could use.
 
-// wireTime is a timestamp: RFC 3339 with up to nine digits of a second, as is null or "" for none.
+// wireTime is a timestamp: RFC 3339 with up to nine digits of a second; null and "" mean none.
 type wireTime struct {
 	time.Time
 }
@@ -35,7 +36,7 @@ func (t *wireTime) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// pointer gives nil for no time.
+// pointer returns nil for no time.
 func (t wireTime) pointer() *time.Time {
 	if t.IsZero() {
 		return nil
@@ -43,7 +44,7 @@ func (t wireTime) pointer() *time.Time {
 	return &t.Time
 }
 
-// formatTime writes milliseconds, as the official clients do: more digits may be refused.
+// formatTime writes milliseconds, as the official clients do: the service may refuse more digits.
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999Z07:00") }
 
 type wireIdentifier struct {
@@ -81,7 +82,7 @@ type wireTeamsExtensionUser struct {
 	Cloud      Cloud  `json:"cloud"`
 }
 
-// value is never nil. The raw id says it all; older versions of the service left it out at times.
+// value is never nil. The raw id is sufficient. Older versions of the service sometimes omit it.
 func (w wireIdentifier) value() Identifier {
 	switch {
 	case w.RawID != "":
@@ -133,7 +134,7 @@ func newWireIdentifier(id Identifier) (wireIdentifier, error) {
 	return id.identifier(), nil
 }
 
-// wireListedParticipant is a participant in an answer, where its time is parsed.
+// wireListedParticipant is a participant in a response; unlike in requests, its time is parsed.
 type wireListedParticipant struct {
 	ID               wireIdentifier    `json:"communicationIdentifier"`
 	DisplayName      string            `json:"displayName"`
@@ -255,7 +256,7 @@ type wireInvalidParticipants struct {
 
 func (w *wireInvalidParticipants) validate() error { return nil }
 
-// err is nil if none is invalid.
+// err is nil if no participant is invalid.
 func (w *wireInvalidParticipants) err() error {
 	if len(w.InvalidParticipants) == 0 {
 		return nil

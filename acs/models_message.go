@@ -65,8 +65,8 @@ type wireAttachment struct {
 	PreviewURL string         `json:"previewUrl"`
 }
 
-// UnmarshalJSON lets a message of a type that is not known have a content of any form, for the sake
-// of all the others in the list.
+// UnmarshalJSON accepts content of any form for a message of an unknown type. One such message must
+// not make the rest of the list unreadable.
 func (w *wireMessage) UnmarshalJSON(data []byte) error {
 	type fields wireMessage // without this method
 	w.raw = bytes.Clone(data)
@@ -76,7 +76,7 @@ func (w *wireMessage) UnmarshalJSON(data []byte) error {
 	}
 	but := struct {
 		*fields
-		Content json.RawMessage `json:"content"` // instead of the fields' own
+		Content json.RawMessage `json:"content"` // replaces the fields' own
 	}{fields: (*fields)(w)}
 	if json.Unmarshal(data, &but) != nil {
 		return err

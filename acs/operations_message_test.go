@@ -16,7 +16,7 @@ const (
 	messagePath = threadPath + "/messages/" + messageID
 )
 
-// messageCalls are those about messages and receipts, each with all of its options.
+// messageCalls are the calls for messages and receipts, each with all of its options.
 func messageCalls(since time.Time) map[string]wireTest {
 	return map[string]wireTest{
 		"ThreadClient.SendMessage": {
@@ -99,7 +99,7 @@ func messageCalls(since time.Time) map[string]wireTest {
 	}
 }
 
-// identityCalls are those that end or exchange something.
+// identityCalls are the calls that delete, revoke or exchange something.
 func identityCalls() map[string]wireTest {
 	return map[string]wireTest{
 		"IdentityClient.RevokeTokens": {

@@ -27,7 +27,7 @@ const (
 	issuedToken = `{"token":"t","expiresOn":"2099-01-01T00:00:00Z"}`
 )
 
-// wireTest is a call and what must go over the wire for it.
+// wireTest is a call and the request that it must send.
 type wireTest struct {
 	call        func(context.Context, *testing.T, *service) error
 	method, uri string
@@ -205,7 +205,7 @@ func checkAuthorization(t *testing.T, name string, got request) {
 	}
 }
 
-// succeed answers any operation with the least that is a success.
+// succeed answers any operation with the smallest success.
 func succeed(_ int, r *http.Request) reply {
 	switch {
 	case r.Method == http.MethodPatch, r.Method == http.MethodDelete,
@@ -285,7 +285,7 @@ func TestOperationsWithoutOptions(t *testing.T) {
 	}
 }
 
-// nonRetriable is what azcore asks of an error.
+// nonRetriable is the interface of azcore for errors that must not be retried.
 type nonRetriable interface {
 	error
 	NonRetriable()

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// maxResponseBody is far above the longest page the service is known to send.
+	// maxResponseBody is far above the longest page that the service is known to send.
 	maxResponseBody = 8 << 20
-	// pingAfter and pingTimeout are how long an HTTP/2 connection may be silent, first before and then
-	// after a ping. A connection that died without a word would otherwise be used for ever.
+	// pingAfter and pingTimeout limit the silence of an HTTP/2 connection before and after a ping.
+	// Without them a dead connection would be used for ever.
 	pingAfter   = 10 * time.Second
 	pingTimeout = 5 * time.Second
 )
@@ -28,17 +28,17 @@ const (
 // The defaults are azcore's, with these exceptions: Retry.StatusCodes lacks 429, because refused
 // retries count against the service's quotas too; redirects are not followed, also not by an
 // [*http.Client] given as Transport unless it has a CheckRedirect of its own; TLS is at least 1.2.
-// Clients with the same Transport share connections; without one, each client has its own. Without
-// one, too, an HTTP/2 connection that has been silent for 10 seconds is pinged, and is given up after 5
-// more: calls on it fail, or are retried, and the next ones go over another one.
+// Clients with the same Transport share connections; without a Transport, each client has its own.
+// Also without one, an HTTP/2 connection that has been silent for 10 seconds is pinged, and is
+// closed after 5 more: calls on it fail, or are retried, and the next calls use a new connection.
 //
-// Plain http is refused unless InsecureAllowCredentialWithHTTP is set. Whatever the Transport, a
+// Plain http is refused unless InsecureAllowCredentialWithHTTP is set. With any Transport, a
 // response body of more than 8 MiB is an error.
 type ClientOptions struct {
 	azcore.ClientOptions
 }
 
-// withDefaults gives the options for azcore; the caller's stay as they are.
+// withDefaults returns the options for azcore; those of the caller stay unchanged.
 func (o *ClientOptions) withDefaults() policy.ClientOptions {
 	var options policy.ClientOptions
 	if o != nil {
@@ -57,7 +57,7 @@ func (o *ClientOptions) withDefaults() policy.ClientOptions {
 	return options
 }
 
-// transporter makes sure that a request with a credential goes nowhere but where it was sent.
+// transporter ensures that a request with a credential goes only to its endpoint.
 func transporter(given policy.Transporter) policy.Transporter {
 	switch given := given.(type) {
 	case nil:
@@ -90,7 +90,7 @@ func newTransport() *http.Transport {
 	return transport
 }
 
-// limitingTransporter bounds what a server can make the client hold in memory.
+// limitingTransporter limits the memory that a server can make the client use.
 type limitingTransporter struct {
 	next policy.Transporter
 }
@@ -106,14 +106,14 @@ func (t *limitingTransporter) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// limitedBody fails where [io.LimitReader] would pretend that the body ends.
+// limitedBody returns an error at its limit; [io.LimitReader] would report the end of the body.
 type limitedBody struct {
 	io.ReadCloser
 	left int64
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
-	// One byte more than allowed tells a body of just the limit from a longer one.
+	// One byte more than the limit distinguishes a body of exactly the limit from a longer one.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
@@ -125,7 +125,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finalError is an error that azcore's retry policy gives up on at once.
+// finalError is an error that azcore's retry policy does not retry.
 type finalError struct {
 	err error
 }

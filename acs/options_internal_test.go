@@ -19,7 +19,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// forwarder stands between client and server, and can have the connections die without a word.
+// forwarder stands between client and server, and can freeze the connections without closing them.
 type forwarder struct {
 	t        *testing.T
 	listener net.Listener
@@ -72,7 +72,7 @@ func (f *forwarder) accept() {
 	}
 }
 
-// freeze passes on nothing more of the connections there are, and leaves them open.
+// freeze stops forwarding on the present connections, and leaves them open.
 func (f *forwarder) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,7 +88,7 @@ func (f *forwarder) opened() int {
 	return len(f.conns) / 2
 }
 
-// TestFrozenConnection has the connection die while a call waits for its answer.
+// TestFrozenConnection freezes the connection while a call waits for its response.
 func TestFrozenConnection(t *testing.T) {
 	t.Parallel()
 	for name, retries := range map[string]int32{"next call": -1, "retry": 1} {
@@ -133,7 +133,7 @@ func TestFrozenConnection(t *testing.T) {
 	}
 }
 
-// chat makes a client with the transport that clients have by default, but for its patience.
+// chat returns a client with the default transport, but with shorter timeouts.
 func (f *forwarder) chat(t *testing.T, server *httptest.Server, retries int32) *ChatClient {
 	t.Helper()
 	transport := newTransport()

@@ -20,14 +20,14 @@ const (
 	maxNextLink = 16 << 10
 )
 
-// ErrNextLink is the error of a list whose next page is not asked for: the link to it is not a URL, is
-// longer than 16 KiB, has user info, does not lead to the threads of the Chat service, or comes again
-// and again. Of a link only path and query count: whatever host it names, the next page is asked for
-// at the endpoint of the client, and the credential goes nowhere else. So lists can also be read
-// through a gateway or a private endpoint, where the service names a host of its own.
+// ErrNextLink is the error of a list whose next page is not requested: the link to it is not a URL,
+// is longer than 16 KiB, has user info, does not lead to the threads of the Chat service, or
+// repeats. Only path and query of a link count: the next page is requested from the client's own
+// endpoint, and the credential is sent nowhere else. So lists can also be read through a gateway or
+// a private endpoint, where the service puts a host of its own into the links.
 var ErrNextLink = errors.New("nextLink is not followed")
 
-// newPager makes a pager of a function that gets one page, the first one for an empty link.
+// newPager returns a pager for a function that gets one page, the first one for an empty link.
 func newPager[T any](get func(ctx context.Context, link string) (T, error), next func(T) string) *runtime.Pager[T] {
 	links := trail{}
 	return runtime.NewPager(runtime.PagingHandler[T]{
@@ -45,7 +45,7 @@ func newPager[T any](get func(ctx context.Context, link string) (T, error), next
 	})
 }
 
-// pageQuery is the query of a list's first page; the links have it for the others. What is zero is
+// pageQuery is the query of a list's first page; the links have it for the others. Zero values are
 // left to the service.
 func pageQuery(maxPageSize, skip int32, startTime time.Time) url.Values {
 	query := url.Values{}
@@ -61,10 +61,10 @@ func pageQuery(maxPageSize, skip int32, startTime time.Time) url.Values {
 	return query
 }
 
-// trail is the links of a list that were followed.
+// trail holds the links of a list that were followed.
 type trail map[string]struct{}
 
-// follow refuses what would never come to an end.
+// follow refuses links that would make a list endless.
 func (t trail) follow(link string) error {
 	if _, again := t[link]; again {
 		return fmt.Errorf("%w: it occurs twice", ErrNextLink)
@@ -76,7 +76,8 @@ func (t trail) follow(link string) error {
 	return nil
 }
 
-// pageURL is where the page is that a link leads to: its path and query, at the client's endpoint.
+// pageURL returns the URL of the page that a link leads to: its path and query, at the client's
+// endpoint.
 func (c *client) pageURL(link string) (string, error) {
 	if len(link) > maxNextLink {
 		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrNextLink, maxNextLink)
@@ -95,8 +96,8 @@ func (c *client) pageURL(link string) (string, error) {
 	return c.endpoint + path + "?" + next.RawQuery, nil
 }
 
-// hasDotSegment reports whether a server may take an unescaped path for another one. Some read a
-// backslash as a slash.
+// hasDotSegment reports whether a server may normalize an unescaped path to another one. Some
+// servers read a backslash as a slash.
 func hasDotSegment(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
 		if segment == "." || segment == ".." {

@@ -17,7 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// TestNextLinkIsFollowedAsItIs: the service writes the thread id without escapes there.
+// TestNextLinkIsFollowedAsItIs has the thread id without escapes, as the service writes it there.
 func TestNextLinkIsFollowedAsItIs(t *testing.T) {
 	t.Parallel()
 	const rest = "/chat/threads/19:a_-1@thread.v2/participants?skip=2&maxPageSize=2&syncState=a%2Fb+c&api-version=2025-03-15"
@@ -47,7 +47,8 @@ func TestNextLinkIsFollowedAsItIs(t *testing.T) {
 	}
 }
 
-// TestNextLinkStaysAtTheEndpoint: whatever host a link names, its path and query are asked for at our own.
+// TestNextLinkStaysAtTheEndpoint checks that a link's path and query are requested from the
+// client's own endpoint, whatever host the link names.
 func TestNextLinkStaysAtTheEndpoint(t *testing.T) {
 	t.Parallel()
 	other := serve(t, reply{status: 200, body: `{"value":[]}`})
@@ -111,7 +112,7 @@ func TestNextLinkIsRefused(t *testing.T) {
 	}
 }
 
-// twoPages reads a list whose first page has the link, and gives the error of the second one.
+// twoPages reads a list whose first page has the link, and returns the error of the second one.
 func twoPages(t *testing.T, link func(own string) string) (*service, error) {
 	t.Helper()
 	var service *service
@@ -135,7 +136,7 @@ func twoPages(t *testing.T, link func(own string) string) (*service, error) {
 	return service, err
 }
 
-// TestListsWithoutEnd needs thousands of pages, so they come without a network.
+// TestListsWithoutEnd needs thousands of pages, so it uses no network.
 func TestListsWithoutEnd(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

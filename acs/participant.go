@@ -17,18 +17,19 @@ import (
 type Participant struct {
 	ID          Identifier
 	DisplayName string
-	// ShareHistoryTime is from when on the participant sees messages, sent to the millisecond and
-	// kept to the second. Nil, when adding, means all; when listed, that the service does not say.
+	// ShareHistoryTime is the time from which on the participant sees messages. It is sent to the
+	// millisecond and stored to the second. Nil in a call that adds participants means all
+	// messages; nil in a list means that the service does not name the time.
 	ShareHistoryTime *time.Time
-	// Metadata is kept with the participant: at most 1 KB in all.
+	// Metadata is stored with the participant: at most 1 KB in all.
 	Metadata map[string]string
 }
 
 // ListParticipantsOptions are the options of [ThreadClient.NewListParticipantsPager].
 type ListParticipantsOptions struct {
-	// MaxPageSize is the most participants in a page. Zero: as the service likes.
+	// MaxPageSize is the maximum number of participants in a page. Zero: the service decides.
 	MaxPageSize int32
-	// Skip leaves out so many from the beginning of the list.
+	// Skip is the number of participants to leave out from the beginning of the list.
 	Skip int32
 }
 
@@ -38,9 +39,9 @@ type ListParticipantsResponse struct {
 	NextLink     string // of the next page; empty on the last
 }
 
-// NewListParticipantsPager lists the participants of the thread, at most 250 in all. A user who
-// is not one of them is refused with 403. The quota is 10 pages in 10 seconds per user and
-// thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
+// NewListParticipantsPager lists the participants of the thread, at most 250 in all. A user that is
+// not a participant gets a 403. The quota is 10 pages in 10 seconds per user and thread. The error
+// is [ErrNextLink] if a nextLink cannot be followed or the list does not end.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-participants.
 func (c *ThreadClient) NewListParticipantsPager(options *ListParticipantsOptions) *runtime.Pager[ListParticipantsResponse] {
@@ -76,10 +77,10 @@ type AddParticipantsOptions struct{}
 type AddParticipantsResponse struct{}
 
 // AddParticipants adds participants to the thread: at most 200 in a call, at most 250 in a thread.
-// One who is in already stays as is, display name included. When the service refuses some, the
-// others are added and the error is an [*InvalidParticipantsError]. A malformed identifier, or
-// more than 200, is a 400, and nobody is added. The token needs [ScopeChat] or [ScopeChatJoin].
-// The quota is 10 in 10 seconds and 30 in a minute per thread, together with RemoveParticipant.
+// An existing participant stays unchanged, display name included. If the service refuses some, the
+// others are added and the error is an [*InvalidParticipantsError]. A malformed identifier, or more
+// than 200, is a 400, and nobody is added. The token needs [ScopeChat] or [ScopeChatJoin]. The
+// quota is 10 in 10 seconds and 30 in a minute per thread, shared with RemoveParticipant.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/add-chat-participants.
 func (c *ThreadClient) AddParticipants(ctx context.Context, participants []Participant, _ *AddParticipantsOptions) (AddParticipantsResponse, error) {
@@ -108,10 +109,10 @@ type RemoveParticipantOptions struct{}
 // RemoveParticipantResponse is the result of [ThreadClient.RemoveParticipant].
 type RemoveParticipantResponse struct{}
 
-// RemoveParticipant removes a participant from the thread; one who is not in it is no error. A user
-// who removes itself is refused with 403 from then on, and cannot get in again without the help of
-// another. The token needs [ScopeChat] or [ScopeChatJoin]. A malformed identifier is a 400. The
-// quota is 10 in 10 seconds and 30 in a minute per thread, together with AddParticipants.
+// RemoveParticipant removes a participant from the thread; it is not an error if the user is not a
+// participant. A user that removes itself gets a 403 from then on, and only another participant can
+// add it again. The token needs [ScopeChat] or [ScopeChatJoin]. A malformed identifier is a 400.
+// The quota is 10 in 10 seconds and 30 in a minute per thread, shared with AddParticipants.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/remove-chat-participant.
 func (c *ThreadClient) RemoveParticipant(ctx context.Context, participant Identifier, _ *RemoveParticipantOptions) (RemoveParticipantResponse, error) {
@@ -131,12 +132,12 @@ func (c *ThreadClient) RemoveParticipant(ctx context.Context, participant Identi
 
 // InvalidParticipant is a participant that the service refused.
 type InvalidParticipant struct {
-	Target  string // the raw id; other forms, and none, have to be expected
-	Code    string // "403": not one this resource may add; "404": unknown
+	Target  string // the raw id; expect other forms, and an empty one
+	Code    string // "403": this resource may not add it; "404": unknown
 	Message string
 }
 
-// InvalidParticipantsError says that a call succeeded, but not for these participants.
+// InvalidParticipantsError reports that a call succeeded, but not for these participants.
 type InvalidParticipantsError struct {
 	Participants []InvalidParticipant
 }

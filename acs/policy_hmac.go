@@ -34,10 +34,10 @@ func newHMACPolicy(accessKey Secret) (*hmacPolicy, error) {
 //
 //	VERB \n path-and-query \n date;host;hash-of-the-body
 //
-// with the path and query exactly as they go over the wire, percent-encoding included, and the
-// host with its port unless it is the default one. The names of the three headers are in the
-// Authorization header, in the same order.
-// See https://learn.microsoft.com/azure/communication-services/tutorials/hmac-header-tutorial.
+// with the path and query exactly as they are sent, percent-encoding included, and the host with
+// its port unless it is the default one. The names of the three headers are in the Authorization
+// header, in the same order. See
+// https://learn.microsoft.com/azure/communication-services/tutorials/hmac-header-tutorial.
 func (p *hmacPolicy) Do(req *policy.Request) (*http.Response, error) {
 	hash, err := hashBody(req.Body())
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *hmacPolicy) sign(text string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// hashBody leaves the body at its beginning. No body counts as an empty one.
+// hashBody rewinds the body to its beginning. A nil body counts as an empty one.
 func hashBody(body io.ReadSeeker) (string, error) {
 	hash := sha256.New()
 	if body != nil {

@@ -80,7 +80,7 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// TestRedactorOfATruncatedResponse checks the response that comes together with an error.
+// TestRedactorOfATruncatedResponse checks the response that is returned together with an error.
 func TestRedactorOfATruncatedResponse(t *testing.T) {
 	t.Parallel()
 	got, err := doRedacted(t, func(req *http.Request) (*http.Response, error) {

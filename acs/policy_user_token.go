@@ -10,20 +10,20 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// userTokenPolicy puts the user's token on each try. A token can become invalid before it
-// expires: a new access key, or a revocation. So the first 401 of a call is answered with a new
-// token. azcore's own bearer policy does that only on a challenge, and the service sends none.
+// userTokenPolicy adds the user's token to each try. A token can become invalid before it expires,
+// by a new access key or a revocation. So the first 401 of a call is repeated with a new token.
+// azcore's own bearer policy does that only on a challenge, and the service sends none.
 type userTokenPolicy struct {
 	credential *UserCredential
 }
 
-// tokenRenewed marks a call whose token was already renewed after a 401.
+// tokenRenewed marks a call with a token that was already renewed after a 401.
 type tokenRenewed bool
 
 func (p *userTokenPolicy) Do(req *policy.Request) (*http.Response, error) {
 	token, err := p.credential.Token(req.Raw().Context())
 	if err != nil {
-		// Whatever it took to get a token was retried by those who tried.
+		// The credential has already retried the calls that get a token.
 		return nil, &finalError{&TokenError{Err: err}}
 	}
 	authorize(req, token)

@@ -113,7 +113,8 @@ func TestNoOtherTokenAfterARefusal(t *testing.T) {
 	service.only(t)
 }
 
-// TestRefusedRenewalIsNoAnswer: a 404 of the Identity service must not look like that of a thread.
+// TestRefusedRenewalIsNoAnswer checks that a 404 of the Identity service is not reported as that of
+// a thread.
 func TestRefusedRenewalIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 401, 403, 404, 429} {

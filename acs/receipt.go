@@ -18,9 +18,9 @@ type SendReadReceiptOptions struct{}
 // SendReadReceiptResponse is the result of [ThreadClient.SendReadReceipt].
 type SendReadReceiptResponse struct{}
 
-// SendReadReceipt tells the others that the user has read up to a message. The service has no read
-// receipts in threads of more than 20 participants. A thread in which the user takes no part is
-// a 403. The quota is 10 in 10 seconds and 30 in a minute per user and thread.
+// SendReadReceipt notifies the others that the user has read up to a message. The service has no
+// read receipts in threads of more than 20 participants. A thread without the user as participant
+// is a 403. The quota is 10 in 10 seconds and 30 in a minute per user and thread.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/send-chat-read-receipt.
 func (c *ThreadClient) SendReadReceipt(ctx context.Context, messageID string, _ *SendReadReceiptOptions) (SendReadReceiptResponse, error) {
@@ -37,18 +37,18 @@ func (c *ThreadClient) SendReadReceipt(ctx context.Context, messageID string, _ 
 	}, nil)
 }
 
-// ReadReceipt says that a participant has read up to a message.
+// ReadReceipt states that a participant has read up to a message.
 type ReadReceipt struct {
-	Sender    Identifier // who has read; never nil
+	Sender    Identifier // the reader; never nil
 	MessageID string
 	ReadOn    time.Time // to the second
 }
 
 // ListReadReceiptsOptions are the options of [ThreadClient.NewListReadReceiptsPager].
 type ListReadReceiptsOptions struct {
-	// MaxPageSize is the most receipts in a page. Zero: as the service likes.
+	// MaxPageSize is the maximum number of receipts in a page. Zero: the service decides.
 	MaxPageSize int32
-	// Skip leaves out so many from the beginning of the list.
+	// Skip is the number of receipts to leave out from the beginning of the list.
 	Skip int32
 }
 
@@ -58,10 +58,11 @@ type ListReadReceiptsResponse struct {
 	NextLink     string // of the next page; empty on the last
 }
 
-// NewListReadReceiptsPager lists the read receipts of the thread. One just sent may be missing for
-// some seconds. The service has none in threads of more than 20 participants. A user who is not
-// a participant is refused with 403. The quota is 5 pages in 10 seconds per user and thread, and
-// 100 per thread. A nextLink that cannot be followed, and a list without end, is [ErrNextLink].
+// NewListReadReceiptsPager lists the read receipts of the thread. One that was just sent may be
+// missing for some seconds. The service has none in threads of more than 20 participants. A user
+// that is not a participant gets a 403. The quota is 5 pages in 10 seconds per user and thread, and
+// 100 per thread. The error is [ErrNextLink] if a nextLink cannot be followed or the list does not
+// end.
 //
 // See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/list-chat-read-receipts.
 func (c *ThreadClient) NewListReadReceiptsPager(options *ListReadReceiptsOptions) *runtime.Pager[ListReadReceiptsResponse] {
@@ -103,8 +104,8 @@ type SendTypingNotificationOptions struct {
 // SendTypingNotificationResponse is the result of [ThreadClient.SendTypingNotification].
 type SendTypingNotificationResponse struct{}
 
-// SendTypingNotification tells the others that the user is writing. The service has no typing
-// notifications in threads of more than 20 participants. A thread in which the user takes no part
+// SendTypingNotification notifies the others that the user is typing. The service has no typing
+// notifications in threads of more than 20 participants. A thread without the user as participant
 // is a 403. The quota is 5 in 10 seconds and 15 in a minute per user and thread, and 10 and 30 per
 // thread.
 //

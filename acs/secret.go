@@ -12,16 +12,16 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a credential: an access key or a token. However it is printed or encoded, "[redacted]"
-// comes out; [Secret.Reveal] is the one way to its value. Secrets are comparable, and equal if
-// their values are. The zero Secret holds the empty string.
+// Secret is a credential: an access key or a token. In any printed or encoded form it is
+// "[redacted]"; only [Secret.Reveal] returns its value. Secrets are comparable, and equal if their
+// values are. The zero Secret holds the empty string.
 type Secret struct {
-	// fmt does not call the methods of a value in an unexported field of another struct. It
-	// prints such a field as it is, and this one is then but an address.
+	// fmt does not call the methods of a value in an unexported field of another struct. It prints
+	// the field as it is, which for this one is only an address.
 	value unique.Handle[string]
 }
 
-// NewSecret makes a secret of a value.
+// NewSecret returns a secret with the value.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}

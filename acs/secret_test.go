@@ -17,7 +17,7 @@ import (
 
 type published struct{ Key acs.Secret }
 
-// hidden has a secret where fmt cannot call its methods.
+// hidden has a secret in a field whose methods fmt cannot call.
 type hidden struct{ secret acs.Secret }
 
 func TestSecretNeverPrints(t *testing.T) {

@@ -37,14 +37,14 @@ const (
 	bob        = "8:acs:6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c_0000000a-0000-0000-0000-000000000002"
 )
 
-// reply is what the service answers; status 0 closes the connection instead.
+// reply is a response of the service; status 0 closes the connection instead.
 type reply struct {
 	status   int
 	header   map[string]string
 	body     string
-	truncate bool // announce more than there is, and close the connection
-	stall    bool // announce more than there is, and wait for the client to hang up
-	foreign  bool // leave out the header that the service sends with each answer
+	truncate bool // announce a longer body, and close the connection
+	stall    bool // announce a longer body, and wait for the client to close the connection
+	foreign  bool // leave out the header that the service sends with each response
 }
 
 type request struct {
@@ -52,7 +52,7 @@ type request struct {
 	header                  http.Header
 }
 
-// service is an https server that answers as told and remembers what it was asked.
+// service is an https server with given replies. It records its requests.
 type service struct {
 	*httptest.Server
 	perCall, perRetry []policy.Policy // of the clients
@@ -63,7 +63,7 @@ type service struct {
 	requests []request
 }
 
-// serve answers the nth request with the nth reply, the last of which stays.
+// serve answers the nth request with the nth reply, and later requests with the last one.
 func serve(t *testing.T, replies ...reply) *service {
 	t.Helper()
 	return serveFunc(t, func(n int, _ *http.Request) reply { return replies[min(n, len(replies)-1)] })
@@ -114,7 +114,7 @@ func (s *service) received() []request {
 	return append([]request(nil), s.requests...)
 }
 
-// only returns the one request there was.
+// only returns the request, which must be the only one.
 func (s *service) only(t *testing.T) request {
 	t.Helper()
 	got := s.received()
@@ -192,7 +192,7 @@ func at(t *testing.T, text string) time.Time {
 	return parsed.UTC()
 }
 
-// signature is what the Authorization header of a request to the Identity service must be.
+// signature is the expected Authorization header of a request to the Identity service.
 func signature(r request) string {
 	key, _ := base64.StdEncoding.DecodeString(exampleKey)
 	hash := sha256.Sum256([]byte(r.body))
@@ -203,7 +203,7 @@ func signature(r request) string {
 		base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// checkNoCredential looks for credentials in all that an error prints and carries along.
+// checkNoCredential looks for credentials in all parts of an error.
 func checkNoCredential(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	text := fmt.Sprintf("%v %+v %#v %q", err, err, err, err)

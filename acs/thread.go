@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ThreadClient calls the Chat service about one thread. It is safe for concurrent use.
+// ThreadClient calls the Chat service for one thread. It is safe for concurrent use.
 type ThreadClient struct {
 	client *client
 	id     string
@@ -29,27 +29,27 @@ func (c *ThreadClient) call(ctx context.Context, op operation, out answer) error
 	return c.client.call(ctx, op, out)
 }
 
-// ThreadProperties is what the service knows about a thread, besides its participants.
+// ThreadProperties are the properties of a thread. Its participants are not among them.
 type ThreadProperties struct {
 	ID              string
 	Topic           string
 	CreatedOn       time.Time         // to the second
-	CreatedBy       Identifier        // never nil; an empty [Unknown] if the service does not say
+	CreatedBy       Identifier        // never nil; an empty [Unknown] if the service omits it
 	DeletedOn       *time.Time        // nil unless the thread is deleted
 	Metadata        map[string]string // at most 1 KB in all
-	RetentionPolicy *RetentionPolicy  // nil if the service does not say
+	RetentionPolicy *RetentionPolicy  // nil if the service omits it
 }
 
-// RetentionKind says from when a thread's life is counted.
+// RetentionKind is the start of a thread's lifetime.
 type RetentionKind string
 
 // The kinds of retention.
 const (
 	RetentionNone               RetentionKind = "none"               // the thread is kept
-	RetentionThreadCreationDate RetentionKind = "threadCreationDate" // it is deleted so many days after its creation
+	RetentionThreadCreationDate RetentionKind = "threadCreationDate" // it is deleted a number of days after its creation
 )
 
-// RetentionPolicy says when the service deletes a thread by itself.
+// RetentionPolicy defines when the service deletes a thread by itself.
 type RetentionPolicy struct {
 	Kind RetentionKind
 	// DeleteThreadAfterDays is from 30 to 90; zero with RetentionNone.
@@ -64,10 +64,11 @@ type GetThreadPropertiesResponse struct {
 	ThreadProperties
 }
 
-// GetProperties reads the thread. A thread that does not exist is a 404, one in which the user
-// takes no part a 403. The quota is 50 in 10 seconds per user, together with listing threads.
+// GetProperties reads the thread. A thread that does not exist is a 404, a thread without the user
+// as participant a 403. The quota is 50 in 10 seconds per user, shared with NewListThreadsPager.
 //
-// See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/get-chat-thread-properties.
+// See
+// https://learn.microsoft.com/rest/api/communication/chat/chat-thread/get-chat-thread-properties.
 func (c *ThreadClient) GetProperties(ctx context.Context, _ *GetThreadPropertiesOptions) (GetThreadPropertiesResponse, error) {
 	var thread wireThread
 	err := c.call(ctx, operation{
@@ -81,12 +82,12 @@ func (c *ThreadClient) GetProperties(ctx context.Context, _ *GetThreadProperties
 	return GetThreadPropertiesResponse{ThreadProperties: thread.value()}, nil
 }
 
-// UpdateThreadPropertiesOptions say what [ThreadClient.UpdateProperties] changes. What is nil
-// stays as it is.
+// UpdateThreadPropertiesOptions are the changes of [ThreadClient.UpdateProperties]. Nil fields stay
+// unchanged.
 type UpdateThreadPropertiesOptions struct {
 	Topic *string
-	// Metadata is merged key by key: keys that are not named stay. There is no way to remove
-	// a key, but an empty value empties it. The result may have at most 1 KB.
+	// Metadata is merged key by key: keys that are not named stay. A key cannot be removed, but an
+	// empty value empties it. The result may have at most 1 KB.
 	Metadata map[string]string
 	// RetentionPolicy replaces the present one.
 	RetentionPolicy *RetentionPolicy
@@ -95,11 +96,12 @@ type UpdateThreadPropertiesOptions struct {
 // UpdateThreadPropertiesResponse is the result of [ThreadClient.UpdateProperties].
 type UpdateThreadPropertiesResponse struct{}
 
-// UpdateProperties changes the thread. A thread that does not exist is a 404, one in which the user
-// takes no part, or a token without [ScopeChat], a 403. The quota is 5 in 10 seconds per
+// UpdateProperties changes the thread. A thread that does not exist is a 404. A thread without the
+// user as participant, or a token without [ScopeChat], is a 403. The quota is 5 in 10 seconds per
 // thread.
 //
-// See https://learn.microsoft.com/rest/api/communication/chat/chat-thread/update-chat-thread-properties.
+// See
+// https://learn.microsoft.com/rest/api/communication/chat/chat-thread/update-chat-thread-properties.
 func (c *ThreadClient) UpdateProperties(ctx context.Context, options *UpdateThreadPropertiesOptions) (UpdateThreadPropertiesResponse, error) {
 	if options == nil {
 		options = &UpdateThreadPropertiesOptions{}

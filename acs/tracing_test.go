@@ -14,7 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 )
 
-// tracer remembers the spans that have ended, with their status and attributes.
+// tracer records the spans that have ended, with their status and attributes.
 type tracer struct {
 	mu    sync.Mutex
 	ended []string
@@ -41,7 +41,8 @@ func (r *tracer) start(ctx context.Context, name string, _ *tracing.SpanOptions)
 	})
 }
 
-// TestSpans: every operation is a span with its name, and no span holds a credential.
+// TestSpans checks that every operation is a span with its name, and that no span holds a
+// credential.
 func TestSpans(t *testing.T) {
 	t.Parallel()
 	for name, test := range calls() {

@@ -11,36 +11,37 @@ import (
 	"time"
 )
 
-// TokenError says that a call to the Chat service was not made, or not repeated after a 401,
-// because its [UserCredential] had no token for it. It wraps the reason: often an
-// [*azcore.ResponseError] of the Identity service, which is no answer to the call itself. See
+// TokenError reports that a call to the Chat service was not made, or not repeated after a 401,
+// because its [UserCredential] had no token for it. It wraps the cause: often an
+// [*azcore.ResponseError] of the Identity service, which is not a response to the call itself. See
 // [HasStatus].
 type TokenError struct {
 	Err error
 }
 
-// Error says why there is no token.
+// Error returns the cause of the missing token.
 func (e *TokenError) Error() string { return "get user token: " + e.Err.Error() }
 
-// Unwrap returns the reason.
+// Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
 const (
-	// renewBefore is how long before its end a token is renewed, if it lives twice as long.
+	// renewBefore is the time before its expiry at which a token is renewed, if it lives twice as
+	// long.
 	renewBefore = 10 * time.Minute
-	// renewPause keeps a failing renewal from slowing down each call while the token is valid.
+	// renewPause prevents a failing renewal from slowing down each call while the token is valid.
 	renewPause = 30 * time.Second
 )
 
 // UserCredential holds the token with which a user calls the Chat service, and renews it in time.
-// It is safe for concurrent use, and can be shared by clients.
+// It is safe for concurrent use, and clients can share it.
 type UserCredential struct {
 	refresh func(context.Context) (AccessToken, error) // nil: the token is never renewed
 
 	mu      sync.Mutex
 	token   AccessToken
 	renewAt time.Time
-	renewal *renewal // the one under way
+	renewal *renewal // the one in progress
 }
 
 // renewal is a call of refresh that any number of callers wait for. token and err may be read
@@ -55,16 +56,16 @@ type renewal struct {
 
 // UserCredentialOptions are the options of [NewUserCredential].
 type UserCredentialOptions struct {
-	// Token is a token to begin with, if one is at hand: such as from CreateUser.
+	// Token is a first token, if there is one, such as from CreateUser.
 	Token *AccessToken
 }
 
-// NewUserCredential makes a credential that calls refresh for a new token: at the first use,
-// 10 minutes before the token expires (or at half its life, if that leaves less), and when
-// the service refuses the token. [IdentityClient.IssueToken] is what refresh usually calls.
+// NewUserCredential returns a credential that calls refresh for a new token: at the first use, 10
+// minutes before the token expires (or at half its life, if that leaves less), and when the service
+// refuses the token. Usually refresh calls [IdentityClient.IssueToken].
 //
-// There is one call of refresh at a time, however many wait for it, and its context is that
-// of none of them: it is canceled when the last one leaves.
+// Concurrent callers share one call of refresh. Its context belongs to none of them: it is canceled
+// when the last one stops waiting.
 func NewUserCredential(refresh func(context.Context) (AccessToken, error), options *UserCredentialOptions) *UserCredential {
 	c := &UserCredential{refresh: refresh}
 	if options != nil && options.Token != nil {
@@ -73,15 +74,15 @@ func NewUserCredential(refresh func(context.Context) (AccessToken, error), optio
 	return c
 }
 
-// NewStaticUserCredential makes a credential of one token that is never renewed. Once it has
-// expired, calls fail with 401.
+// NewStaticUserCredential returns a credential with one token that is never renewed. After its
+// expiry, calls fail with 401.
 func NewStaticUserCredential(token string) *UserCredential {
 	return &UserCredential{token: AccessToken{Token: NewSecret(token)}}
 }
 
-// Token returns a token, renewing it first if it is time to. If that fails while the old token is
-// still valid, it returns the old one, and tries again after 30 seconds at the earliest. It fails
-// with what refresh fails with, if the new token is empty or already expired, or when ctx ends.
+// Token returns a token, and renews it first if necessary. If the renewal fails while the old token
+// is still valid, it returns the old one, and tries again after 30 seconds at the earliest. It
+// returns an error if refresh fails, if the new token is empty or already expired, or if ctx ends.
 // The token of a static credential has no ExpiresOn.
 func (c *UserCredential) Token(ctx context.Context) (AccessToken, error) {
 	c.mu.Lock()
@@ -104,8 +105,8 @@ func (c *UserCredential) Token(ctx context.Context) (AccessToken, error) {
 	}
 }
 
-// Invalidate makes the credential forget a token that the service refused. It does nothing if
-// the credential holds another one by now, or is static.
+// Invalidate removes a token that the service refused. It does nothing if the credential already
+// holds another one, or is static.
 func (c *UserCredential) Invalidate(token AccessToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,11 +120,11 @@ func (c *UserCredential) store(token AccessToken, now time.Time) {
 	c.renewAt = token.ExpiresOn.Add(-min(renewBefore, token.ExpiresOn.Sub(now)/2))
 }
 
-// join makes the caller a waiter of the renewal under way; the first one starts it.
+// join makes the caller a waiter of the renewal in progress; the first one starts it.
 func (c *UserCredential) join() *renewal {
 	if c.renewal == nil {
-		// The context has none of the waiter's values: it is not its call, and azcore keeps
-		// options of single calls there.
+		// The context has none of the waiter's values: the call belongs to no single waiter, and
+		// azcore stores options of single calls in a context.
 		ctx, cancel := context.WithCancel(context.Background())
 		c.renewal = &renewal{cancel: cancel, done: make(chan struct{})}
 		go c.renew(ctx, c.renewal)
@@ -132,7 +133,7 @@ func (c *UserCredential) join() *renewal {
 	return c.renewal
 }
 
-// leave ends the renewal that nobody waits for any more. The next caller starts another one.
+// leave cancels a renewal that has no waiters left. The next caller starts another one.
 func (c *UserCredential) leave(r *renewal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,7 +159,7 @@ func (c *UserCredential) renew(ctx context.Context, r *renewal) {
 	defer c.mu.Unlock()
 	defer close(r.done)
 	if c.renewal != r {
-		r.err = context.Canceled // all have left; nobody will read it
+		r.err = context.Canceled // all waiters have left; nobody reads it
 		return
 	}
 	c.renewal = nil

@@ -216,7 +216,7 @@ func TestLastWaiterLeaves(t *testing.T) {
 		if _, err := credential.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
-		// The next one must not be given the call that was just canceled.
+		// The next caller must not get the call that was just canceled.
 		wantToken(t, credential, "t1")
 		synctest.Wait()
 		if tokens.canceled != 1 {
