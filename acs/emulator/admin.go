@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// admin serves the endpoints by which a test steers a Server that runs in another process.
+// admin serves the endpoints with which a test controls a Server in another process.
 type admin struct {
 	server *Server
 	save   func() error
 }
 
-// AdminHandler gives the endpoints to read and change what the emulator holds. They ask for no
-// credential, so they belong on a listener of their own that only the tester can reach. save is
-// what POST /save does; nil: nothing, that call is refused.
+// AdminHandler returns the endpoints to read and change the state of the emulator. They need no
+// credential, so they belong on a listener of their own that only the tester can reach. POST /save
+// calls save; if save is nil, that request is refused.
 func (s *Server) AdminHandler(save func() error) http.Handler {
 	a := &admin{server: s, save: save}
 	mux := http.NewServeMux()
@@ -52,10 +52,11 @@ func (s *Server) AdminHandler(save func() error) http.Handler {
 	return refuseBrowsers(mux)
 }
 
-// refuseBrowsers keeps pages that the tester's browser shows from using the endpoints.
+// refuseBrowsers prevents web pages in the tester's browser from using the endpoints.
 func refuseBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A page that somebody opens by its address has no site; anything else is the work of another page.
+		// A page that is opened by its address has no site; any other request comes from another
+		// page.
 		byPage := strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "same-") || r.Header.Get("Sec-Fetch-Site") == "cross-site"
 		if r.Header.Get("Origin") != "" || byPage {
 			respondAdmin(w, http.StatusForbidden, nil, errors.New("web pages may not use this"))
@@ -81,10 +82,10 @@ func respondAdmin(w http.ResponseWriter, status int, body any, err error) {
 	}
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(mustJSON(body), '\n')) // a client that has gone cannot be told anything
+	_, _ = w.Write(append(mustJSON(body), '\n')) // the client may have closed the connection
 }
 
-// decodeAdmin reads a body strictly: a fault that is misspelled would be none.
+// decodeAdmin reads a body strictly: a misspelled fault would have no effect.
 func decodeAdmin(r *http.Request, into any) error {
 	const limit = 1 << 20
 	decoder := json.NewDecoder(io.LimitReader(r.Body, limit))
@@ -102,7 +103,7 @@ type adminThreads struct {
 	Threads []Thread `json:"threads"`
 }
 
-// threads gives all threads, or those of one member.
+// threads returns all threads, or those of one member.
 func (a *admin) threads(r *http.Request) (int, any, error) {
 	out := adminThreads{a.server.Threads()}
 	if user := r.URL.Query().Get("user"); user != "" {
@@ -127,7 +128,7 @@ func (a *admin) thread(r *http.Request) (int, any, error) {
 	return http.StatusOK, adminThread{t, a.server.Messages(t.ID), a.server.Receipts(t.ID)}, nil
 }
 
-// addMessage puts a message into a thread that no client could send.
+// addMessage adds a message that no client could send to a thread.
 func (a *admin) addMessage(r *http.Request) (int, any, error) {
 	var m Message
 	if err := decodeAdmin(r, &m); err != nil {
@@ -164,11 +165,11 @@ type adminRequest struct {
 }
 
 type adminRequests struct {
-	Last     int            `json:"last"` // the mark to ask from next time
+	Last     int            `json:"last"` // the mark for the next request
 	Requests []adminRequest `json:"requests"`
 }
 
-// requests gives the requests that arrived after the mark.
+// requests returns the requests that arrived after the mark.
 func (a *admin) requests(r *http.Request) (int, any, error) {
 	since := 0
 	if text := r.URL.Query().Get("since"); text != "" {

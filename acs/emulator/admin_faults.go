@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// duration is written like "1m30s".
+// duration has a text form such as "1m30s".
 type duration time.Duration
 
-// MarshalText writes it as a time.Duration prints.
+// MarshalText returns the form that a time.Duration prints.
 func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText refuses one that is negative.
+// UnmarshalText refuses a negative duration.
 func (d *duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil || parsed < 0 {
@@ -50,10 +50,10 @@ type adminFault struct {
 	Drip       duration `json:"drip,omitempty"`
 	DripBytes  int      `json:"dripBytes,omitempty"`
 
-	Hit int `json:"hit"` // how many calls it has hit
+	Hit int `json:"hit"` // the number of calls it has hit
 }
 
-// check refuses a fault that would not do what it seems to say.
+// check refuses a fault whose fields contradict each other.
 func (f adminFault) check() error {
 	if !f.Operation.known() {
 		return fmt.Errorf("operation %.40q is not known", f.Operation)
@@ -76,7 +76,7 @@ func (f adminFault) check() error {
 	return nil
 }
 
-// known reports whether a fault can be of the operation; the empty one stands for any.
+// known reports whether a fault can apply to the operation; the empty one stands for any.
 func (o Operation) known() bool {
 	return o == "" || slices.ContainsFunc(routes, func(rt route) bool { return rt.operation == o })
 }
@@ -126,7 +126,7 @@ type adminFaults struct {
 	Faults []adminFault `json:"faults"`
 }
 
-// faults gives those that are not used up.
+// faults returns the faults that are not used up.
 func (a *admin) faults(*http.Request) (int, any, error) {
 	out := adminFaults{[]adminFault{}}
 	f := &a.server.faults
@@ -164,7 +164,7 @@ func (a *admin) removeFault(r *http.Request) (int, any, error) {
 	return http.StatusNoContent, nil, nil
 }
 
-// farthest is how far the clock may be moved: times must stay what JSON can tell.
+// farthest limits the total movement of the clock: JSON must be able to express its times.
 const farthest = duration(100 * 365 * 24 * time.Hour)
 
 type adminClock struct {

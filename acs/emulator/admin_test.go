@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// admin makes a call of an admin endpoint that must have the status.
+// admin calls an admin endpoint, which must return the status.
 func (f *fixture) admin(want int, method, path, body string) reply {
 	f.Helper()
 	request := httptest.NewRequestWithContext(f.Context(), method, path, strings.NewReader(body))

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// agenda is what is to happen at a time to come, the next first. Nothing happens by itself: what
-// is due happens before the next call that looks, as if it had happened in time.
+// agenda holds the scheduled changes, the next first. No timer runs: the next call that looks
+// applies all changes that are due, with the times at which they were due.
 type agenda []appointment
 
-// appointment ends a thread by its retention policy, or takes a deleted user out of its threads.
+// appointment ends a thread by its retention policy, or removes a deleted user from its threads.
 type appointment struct {
 	at     time.Time
 	thread *thread // nil: see user
@@ -39,7 +39,7 @@ func (a *agenda) Pop() any {
 	return due
 }
 
-// settle makes happen what has come due.
+// settle applies the changes that are due.
 func (st *store) settle(now time.Time) {
 	for len(st.agenda) > 0 && !now.Before(st.agenda[0].at) {
 		due := st.agenda[0]
@@ -48,7 +48,7 @@ func (st *store) settle(now time.Time) {
 			st.depart(due.user.id, due.at)
 			continue
 		}
-		// The policy may have changed since.
+		// The policy may have changed in the meantime.
 		if end, ok := due.thread.end(); ok && !now.Before(end) {
 			due.thread.delete(end)
 		}
@@ -63,7 +63,7 @@ func (st *store) setRetention(t *thread, r *retention) {
 	}
 }
 
-// end is when the retention policy deletes the thread.
+// end returns the time at which the retention policy deletes the thread.
 func (t *thread) end() (time.Time, bool) {
 	if t.retention == nil || t.retention.days == 0 {
 		return time.Time{}, false
@@ -71,8 +71,7 @@ func (t *thread) end() (time.Time, bool) {
 	return t.CreatedOn.AddDate(0, 0, int(t.retention.days)), true
 }
 
-// depart takes a deleted user out of the threads it is in. That it tells their members so is a
-// guess.
+// depart removes a deleted user from its threads. The message to their members about it is a guess.
 func (st *store) depart(user string, at time.Time) {
 	key := userKey(user)
 	feed := st.byUser[key]

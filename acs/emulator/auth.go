@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// maxClockSkew is how far x-ms-date may be off. The service's own tolerance is not
-// documented; this is what Azure App Configuration documents for the same scheme.
+// maxClockSkew is the tolerance for x-ms-date. The service's own tolerance is not documented; this
+// is the documented one of Azure App Configuration for the same scheme.
 const maxClockSkew = 15 * time.Minute
 
 // The scopes that allow an operation: all of chat, joining and managing members, or any.
@@ -32,13 +32,13 @@ var (
 	anyChat  = []string{"chat", "chat.join", "chat.join.limited"}
 )
 
-// teamsScopes are those of a token that stands for a Teams user.
+// teamsScopes are the scopes of a token that represents a Teams user.
 var teamsScopes = []string{"Teams.ManageCalls", "Teams.ManageChats"}
 
-// knownScopes are those a token can be asked for.
+// knownScopes are the scopes that a client can request for a token.
 var knownScopes = []string{"chat", "chat.join", "chat.join.limited", "voip", "voip.join"}
 
-// caller is who makes a call; the Identity API knows none.
+// caller is the user that makes a call; the Identity API has none.
 type caller struct {
 	user   string
 	scopes []string
@@ -48,8 +48,8 @@ func (c caller) hasScope(wanted []string) bool {
 	return slices.ContainsFunc(c.scopes, func(scope string) bool { return slices.Contains(wanted, scope) })
 }
 
-// keyring holds the access key and the key for tokens that is derived from it: a new access
-// key therefore invalidates every token, as it does at the service.
+// keyring holds the access key and the key for tokens that is derived from it. So a new access key
+// invalidates every token, as at the service.
 type keyring struct {
 	current atomic.Pointer[keys]
 }
@@ -88,18 +88,19 @@ func randomAccessKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
-// AccessKey is the key that signs calls of the Identity API.
+// AccessKey returns the key that signs calls of the Identity API.
 func (s *Server) AccessKey() string { return s.keys.current.Load().encoded }
 
-// RotateAccessKey puts a new key in the place of the old one, which is refused from now on, as
-// are the tokens issued under it.
+// RotateAccessKey replaces the access key. The old key and the tokens issued under it are refused
+// from then on.
 func (s *Server) RotateAccessKey() string {
 	key := randomAccessKey()
-	_ = s.keys.set(key) // is base64
+	_ = s.keys.set(key) // it is base64
 	return key
 }
 
-// ConnectionString is what a client needs to use the server at this endpoint.
+// ConnectionString returns the connection string for a client that uses the server at this
+// endpoint.
 func (s *Server) ConnectionString(endpoint string) string {
 	return "endpoint=" + strings.TrimRight(endpoint, "/") + "/;accesskey=" + s.AccessKey()
 }
@@ -141,7 +142,7 @@ func (s *Server) acceptKeyOrEntra(e *exchange) *apiError {
 	return nil
 }
 
-// stringToSign has the path and query exactly as they were on the wire.
+// stringToSign uses the path and query exactly as they were sent.
 func stringToSign(r *http.Request, date, contentHash string) string {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") { // absolute form, or a request made by hand
@@ -158,7 +159,7 @@ func single(header http.Header, name string) (string, bool) {
 	return values[0], true
 }
 
-// claims are those of a recorded token, and an id that makes each token different.
+// claims are the claims of a recorded token, and an id that makes each token different.
 type claims struct {
 	SkypeID    string `json:"skypeid"`
 	Scp        int    `json:"scp,omitempty"`
@@ -173,8 +174,8 @@ type claims struct {
 // tokenHeader is the first segment of every token: {"alg":"HS256","kid":"emulator","typ":"JWT"}.
 var tokenHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"emulator","typ":"JWT"}`))
 
-// recordedScp is the number that stands for the scope chat in recorded tokens; those of
-// other scopes are not known.
+// recordedScp is the number that represents the scope chat in recorded tokens; the numbers of other
+// scopes are not known.
 const recordedScp = 1792
 
 // newToken issues a token for a user of the resource.
@@ -195,8 +196,8 @@ func (s *Server) tokenSignature(signed string) string {
 	return base64.RawURLEncoding.EncodeToString(sign(s.keys.current.Load().token, signed))
 }
 
-// acceptUserToken authenticates a call of the Chat API. A token that is not good is answered
-// with an empty body, as users have reported; the specification has its envelope there too.
+// acceptUserToken authenticates a call of the Chat API. The response to an invalid token has an
+// empty body, as users have reported; the specification has its envelope there too.
 func (s *Server) acceptUserToken(e *exchange) *apiError {
 	refusal := &apiError{status: http.StatusUnauthorized, code: "Unauthorized", envelope: bare}
 	if s.options.SpecErrors {
@@ -219,8 +220,8 @@ func (s *Server) acceptUserToken(e *exchange) *apiError {
 	return nil
 }
 
-// verify gives the claims of a token that is signed by the current key. It remembers tokens that
-// were good: clients send the same one with every call.
+// verify returns the claims of a token that is signed by the current key. It caches valid tokens:
+// clients send the same one with every call.
 func (s *Server) verify(token string) (claims, bool) {
 	current := s.keys.current.Load()
 	if known, ok := current.verified.Load(token); ok {
@@ -245,5 +246,5 @@ func (s *Server) verify(token string) (claims, bool) {
 	return c, true
 }
 
-// maxRemembered is how many tokens are remembered at most.
+// maxRemembered is the maximum number of cached tokens.
 const maxRemembered = 10_000

@@ -13,8 +13,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// BenchmarkCalls measures the emulator alone, for a user in many threads. The figures must not
-// grow with the number of threads: a load test measures its client, not the emulator.
+// BenchmarkCalls measures the emulator alone, for a user in many threads. The figures must not grow
+// with the number of threads: a load test measures its client, not the emulator.
 func BenchmarkCalls(b *testing.B) {
 	for _, threads := range []int{100, 100_000} {
 		emu := emulator.New(emulator.Options{EntraToken: "entra", KeepRequests: -1})

@@ -54,7 +54,7 @@ func newContract(t *testing.T, options emulator.Options) *contract {
 	return c
 }
 
-// chat creates a user and a client that acts for it.
+// chat creates a user and returns a client that acts on its behalf.
 func (c *contract) chat() (string, *acs.ChatClient) {
 	c.Helper()
 	user, err := c.identity.CreateUser(c.Context(), nil)
@@ -179,7 +179,8 @@ func TestContractTokensAndRetries(t *testing.T) {
 	if _, err := c.identity.IssueToken(t.Context(), sampleUser, []acs.TokenScope{acs.ScopeChat}, nil); !acs.HasStatus(err, http.StatusNotFound) {
 		t.Errorf("token for an unknown user: %v", err)
 	}
-	// A lost answer and a refused token are survived within the call, and make one thread.
+	// The client survives a lost response and a refused token within the call, and creates one
+	// thread.
 	_, chat := c.chat()
 	c.emu.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, DropAfter: true})
 	created, err := chat.CreateThread(t.Context(), "t", nil)

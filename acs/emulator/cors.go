@@ -5,8 +5,9 @@ package emulator
 
 import "net/http"
 
-// preflight answers a browser that asks whether a page may make a call. Only one header by which
-// the service lets pages read its answers is recorded, but pages of any origin use it.
+// preflight answers the request of a browser that checks whether a page may make a call. The
+// recordings have only one of the headers with which the service allows pages to read its
+// responses, but pages of any origin use it.
 func preflight(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions || r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false

@@ -12,11 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// fields are the names that a JSON object may have and where their values go. encoding/json alone
-// would do neither of the two things that make this strict: it matches names without regard
-// to case, and takes the last of several equal ones. It would also cost a call more than all
-// else that is done about it, which is why values are only cut out here, and decoded where
-// they are no strings.
+// fields maps the names that a JSON object may have to the variables for their values.
+// encoding/json alone is not strict in two ways: it matches names without regard to case, and uses
+// the last of several equal ones. It would also cost more than all other work for a call, so values
+// are only cut out here, and decoded if they are not strings.
 type fields []field
 
 type field struct {
@@ -24,10 +23,10 @@ type field struct {
 	target any
 }
 
-// metadataField is the name that most objects share.
+// metadataField is the name that most objects have in common.
 const metadataField = "metadata"
 
-// presence tells which fields had a value.
+// presence holds the fields that had a value.
 type presence struct {
 	fields fields
 	set    uint64
@@ -47,7 +46,7 @@ func (f fields) index(name []byte) int {
 	return -1
 }
 
-// validate refuses what is no JSON.
+// validate refuses text that is not JSON.
 func validate(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("the body is not UTF-8")
@@ -66,7 +65,7 @@ func decodeObject(raw []byte, known fields) (presence, error) {
 	return decodeFields(raw, known)
 }
 
-// decodeFields is decodeObject for what is known to be JSON.
+// decodeFields is decodeObject for text that is known to be JSON.
 func decodeFields(raw []byte, known fields) (presence, error) {
 	present := presence{fields: known}
 	var seen uint64
@@ -121,7 +120,7 @@ func decodeString(value []byte) (text string, err error) {
 // stringMap is a JSON object of strings.
 type stringMap map[string]string
 
-// UnmarshalJSON refuses names that appear twice and values that are no strings.
+// UnmarshalJSON refuses names that appear twice and values that are not strings.
 func (m *stringMap) UnmarshalJSON(raw []byte) error {
 	out := stringMap{}
 	err := eachField(raw, func(name, raw []byte) error {
@@ -136,7 +135,7 @@ func (m *stringMap) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// eachField hands over the fields of an object in valid JSON, in order.
+// eachField visits the fields of an object in valid JSON, in order.
 func eachField(raw []byte, do func(name, value []byte) error) error {
 	i := skipSpace(raw, 0)
 	if raw[i] != '{' {
@@ -152,7 +151,7 @@ func eachField(raw []byte, do func(name, value []byte) error) error {
 			}
 			name = []byte(decoded)
 		}
-		i = skipSpace(raw, skipSpace(raw, end)+1) // behind the colon
+		i = skipSpace(raw, skipSpace(raw, end)+1) // after the colon
 		end = valueEnd(raw, i)
 		if err := do(name, raw[i:end:end]); err != nil {
 			return err
@@ -164,7 +163,7 @@ func eachField(raw []byte, do func(name, value []byte) error) error {
 	return nil
 }
 
-// split gives the elements of an array in valid JSON.
+// split returns the elements of an array in valid JSON.
 func split(raw []byte) ([]json.RawMessage, error) {
 	if raw[0] != '[' {
 		return nil, errors.New("a JSON array is expected")
@@ -187,7 +186,7 @@ func skipSpace(raw []byte, i int) int {
 	return i
 }
 
-// valueEnd gives the position behind the value that begins at i, in valid JSON.
+// valueEnd returns the position after the value that begins at i, in valid JSON.
 func valueEnd(raw []byte, i int) int {
 	depth := 0
 	for ; i < len(raw); i++ {

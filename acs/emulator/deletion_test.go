@@ -13,7 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// identity makes a signed call of the Identity API that must have the status.
+// identity makes a signed call of the Identity API, which must return the status.
 func (f *fixture) identity(want int, method, path, body string) reply {
 	f.Helper()
 	r := f.send(call{method: method, path: path, body: body, signed: true})
@@ -113,7 +113,7 @@ func TestScopesOfEachOperation(t *testing.T) {
 	thread := "/chat/threads/" + f.emu.CreateThread(full, "t", members...)
 	for _, test := range []struct {
 		method, path, body string
-		scopes             string // that allow it, from the widest
+		scopes             string // that allow the operation, from the widest
 		want               int
 	}{
 		{"POST", "/chat/threads", `{"topic":"t"}`, "chat", 201},
@@ -178,7 +178,7 @@ func TestRetentionEndsAThread(t *testing.T) {
 	}
 }
 
-// issued gives a token by a call that is signed by the time that was not moved.
+// issued issues a token with a call that is signed at the time of the unmoved clock.
 func (f *fixture) issued(user string) string {
 	f.Helper()
 	r := f.identity(200, http.MethodPost, "/identities/"+escape(user)+"/:issueAccessToken", `{"scopes":["chat"]}`)

@@ -3,10 +3,10 @@
 
 // Package emulator is Azure Communication Services Chat and Identity as an http.Handler.
 //
-// It follows what was recorded of the service where that differs from the published
-// specification, and is strict: a request the service would refuse is refused here. It
-// shares no type with package acs, so a wrong JSON name cannot cancel itself out.
-// Where nothing is known of the service's behavior, the comment at the place says so.
+// It follows the recordings of the service if they differ from the published specification, and is
+// strict: it refuses a request that the service would refuse. It shares no type with package acs,
+// so a wrong JSON name cannot cancel itself out. If the service's behavior is not known, a comment
+// at the place says so.
 package emulator
 
 import (
@@ -18,57 +18,60 @@ import (
 	"time"
 )
 
-// DefaultResourceID is the resource a Server stands for unless told otherwise.
+// DefaultResourceID is the default of Options.ResourceID.
 const DefaultResourceID = "6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c"
 
-// DeletedThreads says how the service treats calls on a thread after it was deleted. No
-// recording of such a call exists, so a client must cope with each of these.
+// DeletedThreads is the service's response to calls on a deleted thread. No such call was recorded,
+// so a client must handle each of these.
 type DeletedThreads string
 
-// The ways a deleted thread may answer.
+// The possible responses for a deleted thread.
 const (
 	DeletedNotFound  DeletedThreads = ""          // every operation: 404
 	DeletedForbidden DeletedThreads = "Forbidden" // every operation: 403
 	DeletedMarked    DeletedThreads = "Marked"    // get: 200 with deletedOn; delete: 204; others: 404
 )
 
-// Options configures a Server. The zero value behaves as the service is known to, without quotas.
+// Options configures a Server. The zero value behaves like the service as far as it is known,
+// without quotas.
 type Options struct {
 	// ResourceID is the GUID of the emulated resource. Default: DefaultResourceID.
 	ResourceID string
-	// Seed makes the ids of threads and users. Default: none, so that every run gives the same ids.
+	// Seed determines the ids of threads and users. Default: none, so that every run uses the same
+	// ids.
 	Seed string
 	// AccessKey signs the calls of the Identity API, in base64. Default: a random one.
 	AccessKey string
-	// EntraToken, when not empty, is accepted as a bearer token by the Identity API.
+	// EntraToken, if not empty, is accepted as a bearer token by the Identity API.
 	EntraToken string
 	// Quotas enforces the service's published rate limits.
 	Quotas bool
-	// Latency is added to each answer, after the call had its effect.
+	// Latency is added to each response, after the call had its effect.
 	Latency time.Duration
-	// Clock is the service's idea of the time. Default: time.Now.
+	// Clock is the service's clock. Default: time.Now.
 	Clock func() time.Time
-	// Logger gets one record for each request. Default: none.
+	// Logger receives one record for each request. Default: none.
 	Logger *slog.Logger
-	// TokenLifetime is how long a token is good for when the request does not say. Default: 24 h.
+	// TokenLifetime is the lifetime of a token if the request does not set it. Default: 24 h.
 	TokenLifetime time.Duration
-	// RepeatabilityWindow is how long a repeatability-request-id is remembered. 0: for ever.
+	// RepeatabilityWindow is the time for which a repeatability-request-id is stored. 0: for ever.
 	// The service's own window is not documented.
 	RepeatabilityWindow time.Duration
-	// ListDelay hides a thread, message or receipt from lists for so long after its creation.
+	// ListDelay hides a new thread, message or receipt from lists for this time.
 	ListDelay time.Duration
-	// RevocationDelay is how long tokens still count after they were revoked or their identity was
-	// deleted. At the service that may take up to 15 minutes.
+	// RevocationDelay is the time for which tokens stay valid after they were revoked or their
+	// identity was deleted. At the service it may be up to 15 minutes.
 	RevocationDelay time.Duration
-	// DeletedThreads says how a deleted thread answers.
+	// DeletedThreads selects the response for a deleted thread.
 	DeletedThreads DeletedThreads
-	// SpecErrors sends Chat errors in the specification's envelope {"error":{...}} and not in
-	// the recorded one {"CommunicationError":{...}}.
+	// SpecErrors sends Chat errors in the specification's envelope {"error":{...}} instead of the
+	// recorded one {"CommunicationError":{...}}.
 	SpecErrors bool
-	// WithKind adds "kind" to identifiers in answers, as the specification has it. Recorded
-	// answers have none.
+	// WithKind adds "kind" to identifiers in responses, as in the specification. Recorded responses
+	// have none.
 	WithKind bool
-	// KeepRequests bounds what Requests gives back: the latest so many. 0: all, below 0: none.
+	// KeepRequests limits the result of Requests to this number of latest requests. 0: all, below
+	// 0: none.
 	KeepRequests int
 }
 
@@ -81,13 +84,13 @@ type Server struct {
 	faults   faults
 	requests requestLog
 	vectors  atomic.Uint64
-	moved    atomic.Int64 // nanoseconds by which the clock was moved
+	moved    atomic.Int64 // nanoseconds by which the clock was advanced
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// New makes a Server. It panics when ResourceID is not a GUID or AccessKey is not base64, or has less
-// than 14 bytes in FIPS 140-3 mode "only".
+// New returns a Server. It panics if ResourceID is not a GUID or AccessKey is not base64, or has
+// less than 14 bytes in FIPS 140-3 mode "only".
 func New(options Options) *Server {
 	if options.ResourceID == "" {
 		options.ResourceID = DefaultResourceID
@@ -122,9 +125,9 @@ func (s *Server) now() time.Time {
 	return s.options.Clock().Add(time.Duration(s.moved.Load()))
 }
 
-// AdvanceClock moves the service's time forward: tokens and quotas run out, and retention policies
-// end threads. Signatures are still judged by Options.Clock, as clients date them by their own.
-// It panics when d is negative.
+// AdvanceClock moves the service's time forward: tokens and quotas expire, and retention policies
+// end threads. Signatures are still checked by Options.Clock, as clients date them by their own
+// clock. It panics if d is negative.
 func (s *Server) AdvanceClock(d time.Duration) {
 	if d < 0 {
 		panic("emulator: AdvanceClock: time does not go back")
@@ -139,7 +142,7 @@ type route struct {
 	pattern   string
 	plane     *plane
 	scopes    []string // a chat token needs one of these
-	media     []string // content types of the request; none: it has no body
+	media     []string // content types of the request; empty: it has no body
 	handle    func(*Server, *exchange) (answer, *apiError)
 }
 
@@ -148,7 +151,8 @@ const (
 	patchType = "application/merge-patch+json"
 )
 
-// routes is the index of the API. {thread}, {user} and {message} match one path segment, encoded or not.
+// routes is the index of the API. {thread}, {user} and {message} match one path segment, encoded or
+// not.
 var routes = []route{
 	{OperationCreateUser, http.MethodPost, "/identities", identityPlane, nil, []string{jsonType}, (*Server).createUser},
 	{OperationIssueToken, http.MethodPost, "/identities/{user}/:issueAccessToken", identityPlane, nil, []string{jsonType}, (*Server).issueToken},

@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// envelope is the shape of an error's body. The two APIs do not agree on one, and the Chat
-// service does not send what its specification says.
+// envelope is the form of an error's body. The two APIs use different forms, and the form of the
+// Chat service differs from its specification.
 type envelope int
 
 const (
-	ofPlane   envelope = iota // what the API of the operation sends
-	lowerCase                 // {"error":{"code":…}} whatever the API
+	ofPlane   envelope = iota // the form of the operation's API
+	lowerCase                 // {"error":{"code":…}} for both APIs
 	bare                      // no body
 )
 
-// apiError is a refusal, on its way to the wrapper that writes it.
+// apiError is a refusal that has not been written yet.
 type apiError struct {
 	status   int
 	code     string
-	message  string // the service often sends none
+	message  string // the service often sends an empty one
 	target   string
 	envelope envelope
 	header   http.Header
@@ -43,12 +43,12 @@ func badRequest(message string) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "BadRequest", message: message}
 }
 
-// invalidRequest tells what is wrong with a body. The words are the emulator's own.
+// invalidRequest describes the error in a body. The text is the emulator's own.
 func invalidRequest(err error) *apiError {
 	return badRequest("The request is invalid: " + err.Error() + ".")
 }
 
-// forbidden is what the service answers to somebody who is not in the thread.
+// forbidden is the service's response to a user that is not in the thread.
 func forbidden() *apiError {
 	return &apiError{
 		status: http.StatusForbidden, code: "Forbidden",
@@ -56,7 +56,7 @@ func forbidden() *apiError {
 	}
 }
 
-// threadNotFound carries a message only where the id has the form of a thread id, as recorded.
+// threadNotFound has a message only if the id has the form of a thread id, as recorded.
 func threadNotFound(id string) *apiError {
 	refusal := &apiError{status: http.StatusNotFound, code: "NotFound"}
 	if threadForm.MatchString(id) {
@@ -70,8 +70,8 @@ func invalidValue(target, message string) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "ValidationError", message: message, target: target}
 }
 
-// tooManyRequests has the body of the specification's examples; no 429 was ever recorded. The
-// wait is rounded up: who comes back after it finds room again.
+// tooManyRequests has the body of the specification's examples; no 429 was ever recorded. The wait
+// is rounded up, so that a call after it succeeds.
 func tooManyRequests(wait time.Duration) *apiError {
 	seconds := max(1, int((wait+time.Second-1)/time.Second))
 	return &apiError{
@@ -96,7 +96,7 @@ type pascalCaseError struct {
 	} `json:"CommunicationError"`
 }
 
-// body writes the error in the envelope that applies; nil means none.
+// body returns the error in the applicable envelope; nil means no body.
 func (a *apiError) body(spec bool) []byte {
 	if a.envelope == bare {
 		return nil
@@ -115,8 +115,8 @@ func (a *apiError) body(spec bool) []byte {
 	return mustJSON(out)
 }
 
-// mustJSON encodes the package's own structs, which cannot fail. It leaves the ampersands of links
-// and the brackets of HTML as they are.
+// mustJSON encodes the package's own structs, which cannot fail. It does not escape the ampersands
+// of links and the brackets of HTML.
 func mustJSON(v any) []byte {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

@@ -19,13 +19,13 @@ import (
 	"time"
 )
 
-// maxBody is far above what 200 participants with full metadata need.
+// maxBody is far above the size of 200 participants with full metadata.
 const maxBody = 4 << 20
 
-// exchange is one request on its way through the server.
+// exchange is one request in the server.
 type exchange struct {
 	request  *http.Request
-	route    *route // nil: no operation of the service
+	route    *route // nil: not an operation of the service
 	threadID string
 	userID   string // of the path, not of the caller
 	itemID   string // of a message
@@ -37,14 +37,14 @@ type exchange struct {
 	parameters url.Values // see query
 }
 
-// answer is what a handler wants to say; nil body: none.
+// answer is the result of a handler; nil body: none.
 type answer struct {
 	status int
 	body   any
 	header http.Header
 }
 
-// response is an answer or a refusal as bytes.
+// response is an encoded answer or refusal.
 type response struct {
 	status int
 	header http.Header
@@ -58,8 +58,9 @@ func (e *exchange) operation() Operation {
 	return e.route.operation
 }
 
-// ServeHTTP answers one request. To close the connection it panics with http.ErrAbortHandler,
-// which a http.Server turns into just that; only an injected Fault or a client that left makes it.
+// ServeHTTP answers one request. To close the connection it panics with http.ErrAbortHandler, which
+// http.Server handles by closing it. Only an injected Fault or a client that has closed the
+// connection causes that.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if preflight(w, r) {
 		return
@@ -94,8 +95,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(r.Context(), w, out, fault)
 }
 
-// receive reads the request and finds out what it is and who sends it. It refuses nothing by
-// itself: a fault may still take the place of the refusal.
+// receive reads the request and finds its route and its caller. It refuses nothing by itself: a
+// fault may still replace the refusal.
 func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
 	body := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(0, e.request.ContentLength), maxBody)))
 	_, err := body.ReadFrom(http.MaxBytesReader(w, e.request.Body, maxBody))
@@ -112,7 +113,7 @@ func (s *Server) receive(w http.ResponseWriter, e *exchange) *apiError {
 	return e.route.plane.accept(s, e)
 }
 
-// respond performs the call, or what the fault puts in its place.
+// respond performs the call, or the fault in its place.
 func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 	if fault.Status != 0 {
 		return s.answerOf(fault, e)
@@ -140,7 +141,7 @@ func (s *Server) respond(e *exchange, refusal *apiError, fault Fault) response {
 	return out
 }
 
-// answerOf is what a fault has answered.
+// answerOf returns the response of a fault.
 func (s *Server) answerOf(fault Fault, e *exchange) response {
 	header := fault.Header.Clone()
 	switch {
@@ -155,8 +156,8 @@ func (s *Server) answerOf(fault Fault, e *exchange) response {
 	return response{status: fault.Status, header: header, body: []byte(fault.Body)}
 }
 
-// perform makes the checks that every operation has in common and calls its handler. The
-// quotas come first: what they refuse, and what is refused after them, counts all the same.
+// perform runs the checks that all operations have in common and calls the handler. The quotas come
+// first: calls that they refuse, and calls that are refused later, also count.
 func (s *Server) perform(e *exchange) (answer, *apiError) {
 	if s.options.Quotas {
 		if wait := s.quotas.take(e.quotaOperation(), e.caller.user, e.threadID, e.arrived); wait > 0 {
@@ -172,7 +173,7 @@ func (s *Server) perform(e *exchange) (answer, *apiError) {
 	return e.route.handle(s, e)
 }
 
-// checkMedia refuses a body of another type. No body needs no type.
+// checkMedia refuses a body of another type. A request without a body needs no type.
 func (e *exchange) checkMedia() *apiError {
 	if e.route.media == nil || len(e.body) == 0 {
 		return nil
@@ -192,8 +193,8 @@ func (s *Server) correlationVector() string {
 	return base64.RawStdEncoding.EncodeToString(id[:]) + ".0"
 }
 
-// headers are those the service sends with every answer, refusals included. Date is of the clock by
-// which signatures are judged: whoever is refused for a wrong clock finds out by it.
+// headers sets the headers that the service sends with every response, refusals included. Date is
+// from the clock that checks signatures: a client that is refused for a wrong clock can detect it.
 func (s *Server) headers(e *exchange) http.Header {
 	header := http.Header{
 		"Date":                      {s.options.Clock().UTC().Format(http.TimeFormat)},
@@ -220,7 +221,7 @@ func (s *Server) headers(e *exchange) http.Header {
 	return header
 }
 
-// hold waits for the duration and for the channel, but not longer than the client does.
+// hold waits for the duration and for the channel, or until the client closes the connection.
 func hold(ctx context.Context, d time.Duration, until <-chan struct{}) {
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -238,7 +239,7 @@ func hold(ctx context.Context, d time.Duration, until <-chan struct{}) {
 	}
 }
 
-// write sends the response, or what a fault leaves of it.
+// write sends the response, or the part of it that a fault leaves.
 func write(ctx context.Context, w http.ResponseWriter, out response, fault Fault) {
 	maps.Copy(w.Header(), out.header)
 	if out.status != http.StatusNoContent {
@@ -252,7 +253,7 @@ func write(ctx context.Context, w http.ResponseWriter, out response, fault Fault
 	if fault.Drip > 0 {
 		drip(ctx, w, body, fault)
 	} else {
-		// A client that has gone cannot be told anything.
+		// The client may have closed the connection.
 		_, _ = w.Write(body)
 	}
 	if fault.Truncate {
@@ -261,7 +262,7 @@ func write(ctx context.Context, w http.ResponseWriter, out response, fault Fault
 	}
 }
 
-// logRequest writes one record for a request; status 0 means that it got no answer.
+// logRequest writes one record for a request; status 0 means that it got no response.
 func (s *Server) logRequest(e *exchange, status int, took time.Duration) {
 	s.options.Logger.LogAttrs(e.request.Context(), slog.LevelInfo, "Served request",
 		slog.String("operation", string(e.operation())), slog.Int("status", status), slog.Duration("duration", took),

@@ -12,43 +12,44 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong with the calls it matches. Of several faults that match
-// a call, the one injected first hits it; those behind it do not count the call.
+// Fault is a failure of the calls that it matches. If several faults match a call, the one injected
+// first hits it; the others do not count the call.
 //
-// A fault strikes before the service checks anything, the caller's token included, and what
-// it answers instead does not count against the quotas. A client that leaves does not stop a call
-// that is delayed or blocked: it goes on at once and has its effect, as it would at the service.
+// A fault takes effect before the service checks anything, the caller's token included, and its
+// response does not count against the quotas. If a client closes the connection of a delayed or
+// blocked call, the call continues at once and has its effect, as at the service.
 type Fault struct {
 	Operation Operation // "": any
 	ThreadID  string    // "": any
-	Skip      int       // let so many matching calls through first
-	Times     int       // how many calls it hits; 0: all
-	Share     float64   // hit this share of the calls left, evenly: 0.25 is every fourth; 0: all
+	Skip      int       // the number of matching calls to skip first
+	Times     int       // the number of calls to hit; 0: all
+	Share     float64   // the share of the remaining calls to hit, evenly: 0.25 is every fourth; 0: all
 
 	Delay time.Duration   // wait before the effect
-	Block <-chan struct{} // wait for it, or for the client to leave, before the effect
+	Block <-chan struct{} // wait for it, or for the client to close the connection, before the effect
 
-	// Status is answered instead; nothing happens. Without Header and Body it is the service's own bare
-	// refusal, with its headers; with one of them the answer is theirs alone, as of a gateway.
+	// Status is the response in place of the call, which has no effect. Without Header and Body it
+	// is the service's own empty refusal, with its headers; with one of them the response has
+	// nothing else, like that of a gateway.
 	Status int
-	Header http.Header // of that answer
-	Body   string      // of that answer
+	Header http.Header // of that response
+	Body   string      // of that response
 
-	DropBefore bool // close the connection; nothing happens
-	DropAfter  bool // do it, then close the connection without an answer
-	Truncate   bool // do it, send the headers and half of the body, and close the connection
-	Garble     bool // do it, and answer with a body of which some bytes are others
-	// Drip sends the body in pieces of DripBytes (0: 1), and waits so long before each.
+	DropBefore bool // close the connection, without any effect
+	DropAfter  bool // perform the call, then close the connection without a response
+	Truncate   bool // perform the call, send the headers and half of the body, and close the connection
+	Garble     bool // perform the call, and send a body with some wrong bytes
+	// Drip sends the body in pieces of DripBytes (0: 1), and waits for this time before each.
 	Drip      time.Duration
 	DripBytes int
-	// Transform changes the answer after the effect. It may change header in place.
+	// Transform changes the response after the effect. It may change header in place.
 	Transform func(status int, header http.Header, body []byte) (int, []byte)
 }
 
 type faults struct {
 	mu     sync.Mutex
 	active []*activeFault
-	last   int // id given
+	last   int // assigned id
 }
 
 type activeFault struct {
@@ -57,7 +58,7 @@ type activeFault struct {
 	skipped, counted, hit int
 }
 
-// Inject makes a fault happen from now on. Calling remove ends it, however often it has hit.
+// Inject activates a fault. Calling remove ends it, regardless of the number of calls it has hit.
 func (s *Server) Inject(f Fault) (remove func()) {
 	id := s.faults.add(f)
 	return func() { s.faults.remove(id) }
@@ -71,7 +72,7 @@ func (f *faults) add(fault Fault) (id int) {
 	return f.last
 }
 
-// remove reports whether there was such a fault.
+// remove reports whether the fault was active.
 func (f *faults) remove(id int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,7 +88,7 @@ func (s *Server) ClearFaults() {
 	s.faults.active = nil
 }
 
-// take gives the fault that hits this call; the zero Fault changes nothing.
+// take returns the fault that hits this call; the zero Fault changes nothing.
 func (f *faults) take(operation Operation, threadID string) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,17 +112,18 @@ func (f *faults) take(operation Operation, threadID string) Fault {
 	return Fault{}
 }
 
-// due reports whether the call counted last is one of the share.
+// due reports whether the call that was just counted is one of the share.
 func (f *activeFault) due() bool {
 	if f.Share <= 0 || f.Share >= 1 {
 		return true
 	}
-	// The small term keeps a share like 0.1, which is no binary fraction, from being late by one.
+	// Without the small term a share such as 0.1, which has no exact binary form, would be late by
+	// one.
 	const rounding = 1e-9
 	return math.Floor(float64(f.counted)*f.Share+rounding) > math.Floor(float64(f.counted-1)*f.Share+rounding)
 }
 
-// garble gives a body of the same length that is no JSON.
+// garble returns a body of the same length that is not JSON.
 func garble(body []byte) []byte {
 	const every = 7
 	out := slices.Clone(body)
@@ -131,7 +133,7 @@ func garble(body []byte) []byte {
 	return out
 }
 
-// drip writes the body in pieces for as long as the client waits.
+// drip writes the body in pieces until it is complete or the client closes the connection.
 func drip(ctx context.Context, w http.ResponseWriter, body []byte, fault Fault) {
 	control := http.NewResponseController(w)
 	for piece := range slices.Chunk(body, max(1, fault.DripBytes)) {

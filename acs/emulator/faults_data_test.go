@@ -21,7 +21,7 @@ func TestFaultHitsAShare(t *testing.T) {
 		share float64
 		skip  int
 		times int
-		want  string // s: struck
+		want  string // s: hit
 	}{
 		{0.25, 0, 0, "...s...s...s"},
 		{0.25, 2, 0, ".....s...s.."},

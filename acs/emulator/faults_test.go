@@ -33,7 +33,7 @@ func TestFaultAnswers(t *testing.T) {
 		}
 		f.chat(200, token, http.MethodGet, "/chat/threads", "")
 	}
-	remove() // of one that is used up
+	remove() // of a used-up fault
 	if got := len(f.emu.Threads()); got != 2 {
 		t.Errorf("%d threads", got)
 	}
@@ -46,7 +46,7 @@ func TestFaultAnswers(t *testing.T) {
 	remove()
 	f.chat(200, token, http.MethodGet, "/chat/threads/"+first, "")
 
-	// The one injected first wins, and the other does not count the call.
+	// The fault injected first hits, and the other does not count the call.
 	f.emu.Inject(emulator.Fault{Status: 500, Times: 1})
 	f.emu.Inject(emulator.Fault{Status: 502, Times: 1})
 	f.chat(500, token, http.MethodGet, "/chat/threads", "")
@@ -122,7 +122,7 @@ func TestFaultBlocks(t *testing.T) {
 		}
 	})
 	await(t, func() bool { return len(f.emu.Requests()) == 2 })
-	f.chat(200, token, http.MethodGet, "/chat/threads", "") // others go on
+	f.chat(200, token, http.MethodGet, "/chat/threads", "") // other faults continue
 	if len(f.emu.Threads()) != 0 {
 		t.Error("a held call had its effect")
 	}
@@ -248,7 +248,7 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 }
 
-// await waits until a condition holds.
+// await waits until the condition is true.
 func await(t *testing.T, condition func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)

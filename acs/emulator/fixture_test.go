@@ -41,7 +41,7 @@ type fixture struct {
 	clock  *clock
 }
 
-// clock stands still unless told to go on.
+// clock stands still unless a test advances it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -69,7 +69,7 @@ func start(t *testing.T, options emulator.Options) *fixture {
 	return f
 }
 
-// call is a request; api-version and Content-Type are those of the path unless given.
+// call is a request; api-version and Content-Type have defaults for the path.
 type call struct {
 	method, path, body string
 	token              string
@@ -83,7 +83,7 @@ type reply struct {
 	body   string
 }
 
-// field walks the body by keys and indices.
+// field returns the value at the keys and indices in the body.
 func (r reply) field(path ...any) any {
 	var value any
 	if json.Unmarshal([]byte(r.body), &value) != nil {
@@ -105,7 +105,7 @@ func (r reply) field(path ...any) any {
 	return value
 }
 
-// at gives a part of a body by keys and indices with dots between them.
+// at returns a part of a body by keys and indices with dots between them.
 func (f *fixture) at(r reply, path string) any {
 	f.Helper()
 	var steps []any
@@ -154,7 +154,7 @@ func (f *fixture) request(c call) *http.Request {
 	return request
 }
 
-// url completes a path; the links that the emulator gives are complete.
+// url completes a path; the links that the emulator returns are complete.
 func (f *fixture) url(path string) string {
 	if strings.HasPrefix(path, "http") {
 		return path
@@ -172,7 +172,7 @@ func (f *fixture) url(path string) string {
 	return f.server.URL + path
 }
 
-// sign follows the service's documentation, apart from the emulator's own code.
+// sign follows the service's documentation, independently of the emulator's code.
 func sign(request *http.Request, body, accessKey string, now time.Time) {
 	hash := sha256.Sum256([]byte(body))
 	content := base64.StdEncoding.EncodeToString(hash[:])
@@ -205,7 +205,7 @@ func (f *fixture) try(request *http.Request) (reply, error) {
 	return reply{response.StatusCode, response.Header, string(body)}, err
 }
 
-// chat makes a Chat call that must have the status.
+// chat makes a Chat call, which must return the status.
 func (f *fixture) chat(want int, token, method, path, body string) reply {
 	f.Helper()
 	r := f.send(call{method: method, path: path, body: body, token: token})
@@ -215,7 +215,7 @@ func (f *fixture) chat(want int, token, method, path, body string) reply {
 	return r
 }
 
-// user creates an identity with a token for the scopes; none means chat.
+// user creates an identity with a token for the scopes; the default is chat.
 func (f *fixture) user(scopes ...string) (id, token string) {
 	f.Helper()
 	if len(scopes) == 0 {
@@ -231,7 +231,7 @@ func (f *fixture) user(scopes ...string) (id, token string) {
 	return id, token
 }
 
-// thread creates a thread and gives its path.
+// thread creates a thread and returns its path.
 func (f *fixture) thread(token, body string) string {
 	f.Helper()
 	r := f.chat(http.StatusCreated, token, http.MethodPost, "/chat/threads", body)
@@ -248,7 +248,7 @@ func unescape(path string) string {
 	return strings.NewReplacer("%3A", ":", "%40", "@").Replace(path)
 }
 
-// participants is a request body that lists users by their nested model only.
+// participants returns a request body that lists users only by their nested model.
 func participants(ids ...string) string {
 	list := make([]string, len(ids))
 	for i, id := range ids {
@@ -257,7 +257,7 @@ func participants(ids ...string) string {
 	return `{"participants":[` + strings.Join(list, ",") + `]}`
 }
 
-// sampleUsers are users of the resource that nobody created.
+// sampleUsers returns users of the resource that were never created.
 func sampleUsers(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -274,7 +274,7 @@ func startOther(t *testing.T, emu *emulator.Server) *httptest.Server {
 	return server
 }
 
-// serve answers a request without a connection.
+// serve handles a request without a connection.
 func serve(t *testing.T, handler http.Handler, request *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	recorder := httptest.NewRecorder()

@@ -14,8 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// FuzzRouter makes any request whatever, by a good caller, and wants an answer that blames the
-// client or nobody.
+// FuzzRouter makes any request with valid credentials. The response must never be a 5xx.
 func FuzzRouter(f *testing.F) {
 	const thread = "/chat/threads/THREAD"
 	for _, seed := range []struct{ method, target, media, body string }{
@@ -58,7 +57,7 @@ func FuzzRouter(f *testing.F) {
 		target, body = names.Replace(target), names.Replace(body)
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil {
-			return // no server would hand this on
+			return // no server would pass it on
 		}
 		token := "entra"
 		if strings.HasPrefix(parsed.EscapedPath(), "/chat") {
@@ -78,7 +77,7 @@ func FuzzRouter(f *testing.F) {
 	})
 }
 
-// bodies are the operations that read one, each with a body that is good.
+// bodies are the operations that read a body, each with a valid one.
 var bodies = []struct{ method, target, media, body string }{
 	{"POST", "/identities", "application/json", `{"createTokenWithScopes":["chat"],"expiresInMinutes":60}`},
 	{"POST", "/identities/USER/:issueAccessToken", "application/json", `{"scopes":["chat"]}`},
@@ -104,7 +103,7 @@ var bodies = []struct{ method, target, media, body string }{
 	{"POST", "/chat/threads/THREAD/typing", "application/json", `{"senderDisplayName":"n"}`},
 }
 
-// FuzzBodies sends any body to any operation and wants success, or a refusal in an envelope.
+// FuzzBodies sends any body to any operation. It expects success, or a refusal in an envelope.
 func FuzzBodies(f *testing.F) {
 	for i, one := range bodies {
 		for _, body := range []string{one.body, `{}`, `null`, `[]`, `{"participants":[{}]}`, `{"metadata":{"k":{}}}`, "\xef\xbb\xbf{}"} {
@@ -149,7 +148,7 @@ func FuzzAdmin(f *testing.F) {
 		target = strings.ReplaceAll(target, "THREAD", emu.CreateThread(emu.CreateUser(), "t"))
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(target, "/") {
-			return // no server would hand this on
+			return // no server would pass it on
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", strings.NewReader(body))
 		request.Method, request.URL, request.RequestURI = method, parsed, target
@@ -159,7 +158,7 @@ func FuzzAdmin(f *testing.F) {
 	})
 }
 
-// issue gets a token without a connection.
+// issue returns a token without using a connection.
 func (f *fixture) issue(user string) string {
 	f.Helper()
 	request := httptest.NewRequestWithContext(f.Context(), http.MethodPost,

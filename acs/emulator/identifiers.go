@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// standing is what may become of a well-formed identifier.
+// standing classifies an identifier.
 type standing int
 
 const (
 	malformed  standing = iota
-	foreign             // well-formed, but nobody this resource may add
+	foreign             // well-formed, but this resource may not add it
 	admissible          // a user of this resource, or a phone number
 )
 
@@ -29,11 +29,12 @@ var (
 
 const guidForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
 
-// userKey makes ids that name the same user equal: the service compares them without case.
+// userKey returns a form of the id that is equal for all spellings of the same user. The service
+// compares ids without regard to case.
 func userKey(id string) string { return strings.ToLower(id) }
 
 // judge classifies a raw id. A user of the resource is admissible even if this process never
-// created it: whether the service checks that is not recorded, and fixed ids in samples work so.
+// created it. It is not recorded whether the service checks that, and so samples can use fixed ids.
 func judge(resourceID, rawID string) standing {
 	key := userKey(rawID)
 	switch {
@@ -46,7 +47,7 @@ func judge(resourceID, rawID string) standing {
 	}
 }
 
-// ofResource reports whether an id is that of a user of the resource, as nearly every id is.
+// ofResource reports whether an id belongs to a user of the resource, as nearly every id does.
 func ofResource(resourceID, key string) bool {
 	user, ok := strings.CutPrefix(key, "8:acs:")
 	if !ok {
@@ -58,7 +59,7 @@ func ofResource(resourceID, key string) bool {
 	return user[0] == '_' && isGUID(user[1:])
 }
 
-// isGUID knows lower case only.
+// isGUID accepts lower case only.
 func isGUID(text string) bool {
 	if len(text) != len(DefaultResourceID) {
 		return false
@@ -86,7 +87,7 @@ type (
 	}
 	teamsUserModel struct {
 		UserID      string `json:"userId"`
-		IsAnonymous bool   `json:"isAnonymous"` // Microsoft's SDK asks for it also where it is false
+		IsAnonymous bool   `json:"isAnonymous"` // Microsoft's SDK requires it even if it is false
 		Cloud       string `json:"cloud,omitempty"`
 	}
 	teamsExtensionModel struct {
@@ -101,7 +102,7 @@ type (
 	}
 )
 
-// identifierModel is an identifier in an answer.
+// identifierModel is an identifier in a response.
 type identifierModel struct {
 	Kind               string               `json:"kind,omitempty"`
 	RawID              string               `json:"rawId"`
@@ -149,8 +150,8 @@ func newIdentifierModel(rawID string, withKind bool) identifierModel {
 	return model
 }
 
-// decodeIdentifier gives the raw id of an identifier in a request, which is known to be JSON. Clients
-// send the raw id, a nested model, or both; what they send must agree.
+// decodeIdentifier returns the raw id of an identifier in a request, which is known to be JSON.
+// Clients send the raw id, a nested model, or both; the two must agree.
 func decodeIdentifier(raw []byte) (string, error) {
 	var kind, rawID string
 	var model []byte
@@ -193,7 +194,7 @@ func decodeIdentifier(raw []byte) (string, error) {
 	return agreed(rawID, nested)
 }
 
-// agreed gives the raw id of an identifier that has a model too.
+// agreed returns the raw id of an identifier that also has a model.
 func agreed(rawID, nested string) (string, error) {
 	if rawID == "" {
 		return nested, nil
@@ -204,7 +205,7 @@ func agreed(rawID, nested string) (string, error) {
 	return rawID, nil
 }
 
-// The fields of an identifier that are not the one of a model, which has the number of its form.
+// The fields of an identifier that are not a model. A model's field has the number of its form.
 const (
 	kindField = len(modelForms) + iota
 	rawIDField
@@ -225,8 +226,8 @@ func identifierField(name []byte) int {
 	return -1
 }
 
-// kindFits reports whether the kind goes with the model, which may be missing; requests need not
-// have either.
+// kindFits reports whether the kind matches the model. The model may be missing; requests need
+// neither.
 func kindFits(kind string, model int) bool {
 	switch {
 	case kind == "":
@@ -239,7 +240,7 @@ func kindFits(kind string, model int) bool {
 	}
 }
 
-// modelForms turns each nested model into the raw id it stands for.
+// modelForms converts each nested model to its raw id.
 var modelForms = [5]struct {
 	name  string
 	rawID func([]byte) (string, error)
@@ -280,7 +281,8 @@ var modelForms = [5]struct {
 	}},
 }
 
-// realmOf is the part of a raw id for a Teams cloud; an unknown cloud makes a malformed id.
+// realmOf returns the part of a raw id for a Teams cloud; an unknown cloud results in a malformed
+// id.
 func realmOf(cloud string) string {
 	switch cloud {
 	case "", publicCloud:

@@ -13,7 +13,7 @@ import (
 const (
 	minTokenLifetime = time.Hour
 	maxTokenLifetime = 24 * time.Hour
-	// expiresForm is how the service writes expiresOn.
+	// expiresForm is the service's format of expiresOn.
 	expiresForm = "2006-01-02T15:04:05.0000000-07:00"
 )
 
@@ -31,7 +31,7 @@ type createUserResult struct {
 	AccessToken *tokenModel   `json:"accessToken,omitempty"`
 }
 
-// createUser makes an identity and, when scopes are asked for, a token. The body may be absent.
+// createUser creates an identity and, if scopes are requested, a token. The body may be absent.
 func (s *Server) createUser(e *exchange) (answer, *apiError) {
 	var scopes []string
 	var minutes int32
@@ -56,7 +56,7 @@ func (s *Server) createUser(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusCreated, body: result}, nil
 }
 
-// issueToken makes a token for an identity that exists.
+// issueToken issues a token for an existing identity.
 func (s *Server) issueToken(e *exchange) (answer, *apiError) {
 	var scopes []string
 	var minutes int32
@@ -77,8 +77,8 @@ func (s *Server) issueToken(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusOK, body: token}, nil
 }
 
-// checkTokenRequest refuses an unknown scope and a lifetime outside one hour to one day. Only
-// the refusal of the lifetime is recorded.
+// checkTokenRequest refuses an unknown scope and a lifetime outside one hour to one day. Only the
+// refusal of the lifetime is recorded.
 func (s *Server) checkTokenRequest(target string, scopes []string, hasLifetime bool, minutes int32) *apiError {
 	for _, scope := range scopes {
 		if !slices.Contains(knownScopes, scope) {
@@ -107,8 +107,8 @@ func (s *Server) deleteUser(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusNoContent}, nil
 }
 
-// exchangeTeamsToken takes any token of Entra, which it has no means to judge. What it gives is
-// no good for Chat: the scopes of such tokens are of Teams.
+// exchangeTeamsToken accepts any token of Entra, because it cannot verify one. The token that it
+// returns does not work for Chat: the scopes of such tokens belong to Teams.
 func (s *Server) exchangeTeamsToken(e *exchange) (answer, *apiError) {
 	var token, app, user string
 	if _, err := decodeObject(e.body, fields{{"token", &token}, {"appId", &app}, {"userId", &user}}); err != nil {

@@ -51,7 +51,7 @@ func TestCreateIdentity(t *testing.T) {
 	if len(users) != 5 || slices.ContainsFunc(users, func(id string) bool { return !form.MatchString(id) }) {
 		t.Errorf("users %v", users)
 	}
-	// The next emulator of the resource makes the same ids.
+	// The next emulator of the resource issues the same ids.
 	if again := emulator.New(emulator.Options{}).CreateUser(); again != users[0] {
 		t.Errorf("%s, then %s", users[0], again)
 	}

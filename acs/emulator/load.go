@@ -14,8 +14,8 @@ import (
 	"slices"
 )
 
-// LoadState puts what SaveState has written in the place of all that the service holds, the access
-// key included. Where it gives an error, nothing has changed.
+// LoadState replaces the whole state of the service, the access key included, with one that
+// SaveState has written. If it returns an error, nothing has changed.
 func (s *Server) LoadState(r io.Reader) error {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()
@@ -43,8 +43,8 @@ func (s *Server) LoadState(r io.Reader) error {
 	return nil
 }
 
-// Reset forgets all threads, identities, requests, faults and uses of quotas, and undoes
-// AdvanceClock. The access key stays. Ids are not used again.
+// Reset removes all threads, identities, requests, faults and uses of quotas, and undoes
+// AdvanceClock. The access key stays. Ids are not reused.
 func (s *Server) Reset() {
 	empty := newStore(s.options, s.now)
 	s.store.mu.Lock()
@@ -57,7 +57,7 @@ func (s *Server) Reset() {
 	s.ResetRequests()
 }
 
-// replace takes over what another store, which nobody else knows, holds.
+// replace takes over the content of another store, which nothing else refers to.
 func (st *store) replace(other *store) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -67,14 +67,14 @@ func (st *store) replace(other *store) {
 	st.replays, st.agenda = other.replays, other.agenda
 }
 
-// fill puts a saved state into an empty store and refuses one that this package did not write.
+// fill puts a saved state into an empty store. It refuses a state that this package did not write.
 func (st *store) fill(saved savedState) error {
 	st.seed, st.counter = saved.Seed, saved.Counter
 	for _, one := range saved.Identities {
 		known := &identity{id: one.ID, serial: one.Serial, deletedOn: one.DeletedOn, revoked: one.Revoked}
 		st.identities[userKey(one.ID)] = known
 		if one.DeletedOn != nil {
-			// Once more does no harm: who has left its threads has none to leave.
+			// A repeated departure does no harm: the user has no threads left.
 			heap.Push(&st.agenda, appointment{at: one.DeletedOn.Add(st.revocation), user: known})
 		}
 	}
@@ -108,7 +108,7 @@ func (st *store) fill(saved savedState) error {
 	return st.feed()
 }
 
-// feed makes the lists of the users.
+// feed builds the lists of the users.
 func (st *store) feed() error {
 	for _, t := range slices.SortedFunc(slices.Values(st.order), func(a, b *thread) int { return cmp.Compare(a.activity, b.activity) }) {
 		if t.activity <= st.activity {
@@ -125,7 +125,7 @@ func (st *store) feed() error {
 	return nil
 }
 
-// thread makes a thread of a saved one, without its policy.
+// thread converts a saved thread, without its policy.
 func (saved savedThread) thread() (*thread, error) {
 	t := &thread{
 		Thread: saved.Thread, activity: saved.Activity, activeOn: saved.ActiveOn, sequence: saved.Sequence, version: saved.Change,

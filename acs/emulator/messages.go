@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	// maxMessage is documented as about 28 KB; what counts and how more is refused is not recorded.
+	// maxMessage is documented as about 28 KB; the exact measure and the refusal of longer messages
+	// are not recorded.
 	maxMessage = 28 * 1024
-	// messagesPage is the page size that a recorded link has where the client asked for none.
+	// messagesPage is the page size in a recorded link of a list for which the client set none.
 	messagesPage = 10
-	// imagesVersion is the one version in which messages are sent with attachments.
+	// imagesVersion is the only version in which messages are sent with attachments.
 	imagesVersion = "2024-06-05-preview"
 )
 
@@ -52,8 +53,9 @@ type sendMessageResult struct {
 	ID string `json:"id"`
 }
 
-// messageModel shows a message. One that is got keeps its sequence number through changes while
-// one that is listed has that of the latest: so it is recorded, of different years.
+// messageModel is the form of a message in a response. GET returns a message with a constant
+// sequence number, but lists have the sequence number of the latest change: recordings of different
+// years show both.
 func (s *Server) messageModel(m Message, sequence int) messageModel {
 	model := messageModel{
 		ID: strconv.FormatInt(m.ID, 10), Type: m.Type, SequenceID: strconv.Itoa(sequence), Version: strconv.FormatInt(m.Version, 10),
@@ -84,7 +86,7 @@ func tooLarge() *apiError {
 	return &apiError{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge"}
 }
 
-// sendMessage refuses a message without content; what the service does with one is not recorded.
+// sendMessage refuses a message without content; the service's response to one is not recorded.
 func (s *Server) sendMessage(e *exchange) (answer, *apiError) {
 	m := Message{Type: textMessage}
 	var metadata stringMap
@@ -115,7 +117,7 @@ func (s *Server) sendMessage(e *exchange) (answer, *apiError) {
 	}, nil
 }
 
-// messageID reads the id in the path: one that is no number is the id of no message.
+// messageID reads the id in the path. An id that is not a number belongs to no message.
 func (e *exchange) messageID() (int64, *apiError) {
 	id, err := strconv.ParseInt(e.itemID, 10, 64)
 	if err != nil || id <= 0 {
@@ -165,8 +167,8 @@ func (s *Server) deleteMessage(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusNoContent}, refusal
 }
 
-// listMessages takes startTime as a lower bound of the latest change, itself included; the
-// specification does not say of what, nor which of the two.
+// listMessages treats startTime as an inclusive lower bound of the latest change. The specification
+// neither names the time that it limits nor states whether the bound is inclusive.
 func (s *Server) listMessages(e *exchange) (answer, *apiError) {
 	query := e.query()
 	size, refusal := queryNumber(query, "maxPageSize", 1, messagesPage)
@@ -196,7 +198,7 @@ func (s *Server) listMessages(e *exchange) (answer, *apiError) {
 		if newest == 0 {
 			newest = page[0].Version
 		}
-		// Recorded like this, with a startTime whether there was one or not.
+		// Recorded links have this form, with a startTime even if the request had none.
 		list.NextLink = e.baseURL() + "/chat/threads/" + e.threadID + "/messages?syncState=" +
 			encodeSyncState(e.threadID, page[len(page)-1].Version, newest) +
 			"&startTime=" + strings.ReplaceAll(url.QueryEscape(from.Format(linkTimeForm)), "+", "%20") +

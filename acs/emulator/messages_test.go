@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// message sends one and gives its path.
+// message sends a message and returns its path.
 func (f *fixture) message(token, thread, body string) string {
 	f.Helper()
 	r := f.chat(http.StatusCreated, token, http.MethodPost, thread+"/messages", body)
@@ -23,7 +23,7 @@ func (f *fixture) message(token, thread, body string) string {
 	return thread + "/messages/" + id
 }
 
-// summary shows the messages of a list, each by type, sequence number and what it says.
+// summary returns the messages of a list, each as type, sequence number and text.
 func summary(r reply) string {
 	var list struct {
 		Value []struct {
@@ -157,12 +157,12 @@ func TestSystemMessages(t *testing.T) {
 	thread := f.thread(token, `{"topic":"t","participants":[{"communicationIdentifier":{"rawId":"`+otherID+`"},"displayName":"Ada"}]}`)
 	add := `{"participants":[{"communicationIdentifier":{"rawId":"` + sampleUser + `"},"displayName":"Bob"},` +
 		`{"communicationIdentifier":{"rawId":"` + otherID + `"}},{"communicationIdentifier":{"rawId":"` + foreignUser + `"}}]}`
-	f.chat(204, token, http.MethodPatch, thread, `{"topic":"t","metadata":{"k":"v"}}`) // no news
+	f.chat(204, token, http.MethodPatch, thread, `{"topic":"t","metadata":{"k":"v"}}`) // no change
 	f.chat(204, token, http.MethodPatch, thread, `{"topic":"u"}`)
 	f.chat(201, token, http.MethodPost, thread+"/participants/:add", add)
-	f.chat(201, token, http.MethodPost, thread+"/participants/:add", add) // no news
+	f.chat(201, token, http.MethodPost, thread+"/participants/:add", add) // no change
 	f.chat(204, other, http.MethodPost, thread+"/participants/:remove", `{"rawId":"`+sampleUser+`"}`)
-	f.chat(204, other, http.MethodPost, thread+"/participants/:remove", `{"rawId":"`+sampleUser+`"}`) // no news
+	f.chat(204, other, http.MethodPost, thread+"/participants/:remove", `{"rawId":"`+sampleUser+`"}`) // no change
 	list := f.chat(200, token, http.MethodGet, thread+"/messages", "")
 	want := "participantRemoved 5 (Bob), participantAdded 4 (Bob), topicUpdated 3 u, topicUpdated 2 t, participantAdded 1 ()(Ada)"
 	if got := summary(list); got != want {
@@ -206,7 +206,7 @@ func TestListMessagesByPages(t *testing.T) {
 		r := f.chat(200, token, http.MethodGet, link, "")
 		contents = append(contents, summary(r))
 		link, _ = r.field("nextLink").(string)
-		f.message(token, thread, `{"content":"late"}`) // moves nothing
+		f.message(token, thread, `{"content":"late"}`) // no message moves
 	}
 	got := strings.Join(contents, ", ")
 	if !strings.HasPrefix(got, "text 15 0, edited, text 14 11, text 13 10, ") || !strings.HasSuffix(got, "text 4 1, topicUpdated 2 t, participantAdded 1 ()") || pages != 4 {
@@ -225,7 +225,7 @@ func TestListMessagesSince(t *testing.T) {
 	}
 	r := f.chat(200, token, http.MethodGet, thread+"/messages?startTime=2026-03-04T05:06:09.5Z", "")
 	f.wants(r, map[string]any{"nextLink": nil, "value.3.content.message": "1", "value.4": nil})
-	// The bound of the first page holds for the others.
+	// The bound of the first page applies to the others.
 	r = f.chat(200, token, http.MethodGet, thread+"/messages?maxPageSize=3&startTime=2026-03-04T05:06:09.5Z", "")
 	link, _ := r.field("nextLink").(string)
 	if !strings.Contains(link, "&startTime=3%2F4%2F2026%205%3A06%3A09.5%20AM%20%2B00%3A00&maxPageSize=3&") {
@@ -293,7 +293,7 @@ func TestThreadsAreListedByActivity(t *testing.T) {
 	f.clock.advance(time.Second)
 	f.thread(token, `{"topic":"second"}`)
 	f.clock.advance(time.Second)
-	for range 50 { // stale places in the list are swept out
+	for range 50 { // stale entries in the list are removed
 		f.message(token, first, `{"content":"c"}`)
 	}
 	r := f.chat(200, token, http.MethodGet, "/chat/threads", "")

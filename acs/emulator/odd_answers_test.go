@@ -16,7 +16,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestCreateAnswersWithAnotherThread: with a body nothing is made, with a transformation a thread is.
+// TestCreateAnswersWithAnotherThread: a fault with a body creates no thread, one with a
+// transformation creates one.
 func TestCreateAnswersWithAnotherThread(t *testing.T) {
 	t.Parallel()
 	c := newContract(t, emulator.Options{})
@@ -26,7 +27,7 @@ func TestCreateAnswersWithAnotherThread(t *testing.T) {
 	id := first.Thread.ID
 	for name, test := range map[string]struct {
 		fault   emulator.Fault
-		threads int // how many are made
+		threads int // number of created threads
 	}{
 		"body": {fault: emulator.Fault{Status: http.StatusCreated, Body: `{"chatThread":{"id":"` + id + `","topic":"first"}}`}},
 		"transformation": {threads: 1, fault: emulator.Fault{Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
@@ -45,7 +46,8 @@ func TestCreateAnswersWithAnotherThread(t *testing.T) {
 	}
 }
 
-// TestRefusalsThatNameNobody: a member is refused in a 201 without a target, and in a 400 by its place.
+// TestRefusalsThatNameNobody refuses a member in a 201 without a target, and in a 400 by its
+// position.
 func TestRefusalsThatNameNobody(t *testing.T) {
 	t.Parallel()
 	c := newContract(t, emulator.Options{})
@@ -78,7 +80,7 @@ func TestRefusalsThatNameNobody(t *testing.T) {
 	}
 }
 
-// TestClocksDiffer has the service refuse a signature for its date.
+// TestClocksDiffer makes the service refuse a signature for its date.
 func TestClocksDiffer(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{40 * time.Minute, -40 * time.Minute} {
@@ -93,7 +95,8 @@ func TestClocksDiffer(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheServiceAndOfOthers: only what has neither header nor body is the service's own word.
+// TestFaultsOfTheServiceAndOfOthers checks that only a refusal with neither header nor body is
+// attributed to the service.
 func TestFaultsOfTheServiceAndOfOthers(t *testing.T) {
 	t.Parallel()
 	c := newContract(t, emulator.Options{})

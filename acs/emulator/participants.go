@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// maxParticipants is how many one call may list; beyond it the call fails as a whole.
+// maxParticipants is the maximum number in one call; beyond it the whole call fails.
 const maxParticipants = 200
 
 type participantModel struct {
@@ -30,7 +30,7 @@ type addParticipantsResult struct {
 	InvalidParticipants []invalidParticipant `json:"invalidParticipants,omitempty"`
 }
 
-// invalidParticipant tells why somebody was not added while the call succeeded.
+// invalidParticipant explains why a user was not added although the call succeeded.
 type invalidParticipant struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -63,13 +63,14 @@ func (s *Server) participantModel(m Member) participantModel {
 	}
 }
 
-// skipLink leads to the next page. Recorded like this: the id is not encoded, and skip comes first.
+// skipLink returns the link to the next page. In recordings the id is not encoded, and skip comes
+// first.
 func (e *exchange) skipLink(list string, skip, size int) string {
 	return e.baseURL() + "/chat/threads/" + e.threadID + "/" + list + "?skip=" + strconv.Itoa(skip) +
 		"&maxPageSize=" + strconv.Itoa(size) + "&api-version=" + e.version
 }
 
-// addParticipants refuses an empty list; what the service does with one is not recorded.
+// addParticipants refuses an empty list; the service's response to one is not recorded.
 func (s *Server) addParticipants(e *exchange) (answer, *apiError) {
 	var participants []json.RawMessage
 	if _, err := decodeObject(e.body, fields{{"participants", &participants}}); err != nil {
@@ -110,8 +111,8 @@ func malformedIdentifier(id string) *apiError {
 	return badRequest(fmt.Sprintf("Identifier format is invalid (%s).", id))
 }
 
-// judgeParticipants reads participants and tells those who may join from those who may not. One
-// malformed identifier fails the whole call. Somebody listed twice joins as listed first.
+// judgeParticipants reads participants and separates those that may join from those that may not.
+// One malformed identifier fails the whole call. A user that is listed twice joins as listed first.
 func (s *Server) judgeParticipants(raw []json.RawMessage) (members []Member, invalid []invalidParticipant, refusal *apiError) {
 	if len(raw) > maxParticipants {
 		return nil, nil, badRequest("")

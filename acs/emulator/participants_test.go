@@ -75,8 +75,8 @@ func TestIdentifiers(t *testing.T) {
 
 const added, refused, failed = "added", "refused", "failed"
 
-// outcome tells what became of adding somebody; the words of a refusal must name the id, where
-// there is one.
+// outcome describes the result of adding a user. The text of a refusal must name the id, if there
+// is one.
 func outcome(r reply, id string) string {
 	message, _ := r.field("CommunicationError", "Message").(string)
 	switch {
@@ -124,7 +124,7 @@ func TestAddParticipants(t *testing.T) {
 	add := thread + "/participants/:add"
 	f.chat(201, token, http.MethodPost, add, `{"participants":[{"communicationIdentifier":{"rawId":"`+sampleUser+`"},`+
 		`"displayName":"Ada","shareHistoryTime":"2026-01-02T03:04:05.678+01:00","metadata":{"k":""}}]}`)
-	// Somebody who is there already stays as it is, and twice in a call is once.
+	// An existing member stays unchanged, and a user listed twice is added once.
 	f.chat(201, token, http.MethodPost, add, `{"participants":[{"communicationIdentifier":{"rawId":"`+strings.ToUpper(sampleUser)+`"},"displayName":"Other"}]}`)
 	f.chat(201, token, http.MethodPost, add, participants(otherSampleUser, otherSampleUser))
 	// One malformed identifier fails the whole call.
@@ -139,9 +139,9 @@ func TestAddParticipants(t *testing.T) {
 		r.field("value", 1, "metadata", "k") != "" || r.field("value", 3) != nil {
 		t.Errorf("participants: %s", r.body)
 	}
-	// A foreign one does not keep the others out.
+	// A foreign user does not prevent the others from being added.
 	f.chat(201, token, http.MethodPost, add, participants(foreignUser, sampleUsers(1)[0]))
-	// The creator may leave, and is locked out.
+	// The creator may leave, and then has no access.
 	f.chat(204, token, http.MethodPost, thread+"/participants/:remove", `{"communicationUser":{"id":"`+id+`"}}`)
 	f.chat(403, token, http.MethodPost, thread+"/participants/:remove", `{"communicationUser":{"id":"`+id+`"}}`)
 	if held, _ := f.emu.Thread(unescape(thread)); len(held.Members) != 3 || held.Members[2].ID != sampleUsers(1)[0] {
@@ -166,7 +166,7 @@ func TestMembershipLimits(t *testing.T) {
 	if r := f.chat(400, token, http.MethodPost, thread+"/participants/:add", participants(users[200:250]...)); r.body != refusal {
 		t.Errorf("beyond 250: %s", r.body)
 	}
-	// Those who are there already do not count again.
+	// Existing members do not count again.
 	f.chat(201, token, http.MethodPost, thread+"/participants/:add", participants(users[150:249]...))
 	f.chat(400, token, http.MethodPost, thread+"/participants/:add", participants(users[250]))
 }
@@ -220,7 +220,7 @@ func TestActingBehindTheBack(t *testing.T) {
 	if !reflect.DeepEqual(held, want) {
 		t.Errorf("thread %+v, want %+v", held, want)
 	}
-	// What is given out is a copy.
+	// The store returns copies.
 	held.Metadata["k"], held.Members[0].DisplayName = "changed", "changed"
 	f.emu.Threads()[0].Metadata["k"] = "changed"
 	if again, _ := f.emu.Thread(thread); !reflect.DeepEqual(again, want) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// share says who shares a limit.
+// share is the group of callers that share a limit.
 type share int
 
 const (
@@ -21,7 +21,7 @@ const (
 	perUserAndThread
 )
 
-// limit allows so many calls of these operations together in any window of time.
+// limit allows a number of calls of these operations together in any window of time.
 type limit struct {
 	operations []Operation
 	share      share
@@ -34,7 +34,7 @@ const createUserAndToken Operation = "CreateUserAndToken"
 
 var writeMessage = []Operation{OperationSendMessage, OperationUpdateMessage, OperationDeleteMessage}
 
-// limits are the published ones. There is one more, of members added per resource, whose number
+// limits are the published ones. There is one more, for members added per resource, but its number
 // is not known.
 var limits = []limit{
 	{[]Operation{OperationCreateThread}, perUser, 10, 10 * time.Second},
@@ -76,7 +76,7 @@ type quotas struct {
 
 	mu      sync.Mutex
 	windows map[windowKey]*window
-	sweepAt int // number of windows at which to look for idle ones
+	sweepAt int // number of windows at which to search for idle ones
 }
 
 type windowKey struct {
@@ -102,7 +102,7 @@ func (q *quotas) reset() {
 	q.windows, q.sweepAt = map[windowKey]*window{}, firstSweep
 }
 
-// quotaOperation is the operation whose limits the call counts against.
+// quotaOperation returns the operation whose limits the call counts against.
 func (e *exchange) quotaOperation() Operation {
 	if e.operation() == OperationCreateUser && bytes.Contains(e.body, []byte("createTokenWithScopes")) {
 		return createUserAndToken
@@ -110,8 +110,8 @@ func (e *exchange) quotaOperation() Operation {
 	return e.operation()
 }
 
-// take counts a call and gives how long the caller ought to wait when it is one too many,
-// otherwise 0. Calls that are refused count too, as the service's documentation warns.
+// take counts a call. It returns the time to wait if the call exceeds a limit, otherwise 0. Refused
+// calls count too, as the service's documentation warns.
 func (q *quotas) take(operation Operation, user, thread string, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -137,8 +137,8 @@ func (q *quotas) take(operation Operation, user, thread string, now time.Time) t
 	return wait
 }
 
-// sweep forgets the windows nobody has used for their length. It runs when their number has
-// doubled, so that it costs each call a constant amount.
+// sweep removes the windows that were idle for their whole length. It runs when their number has
+// doubled, so that its cost per call is constant.
 func (q *quotas) sweep(now time.Time) {
 	for key, w := range q.windows {
 		if now.Sub(w.newest()) >= limits[key.limit].window {
@@ -148,11 +148,11 @@ func (q *quotas) sweep(now time.Time) {
 	q.sweepAt = max(firstSweep, 2*len(q.windows))
 }
 
-// window holds the times of the latest calls, as many as the limit allows, in a ring. That is
-// enough: one call more is too many exactly if the oldest of them lies within the window.
+// window holds the times of the latest calls in a ring, as many as the limit allows. That is
+// enough: another call exceeds the limit exactly if the oldest of them is within the window.
 type window struct {
 	calls []time.Time
-	next  int // the oldest, once the ring is full
+	next  int // the oldest, after the ring is full
 }
 
 func (w *window) take(l limit, now time.Time) time.Duration {
@@ -177,7 +177,7 @@ func (w *window) newest() time.Time {
 	return w.calls[(w.next+len(w.calls)-1)%len(w.calls)]
 }
 
-// inside tells how many of the calls lie within the limit's window.
+// inside returns the number of calls within the limit's window.
 func (w *window) inside(l limit, now time.Time) int {
 	count := 0
 	for _, call := range w.calls {
@@ -188,17 +188,17 @@ func (w *window) inside(l limit, now time.Time) int {
 	return count
 }
 
-// QuotaUse is how much of a limit is in use.
+// QuotaUse is the used part of a limit.
 type QuotaUse struct {
 	Operations []Operation   // that share the limit
-	User       string        // whose limit it is, in the share of a user
-	ThreadID   string        // of which thread, in the share of a thread
-	Window     time.Duration // in which Calls are allowed
+	User       string        // the user, if the limit is per user
+	ThreadID   string        // the thread, if the limit is per thread
+	Window     time.Duration // the window for Calls
 	Calls      int
-	Used       int // of those; never more, however many calls were refused
+	Used       int // at most Calls, regardless of the number of refused calls
 }
 
-// QuotaUse gives the limits of which something is in use, in the order of the published table.
+// QuotaUse returns the limits that are in use, in the order of the published table.
 func (s *Server) QuotaUse() []QuotaUse {
 	now := s.now()
 	q := s.quotas

@@ -65,7 +65,8 @@ func TestQuotas(t *testing.T) {
 			r.header.Get("Retry-After") != strconv.Itoa(int(test.window.Seconds())) {
 			t.Errorf("%s: one too many: %d %s, Retry-After %s", test.name, r.status, r.body, r.header.Get("Retry-After"))
 		}
-		// The refused call counts: only when two calls have left the window is there room for one.
+		// The refused call counts, so two calls must leave the window before another one is
+		// allowed.
 		f.clock.advance(test.window - time.Duration(test.calls)*time.Millisecond)
 		if r := send(); r.status != 429 {
 			t.Errorf("%s: the refused call did not count: %d", test.name, r.status)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxForReceipts is how many participants a thread with read receipts and typing indicators may
-// have. How the service refuses them in a larger one is not recorded.
+// maxForReceipts is the maximum number of participants in a thread with read receipts and typing
+// indicators. The service's refusal in a larger thread is not recorded.
 const maxForReceipts = 20
 
 // Receipt is a copy of the latest read receipt of a user.
@@ -68,7 +68,7 @@ func (s *Server) listReceipts(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusOK, body: list}, nil
 }
 
-// sendTyping takes the body that clients of old versions do not send.
+// sendTyping accepts a missing body, because clients of old versions send none.
 func (s *Server) sendTyping(e *exchange) (answer, *apiError) {
 	if len(e.body) > 0 {
 		var name string
@@ -79,7 +79,7 @@ func (s *Server) sendTyping(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusOK}, s.store.checkTyping(e.threadID, e.caller.user)
 }
 
-// small gives a thread of the user's that is not too large for receipts.
+// small returns a thread of the user, if it is small enough for receipts.
 func (st *store) small(id, user string) (*thread, *apiError) {
 	t, refusal := st.live(id, user)
 	if refusal == nil && len(t.members) > maxForReceipts {
@@ -95,7 +95,7 @@ func (st *store) checkTyping(id, user string) *apiError {
 	return refusal
 }
 
-// sendReceipt keeps one receipt of each user, that of the latest message.
+// sendReceipt stores one receipt of each user, that of the latest message.
 func (st *store) sendReceipt(id, user string, message int64) *apiError {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -103,7 +103,7 @@ func (st *store) sendReceipt(id, user string, message int64) *apiError {
 	if refusal != nil {
 		return refusal
 	}
-	_, part, _ := st.readable(id, user) // is, as it is live
+	_, part, _ := st.readable(id, user) // it is, because it is live
 	m := t.message(message)
 	if m == nil || !part.has(m) {
 		return messageNotFound()
@@ -120,7 +120,7 @@ func (st *store) sendReceipt(id, user string, message int64) *apiError {
 	return nil
 }
 
-// listReceipts gives at most size receipts after the first skip, and whether there are more.
+// listReceipts returns at most size receipts after the first skip, and whether there are more.
 func (st *store) listReceipts(id, user string, skip, size int) (page []Receipt, more bool, refusal *apiError) {
 	now := st.lock()
 	defer st.mu.Unlock()

@@ -28,7 +28,7 @@ func TestReadReceipts(t *testing.T) {
 		path := f.message(token, thread, `{"content":"c"}`)
 		ids = append(ids, path[strings.LastIndex(path, "/")+1:])
 	}
-	for i, message := range []string{ids[1], ids[0]} { // an older one takes nothing back
+	for i, message := range []string{ids[1], ids[0]} { // an older receipt changes nothing
 		if r := f.chat(200, other, http.MethodPost, receipts, `{"chatMessageId":"`+message+`"}`); r.body != "" || r.header.Get("Content-Length") != "0" {
 			t.Errorf("receipt %d: %v %s", i, r.header, r.body)
 		}

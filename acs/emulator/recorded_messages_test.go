@@ -12,8 +12,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestRecordedMessages holds the emulator to what public recordings of the service show of
-// messages, receipts and typing notifications.
+// TestRecordedMessages compares messages, receipts and typing notifications of the emulator with
+// public recordings of the service.
 func TestRecordedMessages(t *testing.T) {
 	t.Parallel()
 	f := start(t, emulator.Options{})
@@ -30,7 +30,7 @@ func TestRecordedMessages(t *testing.T) {
 		status int
 		keys   string         // of the body
 		path   string         // of an object in it
-		inner  string         // keys of that
+		inner  string         // keys of that object
 		value  map[string]any // by path in the body
 	}{
 		{

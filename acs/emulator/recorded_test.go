@@ -13,8 +13,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestRecordedAnswers holds the emulator to what public recordings of the service show: the
-// status, the names at the top of the body and below the one that matters, and some values.
+// TestRecordedAnswers compares responses of the emulator with public recordings of the service: the
+// status, the names at the top level of the body and in the relevant object, and some values.
 func TestRecordedAnswers(t *testing.T) {
 	t.Parallel()
 	f := start(t, emulator.Options{})
@@ -31,7 +31,7 @@ func TestRecordedAnswers(t *testing.T) {
 		call   call
 		status int
 		keys   string // of the body
-		within string // one of those
+		within string // one of those names
 		inner  string // its keys, or those of its first element
 		value  map[string]any
 	}{
@@ -140,7 +140,7 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
-// keysOf gives the names in an object, sorted.
+// keysOf returns the names in an object, sorted.
 func keysOf(value any) string {
 	object, _ := value.(map[string]any)
 	var keys []string

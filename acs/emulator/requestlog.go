@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Operation names an operation of the service; empty stands for a request that is none.
+// Operation names an operation of the service; it is empty for a request that is not an operation.
 type Operation string
 
-// The operations the emulator knows.
+// The operations of the emulator.
 const (
 	OperationCreateUser             Operation = "CreateUser"
 	OperationIssueToken             Operation = "IssueToken"
@@ -38,7 +38,7 @@ const (
 	OperationSendTypingNotification Operation = "SendTypingNotification"
 )
 
-// IsWrite reports whether the operation changes what the service holds. Issuing a token does not,
+// IsWrite reports whether the operation changes the state of the service. Issuing a token does not,
 // nor does a typing notification.
 func (o Operation) IsWrite() bool {
 	switch o {
@@ -52,7 +52,7 @@ func (o Operation) IsWrite() bool {
 	}
 }
 
-// Request is one request as it arrived, and how it was answered.
+// Request is one request as it arrived, with the status of its response.
 type Request struct {
 	Seq       int // order of arrival, from 1, never reset
 	Time      time.Time
@@ -60,14 +60,14 @@ type Request struct {
 	Method    string
 	Path      string // as sent: ids are still percent-encoded
 	Query     string
-	User      string // who the token belongs to, where it is a valid one
-	ThreadID  string // decoded; of CreateThread: the thread it gave
-	Status    int    // 0: not answered, or not yet
+	User      string // the owner of the token, if it is valid
+	ThreadID  string // decoded; for CreateThread: the new thread
+	Status    int    // 0: no response, or not yet
 	Header    http.Header
 	Body      []byte
 }
 
-// requestLog remembers requests for tests.
+// requestLog stores requests for tests.
 type requestLog struct {
 	keep int
 
@@ -76,11 +76,11 @@ type requestLog struct {
 	entries []*Request
 }
 
-// credentials are the headers that are never remembered.
+// credentials are the headers that are never stored.
 var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 
-// begin remembers a request before anything is done about it, so that a test can see that a
-// call has arrived and is held up.
+// begin stores a request before it has any effect, so that a test can detect a call that has
+// arrived and is delayed.
 func (l *requestLog) begin(r Request) *Request {
 	if l.keep < 0 {
 		return nil
@@ -90,22 +90,22 @@ func (l *requestLog) begin(r Request) *Request {
 		r.Header.Del(name)
 	}
 	if r.Operation == OperationExchangeTeamsToken {
-		r.Body = nil // is a credential
+		r.Body = nil // it is a credential
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last++
 	r.Seq = l.last
 	l.entries = append(l.entries, &r)
-	// Twice the bound before cutting keeps the cost per request constant.
+	// Cutting only at twice the limit keeps the cost per request constant.
 	if l.keep > 0 && len(l.entries) >= 2*l.keep {
 		l.entries = slices.Clone(l.entries[len(l.entries)-l.keep:])
 	}
 	return &r
 }
 
-// finish notes the answer. It is called before the answer is written: who has got an answer
-// finds it in Requests.
+// finish stores the status. It runs before the response is written, so that a client with a
+// response finds it in Requests.
 func (l *requestLog) finish(entry *Request, status int, threadID string) {
 	if entry == nil {
 		return
@@ -115,8 +115,8 @@ func (l *requestLog) finish(entry *Request, status int, threadID string) {
 	entry.Status, entry.ThreadID = status, threadID
 }
 
-// Requests gives the requests since the start or the last ResetRequests, in order of arrival,
-// without credentials. Options.KeepRequests may bound them.
+// Requests returns the requests since the start or the last ResetRequests, in order of arrival,
+// without credentials. Options.KeepRequests may limit them.
 func (s *Server) Requests() []Request {
 	l := &s.requests
 	l.mu.Lock()
@@ -134,14 +134,14 @@ func (s *Server) Requests() []Request {
 	return out
 }
 
-// ResetRequests forgets the requests so far.
+// ResetRequests removes the requests so far.
 func (s *Server) ResetRequests() {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()
 	s.requests.entries = nil
 }
 
-// lastSeq is the number of the latest request.
+// lastSeq returns the number of the latest request.
 func (l *requestLog) lastSeq() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// plane is what the operations of one API have in common.
+// plane is the common part of the operations of one API.
 type plane struct {
 	versions    []string
-	supported   string                             // the versions, as a header has them
+	supported   string                             // the versions, as in a header
 	accept      func(*Server, *exchange) *apiError // authenticates the caller
-	spec        bool                               // errors come in the specification's envelope
+	spec        bool                               // errors have the specification's envelope
 	needsUser   bool                               // the caller is a user and its token has scopes
-	echoRequest bool                               // x-ms-client-request-id comes back
+	echoRequest bool                               // x-ms-client-request-id is returned
 }
 
-// chatPlane knows the versions the service named in its answers in 2024 and those published since.
-// Older previews had other models and are gone from the recorded list.
+// chatPlane has the versions that the service named in its responses in 2024 and those published
+// since. Older previews had other models and are no longer in the recorded list.
 var chatPlane = supports(plane{
 	versions: []string{
 		"2021-03-07", "2021-04-05-preview6", "2021-09-07", "2023-04-01-preview", "2023-07-01-preview", "2023-11-07",
@@ -47,8 +47,8 @@ func supports(p plane) *plane {
 	return &p
 }
 
-// splitPath decodes a wire path segment by segment, so that an encoded id is one segment
-// whatever it holds. It reports false for a path that cannot be decoded.
+// splitPath decodes a path segment by segment, so that an encoded id is one segment whatever its
+// content. It returns false for a path that cannot be decoded.
 func splitPath(wire string) ([]string, bool) {
 	segments := strings.Split(strings.TrimPrefix(wire, "/"), "/")
 	for i, segment := range segments {
@@ -61,7 +61,7 @@ func splitPath(wire string) ([]string, bool) {
 	return segments, true
 }
 
-// match reports whether the path has the pattern's form and fills the ids it holds.
+// match reports whether the path has the pattern's form, and sets the ids in it.
 func (rt *route) match(segments []string, e *exchange) bool {
 	if strings.Count(rt.pattern, "/") != len(segments) {
 		return false
@@ -87,8 +87,8 @@ func (rt *route) match(segments []string, e *exchange) bool {
 	return true
 }
 
-// find sets the exchange's route. A path that belongs to no operation answers 404 and a
-// method it does not have 405, both without a body; neither is recorded.
+// find sets the exchange's route. A path without an operation is a 404, and a method that the path
+// does not have is a 405, both without a body; neither is recorded.
 func (e *exchange) find() *apiError {
 	segments, ok := splitPath(e.request.URL.EscapedPath())
 	if !ok {
@@ -115,8 +115,8 @@ func (e *exchange) find() *apiError {
 	}
 }
 
-// checkVersion refuses a call without an api-version of its API. The words are those of the
-// versioning library whose api-supported-versions header the service sends.
+// checkVersion refuses a call without an api-version of its API. The text is that of the versioning
+// library that also sends the service's api-supported-versions header.
 func (e *exchange) checkVersion() *apiError {
 	versions := e.query()["api-version"]
 	refusal := &apiError{status: http.StatusBadRequest, envelope: lowerCase}
@@ -136,7 +136,7 @@ func (e *exchange) checkVersion() *apiError {
 	return refusal
 }
 
-// query gives the parameters, read once.
+// query returns the parameters, which are parsed once.
 func (e *exchange) query() url.Values {
 	if e.parameters == nil {
 		e.parameters = e.request.URL.Query()
@@ -144,7 +144,7 @@ func (e *exchange) query() url.Values {
 	return e.parameters
 }
 
-// baseURL is the scheme and host the client used to get here: links must lead back the same way.
+// baseURL is the scheme and host of the client's request: links must use the same ones.
 func (e *exchange) baseURL() string {
 	scheme := "http"
 	if e.request.TLS != nil {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// saveVersion changes with the form of what SaveState writes.
+// saveVersion changes with the format of SaveState.
 const saveVersion = 1
 
-// savedState is all that the service holds. Quotas, faults and the requests kept are not part of
-// it: they belong to a run.
+// savedState is the whole state of the service. Quotas, faults and the stored requests are not part
+// of it: they belong to a run.
 type savedState struct {
 	Version    int             `json:"version"`
 	ResourceID string          `json:"resourceId"`
@@ -40,7 +40,7 @@ type savedIdentity struct {
 
 type savedThread struct {
 	Thread
-	Policy   *int32              `json:"policy,omitempty"` // days, 0: kind none, absent: none was ever set
+	Policy   *int32              `json:"policy,omitempty"` // days, 0: kind none, absent: never set
 	Activity int                 `json:"activity"`
 	ActiveOn time.Time           `json:"activeOn"`
 	Left     map[string][2]int64 `json:"left,omitempty"`
@@ -58,13 +58,13 @@ type savedReplay struct {
 	At        time.Time            `json:"at"`
 }
 
-// SaveState writes all that the service holds, in JSON. It holds the access key, with which the
-// tokens are signed too: whoever can read it can act as any user.
+// SaveState writes the whole state of the service as JSON. It contains the access key, which also
+// signs the tokens: every reader of the file can act as any user.
 func (s *Server) SaveState(w io.Writer) error {
 	saved := s.store.save()
 	saved.AccessKey = s.AccessKey()
 	saved.ClockMoved = time.Duration(s.moved.Load())
-	if err := json.NewEncoder(w).Encode(saved); err != nil { //nolint:gosec // to hold the key is its purpose
+	if err := json.NewEncoder(w).Encode(saved); err != nil { //nolint:gosec // the key is part of the state on purpose
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil

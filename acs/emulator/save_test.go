@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// restarted gives a fixture whose emulator has loaded the state of another's.
+// restarted returns a fixture whose emulator has loaded the state of another one.
 func (f *fixture) restarted(options emulator.Options) *fixture {
 	f.Helper()
 	var state bytes.Buffer
@@ -86,7 +86,7 @@ func TestStateSurvives(t *testing.T) {
 	if before != after {
 		t.Error("the sequence of ids does not go on")
 	}
-	// What was due is still due.
+	// Changes that were due before are still due.
 	next.emu.AdvanceClock(30 * 24 * time.Hour)
 	next.chat(404, next.issued(id), http.MethodGet, thread, "")
 	next.restarted(emulator.Options{})
@@ -130,7 +130,7 @@ func TestStatesThatAreNone(t *testing.T) {
 	f.chat(200, token, http.MethodGet, thread, "")
 }
 
-// FuzzLoadState wants an error or a state that can be served and saved.
+// FuzzLoadState expects an error, or a state that can be served and saved.
 func FuzzLoadState(f *testing.F) {
 	emu := emulator.New(emulator.Options{AccessKey: "c2VjcmV0LWtleS1zZWNyZXQta2V5"})
 	user := emu.CreateUser()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// epoch is the shareHistoryTime of a member for whom none was given: all of the history.
+// epoch is the default shareHistoryTime of a member: the whole history.
 var epoch = time.Unix(0, 0).UTC()
 
 // Thread is a copy of a thread.
@@ -29,7 +29,7 @@ type Thread struct {
 type Member struct {
 	ID               string            `json:"id"`
 	DisplayName      string            `json:"displayName,omitempty"`
-	ShareHistoryTime time.Time         `json:"shareHistoryTime"` // zero, when given: all of the history
+	ShareHistoryTime time.Time         `json:"shareHistoryTime"` // zero, when adding: the whole history
 	Metadata         map[string]string `json:"metadata,omitempty"`
 }
 
@@ -64,7 +64,7 @@ func (t *thread) snapshot() Thread {
 	return out
 }
 
-// Threads gives all threads in order of creation, deleted ones included.
+// Threads returns all threads in order of creation, deleted ones included.
 func (s *Server) Threads() []Thread {
 	s.store.lock()
 	defer s.store.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *Server) Threads() []Thread {
 	return out
 }
 
-// Thread gives one thread, deleted or not.
+// Thread returns one thread, deleted or not.
 func (s *Server) Thread(id string) (Thread, bool) {
 	s.store.lock()
 	defer s.store.mu.Unlock()
@@ -86,7 +86,8 @@ func (s *Server) Thread(id string) (Thread, bool) {
 	return t.snapshot(), true
 }
 
-// Messages gives the messages of a thread in order of creation; none if there is no such thread.
+// Messages returns the messages of a thread in order of creation, or nil if there is no such
+// thread.
 func (s *Server) Messages(threadID string) []Message {
 	s.store.lock()
 	defer s.store.mu.Unlock()
@@ -102,7 +103,7 @@ func (s *Server) Messages(threadID string) []Message {
 	return out
 }
 
-// Receipts gives the read receipts of a thread, one of each user who sent any.
+// Receipts returns the read receipts of a thread, at most one of each user.
 func (s *Server) Receipts(threadID string) []Receipt {
 	s.store.lock()
 	defer s.store.mu.Unlock()
@@ -112,8 +113,8 @@ func (s *Server) Receipts(threadID string) []Receipt {
 	return nil
 }
 
-// AddMessage puts a message into a thread without a request, of any type and content, and gives
-// its id. ID, Sequence, Changed and Version are given to it. It panics when there is no such thread.
+// AddMessage adds a message to a thread without a request, of any type and content, and returns its
+// id. The server sets ID, Sequence, Changed and Version. It panics if there is no such thread.
 func (s *Server) AddMessage(threadID string, m Message) int64 {
 	id, ok := s.store.addMessage(threadID, m)
 	if !ok {
@@ -136,7 +137,7 @@ func (st *store) addMessage(threadID string, m Message) (id int64, ok bool) {
 	return written.ID, true
 }
 
-// Users gives the identities that were created and not deleted, in order.
+// Users returns the identities that were created and not deleted, in order.
 func (s *Server) Users() []string {
 	s.store.lock()
 	defer s.store.mu.Unlock()
@@ -146,8 +147,8 @@ func (s *Server) Users() []string {
 // CreateUser creates an identity without a request.
 func (s *Server) CreateUser() string { return s.store.createIdentity() }
 
-// CreateThread creates a thread without a request and gives its id. The creator is a member.
-// It panics when there would be too many members.
+// CreateThread creates a thread without a request and returns its id. The creator is a member. It
+// panics if there are too many members.
 func (s *Server) CreateThread(createdBy, topic string, members ...Member) string {
 	made, refusal := s.store.createThread(draft{creator: createdBy, topic: topic, members: members})
 	if refusal != nil {
@@ -156,7 +157,7 @@ func (s *Server) CreateThread(createdBy, topic string, members ...Member) string
 	return made.ID
 }
 
-// DeleteThread deletes a thread without a request. One that is deleted or unknown is left alone.
+// DeleteThread deletes a thread without a request. It does nothing for a deleted or unknown thread.
 func (s *Server) DeleteThread(id string) {
 	now := s.store.lock()
 	defer s.store.mu.Unlock()
@@ -165,9 +166,9 @@ func (s *Server) DeleteThread(id string) {
 	}
 }
 
-// UpdateThread changes a thread without a request, without any check, and without the message that
-// tells its members of it. Changes of ID, CreatedOn and RepeatabilityID are ignored. It panics when there is no such thread; change
-// must not call the server.
+// UpdateThread changes a thread without a request, without any check, and without the message about
+// it to the members. Changes of ID, CreatedOn and RepeatabilityID are ignored. It panics if there
+// is no such thread; change must not call the server.
 func (s *Server) UpdateThread(id string, change func(*Thread)) {
 	now := s.store.lock()
 	defer s.store.mu.Unlock()
@@ -191,8 +192,8 @@ func (s *Server) UpdateThread(id string, change func(*Thread)) {
 	s.store.touch(t, now)
 }
 
-// AddMember adds somebody to a thread without a request; one who is there already is replaced.
-// It panics when there is no such thread.
+// AddMember adds a member to a thread without a request, or replaces it. It panics if there is no
+// such thread.
 func (s *Server) AddMember(threadID string, m Member) {
 	now := s.store.lock()
 	defer s.store.mu.Unlock()
@@ -205,8 +206,8 @@ func (s *Server) AddMember(threadID string, m Member) {
 	s.store.touch(t, now)
 }
 
-// RemoveMember takes somebody out of a thread without a request. One who is not in it, and a
-// thread that does not exist, are left alone.
+// RemoveMember removes a member from a thread without a request. It does nothing if the member or
+// the thread does not exist.
 func (s *Server) RemoveMember(threadID, userID string) {
 	s.store.lock()
 	defer s.store.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 
 const maxMembers = 250
 
-// store is what the service holds. Its methods check everything before they change anything,
-// and what they give out is a copy.
+// store is the state of the service. Its methods check everything before they change anything, and
+// return copies.
 type store struct {
 	resourceID string
 	window     time.Duration // of repeatability
@@ -33,32 +33,32 @@ type store struct {
 	users      []string // identities in order of creation, without deleted ones
 	threads    map[string]*thread
 	order      []*thread              // in order of creation
-	byUser     map[string]*threadFeed // every thread the user is or was in
+	byUser     map[string]*threadFeed // all present and former threads of the user
 	replays    map[replayKey]replay
 	agenda     agenda
 }
 
-// thread is a thread as the store holds it. Thread.Members is unused: see members.
+// thread is a thread in the store. Thread.Members is unused: see members.
 type thread struct {
 	Thread
-	activity  int       // the latest that moved it up in lists
-	activeOn  time.Time // when that was
+	activity  int       // of the latest change that moved it up in lists
+	activeOn  time.Time // time of that change
 	retention *retention
 	members   []Member          // in order of joining
 	known     map[string]bool   // by user key: true for a member, false for a former one
-	left      map[string]period // by user key: what former members may still read
+	left      map[string]period // by user key: the part that former members may still read
 	messages  []*Message        // by id
 	changes   []*Message        // by version
 	sequence  int               // of the latest change
 	version   int64             // of the latest change
-	receipts  []Receipt         // one of a user, in order of their first ones
+	receipts  []Receipt         // one of each user, in order of their first ones
 }
 
 type retention struct{ days int32 } // 0: kind none
 
 type replayKey struct{ user, requestID string }
 
-// replay is what the first request with an id made, and when.
+// replay is the result and the time of the first request with an id.
 type replay struct {
 	thread  *thread
 	invalid []invalidParticipant
@@ -74,7 +74,7 @@ func newStore(options Options, clock func() time.Time) *store {
 	}
 }
 
-// lock is how every method begins: what has come due by now happens first.
+// lock must begin every method: it first applies the changes that are due.
 func (st *store) lock() time.Time {
 	st.mu.Lock()
 	now := st.clock()
@@ -82,13 +82,13 @@ func (st *store) lock() time.Time {
 	return now
 }
 
-// digest makes the next id: the same in every run with the same resource and seed.
+// digest returns the next id, which is the same in every run with the same resource and seed.
 func (st *store) digest(kind string) [sha256.Size]byte {
 	st.counter++
 	return sha256.Sum256(fmt.Appendf(nil, "%s%s/%s/%d", st.seed, st.resourceID, kind, st.counter))
 }
 
-// draft is a thread about to be created, its members already judged.
+// draft is a thread to be created, with members that are already classified.
 type draft struct {
 	creator   string
 	requestID string
@@ -99,7 +99,7 @@ type draft struct {
 	invalid   []invalidParticipant
 }
 
-// created is a copy of a thread and who could not be added to it.
+// created is a copy of a thread, and the users that could not be added to it.
 type created struct {
 	properties
 	invalid []invalidParticipant
@@ -111,8 +111,9 @@ type properties struct {
 	retention *retention
 }
 
-// createThread makes a thread, or gives the one the same user made with the same request id:
-// as it is now, whatever the body says, and even if it was deleted (azure-sdk-for-java#47688).
+// createThread creates a thread, or returns the one that the same user created with the same
+// request id: in its present state, whatever the body, and even if it was deleted
+// (azure-sdk-for-java#47688).
 func (st *store) createThread(d draft) (created, *apiError) {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -120,7 +121,7 @@ func (st *store) createThread(d draft) (created, *apiError) {
 	if first, ok := st.replays[key]; ok && d.requestID != "" && (st.window == 0 || now.Sub(first.at) < st.window) {
 		return created{first.thread.properties(), slices.Clone(first.invalid)}, nil
 	}
-	// The creator joins by itself, and has a name only when it lists itself.
+	// The creator is a member without being listed, but has a name only if it is listed.
 	members := d.members
 	if !slices.ContainsFunc(members, func(m Member) bool { return userKey(m.ID) == key.user }) {
 		members = slices.Concat([]Member{{ID: d.creator, ShareHistoryTime: epoch}}, members)
@@ -154,7 +155,7 @@ func (st *store) createThread(d draft) (created, *apiError) {
 	return created{t.properties(), d.invalid}, nil
 }
 
-// canonical is the id in the case the service issued it in.
+// canonical returns the id in the case in which the service issued it.
 func (st *store) canonical(id string) string {
 	if known := st.identities[userKey(id)]; known != nil {
 		return known.id
@@ -162,7 +163,7 @@ func (st *store) canonical(id string) string {
 	return id
 }
 
-// access gives a thread that exists and that the user is in. With DeletedMarked it may be deleted.
+// access returns an existing thread with the user in it. With DeletedMarked it may be deleted.
 func (st *store) access(id, user string) (*thread, *apiError) {
 	t := st.threads[id]
 	switch {
@@ -212,7 +213,7 @@ func (t *thread) delete(now time.Time) {
 	}
 }
 
-// patch is what an update changes; nil and absent keys change nothing.
+// patch is the content of an update; nil and absent keys change nothing.
 type patch struct {
 	topic     *string
 	metadata  map[string]string
@@ -229,7 +230,7 @@ func mergeMetadata(held, change map[string]string) map[string]string {
 	return merged
 }
 
-// updateThread merges metadata key by key, as recorded. An empty value stays, empty.
+// updateThread merges metadata key by key, as recorded. An empty value is stored as an empty value.
 func (st *store) updateThread(id, user string, p patch) *apiError {
 	now := st.lock()
 	defer st.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 )
 
 // threadFeed holds the threads of a user in the order of their latest activity. To move a thread
-// up is to append it again; what it leaves behind is stale and swept out when it is half of all.
+// up, it is appended again. Its old entry is then stale; stale entries are removed when they are
+// half of all.
 type threadFeed struct {
 	entries []feedEntry
 	sweepAt int
@@ -33,7 +34,7 @@ func (f *threadFeed) push(t *thread) {
 
 func (e feedEntry) stale() bool { return e.thread.activity != e.activity }
 
-// touch moves a thread to the top of the lists of all who are or were in it.
+// touch moves a thread to the top of the lists of all present and former members.
 func (st *store) touch(t *thread, now time.Time) {
 	st.activity++
 	t.activity, t.activeOn = st.activity, now
@@ -47,15 +48,15 @@ func (st *store) touch(t *thread, now time.Time) {
 	}
 }
 
-// listing is a thread as a list shows it.
+// listing is the entry of a thread in a list.
 type listing struct {
 	id, topic   string
 	deletedOn   *time.Time
 	lastMessage int64 // its id; 0: none
 }
 
-// listThreads gives the threads the user is or was in, deleted ones included, the latest active
-// first: those with an activity below the number, at most size, and whether there are more.
+// listThreads returns the present and former threads of the user, deleted ones included, the latest
+// active first: at most size threads with an activity below the number, and whether there are more.
 func (st *store) listThreads(user string, below, size int, from time.Time) (page []listing, next int, more bool) {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -70,7 +71,7 @@ func (st *store) listThreads(user string, below, size int, from time.Time) (page
 			continue
 		}
 		if t.activeOn.Before(from) {
-			break // those that follow are older still
+			break // the following ones are even older
 		}
 		if len(page) == size {
 			return page, next, true
@@ -81,7 +82,7 @@ func (st *store) listThreads(user string, below, size int, from time.Time) (page
 	return page, 0, false
 }
 
-// lastMessage gives the id of the latest message, or 0.
+// lastMessage returns the id of the latest message, or 0.
 func (t *thread) lastMessage() int64 {
 	if len(t.messages) == 0 {
 		return 0

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// identity is a user. A deleted one stays, so that its old tokens and its id are known as such.
+// identity is a user. A deleted one stays, so that its id and its old tokens are still recognized.
 type identity struct {
 	id        string
 	serial    uint64 // of the latest token
@@ -19,7 +19,7 @@ type identity struct {
 	revoked   []revocation // in order
 }
 
-// revocation makes the tokens up to a serial number invalid from a time on.
+// revocation makes the tokens up to a serial number invalid from a given time on.
 type revocation struct {
 	UpTo uint64    `json:"upTo"`
 	From time.Time `json:"from"`
@@ -36,7 +36,8 @@ func (st *store) createIdentity() string {
 	return id
 }
 
-// admitTeamsUser makes sure that a Teams user, who is no identity of this resource, can have tokens.
+// admitTeamsUser ensures that a Teams user, which is not an identity of this resource, can have
+// tokens.
 func (st *store) admitTeamsUser(id string) {
 	st.lock()
 	defer st.mu.Unlock()
@@ -45,7 +46,7 @@ func (st *store) admitTeamsUser(id string) {
 	}
 }
 
-// existing gives an identity that is not deleted, or nil.
+// existing returns an identity that is not deleted, or nil.
 func (st *store) existing(id string) *identity {
 	known := st.identities[userKey(id)]
 	if known == nil || known.deletedOn != nil {
@@ -54,7 +55,7 @@ func (st *store) existing(id string) *identity {
 	return known
 }
 
-// nextToken gives the id of an identity and the serial number for its next token.
+// nextToken returns the id of an identity and the serial number for its next token.
 func (st *store) nextToken(id string) (user string, serial uint64, ok bool) {
 	st.lock()
 	defer st.mu.Unlock()
@@ -66,7 +67,7 @@ func (st *store) nextToken(id string) (user string, serial uint64, ok bool) {
 	return known.id, known.serial, true
 }
 
-// tokenIsGood reports whether the identity has been issued such a token and it still counts.
+// tokenIsGood reports whether the token was issued to the identity and is still valid.
 func (st *store) tokenIsGood(id string, serial uint64) bool {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -77,7 +78,7 @@ func (st *store) tokenIsGood(id string, serial uint64) bool {
 	return !slices.ContainsFunc(known.revoked, func(r revocation) bool { return serial <= r.UpTo && !now.Before(r.From) })
 }
 
-// isDeleted reports whether the id is that of an identity that was deleted.
+// isDeleted reports whether the id belongs to a deleted identity.
 func (st *store) isDeleted(id string) bool {
 	st.lock()
 	defer st.mu.Unlock()
@@ -85,8 +86,7 @@ func (st *store) isDeleted(id string) bool {
 	return known != nil && known.deletedOn != nil
 }
 
-// revokeTokens makes the tokens issued so far invalid, and reports whether there is such an
-// identity.
+// revokeTokens makes the tokens issued so far invalid, and reports whether the identity exists.
 func (st *store) revokeTokens(id string) bool {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -101,9 +101,9 @@ func (i *identity) revoke(from time.Time) {
 	i.revoked = append(i.revoked, revocation{UpTo: i.serial, From: from})
 }
 
-// deleteIdentity deletes an identity and reports whether there was one. It leaves its threads
-// when its tokens end: a call of one with an old token, right after its deletion, was
-// recorded to succeed.
+// deleteIdentity deletes an identity and reports whether it existed. The identity leaves its
+// threads when its tokens become invalid: in a recording, a call with an old token succeeded right
+// after the deletion.
 func (st *store) deleteIdentity(id string) bool {
 	now := st.lock()
 	defer st.mu.Unlock()

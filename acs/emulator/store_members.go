@@ -5,8 +5,8 @@ package emulator
 
 import "slices"
 
-// join adds a member; one who is there already stays as it is. Who calls it must touch the
-// thread when it has added everybody, so that it gets into their lists.
+// join adds a member; an existing one stays unchanged. After adding all members, the caller must
+// touch the thread, so that it gets into their lists.
 func (st *store) join(t *thread, m Member) {
 	key := userKey(m.ID)
 	if t.known[key] {
@@ -19,12 +19,12 @@ func (st *store) join(t *thread, m Member) {
 	delete(t.left, key)
 }
 
-// find gives the position of a member, or -1.
+// find returns the position of a member, or -1.
 func (t *thread) find(key string) int {
 	return slices.IndexFunc(t.members, func(m Member) bool { return userKey(m.ID) == key })
 }
 
-// listMembers gives at most size members after the first skip, and whether there are more.
+// listMembers returns at most size members after the first skip, and whether there are more.
 func (st *store) listMembers(id, user string, skip, size int) (page []Member, more bool, refusal *apiError) {
 	st.lock()
 	defer st.mu.Unlock()
@@ -37,8 +37,8 @@ func (st *store) listMembers(id, user string, skip, size int) (page []Member, mo
 	return cloneMembers(t.members[start:end]), end < len(t.members), nil
 }
 
-// addMembers adds those who are not there yet. A thread may have 250 members; that a call
-// which would go beyond it fails as a whole is not recorded.
+// addMembers adds the users that are not yet members. A thread may have 250 members. It is not
+// recorded that a call beyond this limit fails as a whole.
 func (st *store) addMembers(id, user string, members []Member) *apiError {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -66,7 +66,8 @@ func (st *store) addMembers(id, user string, members []Member) *apiError {
 	return nil
 }
 
-// removeMember takes somebody out, the caller itself too. Nobody to take out is no error.
+// removeMember removes a member, which may be the caller itself. Removing a user that is not a
+// member is not an error.
 func (st *store) removeMember(id, user, member string) *apiError {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -81,7 +82,7 @@ func (st *store) removeMember(id, user, member string) *apiError {
 	return nil
 }
 
-// remove takes a member out and gives it, or nothing when there is none.
+// remove removes a member and returns it, or nil if there is none.
 func (t *thread) remove(member string) []Member {
 	key := userKey(member)
 	if !t.known[key] {

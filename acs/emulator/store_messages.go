@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The types of messages that the service itself writes, and those that users send.
+// The types of messages of the service itself, and those of users.
 const (
 	participantAdded   = "participantAdded"
 	participantRemoved = "participantRemoved"
@@ -23,10 +23,11 @@ const (
 
 // Message is a copy of a message of a thread.
 type Message struct {
-	ID       int64  `json:"id,string"` // milliseconds since 1970, and unlike that of any other of the thread
+	ID       int64  `json:"id,string"` // milliseconds since 1970; unique in the thread
 	Type     string `json:"type"`
-	Sequence int    `json:"sequence"` // of when it was sent
-	// Changed is the sequence number of its latest change, and Version the time of that, like ID.
+	Sequence int    `json:"sequence"` // at the time of sending
+	// Changed is the sequence number of its latest change, and Version the time of that change, in
+	// the form of ID.
 	Changed int   `json:"changed"`
 	Version int64 `json:"version,string"`
 
@@ -34,7 +35,7 @@ type Message struct {
 	Attachments  []json.RawMessage `json:"attachments,omitempty"`
 	Topic        string            `json:"topic,omitempty"`
 	Participants []Member          `json:"participants,omitempty"`
-	Initiator    string            `json:"initiator,omitempty"` // whose change the service tells of
+	Initiator    string            `json:"initiator,omitempty"` // the user whose change the service reports
 
 	Sender            string            `json:"sender,omitempty"` // empty: the service
 	SenderDisplayName string            `json:"senderDisplayName,omitempty"`
@@ -46,15 +47,15 @@ type Message struct {
 func (m *Message) clone() Message {
 	out := *m
 	out.Attachments = slices.Clone(m.Attachments)
-	out.Participants = slices.Clone(m.Participants) // members of messages never change
+	out.Participants = slices.Clone(m.Participants) // members in messages never change
 	out.Metadata = maps.Clone(m.Metadata)
 	out.EditedOn, out.DeletedOn = clonePointer(m.EditedOn), clonePointer(m.DeletedOn)
 	return out
 }
 
-// period is the part of a thread's history that somebody may read, by the ids of its messages.
+// period is the part of a thread's history that a user may read, by the ids of its messages.
 type period struct {
-	from, until int64 // both included
+	from, until int64 // both inclusive
 }
 
 func (p period) has(m *Message) bool { return p.from <= m.ID && m.ID <= p.until }
@@ -62,7 +63,7 @@ func (p period) has(m *Message) bool { return p.from <= m.ID && m.ID <= p.until 
 // forever is later than every message.
 const forever = 1<<63 - 1
 
-// stamp gives the sequence number and the version of the next change.
+// stamp returns the sequence number and the version of the next change.
 func (t *thread) stamp(now time.Time) (sequence int, version int64) {
 	t.sequence++
 	t.version = max(now.UnixMilli(), t.version+1)
@@ -85,7 +86,7 @@ func (t *thread) rewrite(m *Message, now time.Time) {
 	m.Changed, m.Version = t.stamp(now)
 }
 
-// announce writes the message by which the service tells members of a change.
+// announce adds the message with which the service reports a change to the members.
 func (t *thread) announce(kind, initiator string, members []Member, now time.Time) {
 	m := Message{Type: kind, Initiator: initiator, Participants: slices.Clone(members)}
 	if kind == topicUpdated {
@@ -94,7 +95,7 @@ func (t *thread) announce(kind, initiator string, members []Member, now time.Tim
 	t.write(m, now)
 }
 
-// message gives the message with the id, or nil.
+// message returns the message with the id, or nil.
 func (t *thread) message(id int64) *Message {
 	i := sort.Search(len(t.messages), func(i int) bool { return t.messages[i].ID >= id })
 	if i == len(t.messages) || t.messages[i].ID != id {
@@ -103,8 +104,8 @@ func (t *thread) message(id int64) *Message {
 	return t.messages[i]
 }
 
-// readable gives a thread and what the user may read of it: a former member that up to when it
-// left.
+// readable returns a thread and the part of it that the user may read: for a former member the part
+// until it left.
 func (st *store) readable(id, user string) (*thread, period, *apiError) {
 	t := st.threads[id]
 	if t != nil && t.DeletedOn == nil {
@@ -120,7 +121,7 @@ func (st *store) readable(id, user string) (*thread, period, *apiError) {
 	return t, period{from: member.ShareHistoryTime.UnixMilli(), until: forever}, nil
 }
 
-// messageNotFound has a message of the emulator's own: no such answer is recorded.
+// messageNotFound has a text of the emulator's own: no such response is recorded.
 func messageNotFound() *apiError {
 	return &apiError{status: http.StatusNotFound, code: "NotFound", message: "The specified message was not found."}
 }
@@ -152,8 +153,8 @@ func (st *store) getMessage(id, user string, message int64) (Message, *apiError)
 	return m.clone(), nil
 }
 
-// listMessages gives at most size messages, the latest change first, of those with a version
-// below the one given and not before from, and whether there are more.
+// listMessages returns at most size messages, the latest change first, with a version below the
+// given one and not before from, and whether there are more.
 func (st *store) listMessages(id, user string, below, from int64, size int) (page []Message, more bool, refusal *apiError) {
 	now := st.lock()
 	defer st.mu.Unlock()
@@ -177,7 +178,8 @@ func (st *store) listMessages(id, user string, below, from int64, size int) (pag
 	return page, false, nil
 }
 
-// own gives a message of the user's. Nobody else may change it, and nobody what the service wrote.
+// own returns a message that the user sent. No other user may change it, and nobody may change a
+// message of the service.
 func (st *store) own(id, user string, message int64) (*thread, *Message, *apiError) {
 	t, refusal := st.live(id, user)
 	if refusal != nil {
@@ -194,8 +196,8 @@ func (st *store) own(id, user string, message int64) (*thread, *Message, *apiErr
 	}
 }
 
-// updateMessage merges metadata as that of threads is. A deleted message cannot be changed; how
-// the service says so is not recorded.
+// updateMessage merges metadata like that of threads. A deleted message cannot be changed; the
+// service's refusal is not recorded.
 func (st *store) updateMessage(id, user string, message int64, content *string, metadata map[string]string) *apiError {
 	now := st.lock()
 	defer st.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// linkTimeForm is how the service writes startTime into links; it must take it back as well.
+// linkTimeForm is the format of startTime in the service's links; requests must accept it as well.
 const linkTimeForm = "1/2/2006 3:04:05.999 PM -07:00"
 
 // The syncState of a list of messages is opaque to clients. It has the form of recorded ones:
@@ -28,17 +28,17 @@ func encodeSyncState(threadID string, last, newest int64) string {
 	state = binary.LittleEndian.AppendUint32(state, uint32(len(threadID))) //nolint:gosec // the id of a thread is short
 	state = append(state, threadID...)
 	state = append(state, syncStateSplit)
-	state = binary.LittleEndian.AppendUint64(state, uint64(last))   //nolint:gosec // is not negative
-	state = binary.LittleEndian.AppendUint64(state, uint64(newest)) //nolint:gosec // is not negative
+	state = binary.LittleEndian.AppendUint64(state, uint64(last))   //nolint:gosec // it is not negative
+	state = binary.LittleEndian.AppendUint64(state, uint64(newest)) //nolint:gosec // it is not negative
 	return hex.EncodeToString(state)
 }
 
-// decodeSyncState refuses what this thread's list did not give out.
+// decodeSyncState refuses a value that is not from this thread's list.
 func decodeSyncState(text, threadID string) (last, newest int64, refusal *apiError) {
 	state, err := hex.DecodeString(text)
 	if err == nil && len(state) == syncStateFixed+len(threadID) {
-		last = int64(binary.LittleEndian.Uint64(state[len(state)-16:]))  //nolint:gosec // is compared below
-		newest = int64(binary.LittleEndian.Uint64(state[len(state)-8:])) //nolint:gosec // is compared below
+		last = int64(binary.LittleEndian.Uint64(state[len(state)-16:]))  //nolint:gosec // it is compared below
+		newest = int64(binary.LittleEndian.Uint64(state[len(state)-8:])) //nolint:gosec // it is compared below
 		if encodeSyncState(threadID, last, newest) == text && 0 < last && last <= newest {
 			return last, newest, nil
 		}
@@ -46,7 +46,7 @@ func decodeSyncState(text, threadID string) (last, newest int64, refusal *apiErr
 	return 0, 0, badRequest("The request is invalid: syncState.")
 }
 
-// startTime reads the time of which a list begins: as the specification has it, or as it is in links.
+// startTime reads the start time of a list, in the format of the specification or that of links.
 func startTime(query url.Values) (time.Time, *apiError) {
 	text := query.Get("startTime")
 	if text == "" {

@@ -16,11 +16,12 @@ import (
 
 const (
 	maxMetadata = 1024 // bytes of all keys and values together
-	// minRetentionDays and maxRetentionDays are documented; what is refused outside them is not recorded.
+	// minRetentionDays and maxRetentionDays are documented; the service's refusal outside them is
+	// not recorded.
 	minRetentionDays = 30
 	maxRetentionDays = 90
-	// defaultPageSize is a guess: no recorded list of threads or participants came near it.
-	// A larger maxPageSize than largestPage is brought down to it.
+	// defaultPageSize is a guess: no recorded list of threads or participants was that long. A
+	// larger maxPageSize than largestPage is reduced to largestPage.
 	defaultPageSize = 100
 	largestPage     = 200
 	secondsForm     = "2006-01-02T15:04:05Z"
@@ -125,8 +126,8 @@ func (s *Server) createThread(e *exchange) (answer, *apiError) {
 	}, nil
 }
 
-// threadURL is the address of the thread. Recorded like this: the colon is encoded, the at sign
-// is not.
+// threadURL returns the address of the thread. In recordings the colon is encoded, the at sign is
+// not.
 func (e *exchange) threadURL() string {
 	return e.baseURL() + "/chat/threads/" + strings.ReplaceAll(e.threadID, ":", "%3A")
 }
@@ -172,8 +173,9 @@ func (s *Server) deleteThread(e *exchange) (answer, *apiError) {
 	return answer{status: http.StatusNoContent}, nil
 }
 
-// listThreads takes startTime as a lower bound of the latest activity, by which the list is in
-// order, itself included; the specification does not say of what, nor which of the two.
+// listThreads treats startTime as an inclusive lower bound of the latest activity, which is also
+// the order of the list. The specification neither names the time that it limits nor states whether
+// the bound is inclusive.
 func (s *Server) listThreads(e *exchange) (answer, *apiError) {
 	query := e.query()
 	size, refusal := pageSize(query)
@@ -230,7 +232,7 @@ func pageSize(query url.Values) (int, *apiError) {
 	return min(size, largestPage), refusal
 }
 
-// page is which part of a list is asked for: how many entries to skip, and the size of the page.
+// page is the requested part of a list: the number of entries to skip, and the size of the page.
 func (e *exchange) page() (skip, size int, refusal *apiError) {
 	query := e.query()
 	if size, refusal = pageSize(query); refusal != nil {
@@ -240,7 +242,7 @@ func (e *exchange) page() (skip, size int, refusal *apiError) {
 	return skip, size, refusal
 }
 
-// queryNumber reads an int32 that is not below least.
+// queryNumber reads an int32 that is at least least.
 func queryNumber(query url.Values, name string, least, absent int) (int, *apiError) {
 	values := query[name]
 	if len(values) == 0 {
@@ -255,7 +257,7 @@ func queryNumber(query url.Values, name string, least, absent int) (int, *apiErr
 
 func metadataTooLarge(metadata map[string]string) bool { return metadataSize(metadata) > maxMetadata }
 
-// metadataSize is how many bytes keys and values have together.
+// metadataSize returns the number of bytes of all keys and values together.
 func metadataSize(metadata map[string]string) int {
 	size := 0
 	for key, value := range metadata {

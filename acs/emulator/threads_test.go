@@ -115,7 +115,7 @@ func TestUpdateThread(t *testing.T) {
 	}
 }
 
-// TestMetadataNeverShrinks: keys cannot be taken out, and emptied ones count on.
+// TestMetadataNeverShrinks checks that keys cannot be removed, and that emptied keys still count.
 func TestMetadataNeverShrinks(t *testing.T) {
 	t.Parallel()
 	f := start(t, emulator.Options{})
@@ -131,7 +131,7 @@ func TestMetadataNeverShrinks(t *testing.T) {
 		{`{"metadata":{"k":"` + filled + `v"}}`, 400},            // its key counts
 		{`{"topic":"u","metadata":{"k":"` + filled + `"}}`, 204}, // nothing changes
 		{`{"metadata":{"k":"","first":""}}`, 204},
-		{`{"metadata":{"l":"` + filled + `"}}`, 400},      // so do those of both
+		{`{"metadata":{"l":"` + filled + `"}}`, 400},      // so do the keys of both
 		{`{"metadata":{"l":"` + filled[2:] + `é"}}`, 400}, // bytes count
 		{`{"metadata":{"l":"` + filled[3:] + `é"}}`, 204},
 		{`{"metadata":{"":"x"}}`, 400},
@@ -269,7 +269,7 @@ func TestListThreads(t *testing.T) {
 			got = append(got, thread)
 		}
 		link, _ = r.field("nextLink").(string)
-		if pages == 0 { // threads made while a client reads on move nothing
+		if pages == 0 { // threads created during a listing do not move the others
 			f.emu.CreateThread(id, "late")
 		}
 	}

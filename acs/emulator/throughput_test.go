@@ -20,9 +20,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// BenchmarkThroughput makes the same calls over TLS, in turns, of the emulator and of a handler
-// that reads the request and answers with what the emulator answered first. rate/constant must
-// not be below 0.5: the emulator is not to be what a load test measures.
+// BenchmarkThroughput makes the same calls over TLS to the emulator and to a handler that reads the
+// request and returns the emulator's first response. rate/constant must not be below 0.5: a load
+// test must not measure the emulator.
 func BenchmarkThroughput(b *testing.B) {
 	for _, threads := range []int{100, 100_000} {
 		emu := emulator.New(emulator.Options{EntraToken: "entra", KeepRequests: -1})
@@ -60,8 +60,8 @@ func membersOf(n int) []emulator.Member {
 	return members
 }
 
-// compare measures a call of both servers. They take turns, so that whatever else the machine
-// does slows down both.
+// compare measures a call of both servers. It alternates between them, so that other load on the
+// machine slows down both.
 func compare(b *testing.B, emu *emulator.Server, c call) {
 	b.Helper()
 	client, emulatorURL := serveTLS(b, emu)
@@ -78,7 +78,7 @@ func compare(b *testing.B, emu *emulator.Server, c call) {
 	calls := 0
 	for b.Loop() {
 		if calls++; calls%turn != 1 {
-			continue // a loop of the benchmark is a call of each, made by the turn
+			continue // one iteration calls both servers
 		}
 		for _, part := range []struct {
 			url  string
@@ -91,7 +91,7 @@ func compare(b *testing.B, emu *emulator.Server, c call) {
 			*part.took = append(*part.took, time.Since(before))
 		}
 	}
-	// Of medians: a turn in which the machine did something else counts for no more than another.
+	// The median gives no weight to a round with other load on the machine.
 	slices.Sort(emulated)
 	slices.Sort(answered)
 	typical, constantly := emulated[len(emulated)/2], answered[len(answered)/2]
@@ -99,7 +99,7 @@ func compare(b *testing.B, emu *emulator.Server, c call) {
 	b.ReportMetric(turn/typical.Seconds(), "calls/s")
 }
 
-// serveTLS serves with the emulator's certificates, and gives a client that trusts all of them.
+// serveTLS serves with the emulator's certificates, and returns a client that trusts all of them.
 func serveTLS(b *testing.B, handler http.Handler) (*http.Client, string) {
 	b.Helper()
 	config, authority, err := emulator.GenerateTLS()
@@ -113,7 +113,7 @@ func serveTLS(b *testing.B, handler http.Handler) (*http.Client, string) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
 	transport := &http.Transport{
-		//nolint:gosec // the second server has an authority of its own, and what is measured is not trust
+		//nolint:gosec // the second server has its own authority, and the benchmark does not measure trust
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
 	}
 	b.Cleanup(transport.CloseIdleConnections)
@@ -144,7 +144,7 @@ func exchangeOnce(b *testing.B, client *http.Client, url string, c call) []byte 
 	return bytes.Clone(body)
 }
 
-// TestMemoryOfThreads creates threads as a client would: nothing that one has is of another.
+// TestMemoryOfThreads creates threads as a client would: no two of them share a value.
 func TestMemoryOfThreads(t *testing.T) {
 	const threads, limit = 2000, 8 << 10
 	emu := emulator.New(emulator.Options{EntraToken: "entra", KeepRequests: -1})

@@ -19,9 +19,10 @@ import (
 
 const certificateLifetime = 365 * 24 * time.Hour
 
-// GenerateTLS makes a certificate authority of its own for a server at these hosts, names or IP
-// addresses; none stands for localhost and 127.0.0.1. It gives the server's configuration and
-// the authority's certificate for clients to trust. The authority's key is thrown away.
+// GenerateTLS creates a certificate authority and a certificate for a server at these hosts, names
+// or IP addresses; without hosts it is for localhost and 127.0.0.1. It returns the server's
+// configuration and the authority's certificate for clients to trust. The authority's key is
+// discarded.
 func GenerateTLS(hosts ...string) (config *tls.Config, caPEM []byte, err error) {
 	if len(hosts) == 0 {
 		hosts = []string{"localhost", "127.0.0.1"}

@@ -42,7 +42,7 @@ func TestGenerateTLS(t *testing.T) {
 	}
 	f.server.Client().CloseIdleConnections()
 
-	// An authority knows only its own.
+	// A client of one authority does not trust the other.
 	_, another, err := emulator.GenerateTLS("chat.example")
 	if err != nil {
 		t.Fatal(err)
