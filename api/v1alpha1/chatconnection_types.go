@@ -5,17 +5,17 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ChatConnectionSpec says how to reach one ACS resource, and who acts there.
+// ChatConnectionSpec defines the access to one ACS resource, and the users that act there.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.connectionStringSecretRef) != has(self.entra)",message="exactly one of connectionStringSecretRef and entra must be set"
 type ChatConnectionSpec struct {
-	// connectionStringSecretRef names the Secret, in the namespace of the connection, that holds the
-	// connection string of the ACS resource.
+	// connectionStringSecretRef names the Secret, in the namespace of the connection, that holds
+	// the connection string of the ACS resource.
 	// +optional
 	ConnectionStringSecretRef *SecretKeyReference `json:"connectionStringSecretRef,omitempty"`
 
-	// entra uses the operator's own workload identity in place of a connection string. Allowed only
-	// in the namespaces of the operator's flag --entra-namespaces.
+	// entra uses the operator's own workload identity instead of a connection string. It is allowed
+	// only in the namespaces of the operator's flag --entra-namespaces.
 	// +optional
 	Entra *EntraIdentity `json:"entra,omitempty"`
 
@@ -24,31 +24,33 @@ type ChatConnectionSpec struct {
 	// +optional
 	ServiceUsers *ServiceUsers `json:"serviceUsers,omitempty"`
 
-	// allowedNamespaces says which namespaces' ChatThreads may name this connection.
+	// allowedNamespaces selects the namespaces whose ChatThreads may name this connection.
 	// +optional
 	// +kubebuilder:default={from: "Same"}
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
 
-	// maxDeletions is a brake on deletions: when more threads of this connection are to be deleted at
-	// ACS within a time, the others wait until the annotation confirm-deletions of the connection
-	// takes a new value. No brake where it is left out.
+	// maxDeletions limits deletions at ACS: when more threads of this connection are to be deleted
+	// within a time, the others wait until the annotation confirm-deletions of the connection gets
+	// a new value. There is no limit if it is not set.
 	// +optional
 	MaxDeletions *MaxDeletions `json:"maxDeletions,omitempty"`
 
-	// quotas are other limits than the documented ones of ACS.
+	// quotas override the documented limits of ACS.
 	// +optional
 	Quotas *Quotas `json:"quotas,omitempty"`
 }
 
-// MaxDeletions is how many threads may be deleted at ACS within a time without confirmation.
+// MaxDeletions is the number of threads that may be deleted at ACS within a time without
+// confirmation.
 type MaxDeletions struct {
-	// count is how many threads may be deleted; with 0 each deletion waits for confirmation.
+	// count is the number of threads that may be deleted; with 0 each deletion waits for
+	// confirmation.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Count int32 `json:"count"`
 
-	// per is the time in which they are counted, at least 1s.
+	// per is the period in which deletions are counted, at least 1s.
 	// +optional
 	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
@@ -75,7 +77,7 @@ type SecretKeyReference struct {
 	Key string `json:"key,omitempty"`
 }
 
-// EntraIdentity reaches an ACS resource by Microsoft Entra workload identity.
+// EntraIdentity accesses an ACS resource with Microsoft Entra workload identity.
 type EntraIdentity struct {
 	// endpoint of the ACS resource, such as https://contoso.communication.azure.com.
 	// +required
@@ -84,13 +86,13 @@ type EntraIdentity struct {
 	// +kubebuilder:validation:Pattern=`^https://[^\s/?#@]+/?$`
 	Endpoint string `json:"endpoint"`
 
-	// clientID of the managed identity or app registration; the operator's own where it is left out.
+	// clientID of the managed identity or app registration. Defaults to the operator's own.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z-]+$`
 	ClientID string `json:"clientID,omitempty"`
 
-	// tenantID of that identity; the operator's own where it is left out.
+	// tenantID of that identity. Defaults to the operator's own.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z.-]+$`
@@ -99,23 +101,23 @@ type EntraIdentity struct {
 
 // ServiceUsers are the ACS users that act for a connection.
 type ServiceUsers struct {
-	// count is how many service users create threads. The quotas of ACS are per user: more users,
-	// more threads per minute.
+	// count is the number of service users that create threads. The quotas of ACS are per user:
+	// more users can create more threads per minute.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=32
 	Count *int32 `json:"count,omitempty"`
 
-	// ids pins the service users: new threads use only these, and none are created. A cluster that
-	// is rebuilt with the same ids finds its threads again.
+	// ids fixes the service users: new threads use only these, and none are created. A rebuilt
+	// cluster with the same ids finds its threads again.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	IDs []ServiceUserID `json:"ids,omitempty"`
 
-	// displayName is the name under which the service users stand in the threads they make; none
-	// where it is left out.
+	// displayName is the name of the service users in the threads that they create. They have no
+	// name if it is not set.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
@@ -128,7 +130,7 @@ type ServiceUsers struct {
 // +kubebuilder:validation:Pattern=`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`
 type ServiceUserID string
 
-// NamespacesFrom says where ChatThreads that name a connection may be.
+// NamespacesFrom selects the namespaces of ChatThreads that may name a connection.
 //
 // +kubebuilder:validation:Enum=Same;All;Selector
 type NamespacesFrom string
@@ -142,21 +144,22 @@ const (
 	NamespacesFromSelector NamespacesFrom = "Selector"
 )
 
-// AllowedNamespaces says which namespaces may use a connection.
+// AllowedNamespaces selects the namespaces that may use a connection.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.from) && self.from == 'Selector') == has(self.selector)",message="selector is required with from Selector and forbidden otherwise"
 type AllowedNamespaces struct {
-	// from says where ChatThreads that name this connection may be.
+	// from selects the namespaces of ChatThreads that may name this connection.
 	// +optional
 	// +kubebuilder:default=Same
 	From NamespacesFrom `json:"from,omitempty"`
 
-	// selector selects namespaces by their labels, with from Selector. An empty one selects all.
+	// selector selects namespaces by their labels, if from is Selector. An empty selector selects
+	// all.
 	// +optional
 	Selector *LabelSelector `json:"selector,omitempty"`
 }
 
-// Quotas are limits on calls that replace the documented ones of ACS.
+// Quotas are limits on calls that override the documented ones of ACS.
 type Quotas struct {
 	// createThread limits creations, per service user.
 	// +optional
@@ -180,21 +183,22 @@ type Quotas struct {
 
 // Quota is a number of calls per sliding window.
 type Quota struct {
-	// per10s is how many calls fit into any 10 seconds.
+	// per10s is the number of calls in any 10 seconds.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	Per10s int32 `json:"per10s"`
-	// perMinute is how many calls fit into any minute; no such limit where it is left out.
+	// perMinute is the number of calls in any minute. There is no such limit if it is not set.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	PerMinute *int32 `json:"perMinute,omitempty"`
 }
 
-// ChatConnectionStatus is what the operator last saw.
+// ChatConnectionStatus is the last observed state.
 type ChatConnectionStatus struct {
-	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
+	// observedGeneration is the generation that the conditions refer to; -1 before the first
+	// reconcile.
 	// +optional
 	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -210,19 +214,18 @@ type ChatConnectionStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	ServiceUsers []ServiceUserID `json:"serviceUsers,omitempty"`
 
-	// lastHandledReconcileAt is the last value of the annotation reconcile-requested-at that was
-	// acted upon.
+	// lastHandledReconcileAt is the last handled value of the annotation reconcile-requested-at.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// confirmedDeletions is the last value of the annotation confirm-deletions that was acted upon.
+	// confirmedDeletions is the last handled value of the annotation confirm-deletions.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	ConfirmedDeletions string `json:"confirmedDeletions,omitempty"`
 
-	// deletionsConfirmedAt is when that was: threads that were deleted in Kubernetes until then are no
-	// longer held by spec.maxDeletions.
+	// deletionsConfirmedAt is the time of that confirmation: spec.maxDeletions no longer blocks
+	// threads that were deleted in Kubernetes before it.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -240,7 +243,8 @@ type ChatConnectionStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// ChatConnection says how to reach one Azure Communication Services resource, and who acts there.
+// ChatConnection defines the access to one Azure Communication Services resource, and the users
+// that act there.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -259,11 +263,11 @@ type ChatConnection struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says how to reach the ACS resource.
+	// spec defines the access to the ACS resource.
 	// +required
 	Spec ChatConnectionSpec `json:"spec"`
 
-	// status is what the operator last saw.
+	// status is the last observed state.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status ChatConnectionStatus `json:"status,omitempty"`

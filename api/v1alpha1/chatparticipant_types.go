@@ -19,19 +19,19 @@ type ChatParticipantSpec struct {
 	// +required
 	UserID UserID `json:"userID"`
 
-	// displayName is the name under which the member stands in the thread. ACS cannot change it:
-	// a new name removes the member and adds it again.
+	// displayName is the name of the member in the thread. ACS cannot change it: a new name removes
+	// the member and adds it again.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
 
-	// shareHistory says how much of the earlier history the member can read.
+	// shareHistory selects the part of the earlier history that the member can read.
 	// +optional
 	// +kubebuilder:default=All
 	ShareHistory ShareHistory `json:"shareHistory,omitempty"`
 
-	// shareHistoryTime is the moment from which on the member can read, with shareHistory SinceTime.
-	// ACS keeps whole seconds.
+	// shareHistoryTime is the time from which on the member can read, if shareHistory is SinceTime.
+	// ACS stores whole seconds.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -41,7 +41,7 @@ type ChatParticipantSpec struct {
 	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
 }
 
-// Member is what the ChatParticipant declares, in the form of an inline member.
+// Member returns the declared member in the form of an inline member.
 func (s *ChatParticipantSpec) Member() Member {
 	return Member{UserID: s.UserID, DisplayName: s.DisplayName, ShareHistory: s.ShareHistory, ShareHistoryTime: s.ShareHistoryTime}
 }
@@ -56,14 +56,15 @@ type ThreadReference struct {
 	Name string `json:"name"`
 }
 
-// ChatParticipantStatus is what the operator last saw.
+// ChatParticipantStatus is the last observed state.
 type ChatParticipantStatus struct {
-	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
+	// observedGeneration is the generation that the conditions refer to; -1 before the first
+	// reconcile.
 	// +optional
 	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// threadID is the id at ACS of the thread that the conditions speak of.
+	// threadID is the id at ACS of the thread that the conditions refer to.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ThreadID string `json:"threadID,omitempty"`
@@ -77,7 +78,7 @@ type ChatParticipantStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// ChatParticipant declares one member of a chat thread, apart from the thread.
+// ChatParticipant declares one member of a chat thread, separately from the thread.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -101,7 +102,7 @@ type ChatParticipant struct {
 	// +required
 	Spec ChatParticipantSpec `json:"spec"`
 
-	// status is what the operator last saw.
+	// status is the last observed state.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status ChatParticipantStatus `json:"status,omitempty"`

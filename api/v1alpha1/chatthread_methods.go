@@ -15,7 +15,7 @@ func (t *ChatThread) GetConditions() []metav1.Condition { return t.Status.Condit
 // SetConditions replaces the conditions.
 func (t *ChatThread) SetConditions(conditions []metav1.Condition) { t.Status.Conditions = conditions }
 
-// ConnectionNamespace is the namespace of the connection that the thread names.
+// ConnectionNamespace returns the namespace of the connection that the thread names.
 func (t *ChatThread) ConnectionNamespace() string {
 	if t.Spec.ConnectionRef.Namespace != "" {
 		return t.Spec.ConnectionRef.Namespace
@@ -23,8 +23,9 @@ func (t *ChatThread) ConnectionNamespace() string {
 	return t.Namespace
 }
 
-// UnknownValue names a field whose value this version of the code does not know: a newer version of the schema
-// let it pass. It is empty where there is none. Nothing may be done by a guess: the defaults are the strongest.
+// UnknownValue returns the name of a field whose value this version of the code does not know,
+// because a newer version of the schema accepted it. It is empty if there is none. The operator
+// must not guess: the defaults are the most powerful values.
 func (t *ChatThread) UnknownValue() string {
 	spec := &t.Spec
 	for _, field := range []struct {
@@ -51,14 +52,14 @@ func (t *ChatThread) UnknownValue() string {
 
 func isOneOf[T comparable](value T, known ...T) bool { return slices.Contains(known, value) }
 
-// Adopts says whether the resource is to have an existing thread, or has adopted it. One that was created in
-// its place, after it had been deleted, is the operator's.
+// Adopts reports whether the resource declares an existing thread, or has adopted it. A thread that
+// was created as a replacement after a deletion belongs to the operator.
 func (t *ChatThread) Adopts() bool { return t.Spec.ThreadID != "" && t.Status.Incarnation == 0 }
 
-// Observes says whether the operator only reads.
+// Observes reports whether the operator only reads.
 func (t *ChatThread) Observes() bool { return t.Spec.ManagementPolicy == ManagementObserve }
 
-// Membership is the membership policy with its default.
+// Membership returns the membership policy with its default.
 func (t *ChatThread) Membership() MembershipPolicy {
 	switch {
 	case t.Spec.MembershipPolicy != "":
@@ -70,7 +71,7 @@ func (t *ChatThread) Membership() MembershipPolicy {
 	}
 }
 
-// Deletion is the deletion policy with its default.
+// Deletion returns the deletion policy with its default.
 func (t *ChatThread) Deletion() DeletionPolicy {
 	switch {
 	case t.Spec.DeletionPolicy != "":
@@ -82,7 +83,7 @@ func (t *ChatThread) Deletion() DeletionPolicy {
 	}
 }
 
-// Recreation is the recreation policy with its default.
+// Recreation returns the recreation policy with its default.
 func (t *ChatThread) Recreation() RecreationPolicy {
 	switch {
 	case t.Spec.RecreationPolicy != "":

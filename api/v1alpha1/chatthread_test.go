@@ -163,7 +163,7 @@ func TestConnectionRef(t *testing.T) {
 	))
 }
 
-// dnsNames are names that Kubernetes gives to objects, and badDNSNames are not.
+// dnsNames are valid names of Kubernetes objects, and badDNSNames are not.
 func dnsNames() []string {
 	return []string{"a", "0", "acs", "acs-1.eu", strings.Repeat("a", 253)}
 }

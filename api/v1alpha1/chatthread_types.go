@@ -11,30 +11,29 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.threadID) == has(oldSelf.threadID) && (!has(self.threadID) || self.threadID == oldSelf.threadID)",fieldPath=".threadID",message="threadID can be neither set, changed nor taken out after creation; delete the ChatThread (with deletionPolicy Retain to keep the thread) and create it anew"
 type ChatThreadSpec struct {
-	// connectionRef names the ChatConnection through which the thread is kept.
+	// connectionRef names the ChatConnection for all calls about the thread.
 	// +optional
 	// +kubebuilder:default={name: "default"}
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="connectionRef is immutable: a thread cannot move to another ACS resource"
 	ConnectionRef ConnectionReference `json:"connectionRef,omitempty"`
 
-	// topic of the thread, without blanks at its ends or control characters.
+	// topic of the thread, without blanks at its ends and without control characters.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=250
 	// +kubebuilder:validation:Pattern=`^[^\p{Cc}\p{Z}]([^\p{Cc}]*[^\p{Cc}\p{Z}])?$`
 	Topic string `json:"topic"`
 
-	// participants are members that are declared in this place; others can be declared by
-	// ChatParticipants. The service user is a member of its own accord.
+	// participants are the members that are declared inline; ChatParticipants can declare others.
+	// The service user is always a member and need not be declared.
 	// +optional
 	// +listType=map
 	// +listMapKey=userID
 	// +kubebuilder:validation:MaxItems=249
 	Participants []Member `json:"participants,omitempty"`
 
-	// membershipPolicy says what happens to members that nobody declares: with Exclusive they are
-	// removed, with Additive only those that the operator added. Exclusive where it is left out,
-	// Additive where threadID is set.
+	// membershipPolicy controls undeclared members: Exclusive removes all of them, Additive removes
+	// only those that the operator added. Defaults to Exclusive, or to Additive if threadID is set.
 	// +optional
 	MembershipPolicy MembershipPolicy `json:"membershipPolicy,omitempty"`
 
@@ -48,9 +47,9 @@ type ChatThreadSpec struct {
 	ThreadID string `json:"threadID,omitempty"`
 
 	// metadata of the thread, at most 512 bytes of keys and values together. On a thread that the
-	// operator created it is the whole truth, and other keys are emptied; on an adopted thread other
-	// keys are left alone. Keys that begin with acsOperator are the operator's. An empty value counts
-	// as none.
+	// operator created, all other keys are emptied; on an adopted thread, other keys stay
+	// unchanged. Keys that begin with acsOperator are reserved for the operator. An empty value
+	// counts as a missing key.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('acsOperator'))",message="metadata keys must not begin with acsOperator: these belong to the operator"
@@ -58,12 +57,12 @@ type ChatThreadSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.map(k, bytes(k).size() + bytes(self[k]).size()).sum() <= 512",message="metadata must have at most 512 bytes, keys and values together"
 	Metadata map[string]MetadataValue `json:"metadata,omitempty"`
 
-	// retention deletes the thread at ACS some time after it was created.
+	// retention deletes the thread at ACS a number of days after its creation.
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
 
-	// deletionPolicy says what happens to the thread at ACS when this resource is deleted. Delete
-	// where it is left out, Retain where threadID is set.
+	// deletionPolicy controls the thread at ACS when this resource is deleted. Defaults to Delete,
+	// or to Retain if threadID is set.
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
@@ -72,14 +71,15 @@ type ChatThreadSpec struct {
 	// +kubebuilder:default=Manage
 	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
 
-	// recreationPolicy says what happens when the thread was deleted at ACS. Recreate where it is
-	// left out, Never where retention or threadID is set. With an explicit Recreate an adopted thread
-	// is recreated too; threadID then says where it began.
+	// recreationPolicy controls the reaction to a thread that was deleted at ACS. Defaults to
+	// Recreate, or to Never if retention or threadID is set. An explicit Recreate also applies to
+	// an adopted thread; threadID then names only its first thread.
 	// +optional
 	RecreationPolicy RecreationPolicy `json:"recreationPolicy,omitempty"`
 
-	// resyncInterval is how often drift is looked for, with 10 % jitter; at least 1m, and at most a year
-	// counts. With more threads than the quota lets be read, it is longer.
+	// resyncInterval is the interval of checks for drift, with 10 % jitter. The minimum is 1m; more
+	// than a year counts as a year. It is longer if the quota does not suffice for the number of
+	// threads.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
@@ -103,7 +103,8 @@ type ConnectionReference struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name,omitempty"`
 
-	// namespace of the ChatConnection, where it is not this one. The connection must allow it.
+	// namespace of the ChatConnection. Defaults to the namespace of this resource. The connection
+	// must allow it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -111,28 +112,29 @@ type ConnectionReference struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// MembershipPolicy says what happens to members that nobody declares.
+// MembershipPolicy controls undeclared members.
 //
 // +kubebuilder:validation:Enum=Exclusive;Additive
 type MembershipPolicy string
 
 const (
-	// MembershipExclusive removes members that nobody declares.
+	// MembershipExclusive removes all undeclared members.
 	MembershipExclusive MembershipPolicy = "Exclusive"
-	// MembershipAdditive removes only members that the operator added and nobody declares any more.
+	// MembershipAdditive removes only members that the operator added and that are no longer
+	// declared.
 	MembershipAdditive MembershipPolicy = "Additive"
 )
 
 // Retention is a retention policy of kind threadCreationDate at ACS.
 type Retention struct {
-	// deleteAfterDays is how many days after its creation ACS deletes the thread.
+	// deleteAfterDays is the age of the thread in days at which ACS deletes it.
 	// +required
 	// +kubebuilder:validation:Minimum=30
 	// +kubebuilder:validation:Maximum=90
 	DeleteAfterDays int32 `json:"deleteAfterDays"`
 }
 
-// DeletionPolicy says what happens at ACS when the resource is deleted.
+// DeletionPolicy controls the thread at ACS when the resource is deleted.
 //
 // +kubebuilder:validation:Enum=Delete;Retain
 type DeletionPolicy string
@@ -140,11 +142,11 @@ type DeletionPolicy string
 const (
 	// DeletionDelete deletes the thread.
 	DeletionDelete DeletionPolicy = "Delete"
-	// DeletionRetain lets the thread go; it stays at ACS.
+	// DeletionRetain releases the thread; it stays at ACS.
 	DeletionRetain DeletionPolicy = "Retain"
 )
 
-// ManagementPolicy says whether the operator writes to ACS.
+// ManagementPolicy controls whether the operator writes to ACS.
 //
 // +kubebuilder:validation:Enum=Manage;Observe
 type ManagementPolicy string
@@ -156,23 +158,24 @@ const (
 	ManagementObserve ManagementPolicy = "Observe"
 )
 
-// RecreationPolicy says what happens when the thread was deleted behind the operator's back.
+// RecreationPolicy controls the reaction to a thread that was deleted at ACS without the operator.
 //
 // +kubebuilder:validation:Enum=Recreate;Never
 type RecreationPolicy string
 
 const (
-	// RecreationRecreate creates the thread anew, without its messages.
+	// RecreationRecreate creates the thread again, without its messages.
 	RecreationRecreate RecreationPolicy = "Recreate"
 	// RecreationNever reports ThreadGone.
 	RecreationNever RecreationPolicy = "Never"
 )
 
-// ChatThreadStatus is what the operator last saw.
+// ChatThreadStatus is the last observed state.
 //
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.threadID) || (has(self.threadID) && self.threadID == oldSelf.threadID) || (has(self.incarnation) ? self.incarnation : 0) > (has(oldSelf.incarnation) ? oldSelf.incarnation : 0)",fieldPath=".threadID",message="threadID changes only when incarnation grows"
 type ChatThreadStatus struct {
-	// observedGeneration is the generation that the conditions speak of; -1 before the first pass.
+	// observedGeneration is the generation that the conditions refer to; -1 before the first
+	// reconcile.
 	// +optional
 	// +kubebuilder:default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -183,7 +186,7 @@ type ChatThreadStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	ThreadID string `json:"threadID,omitempty"`
 
-	// createdOn is when the thread was created at ACS.
+	// createdOn is the time of the thread's creation at ACS.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -197,18 +200,20 @@ type ChatThreadStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	ServiceUser string `json:"serviceUser,omitempty"`
 
-	// uid of the resource that this status was written for. After a backup was restored with its
-	// status it differs from metadata.uid, and the thread is looked for as in a rebuilt cluster.
+	// uid of the resource that this status was written for. It differs from metadata.uid after a
+	// backup was restored with its status; the operator then searches for the thread as in a
+	// rebuilt cluster.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 
-	// incarnation counts how often the thread was created anew after it had been deleted at ACS.
+	// incarnation counts the recreations of the thread after it was deleted at ACS.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Incarnation int64 `json:"incarnation,omitempty"`
 
-	// incarnationSince is when incarnation last grew: a thread of this incarnation is not older.
+	// incarnationSince is the time at which incarnation last grew: a thread of this incarnation is
+	// not older.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -221,29 +226,28 @@ type ChatThreadStatus struct {
 	// +optional
 	Participants *ParticipantCounts `json:"participants,omitempty"`
 
-	// joined shows how many of the declared members are in the thread, such as 9/10.
+	// joined is the number of declared members that are in the thread, such as 9/10.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Joined string `json:"joined,omitempty"`
 
-	// rejected lists inline participants that are not in the thread, at most 20 of them: ACS refused them, they are
-	// named twice, there is no room, or they are service users.
+	// rejected lists inline participants that are not in the thread, at most 20 of them: ACS
+	// refused them, they are named twice, the thread is full, or they are service users.
 	// +optional
 	// +listType=map
 	// +listMapKey=userID
 	// +kubebuilder:validation:MaxItems=20
 	Rejected []RejectedParticipant `json:"rejected,omitempty"`
 
-	// renewing lists members that are taken out of the thread and put back to change how they are
-	// declared, as they were before: whatever fails in between, they come back with their history.
+	// renewing lists members that are being removed and added again to change them, in their former
+	// state. If a step fails, they still come back with their history.
 	// +optional
 	// +listType=map
 	// +listMapKey=userID
 	// +kubebuilder:validation:MaxItems=50
 	Renewing []RenewingParticipant `json:"renewing,omitempty"`
 
-	// lastHandledReconcileAt is the last value of the annotation reconcile-requested-at that was
-	// acted upon.
+	// lastHandledReconcileAt is the last handled value of the annotation reconcile-requested-at.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
@@ -259,13 +263,15 @@ type ChatThreadStatus struct {
 
 // ParticipantCounts counts members, inline ones and ChatParticipants together.
 type ParticipantCounts struct {
-	// desired is how many members are declared; who is declared more than once counts once.
+	// desired is the number of declared members; a member that is declared more than once counts
+	// once.
 	// +required
 	Desired int32 `json:"desired"`
-	// joined is how many of them are in the thread.
+	// joined is the number of them in the thread.
 	// +required
 	Joined int32 `json:"joined"`
-	// rejected is how many of them are kept out, inline ones and ChatParticipants; status.rejected lists inline ones.
+	// rejected is the number of them that are kept out, both inline ones and ChatParticipants;
+	// status.rejected lists only inline ones.
 	// +required
 	Rejected int32 `json:"rejected"`
 }
@@ -286,17 +292,17 @@ type RejectedParticipant struct {
 	Message string `json:"message,omitempty"`
 }
 
-// RenewingParticipant is a member as it stood in the thread before it was taken out to be put back.
+// RenewingParticipant is the state of a member before it was removed to be added again.
 type RenewingParticipant struct {
 	// userID of the member.
 	// +required
 	// +kubebuilder:validation:MaxLength=256
 	UserID string `json:"userID"`
-	// displayName that the member had.
+	// displayName of the member before the removal.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
-	// shareHistoryTime is since when the member could read.
+	// shareHistoryTime is the time from which on the member could read.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -304,7 +310,7 @@ type RenewingParticipant struct {
 	// +kubebuilder:validation:Pattern=`^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="shareHistoryTime must be an RFC 3339 time"
 	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
-	// stamp is the operator's mark that the member carried.
+	// stamp is the mark of the operator on the member.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Stamp string `json:"stamp,omitempty"`
@@ -335,7 +341,7 @@ type ChatThread struct {
 	// +required
 	Spec ChatThreadSpec `json:"spec"`
 
-	// status is what the operator last saw.
+	// status is the last observed state.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status ChatThreadStatus `json:"status,omitempty"`

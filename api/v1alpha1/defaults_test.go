@@ -61,7 +61,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestPolicies holds the defaults that depend on other fields.
+// TestPolicies checks the defaults that depend on other fields.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	type policies struct {

@@ -1,8 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 holds the kinds with which Azure Communication Services (ACS) chat threads are
-// declared: ChatConnection, ChatThread and ChatParticipant.
+// Package v1alpha1 contains the kinds that declare Azure Communication Services (ACS) chat threads:
+// ChatConnection, ChatThread and ChatParticipant.
 //
 // +kubebuilder:object:generate=true
 // +groupName=chat.acs-operator.io

@@ -22,8 +22,9 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// TestJunk puts junk into every field of every kind. What the API server stores must decode: one object that does not
-// stops the informers, and with them the whole kind for every tenant.
+// TestJunk puts junk into every field of every kind. All objects that the API server accepts must
+// decode: a single one that does not stops the informers, and with them the whole kind for every
+// tenant.
 func TestJunk(t *testing.T) {
 	t.Parallel()
 	for _, name := range fullNames {
@@ -70,7 +71,7 @@ func (j *junk) run(t *testing.T) {
 	}
 }
 
-// schemas are those that were met, descriptions aside.
+// schemas are the schemas seen so far, without their descriptions.
 type schemas map[string]bool
 
 func (s schemas) first(t *testing.T, node *schema) bool {
@@ -86,7 +87,7 @@ func (s schemas) first(t *testing.T, node *schema) bool {
 	return !met
 }
 
-// field sends each of the values in an object of its own, unless the one before was refused.
+// field sends each of the values in an object of its own, unless the previous one was refused.
 func (j *junk) field(t *testing.T, path, values []string) {
 	t.Helper()
 	name := ""
@@ -108,7 +109,7 @@ func (j *junk) field(t *testing.T, path, values []string) {
 	}
 }
 
-// write says whether the content was stored. Anything but a refusal is an error of the test.
+// write reports whether the content was stored. Any error other than a refusal fails the test.
 func (j *junk) write(t *testing.T, name, subresource string, content any) bool {
 	t.Helper()
 	object := map[string]any{
@@ -148,12 +149,12 @@ func isRefusal(err error) bool {
 	if !errors.As(err, &status) {
 		return false
 	}
-	// Apply answers 500 to what does not fit the schema's types.
+	// Apply responds with 500 to content that does not match the schema's types.
 	untyped := strings.HasPrefix(status.ErrStatus.Message, "failed to create typed patch object")
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || untyped
 }
 
-// decodeAll lists the kind as the operator does, and says how many there are.
+// decodeAll lists the kind as the operator does, and returns the number of objects.
 func decodeAll(t *testing.T, kind, namespace string) int {
 	t.Helper()
 	made, err := api.Scheme().New(chatv1alpha1.GroupVersion.WithKind(kind + "List"))
@@ -194,7 +195,7 @@ func nameUndecodable(t *testing.T, kind, namespace string) {
 	}
 }
 
-// put returns a copy of the tree with the value in the place of what is at the path.
+// put returns a copy of the tree with the value at the path.
 func put(node any, path []string, value any) (any, bool) {
 	if len(path) == 0 {
 		return value, true
@@ -222,7 +223,8 @@ func put(node any, path []string, value any) (any, bool) {
 	return nil, false
 }
 
-// TestFullObjects holds the objects in testdata against the schema: a field that none of them has would get no junk.
+// TestFullObjects compares the objects in testdata with the schema: a field that none of them has
+// would get no junk.
 func TestFullObjects(t *testing.T) {
 	t.Parallel()
 	eachNode(t, func(t *testing.T, path []string, _ *schema) {

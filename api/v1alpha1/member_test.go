@@ -14,7 +14,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// memberCase is what a thread and a ChatParticipant alike declare of one member, and the field that is refused.
+// memberCase is the declaration of one member in a thread and in a ChatParticipant, and the field
+// that is refused.
 type memberCase struct {
 	name    string
 	member  map[string]any
@@ -53,15 +54,15 @@ func TestMemberOfChatParticipant(t *testing.T) {
 	testAdmission(t, participant, cases)
 }
 
-// withUser names a user where the case does not.
+// withUser adds a user if the case has none.
 func withUser(member map[string]any) map[string]any {
 	full := map[string]any{"userID": "8:acs:anna"}
 	maps.Copy(full, member)
 	return full
 }
 
-// TestMemberIsTheSameInBoth holds the fields of an inline member against those of a ChatParticipant, where
-// descriptions and defaults may differ.
+// TestMemberIsTheSameInBoth compares the fields of an inline member with those of a
+// ChatParticipant. Descriptions and defaults may differ.
 func TestMemberIsTheSameInBoth(t *testing.T) {
 	t.Parallel()
 	inline := section(t, thread, "spec").Properties["participants"].Items.Schema

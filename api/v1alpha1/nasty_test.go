@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// nasty are values, as JSON, for a place in the schema: some of each type, times and durations where the place holds
-// them, and, if thorough, many of its type.
+// nasty returns values, as JSON, for a position in the schema: some of each type, times and
+// durations if the position holds them, and, if thorough, many of its own type.
 func nasty(path []string, node *schema, thorough bool) []string {
 	few := []string{`null`, `-1`, `1.5`, `""`, `"a"`, `[null]`, `{}`}
 	last := strings.ToLower(path[len(path)-1])

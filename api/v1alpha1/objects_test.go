@@ -30,14 +30,14 @@ type fields map[string]any
 // absent removes a field.
 type absent struct{}
 
-// minimal holds the fewest fields that pass, by kind.
+// minimal holds the smallest set of fields that is accepted, by kind.
 var minimal = map[string]fields{
 	connection:  {"spec.connectionStringSecretRef.name": "acs"},
 	thread:      {"spec.topic": "Release 1.0"},
 	participant: {"spec.threadRef.name": "release", "spec.userID": "8:acs:anna"},
 }
 
-// newObject is a minimal object of the kind with the changes on top.
+// newObject returns a minimal object of the kind with the changes applied.
 func newObject(t *testing.T, kind, namespace string, changes ...fields) *unstructured.Unstructured {
 	t.Helper()
 	object := &unstructured.Unstructured{Object: map[string]any{}}
@@ -65,7 +65,7 @@ func change(t *testing.T, object *unstructured.Unstructured, set fields) {
 	}
 }
 
-// plain turns a value into what an unstructured object may hold.
+// plain converts a value to the types that an unstructured object may hold.
 func plain(t *testing.T, value any) any {
 	t.Helper()
 	data, err := json.Marshal(value)
@@ -79,7 +79,7 @@ func plain(t *testing.T, value any) any {
 	return decoded
 }
 
-// full is an object with every field, from testdata.
+// full returns an object with every field, from testdata.
 func full(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", strings.ToLower(name)+".yaml"))
@@ -95,10 +95,10 @@ func full(t *testing.T, name string) *unstructured.Unstructured {
 	return object
 }
 
-// fullNames are the objects in testdata.
+// fullNames returns the names of the objects in testdata.
 var fullNames = []string{connection, connection + "-entra", thread, participant}
 
-// eachFull runs a test for each full object, which is yet to be created.
+// eachFull runs a test for each full object, before it is created.
 func eachFull(t *testing.T, test func(t *testing.T, object *unstructured.Unstructured)) {
 	t.Helper()
 	for _, name := range fullNames {
@@ -127,7 +127,8 @@ func create(t *testing.T, object *unstructured.Unstructured) {
 	}
 }
 
-// verdict is what admission should say: with no field it lets pass, otherwise it names the field with the message.
+// verdict is the expected result of admission: without a field the object is accepted, otherwise
+// the error names the field with the message.
 type verdict struct{ field, message string }
 
 func (v verdict) check(t *testing.T, err error) {
@@ -155,7 +156,7 @@ func (v verdict) check(t *testing.T, err error) {
 	t.Errorf("causes = %+v, want %s: %s", status.ErrStatus.Details.Causes, v.field, v.message)
 }
 
-// admission is an object that is created.
+// admission is the creation of an object.
 type admission struct {
 	name string
 	set  fields
@@ -173,12 +174,12 @@ func testAdmission(t *testing.T, kind string, cases []admission) {
 	}
 }
 
-// pass are cases in which each of the values passes.
+// pass returns cases in which each of the values is accepted.
 func pass[T any](name, path string, values ...T) []admission {
 	return refuse(name, path, verdict{}, values...)
 }
 
-// refuse are cases in which each of the values is refused.
+// refuse returns cases in which each of the values is refused.
 func refuse[T any](name, path string, want verdict, values ...T) []admission {
 	cases := make([]admission, 0, len(values))
 	for _, value := range values {
@@ -187,5 +188,5 @@ func refuse[T any](name, path string, want verdict, values ...T) []admission {
 	return cases
 }
 
-// short cuts what is too long for the name of a test.
+// short cuts a text that is too long for the name of a test.
 func short(name string) string { return name[:min(len(name), 40)] }

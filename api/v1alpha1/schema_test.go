@@ -15,12 +15,13 @@ import (
 type schema = apiextensionsv1.JSONSchemaProps
 
 const (
-	// element stands in paths for the elements of a list, and member for those of a map.
+	// element is the path segment for the elements of a list, and member that for the values of a
+	// map.
 	element = "[]"
 	member  = "{}"
 )
 
-// walk visits a schema and all within, outer ones first.
+// walk visits a schema and its subschemas, outer ones first.
 func walk(path []string, node *schema, visit func(path []string, node *schema)) {
 	visit(path, node)
 	for _, name := range slices.Sorted(maps.Keys(node.Properties)) {
@@ -35,7 +36,7 @@ func walk(path []string, node *schema, visit func(path []string, node *schema)) 
 	}
 }
 
-// section is the schema of spec or status.
+// section returns the schema of spec or status.
 func section(t *testing.T, kind, name string) *schema {
 	t.Helper()
 	versions := definitions[kind].Spec.Versions
@@ -70,7 +71,8 @@ func TestSchemaIsBounded(t *testing.T) {
 	t.Parallel()
 	eachNode(t, func(t *testing.T, path []string, node *schema) {
 		t.Helper()
-		// No marker reaches into metav1.Condition: a rule on the list makes the API server parse this time.
+		// No marker applies to fields of metav1.Condition. A rule on the list makes the API server
+		// parse this time.
 		isTime := node.Format == "date-time" && path[len(path)-1] == "lastTransitionTime"
 		if !isBounded(node) && !isTime {
 			t.Errorf("%s: %s is not bounded", strings.Join(path, "."), node.Type)

@@ -13,7 +13,7 @@ import (
 
 const selectorPath = "spec.allowedNamespaces.selector"
 
-// labelKeys are keys of labels, and badLabelKeys are not.
+// labelKeys are valid keys of labels, and badLabelKeys are not.
 func labelKeys() []string {
 	name, prefix := strings.Repeat("n", 63), strings.Repeat("p", 253)
 	return []string{"a", "A", "0", "a-b_c.d", name, "kubernetes.io/metadata.name", "a/b", "a.b-c/D_e", prefix + "/" + name}
@@ -116,7 +116,8 @@ func numbered(n int) []string {
 	return list
 }
 
-// TestSelectorIsAsInKubernetes holds what passes and what is refused against the judgement of apimachinery.
+// TestSelectorIsAsInKubernetes compares the accepted and refused values with the validation of
+// apimachinery.
 func TestSelectorIsAsInKubernetes(t *testing.T) {
 	t.Parallel()
 	valid := func(key, value string) bool {

@@ -7,15 +7,15 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // UserID is the raw id of a member as ACS writes it: 8:acs:… for a user of an ACS resource,
 // 8:orgid:… for a Microsoft Teams user, 28:orgid:… for a Teams app, 4:+… for a phone number, and
-// their forms in sovereign clouds. Ids are compared without regard to case. Whether the user
-// exists and may join, the service says.
+// their forms in sovereign clouds. Ids are compared without regard to case. ACS checks whether the
+// user exists and may join.
 //
 // +kubebuilder:validation:MinLength=4
 // +kubebuilder:validation:MaxLength=256
 // +kubebuilder:validation:Pattern=`^(8:(acs|dod-acs|gcch-acs|spool|orgid|dod|gcch|teamsvisitor):[0-9A-Za-z_.=-]+|28:(orgid|dod|gcch):[0-9A-Za-z_.=-]+|4:\+[0-9]+(_[0-9A-Za-z_.=-]+)?)$`
 type UserID string
 
-// ShareHistory says how much of what was written before it joined a member can read.
+// ShareHistory selects the part of the history from before it joined that a member can read.
 //
 // +kubebuilder:validation:Enum=All;SinceJoin;SinceTime
 type ShareHistory string
@@ -23,19 +23,19 @@ type ShareHistory string
 const (
 	// ShareHistoryAll shares the whole history.
 	ShareHistoryAll ShareHistory = "All"
-	// ShareHistorySinceJoin shares what is written after the member was added.
+	// ShareHistorySinceJoin shares the messages after the member was added.
 	ShareHistorySinceJoin ShareHistory = "SinceJoin"
-	// ShareHistorySinceTime shares what was written since shareHistoryTime.
+	// ShareHistorySinceTime shares the messages since shareHistoryTime.
 	ShareHistorySinceTime ShareHistory = "SinceTime"
 )
 
-// IsKnown says whether this version of the code knows the value.
+// IsKnown reports whether this version of the code knows the value.
 func (h ShareHistory) IsKnown() bool {
 	return isOneOf(h, "", ShareHistoryAll, ShareHistorySinceJoin, ShareHistorySinceTime)
 }
 
-// Member is an inline member of a thread. It has no defaults: an API server that adds fields to the
-// items of a list makes tools that compare lists as a whole see a difference for ever.
+// Member is an inline member of a thread. It has no defaults: if an API server adds fields to the
+// items of a list, tools that compare lists as a whole always see a difference.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.shareHistory) && self.shareHistory == 'SinceTime') == has(self.shareHistoryTime)",message="shareHistoryTime is required with shareHistory SinceTime and forbidden otherwise"
 type Member struct {
@@ -43,21 +43,22 @@ type Member struct {
 	// +required
 	UserID UserID `json:"userID"`
 
-	// displayName is the name under which the member stands in the thread. ACS cannot change it:
-	// a new name removes the member and adds it again.
+	// displayName is the name of the member in the thread. ACS cannot change it: a new name removes
+	// the member and adds it again.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
 
-	// shareHistory says how much of the earlier history the member can read; All where it is left out.
+	// shareHistory selects the part of the earlier history that the member can read. Defaults to
+	// All.
 	// +optional
 	ShareHistory ShareHistory `json:"shareHistory,omitempty"`
 
-	// Where a field is a time, a rule compares it, so that the API server parses it: format date-time
-	// alone lets lists pass, and lower-case t and z, which decode as no metav1.Time.
+	// A field that is a time has a rule that compares it, so that the API server parses it. Format
+	// date-time alone accepts lists, and lower-case t and z, which do not decode as metav1.Time.
 
-	// shareHistoryTime is the moment from which on the member can read, with shareHistory SinceTime.
-	// ACS keeps whole seconds.
+	// shareHistoryTime is the time from which on the member can read, if shareHistory is SinceTime.
+	// ACS stores whole seconds.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time
@@ -67,9 +68,10 @@ type Member struct {
 	ShareHistoryTime *metav1.Time `json:"shareHistoryTime,omitempty"`
 }
 
-// LabelSelector selects namespaces by their labels; bounded, otherwise as everywhere in Kubernetes.
+// LabelSelector selects namespaces by their labels. It has size limits, and is otherwise the
+// selector of Kubernetes.
 type LabelSelector struct {
-	// matchLabels holds labels that must all be there with these values.
+	// matchLabels holds labels that must all be present with these values.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && self[k].matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$'))",message="matchLabels must hold valid label keys and values"

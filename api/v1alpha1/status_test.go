@@ -60,7 +60,7 @@ func TestStatusOfThread(t *testing.T) {
 	}
 }
 
-// TestStatusRemoved takes the whole status away, as someone who edits it could.
+// TestStatusRemoved removes the whole status, as a user that may edit it could.
 func TestStatusRemoved(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"absent": absent{}, "null": nil, "empty": map[string]any{}} {
@@ -78,7 +78,8 @@ func TestStatusRemoved(t *testing.T) {
 	}
 }
 
-// TestStatusBeforeTheFirstPass judges as Flux does: what no operator has seen is not done.
+// TestStatusBeforeTheFirstPass checks that Flux does not regard an object as ready before the first
+// reconcile.
 func TestStatusBeforeTheFirstPass(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{connection, thread, participant} {

@@ -36,7 +36,7 @@ const (
 var (
 	// api has no cache.
 	api client.Client
-	// server answers raw requests.
+	// server responds to raw requests.
 	server *discovery.DiscoveryClient
 	// definitions are the installed CRDs by kind.
 	definitions = map[string]*apiextensionsv1.CustomResourceDefinition{}
