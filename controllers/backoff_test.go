@@ -46,7 +46,7 @@ func TestPacingOfRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				found := &connection.Connection{Gate: &connection.Breaker{}, Discretion: &connection.Discretion{}, Pacer: pacing.New(true)}
+				found := &connection.Connection{Gate: &connection.Breaker{}, Pacer: pacing.New(true)}
 				found.Pacer.SetQuotas(map[pacing.QuotaClass][]pacing.Quota{pacing.ClassReadThread: {{Limit: c.limit, Window: pacing.ShortWindow}}})
 				tries := 0
 				transport := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {

@@ -20,10 +20,9 @@ import (
 
 // session is one connection as the operator uses it.
 type Connection struct {
-	Gate       *Breaker
-	Discretion *Discretion
-	Pacer      *pacing.Pacer
-	Directory  *directory.Directory
+	Gate      *Breaker
+	Pacer     *pacing.Pacer
+	Directory *directory.Directory
 
 	mu       sync.Mutex
 	Endpoint string
@@ -68,7 +67,7 @@ type Connection struct {
 
 func NewConnection(pacer *pacing.Pacer) *Connection {
 	return &Connection{
-		Gate: &Breaker{}, Discretion: &Discretion{}, Pacer: pacer, Directory: directory.New(),
+		Gate: &Breaker{}, Pacer: pacer, Directory: directory.New(),
 		users: map[string]*User{}, threads: map[types.UID]string{}, loads: map[string]int{}, free: map[types.UID]bool{},
 	}
 }

@@ -194,7 +194,6 @@ func (s *Registry) load(conn *chatv1alpha1.ChatConnection, found *Connection, se
 	if err := s.checkEndpoint(conn, parsed.Endpoint); err != nil {
 		return err
 	}
-	found.Discretion.Keep(parsed.AccessKey.Reveal())
 	return found.Use(parsed.Endpoint, parsed.AccessKey.Reveal(), func() (*acs.IdentityClient, error) {
 		return acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, ClientOptions(s.Transport, s.Timeout, found))
 	})

@@ -40,7 +40,7 @@ func ClientOptions(transport *http.Client, timeout time.Duration, found *Connect
 		Retry:            retryOptions(timeout),
 		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
-		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.Discretion, found.Gate),
+		PerRetryPolicies: append(first, callMetrics{}, tryCounter{}, found.Gate),
 	}}
 }
 
