@@ -17,7 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// config is what the flags say.
+// config holds the values of the flags.
 type config struct {
 	listen               string
 	tlsDir               string
@@ -34,7 +34,7 @@ type config struct {
 	adminRemote          bool
 }
 
-// parseFlags reads the flags. Its errors name the flag that is wrong.
+// parseFlags reads the flags. Its errors name the invalid flag.
 func parseFlags(args []string, usage io.Writer) (config, error) {
 	c := config{quotas: true}
 	set := flag.NewFlagSet("acs-emulator", flag.ContinueOnError)
@@ -61,7 +61,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 	set.StringVar(&c.adminListen, "admin-listen", "",
 		"`host:port` of this machine to serve the admin endpoints on, without TLS and to anybody who reaches it; without it, nowhere")
 	set.BoolVar(&c.adminRemote, "admin-remote", false, "let --admin-listen be an address that other machines reach")
-	// The flag set would print an error followed by the whole usage, which buries it.
+	// The flag set would print an error followed by the whole usage, which hides it.
 	set.SetOutput(io.Discard)
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -89,7 +89,7 @@ func (c config) check() error {
 			return fmt.Errorf("--admin-listen %q: other machines would reach it; use 127.0.0.1, or --admin-remote", c.adminListen)
 		}
 	}
-	// uuid also knows longer and shorter forms.
+	// Package uuid also accepts longer and shorter forms.
 	if len(c.resourceID) != len(emulator.DefaultResourceID) || uuid.Validate(c.resourceID) != nil {
 		return fmt.Errorf("--resource-id %q: must be a GUID", c.resourceID)
 	}
@@ -114,9 +114,9 @@ func checkAddress(name, address string) error {
 	return nil
 }
 
-// loopback reports whether only this machine reaches an address.
+// loopback reports whether an address is reachable only from this machine.
 func loopback(address string) bool {
-	host, _, _ := net.SplitHostPort(address) // is checked before
+	host, _, _ := net.SplitHostPort(address) // it is checked before
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -23,8 +23,8 @@ func main() {
 	os.Exit(status)
 }
 
-// run serves until the context ends and gives the exit status: 0, 1 when it could not serve, and
-// 2 for flags that make no sense.
+// run serves until the context ends and returns the exit status: 0, 1 if it could not serve, and 2
+// for invalid flags.
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	config, err := parseFlags(args, stderr)
 	switch {

@@ -63,7 +63,7 @@ func TestCannotServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for flag, args := range map[string][]string{
-		"--listen":                 {"--listen=192.0.2.1:0"}, // nobody has this address
+		"--listen":                 {"--listen=192.0.2.1:0"}, // not an address of this machine
 		"--admin-listen":           {"--listen=localhost:0", "--admin-listen=192.0.2.1:0", "--admin-remote"},
 		"--tls-dir":                {"--listen=localhost:0", "--tls-dir=" + file},
 		"--connection-string-file": {"--listen=localhost:0", "--connection-string-file=" + filepath.Join(t.TempDir(), "no", "file")},
@@ -119,7 +119,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// awaitFile waits for a file that starts like this: an earlier one may be there for a moment.
+// awaitFile waits for a file that starts like this: a former one may exist for a moment.
 func awaitFile(t *testing.T, name, prefix string) string {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -143,8 +143,8 @@ func checkMode(t *testing.T, name string, want os.FileMode) {
 	}
 }
 
-// checkAnswers makes a call that has no token, trusting nothing but the authority in the directory,
-// and gives the body of the refusal.
+// checkAnswers makes a call without a token, trusting only the authority in the directory, and
+// returns the body of the refusal.
 func checkAnswers(t *testing.T, endpoint, tlsDir string) (body string) {
 	t.Helper()
 	transport := &http.Transport{}

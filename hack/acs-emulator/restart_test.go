@@ -25,7 +25,7 @@ type running struct {
 	stop  func()
 }
 
-// runEmulator starts one that keeps its files in the directory.
+// runEmulator starts an emulator with its files in the directory.
 func runEmulator(t *testing.T, dir string, extra ...string) *running {
 	t.Helper()
 	r := &running{T: t, dir: dir, admin: freeAddress(t)}
@@ -58,7 +58,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// call makes a call of an admin endpoint.
+// call calls an admin endpoint.
 func (r *running) call(want int, method, path, body string) map[string]any {
 	r.Helper()
 	request, err := http.NewRequestWithContext(r.Context(), method, "http://"+r.admin+path, strings.NewReader(body))

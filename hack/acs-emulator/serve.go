@@ -22,18 +22,18 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	shutdownTimeout   = 5 * time.Second
-	// keptRequests bounds what the admin endpoints can show.
+	// keptRequests limits the requests that the admin endpoints can show.
 	keptRequests = 10_000
 )
 
-// serve runs the emulator until the context ends. The file with the connection string exists
-// only while it is ready, so that a script can wait for it.
+// serve runs the emulator until the context ends. The file with the connection string exists only
+// while the emulator is ready, so that a script can wait for it.
 func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	if c.connectionStringFile != "" {
 		if err := os.Remove(c.connectionStringFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("--connection-string-file: %w", err)
 		}
-		defer func() { _ = os.Remove(c.connectionStringFile) }() // the key in it ends with the process
+		defer func() { _ = os.Remove(c.connectionStringFile) }() // the key in it is valid only until the process ends
 	}
 	emu := newEmulator(c, logger)
 	kept, err := loadState(c.stateFile, emu)
@@ -57,7 +57,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	return err
 }
 
-// attend lets the servers work until the context ends or one of them fails.
+// attend runs the servers until the context ends or one of them fails.
 func (c config) attend(ctx context.Context, servers []listening, connectionString string) error {
 	failed := make(chan error, len(servers))
 	for _, s := range servers {
@@ -79,7 +79,7 @@ func (c config) attend(ctx context.Context, servers []listening, connectionStrin
 
 func newEmulator(c config, logger *slog.Logger) *emulator.Server {
 	options := emulator.Options{
-		// A thread of an earlier run is unknown to this one, and must not be taken for another.
+		// This run does not know a thread of an earlier one, and must not give its id to another.
 		ResourceID: c.resourceID, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
 		ListDelay: c.listDelay, RevocationDelay: c.revocationDelay, WithKind: c.withKind, SpecErrors: c.specErrors,
 	}
@@ -89,14 +89,14 @@ func newEmulator(c config, logger *slog.Logger) *emulator.Server {
 	return emulator.New(options)
 }
 
-// listening is a server and where it listens.
+// listening is a server and its listener.
 type listening struct {
 	*http.Server
 	listener net.Listener
 }
 
-// open listens for the service and, where it is wanted, for the admin endpoints. It gives the
-// host and port of the service.
+// open listens for the service and, if configured, for the admin endpoints. It returns the host and
+// port of the service.
 func (c config) open(
 	ctx context.Context, emu *emulator.Server, kept *stateFile, tlsConfig *tls.Config, logger *slog.Logger,
 ) (servers []listening, address string, err error) {
@@ -132,16 +132,16 @@ func listen(ctx context.Context, address string, handler http.Handler, logger *s
 	}, listener}, err
 }
 
-// host is how clients on this machine reach the address to listen on.
+// host returns the host with which clients on this machine connect to the address to listen on.
 func (c config) host() string {
-	host, _, _ := net.SplitHostPort(c.listen) // checked with the flags
+	host, _, _ := net.SplitHostPort(c.listen) // it is checked with the flags
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		return "localhost"
 	}
 	return host
 }
 
-// shutDown lets the calls under way end, but not for ever.
+// shutDown waits a limited time for the calls in progress.
 func shutDown(ctx context.Context, servers []listening) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()

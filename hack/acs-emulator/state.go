@@ -20,17 +20,17 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// stateFile keeps what a next run needs to be taken for this one: what the service holds, and the
-// certificate that clients have learned to trust.
+// stateFile holds the data with which the next run can replace this one: the state of the service,
+// and the certificate that clients already trust.
 type stateFile struct {
-	name string // empty: nothing is kept
+	name string // empty: nothing is saved
 	emu  *emulator.Server
 
 	mu  sync.Mutex
 	tls *keptTLS
 }
 
-// keptTLS is a server's certificate and who signed it.
+// keptTLS is a server's certificate and its authority.
 type keptTLS struct {
 	Hosts       []string `json:"hosts"`
 	Authority   []byte   `json:"authority"`   // PEM
@@ -43,7 +43,7 @@ type stateContent struct {
 	TLS     *keptTLS        `json:"tls,omitempty"`
 }
 
-// loadState reads the file into the emulator. That there is none yet is no error.
+// loadState reads the file into the emulator. A missing file is not an error.
 func loadState(name string, emu *emulator.Server) (*stateFile, error) {
 	kept := &stateFile{name: name, emu: emu}
 	if name == "" {
@@ -67,7 +67,7 @@ func loadState(name string, emu *emulator.Server) (*stateFile, error) {
 	return kept, nil
 }
 
-// save writes the file, for nobody else to read.
+// save writes the file. Only its owner can read it.
 func (k *stateFile) save() error {
 	if k.name == "" {
 		return nil
@@ -85,8 +85,8 @@ func (k *stateFile) save() error {
 	return writeFile(k.name, content, 0o600)
 }
 
-// prepareTLS writes the authority's certificate, for clients to trust, when there is a directory
-// for it. The authority is a new one, whose key nobody keeps, unless the state file has the
+// prepareTLS writes the authority's certificate, for clients to trust, if there is a directory for
+// it. The authority is a new one, and its key is discarded, unless the state file has the
 // certificate of an earlier run.
 func prepareTLS(dir, host string, kept *stateFile) (scheme string, tlsConfig *tls.Config, err error) {
 	if dir == "" {
@@ -122,7 +122,8 @@ func keepTLS(hosts []string, config *tls.Config, authority []byte) (*keptTLS, er
 	return &keptTLS{Hosts: hosts, Authority: authority, Certificate: config.Certificates[0].Certificate[0], Key: key}, nil
 }
 
-// config gives the configuration of the earlier run, if it is good for these hosts for some time yet.
+// config returns the configuration of the earlier run, if it is still valid for these hosts for
+// some time.
 func (k *keptTLS) config(hosts []string) (config *tls.Config, authority []byte, ok bool) {
 	const rest = 24 * time.Hour
 	if k == nil || !slices.Equal(k.Hosts, hosts) {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command controlplane is etcd, kube-apiserver, kube-controller-manager and kubectl in one binary,
-// by the name it is called. One link of the shared packages instead of four makes the first build,
-// which is what a new machine waits for, several times shorter.
+// selected by the name of the program. Linking the shared packages once instead of four times makes
+// the first build, for which a new machine has to wait, several times shorter.
 package main
 
 import (

@@ -18,11 +18,11 @@ const (
 // components are the processes that the demo started, in the order of their start.
 type components struct {
 	state *state
-	ended func(error) // called when one ends by itself
+	ended func(error) // called when one exits by itself
 	all   []*processes.Process
 }
 
-// start starts a component, whose output goes to its log.
+// start starts a component, whose output is appended to its log.
 func (c *components) start(ctx context.Context, name, binary string, args ...string) error {
 	started, err := processes.Program{
 		Name: name, Binary: binary, Arguments: args, Home: c.state.dir, Log: c.state.logFile(name), Ended: c.ended,
@@ -34,7 +34,7 @@ func (c *components) start(ctx context.Context, name, binary string, args ...str
 	return nil
 }
 
-// stop ends the components, the latest first, so that none misses another one.
+// stop stops the components, the latest first, so that none loses one that it depends on.
 func (c *components) stop() {
 	for len(c.all) > 0 {
 		last := c.all[len(c.all)-1]

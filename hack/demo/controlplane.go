@@ -27,7 +27,7 @@ func (d *demo) startEtcd(ctx context.Context) error {
 	return processes.Poll(ctx, func(ctx context.Context) error { return processes.Probe(ctx, http.DefaultClient, url+"/health") })
 }
 
-// startAPIServer starts the API server, which makes its certificate by itself, and writes the
+// startAPIServer starts the API server, which creates its certificate by itself, and writes the
 // kubeconfig of an administrator.
 func (d *demo) startAPIServer(ctx context.Context) error {
 	address, err := processes.FreeAddress(ctx)
@@ -53,7 +53,7 @@ func (d *demo) startAPIServer(ctx context.Context) error {
 	return d.state.write(kubeconfigFile, kubeconfig)
 }
 
-// startControllerManager does without, where the caller's own control plane has none.
+// startControllerManager skips the controller manager if the caller's own control plane has none.
 func (d *demo) startControllerManager(ctx context.Context) error {
 	binary := processes.Asset(processes.ControllerManager)
 	if _, err := os.Stat(binary); errors.Is(err, os.ErrNotExist) {
@@ -64,12 +64,12 @@ func (d *demo) startControllerManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// It makes this one, so it works.
+	// Only a running controller manager creates this service account.
 	_, err = d.kubectl.Run(ctx, "", "wait", "--for=create", "serviceaccount/default", "--timeout=2m")
 	return err
 }
 
-// install leaves the operator with the permissions that it has in a cluster, and no more.
+// install gives the operator exactly the permissions that it has in a cluster.
 func (d *demo) install(ctx context.Context) error {
 	token, err := d.kubectl.Install(ctx)
 	if err != nil {

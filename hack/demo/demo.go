@@ -13,7 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// stepTimeout is generous: a busy machine is no failure.
+// stepTimeout is generous: a busy machine is not a failure.
 const stepTimeout = 2 * time.Minute
 
 // demo is one run.
@@ -24,20 +24,20 @@ type demo struct {
 	kubectl processes.Kubectl
 
 	server      *processes.APIServer
-	service     *service // once the emulator runs
+	service     *service // set after the emulator has started
 	metrics     string   // address of the operator's metrics
-	application string   // the user that made the thread to adopt
+	application string   // the user that created the thread to adopt
 	threadID    string   // of that thread
 }
 
-// step is one thing that the demo does before it stays up.
+// step is one action of the demo before it stays up.
 type step struct {
 	title string
-	blame string // the component whose log tells why it failed
+	blame string // the component whose log explains a failure
 	do    func(context.Context) error
 }
 
-// newDemo makes a demo that calls cancel when one of its components ends by itself.
+// newDemo returns a demo that calls cancel when one of its components exits by itself.
 func newDemo(once bool, cancel context.CancelCauseFunc) *demo {
 	s := &state{dir: stateDir}
 	return &demo{
@@ -64,7 +64,7 @@ func (d *demo) steps() []step {
 	}
 }
 
-// run gives the exit status.
+// run returns the exit status.
 func (d *demo) run(ctx context.Context) int {
 	if err := d.state.open(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -96,8 +96,8 @@ func (d *demo) run(ctx context.Context) int {
 	return status
 }
 
-// present takes all the steps and prints what came of them. When something fails, it names the
-// component to blame.
+// present runs all steps and prints the result. If a step fails, it names the component that
+// failed.
 func (d *demo) present(ctx context.Context) (blame string, err error) {
 	fmt.Print(welcome)
 	for i, s := range d.steps() {
@@ -128,7 +128,7 @@ func (d *demo) take(ctx context.Context, s step) error {
 	return nil
 }
 
-// orCause gives what ended the context in place of the errors that come of it.
+// orCause returns the cause of the context's end instead of the errors that follow from it.
 func orCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -136,7 +136,7 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// failure says what went wrong and where to look.
+// failure describes the error, and names the log to read.
 func (d *demo) failure(err error, blame string) string {
 	if ended, ok := errors.AsType[*processes.EndedError](err); ok {
 		blame = ended.Name

@@ -39,7 +39,7 @@ func TestFillIn(t *testing.T) {
 	}
 }
 
-// withoutComments leaves what kubectl kustomize prints of a sample.
+// withoutComments returns the output of kubectl kustomize for a sample.
 func withoutComments(manifest string) string {
 	var kept []string
 	for line := range strings.Lines(manifest) {

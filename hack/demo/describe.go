@@ -15,10 +15,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// ownerKey is the metadata that names, on a thread, the ChatThread that keeps it.
+// ownerKey is the metadata key that names, on a thread, its ChatThread.
 const ownerKey = "acsOperatorOwner"
 
-// describe lists threads and their members. What a user's role is stands beside the name.
+// describe lists threads and their members, with the role of each user next to its name.
 func describe(rooms []room, roles map[string]string) string {
 	if len(rooms) == 0 {
 		return "\nNo threads.\n"
@@ -33,12 +33,12 @@ func describe(rooms []room, roles map[string]string) string {
 		for _, m := range r.members {
 			_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", cmp.Or(m.DisplayName, "(no name)"), m.ID.RawID(), remark(m, roles))
 		}
-		_ = table.Flush() // a Builder takes everything
+		_ = table.Flush() // a Builder never fails
 	}
 	return trimLines(text.String())
 }
 
-// properties says in one line what there is besides topic and members.
+// properties returns one line with the properties other than topic and members.
 func properties(r room) string {
 	owner := "kept by no ChatThread"
 	if r.Metadata[ownerKey] != "" {
@@ -60,7 +60,7 @@ func remark(m acs.Participant, roles map[string]string) string {
 	if role := roles[m.ID.RawID()]; role != "" {
 		return role
 	}
-	// The service writes the beginning of time for a member who sees everything.
+	// The service uses the earliest time for a member that sees the whole history.
 	if m.ShareHistoryTime != nil && m.ShareHistoryTime.Unix() > 0 {
 		return "sees messages from " + m.ShareHistoryTime.UTC().Format(time.RFC3339) + " on"
 	}

@@ -1,8 +1,9 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo shows the operator at work on this machine: it starts a control plane, the emulator of the
-// service and the operator, applies the samples, shows what came of it, and stays up to be played with.
+// Command demo shows the operator at work on this machine: it starts a control plane, the emulator
+// of the service and the operator, applies the samples, shows the result, and stays up for
+// experiments.
 package main
 
 import (
@@ -28,11 +29,11 @@ const (
 	statusInterrupted = 130
 )
 
-// errInterrupted is why the demo ends when it is asked to.
+// errInterrupted is the cause of an end that the user requested.
 var errInterrupted = errors.New("interrupted")
 
 func main() {
-	// Linux ends the components with the thread that started them, so it must be one that lives as
+	// Linux kills the components with the thread that started them, so that thread must live as
 	// long as the demo.
 	runtime.LockOSThread()
 	os.Exit(run(os.Args[1:]))
@@ -70,8 +71,8 @@ func run(args []string) int {
 
 var errUsage = errors.New("called in a way that makes no sense")
 
-// onSignal calls a function whenever the demo is asked to end. Who starts it by nohup wants it to
-// outlive the terminal.
+// onSignal calls a function whenever the demo is asked to exit. A user that starts it with nohup
+// wants it to outlive the terminal.
 func onSignal(ask func()) (stop func()) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -87,7 +88,7 @@ func onSignal(ask func()) (stop func()) {
 	return func() { signal.Stop(received) }
 }
 
-// inRepository says whether the paths that the demo names are there.
+// inRepository reports whether the paths that the demo uses exist.
 func inRepository() bool {
 	_, err := os.Stat(filepath.Join(samplesDir, "kustomization.yaml"))
 	return err == nil

@@ -10,17 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// titleWidth is where the ticks stand.
+// titleWidth is the column of the check marks.
 const titleWidth = 56
 
-// begin prints a step that is under way, without the end of the line.
+// begin prints a step in progress, without the end of the line.
 func begin(number, title string) time.Time {
 	dots := strings.Repeat(".", max(titleWidth-utf8.RuneCountInString(title), 2))
 	fmt.Printf("%s %s %s ", number, title, dots)
 	return time.Now()
 }
 
-// finish ends the line that begin began.
+// finish completes the line that begin printed.
 func finish(begun time.Time, ok bool) {
 	mark := "✓"
 	if !ok {

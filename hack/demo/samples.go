@@ -16,12 +16,12 @@ const (
 	samplesDir       = "config/samples"
 	connectionSample = samplesDir + "/connection.yaml"
 
-	// The sample that adopts a thread has a placeholder for its id, and stands under that name.
+	// The sample that adopts a thread has a placeholder for its id, and is listed under that name.
 	placeholderID   = "19:existing-thread@thread.v2"
 	placeholderName = "name: existing-thread"
 	adoptedName     = "name: order-4711"
 
-	// samples is everything that kubectl wait waits for.
+	// samples are all resources that kubectl wait waits for.
 	samples = "chatconnections,chatthreads,chatparticipants"
 )
 
@@ -65,7 +65,7 @@ func (d *demo) startOperator(ctx context.Context) error {
 	})
 }
 
-// connect makes the Secret from a file, as arguments can be seen by all users of the machine.
+// connect creates the Secret from a file, because all users of the machine can see arguments.
 func (d *demo) connect(ctx context.Context) error {
 	_, err := d.kubectl.Run(ctx, "", "create", "secret", "generic", "acs",
 		"--from-file=connectionString="+d.state.path(connectionStringFile))
@@ -78,7 +78,8 @@ func (d *demo) connect(ctx context.Context) error {
 	return d.wait(ctx, "chatconnection/default")
 }
 
-// makeThread makes what the last sample adopts. The application lets the operator in.
+// makeThread creates the thread that the last sample adopts. The application adds the operator's
+// user.
 func (d *demo) makeThread(ctx context.Context) error {
 	users, err := serviceUsers(ctx, d.kubectl)
 	if err != nil {
@@ -102,8 +103,8 @@ func (d *demo) applySamples(ctx context.Context) error {
 	return err
 }
 
-// fillIn makes the sample that adopts a thread one that adopts this thread. It gets another name as
-// well, so that the samples as they are can still be applied beside it.
+// fillIn makes the sample adopt this thread. It also changes the name, so that the samples can
+// still be applied unchanged.
 func fillIn(manifests, threadID string) (string, error) {
 	for _, placeholder := range []string{placeholderID, placeholderName} {
 		if n := strings.Count(manifests, placeholder+"\n"); n != 1 {
@@ -115,7 +116,7 @@ func fillIn(manifests, threadID string) (string, error) {
 
 func (d *demo) waitReady(ctx context.Context) error { return d.wait(ctx, samples, "--all") }
 
-// wait waits until all is Ready, and otherwise shows what is not.
+// wait waits until all resources are Ready, and otherwise shows those that are not.
 func (d *demo) wait(ctx context.Context, what ...string) error {
 	args := append([]string{"wait", "--for=condition=Ready", "--timeout=90s"}, what...)
 	_, err := d.kubectl.Run(ctx, "", args...)
@@ -128,13 +129,13 @@ func (d *demo) wait(ctx context.Context, what ...string) error {
 	return err
 }
 
-// serviceUsers are the users in whose names the operator acts.
+// serviceUsers returns the users that the operator acts as.
 func serviceUsers(ctx context.Context, k processes.Kubectl) ([]string, error) {
 	users, err := k.Run(ctx, "", "get", "chatconnections", "-A", "-o", "jsonpath={.items[*].status.serviceUsers[*]}")
 	return strings.Fields(users), err
 }
 
-// printResult shows what a user would look at.
+// printResult shows the resources that a user would look at.
 func (d *demo) printResult(ctx context.Context) error {
 	heading("What Kubernetes shows")
 	for _, args := range [][]string{
@@ -154,7 +155,7 @@ func (d *demo) printResult(ctx context.Context) error {
 	return err
 }
 
-// trimLines removes the blanks that kubectl's tables end with.
+// trimLines removes the blanks at the ends of kubectl's lines.
 func trimLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

@@ -15,17 +15,18 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// customer is in the thread that the application makes, and stays in it when it is adopted.
+// customer is a member of the thread that the application creates, and stays one after the
+// adoption.
 const customer = "8:acs:" + emulator.DefaultResourceID + "_00000000-0000-4000-8000-00000000000e"
 
-// service is the service as an application sees it, with a key of the resource.
+// service is the service as an application uses it, with a key of the resource.
 type service struct {
 	endpoint string
 	identity *acs.IdentityClient
 	options  *acs.ClientOptions
 }
 
-// openService reads what the emulator writes once it is ready.
+// openService reads the files that the emulator writes when it is ready.
 func openService(s *state) (*service, error) {
 	connectionString, err := os.ReadFile(s.path(connectionStringFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -55,7 +56,7 @@ func openService(s *state) (*service, error) {
 	return &service{endpoint: parsed.Endpoint, identity: identity, options: options}, nil
 }
 
-// chat gives the client of one user.
+// chat returns the client of one user.
 func (s *service) chat(userID string) (*acs.ChatClient, error) {
 	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
 		issued, err := s.identity.IssueToken(ctx, userID, []acs.TokenScope{acs.ScopeChat}, nil)
@@ -64,8 +65,8 @@ func (s *service) chat(userID string) (*acs.ChatClient, error) {
 	return acs.NewChatClient(s.endpoint, credential, s.options)
 }
 
-// makeThread makes a thread as an application would that knows nothing of the operator, and then adds
-// the operator's users, so that the thread can be adopted.
+// makeThread creates a thread like an application without any knowledge of the operator, and then
+// adds the operator's users, so that the thread can be adopted.
 func (s *service) makeThread(ctx context.Context, serviceUsers []string) (application, threadID string, err error) {
 	user, err := s.identity.CreateUser(ctx, nil)
 	if err != nil {
@@ -95,7 +96,8 @@ type room struct {
 	members []acs.Participant
 }
 
-// rooms gives the threads that any of the users is a member of: the service has no list of all.
+// rooms returns the threads that any of the users is a member of: the service has no list of all
+// threads.
 func (s *service) rooms(ctx context.Context, users []string) ([]room, error) {
 	var rooms []room
 	seen := map[string]bool{}
@@ -115,7 +117,7 @@ func (s *service) rooms(ctx context.Context, users []string) ([]room, error) {
 				}
 				r, err := readRoom(ctx, chat.ThreadClient(item.ID))
 				if acs.HasStatus(err, http.StatusForbidden, http.StatusNotFound) {
-					continue // a former member's list names it still
+					continue // a former member's list still contains it
 				}
 				if err != nil {
 					return nil, err
@@ -144,7 +146,7 @@ func readRoom(ctx context.Context, thread *acs.ThreadClient) (room, error) {
 	return r, nil
 }
 
-// drift renames a thread and takes a member out, as anyone with a token can.
+// drift renames a thread and removes a member, as any user with a token can.
 func drift(ctx context.Context) error {
 	s, err := attach()
 	if err != nil {

@@ -20,15 +20,15 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// The service lets a user list the members of a thread 10 times in 10 seconds. The operator acts as
-// the same users, and shall not starve for who looks on.
+// A user of the service can list the members of a thread 10 times in 10 seconds. The operator acts
+// as the same users, and must not run out of quota because somebody watches.
 const (
 	looks       = 5
 	looksWindow = 10 * time.Second
 	longWait    = time.Second
 )
 
-// show prints what the service of the running demo holds.
+// show prints the state of the service of the running demo.
 func show(ctx context.Context) error {
 	s, err := attach()
 	if err != nil {
@@ -67,7 +67,7 @@ func holdings(ctx context.Context, s *service, k processes.Kubectl, application 
 	return describe(rooms, roles), nil
 }
 
-// pace waits until the service may be looked at again.
+// pace waits until the service may be read again.
 func (s *state) pace(ctx context.Context) error {
 	file, err := os.OpenFile(s.path(looksFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *state) pace(ctx context.Context) error {
 		return err
 	}
 	var past []time.Time
-	_ = json.Unmarshal(content, &past) // a broken file counts as none
+	_ = json.Unmarshal(content, &past) // an invalid file counts as an empty one
 	wait, recent := nextLook(past, time.Now())
 	if wait > longWait {
 		fmt.Fprintf(os.Stderr, "demo: waiting %.0f s: the service counts calls, and some are for the operator\n", wait.Seconds())
@@ -99,7 +99,7 @@ func (s *state) pace(ctx context.Context) error {
 	return errors.Join(err, file.Truncate(int64(len(content))))
 }
 
-// nextLook says how long to wait, and which of the looks in the past still count.
+// nextLook returns the time to wait, and the earlier reads that still count.
 func nextLook(past []time.Time, now time.Time) (wait time.Duration, recent []time.Time) {
 	recent = past[max(len(past)-looks, 0):]
 	if len(recent) < looks {
@@ -109,7 +109,7 @@ func nextLook(past []time.Time, now time.Time) (wait time.Duration, recent []tim
 	return max(wait, 0), recent[1:]
 }
 
-// brief leaves out most of an answer of the service.
+// brief shortens a response of the service.
 func brief(err error) error {
 	var refused *azcore.ResponseError
 	if !errors.As(err, &refused) {

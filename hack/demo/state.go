@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// The state of a running demo, which lies below the current directory so that what is printed can
-// be typed.
+// The state of a running demo. It is below the current directory, so that its printed paths are
+// short enough to type.
 const (
 	stateDir = "bin/demo-state"
 
@@ -26,13 +26,13 @@ const (
 )
 
 var (
-	// errRunning says that there can be one demo at a time.
+	// errRunning reports that another demo is running.
 	errRunning = errors.New("a demo is running here already; use it, or end it with Ctrl-C where it was started")
-	// errNotRunning is the answer to who asks for the state of a demo that is not there.
+	// errNotRunning reports that there is no running demo.
 	errNotRunning = errors.New("no demo is running here, or it is not ready yet; start one by `make demo`")
 )
 
-// state is the directory with all that a demo keeps.
+// state is the directory with all files of a demo.
 type state struct {
 	dir  string
 	lock *os.File
@@ -44,7 +44,7 @@ func (s *state) logFile(component string) string {
 	return s.path(filepath.Join(logsDir, component+".log"))
 }
 
-// open takes the directory, and clears away what a demo left that was killed.
+// open takes the directory, and removes the files of a demo that was killed.
 func (s *state) open() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s *state) open() error {
 	if err != nil {
 		return err
 	}
-	// The system lets go of it when the demo ends, however it does.
+	// The system releases the lock whenever the demo exits.
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return errors.Join(errRunning, lock.Close())
 	}
@@ -69,7 +69,8 @@ func (s *state) open() error {
 	return nil
 }
 
-// attach gives the state of the demo that runs, unless none does: one that was killed leaves files.
+// attach returns the state of the running demo. Files alone are not enough, since a killed demo
+// does not remove them.
 func attach() (*state, error) {
 	s := &state{dir: stateDir}
 	lock, err := os.Open(s.path(lockFile))
@@ -83,7 +84,7 @@ func attach() (*state, error) {
 	return s, nil
 }
 
-// close leaves nothing, or the logs only.
+// close removes everything, or everything except the logs.
 func (s *state) close(keepLogs bool) error {
 	defer func() { _ = s.lock.Close() }()
 	if keepLogs {
@@ -106,7 +107,7 @@ func (s *state) clear(except string) error {
 	return err
 }
 
-// write writes a file that only the user may read.
+// write writes a file that only the user can read.
 func (s *state) write(name, content string) error {
 	return os.WriteFile(s.path(name), []byte(content), 0o600)
 }

@@ -15,7 +15,7 @@ Everything is Ready. ` + "`make demo`" + ` keeps it up, for you to try.
 
 `
 
-// tryTemplate is what the demo suggests while it is up. Each line is to be copied as it is.
+// tryTemplate is the demo's list of suggestions. Each line can be copied as it is.
 const tryTemplate = `
 Try it, in another terminal in this directory
 

@@ -5,8 +5,8 @@ package processes
 
 import "syscall"
 
-// attributes keep Ctrl-C from a process, which whoever started it stops in its turn, and end it should
-// that one be killed.
+// attributes prevent Ctrl-C from reaching a process, which its parent stops in order, and kill it
+// if the parent is killed.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

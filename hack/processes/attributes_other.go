@@ -7,7 +7,7 @@ package processes
 
 import "syscall"
 
-// attributes keep Ctrl-C from a process, which whoever started it stops in its turn.
+// attributes prevent Ctrl-C from reaching a process. Its parent stops it in order.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

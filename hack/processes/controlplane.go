@@ -32,21 +32,23 @@ const (
 	operatorNamespace = "acs-chat-operator-system"
 	// OperatorAccount is the service account of the operator.
 	OperatorAccount = "acs-chat-operator-controller-manager"
-	// operatorTokenLife is longer than anything here runs.
+	// operatorTokenLife is longer than any run.
 	operatorTokenLife = "8760h"
 
 	certificatesDir = "apiserver"
-	// certificateFile is what the API server makes for itself, with its authority.
+	// certificateFile is the certificate that the API server creates for itself, with its
+	// authority.
 	certificateFile = certificatesDir + "/apiserver.crt"
 	accountKeyFile  = "service-account.key"
 	tokensFile      = "tokens.csv"
 )
 
-// controllers are those of the controller manager's that are needed: deletion of namespaces and of what
-// is owned, and the viewer, editor and admin roles.
+// controllers are the required ones of the controller manager: deletion of namespaces and of owned
+// objects, and the viewer, editor and admin roles.
 const controllers = "namespace-controller,garbage-collector-controller,clusterrole-aggregation-controller,serviceaccount-controller"
 
-// EtcdArguments are those of an etcd that serves a URL. It need not survive the end of the machine.
+// EtcdArguments returns the arguments of an etcd that serves a URL. It need not survive a crash of
+// the machine.
 func EtcdArguments(dataDir, url string) []string {
 	return []string{
 		"--data-dir=" + dataDir,
@@ -57,7 +59,7 @@ func EtcdArguments(dataDir, url string) []string {
 	}
 }
 
-// ControllerManagerArguments are those of a controller manager that deletes namespaces.
+// ControllerManagerArguments returns the arguments of a controller manager that deletes namespaces.
 func ControllerManagerArguments(kubeconfig string) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
@@ -67,18 +69,18 @@ func ControllerManagerArguments(kubeconfig string) []string {
 	}
 }
 
-// APIServer is an API server of this machine.
+// APIServer is an API server on this machine.
 type APIServer struct {
 	Dir     string // for its files
 	Etcd    string // URL
-	Address string // host:port that it serves
+	Address string // host:port to listen on
 
 	token string // of an administrator
 }
 
 func (s *APIServer) path(name string) string { return filepath.Join(s.Dir, name) }
 
-// Arguments makes what the API server needs and gives the arguments to start it with.
+// Arguments creates the files of the API server and returns the arguments to start it with.
 func (s *APIServer) Arguments() ([]string, error) {
 	s.token = rand.Text()
 	err := errors.Join(
@@ -108,7 +110,7 @@ func (s *APIServer) Arguments() ([]string, error) {
 	}, nil
 }
 
-// Probe is nil when the API server is ready. It makes its certificate by itself.
+// Probe returns nil if the API server is ready. The API server creates its certificate by itself.
 func (s *APIServer) Probe(ctx context.Context) error {
 	authority, err := os.ReadFile(s.path(certificateFile))
 	if err != nil {
@@ -122,13 +124,13 @@ func (s *APIServer) Probe(ctx context.Context) error {
 	return Probe(ctx, client, "https://"+s.Address+"/readyz")
 }
 
-// AdminKubeconfig is the kubeconfig of an administrator.
+// AdminKubeconfig returns the kubeconfig of an administrator.
 func (s *APIServer) AdminKubeconfig() (string, error) {
 	return s.Kubeconfig(s.Address, "demo", s.token)
 }
 
-// Kubeconfig is the kubeconfig of a user who reaches the API server at an address, its own or that of a
-// proxy.
+// Kubeconfig returns the kubeconfig of a user that connects to the API server at an address, its
+// own or that of a proxy.
 func (s *APIServer) Kubeconfig(address, user, token string) (string, error) {
 	authority, err := os.ReadFile(s.path(certificateFile))
 	return fmt.Sprintf(`apiVersion: v1
@@ -152,7 +154,7 @@ current-context: demo
 `, address, base64.StdEncoding.EncodeToString(authority), user, token), err
 }
 
-// writeAccountKey makes the key that signs the tokens of service accounts.
+// writeAccountKey creates the key that signs the tokens of service accounts.
 func (s *APIServer) writeAccountKey() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -165,8 +167,9 @@ func (s *APIServer) writeAccountKey() error {
 	return os.WriteFile(s.path(accountKeyFile), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600)
 }
 
-// Install installs the CRDs and leaves the operator with the permissions that it has in a cluster, and
-// no more. It gives a token of its service account. It works in the root of the repository.
+// Install installs the CRDs and gives the operator exactly the permissions that it has in a
+// cluster. It returns a token of its service account. The working directory must be the root of the
+// repository.
 func (k Kubectl) Install(ctx context.Context) (token string, err error) {
 	if _, err := k.Run(ctx, "", "apply", "-k", installDir); err != nil {
 		return "", err
@@ -179,13 +182,13 @@ func (k Kubectl) Install(ctx context.Context) (token string, err error) {
 	return k.Run(ctx, "", "create", "token", OperatorAccount, "-n", operatorNamespace, "--duration="+operatorTokenLife)
 }
 
-// AssetsDir is where the programs of the control plane are.
+// AssetsDir returns the directory with the programs of the control plane.
 func AssetsDir() string {
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
 	if dir == "" {
 		return "bin/controlplane"
 	}
-	// What is printed is to be typed, so it is better short.
+	// Users type the printed paths, so short ones are better.
 	if here, err := os.Getwd(); err == nil {
 		if local, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(local) {
 			return local
@@ -194,10 +197,10 @@ func AssetsDir() string {
 	return dir
 }
 
-// Asset is a program of the control plane.
+// Asset returns the path of a program of the control plane.
 func Asset(name string) string { return filepath.Join(AssetsDir(), name) }
 
-// ClientTrusting makes a client that trusts no one but an authority.
+// ClientTrusting returns a client that trusts only this authority.
 func ClientTrusting(authority []byte) (*http.Client, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(authority) {

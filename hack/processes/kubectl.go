@@ -17,7 +17,7 @@ type Kubectl struct {
 	environment []string
 }
 
-// NewKubectl gives the kubectl of the control plane. home is a directory for its caches.
+// NewKubectl returns the kubectl of the control plane. home is a directory for its caches.
 func NewKubectl(kubeconfig, home string) Kubectl {
 	return Kubectl{
 		Binary:      Asset("kubectl"),
@@ -25,7 +25,7 @@ func NewKubectl(kubeconfig, home string) Kubectl {
 	}
 }
 
-// Run gives what kubectl prints. What it complains of is in the error.
+// Run returns the output of kubectl. Its error output is in the error.
 func (k Kubectl) Run(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, k.Binary, args...) //nolint:gosec // the control plane's own kubectl
 	cmd.Env = k.environment

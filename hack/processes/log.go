@@ -16,7 +16,7 @@ const (
 	lineBytes = 400
 )
 
-// Tail gives the last lines of a log, indented.
+// Tail returns the last lines of a log, indented.
 func Tail(name string) string {
 	log, err := os.Open(name)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package processes runs a Kubernetes control plane and other programs on this machine, for the demo and
-// for tests.
+// Package processes runs a Kubernetes control plane and other programs on this machine, for the
+// demo and for tests.
 package processes
 
 import (
@@ -24,26 +24,26 @@ const (
 	probeTimeout = 5 * time.Second
 )
 
-// Program is what to run.
+// Program is a program to run.
 type Program struct {
 	Name      string // for messages
 	Binary    string
 	Arguments []string
 	Home      string // a directory for its caches
-	Log       string // the file that its output is added to
-	// Ended is called when it ends by itself; nil: nothing is.
+	Log       string // the file to append its output to
+	// Ended is called when it exits by itself; it may be nil.
 	Ended func(error)
 }
 
-// Process is a program that was started.
+// Process is a running or finished program.
 type Process struct {
 	process  *os.Process
 	stopping atomic.Bool
 	done     chan struct{}
-	state    *os.ProcessState // once it is done
+	state    *os.ProcessState // valid after done is closed
 }
 
-// EndedError says that a process ended by itself.
+// EndedError reports that a process exited by itself.
 type EndedError struct {
 	Name   string
 	Status string
@@ -51,14 +51,14 @@ type EndedError struct {
 
 func (e *EndedError) Error() string { return fmt.Sprintf("%s ended by itself: %s", e.Name, e.Status) }
 
-// Start starts a program. Linux ends it with the thread that calls this, so that it does not outlive
-// the caller: that must be a thread that lives as long.
+// Start starts a program. Linux kills it with the thread that calls this, so that it does not
+// outlive the caller: that thread must live as long.
 func (p Program) Start(ctx context.Context) (*Process, error) {
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own handle
 	// The end of the context must not kill all processes at once: they are stopped in order.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.Binary, p.Arguments...) //nolint:gosec // programs of this repository
 	cmd.Stdout, cmd.Stderr = log, log
@@ -70,7 +70,7 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 	started := &Process{process: cmd.Process, done: make(chan struct{})}
 	go func() {
 		defer close(started.done)
-		_ = cmd.Wait() // its state says it all
+		_ = cmd.Wait() // the state has the result
 		started.state = cmd.ProcessState
 		if !started.stopping.Load() && p.Ended != nil {
 			p.Ended(&EndedError{Name: p.Name, Status: cmd.ProcessState.String()})
@@ -79,10 +79,10 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 	return started, nil
 }
 
-// Stop asks the process to end, and kills it when it does not.
+// Stop asks the process to exit, and kills it if it does not.
 func (p *Process) Stop() {
 	p.stopping.Store(true)
-	_ = p.process.Signal(syscall.SIGTERM) // fails only where it has ended
+	_ = p.process.Signal(syscall.SIGTERM) // fails only if it has exited
 	select {
 	case <-p.done:
 	case <-time.After(stopPatience):
@@ -90,35 +90,36 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the process as the end of its machine would.
+// Kill ends the process like a crash of its machine.
 func (p *Process) Kill() {
 	p.stopping.Store(true)
-	_ = p.process.Kill() // fails only where it has ended
+	_ = p.process.Kill() // fails only if it has exited
 	<-p.done
 }
 
-// Signal sends a signal to a process whose end is then no surprise.
+// Signal sends a signal to a process that may then exit without an error.
 func (p *Process) Signal(signal os.Signal) {
 	p.stopping.Store(true)
-	_ = p.process.Signal(signal) // fails only where it has ended
+	_ = p.process.Signal(signal) // fails only if it has exited
 }
 
-// Done is closed when the process has ended.
+// Done is closed after the process has exited.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Status says how a process ended that is done.
+// Status returns the exit status of a process that is done.
 func (p *Process) Status() string {
 	<-p.done
 	return p.state.String()
 }
 
-// environment keeps settings of the caller out of the programs, such as ETCD_DATA_DIR, and their
-// caches out of the caller's home.
+// environment removes settings of the caller, such as ETCD_DATA_DIR, and keeps the programs' caches
+// out of the caller's home.
 func environment(home string) []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir()}
 }
 
-// Poll asks until the answer is nil. When the context ends first, it gives the last answer.
+// Poll repeats the probe until it returns nil. If the context ends first, it returns the last
+// error.
 func Poll(ctx context.Context, ask func(context.Context) error) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -135,7 +136,7 @@ func Poll(ctx context.Context, ask func(context.Context) error) error {
 	}
 }
 
-// Probe is nil when a process says at a URL that it is ready.
+// Probe returns nil if a process reports at a URL that it is ready.
 func Probe(ctx context.Context, client *http.Client, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -155,8 +156,8 @@ func Probe(ctx context.Context, client *http.Client, url string) error {
 	return nil
 }
 
-// FreeAddress finds a port on this machine. Nothing keeps others from taking it before it is used;
-// the program that it is for then says so and ends.
+// FreeAddress finds a free port on this machine. Another process may take it before it is used; the
+// program that needs it then reports that and exits.
 func FreeAddress(ctx context.Context) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -24,30 +24,30 @@ import (
 )
 
 const (
-	// convergeLimit is how long all may take once the last fault is over.
+	// convergeLimit limits the time until everything has converged after the last fault.
 	convergeLimit = time.Minute
 	crashPause    = 6 * time.Second
 	longestDown   = 3 * time.Second
 	weatherPause  = 5 * time.Second
 	troublePause  = 2 * time.Second
 	longestToxic  = 6 * time.Second
-	// restTime is how long nothing may be written at the end.
+	// restTime is the time without any write at the end.
 	restTime = 5 * time.Second
-	// serviceUserCount is how many act for a connection.
+	// serviceUserCount is the number of service users of a connection.
 	serviceUserCount = 2
 )
 
-// chaos is what goes wrong.
+// chaos holds the components that fail.
 type chaos struct {
 	*world
 	operator *machine
 
 	mu sync.Mutex
-	// counts are of faults, by where they struck.
+	// counts are numbers of faults by component.
 	counts map[string]map[string]int
 }
 
-// Where faults strike.
+// The components that fail.
 const (
 	atProcesses = "processes"
 	atLinks     = "links"
@@ -107,7 +107,7 @@ func TestSoakChaos(t *testing.T) {
 	}
 }
 
-// checkRest says whether anything is still written when all is as declared.
+// checkRest checks that nothing is written after everything has converged.
 func (c *chaos) checkRest() {
 	c.t.Helper()
 	ctx := c.t.Context()
@@ -138,7 +138,8 @@ func (c *chaos) checkRest() {
 	}
 }
 
-// rage lets users write while everything fails, for the duration. All runs well again when it is back.
+// rage lets users write while everything fails, for the duration. Before it returns, all components
+// work again.
 func (c *chaos) rage(m *model) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), duration)
@@ -161,7 +162,7 @@ func (c *chaos) rage(m *model) {
 	}
 }
 
-// crash ends a process every few seconds, and starts it again.
+// crash kills a process every few seconds, and starts it again.
 func (c *chaos) crash(ctx context.Context, random *rand.Rand) {
 	for pause(ctx, time.Second+time.Duration(random.Int64N(int64(crashPause)))) {
 		down := time.Duration(random.Int64N(int64(longestDown)))
@@ -189,7 +190,7 @@ func (c *chaos) crash(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// weather makes a link bad from time to time.
+// weather disturbs a link from time to time.
 func (c *chaos) weather(ctx context.Context, l *link, random *rand.Rand) {
 	settled := context.WithoutCancel(ctx)
 	for pause(ctx, time.Duration(random.Int64N(int64(weatherPause)))) {
@@ -214,9 +215,9 @@ func anyToxic(random *rand.Rand) toxic {
 		spoiled.Type, spoiled.Attributes = "bandwidth", map[string]any{"rate": 5 + random.IntN(100)}
 	case 2:
 		spoiled.Type, spoiled.Attributes = "reset_peer", map[string]any{"timeout": random.IntN(1000)}
-	case 3: // nothing comes through, and the connection stays
+	case 3: // no data passes, and the connection stays
 		spoiled.Type, spoiled.Attributes = "timeout", map[string]any{"timeout": 0}
-	default: // what is sent ends in the middle
+	default: // data ends in the middle
 		spoiled.Type, spoiled.Attributes = "limit_data", map[string]any{"bytes": 500 + random.IntN(50_000)}
 	}
 	return spoiled
@@ -228,7 +229,8 @@ var troubled = []emulator.Operation{
 	emulator.OperationAddParticipants, emulator.OperationRemoveParticipant, emulator.OperationUpdateThread,
 }
 
-// trouble makes the service itself fail now and then; calls that it did without answering are the worst.
+// trouble makes the service itself fail now and then. Calls that it performs without a response are
+// the worst case.
 func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 	for pause(ctx, time.Duration(random.Int64N(int64(troublePause)))) {
 		fault := map[string]any{"share": 0.1 + random.Float64()*0.5, "times": 1 + random.IntN(20)}
@@ -237,17 +239,17 @@ func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 		}
 		what := []string{"dropAfter", "dropBefore", "truncate", "delay"}[random.IntN(4)]
 		fault[what] = true
-		if what == "delay" { // the call is under way when the operator dies, and has its effect
+		if what == "delay" { // the call is in progress when the operator dies, and has its effect
 			fault[what] = fmt.Sprintf("%dms", 200+random.IntN(1500))
 		}
-		// Fails while the service is down.
+		// The call fails while the service is down.
 		if err := c.service.call(ctx, "POST", "/faults", fault, nil); err == nil {
 			c.count(atService, what)
 		}
 	}
 }
 
-// reasons are those that an operator gave when it ended by itself.
+// reasons returns the reasons with which an operator exited by itself.
 func (w *world) reasons(m *machine) map[string]int {
 	w.t.Helper()
 	text, err := os.ReadFile(m.program.Log)
@@ -264,7 +266,7 @@ func (w *world) reasons(m *machine) map[string]int {
 	return counts
 }
 
-// checkLog says whether an operator panicked.
+// checkLog checks that no operator panicked.
 func (w *world) checkLog(m *machine) {
 	w.t.Helper()
 	text, err := os.ReadFile(m.program.Log)

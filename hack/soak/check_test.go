@@ -27,7 +27,7 @@ const (
 	shownBytes   = 300
 )
 
-// snapshot is what Kubernetes and the service hold at one time.
+// snapshot is the state of Kubernetes and of the service at one time.
 type snapshot struct {
 	threads      map[types.NamespacedName]*chatv1alpha1.ChatThread
 	participants map[types.NamespacedName]*chatv1alpha1.ChatParticipant
@@ -70,7 +70,7 @@ func (w *world) look(ctx context.Context) (*snapshot, error) {
 	return s, err
 }
 
-// versions tell by name whether an object was written.
+// versions show by name whether an object was written.
 func (s *snapshot) versions() map[string]string {
 	versions := map[string]string{}
 	for name, t := range s.threads {
@@ -82,7 +82,7 @@ func (s *snapshot) versions() map[string]string {
 	return versions
 }
 
-// problems are ways in which a world is not as it shall be.
+// problems are differences from the expected state.
 type problems []string
 
 func (p *problems) add(format string, args ...any) {
@@ -99,7 +99,7 @@ func (p problems) String() string {
 	return text
 }
 
-// checkDeclared compares with what is declared.
+// checkDeclared compares the snapshot with the declared threads.
 func (s *snapshot) checkDeclared(threads []*declared) (p problems) {
 	for _, d := range threads {
 		live := s.threads[d.NamespacedName]
@@ -136,7 +136,7 @@ func (s *snapshot) checkThread(p *problems, d *declared, live *chatv1alpha1.Chat
 	}
 }
 
-// people are the members of a thread who are no service users.
+// people returns the members of a thread that are not service users.
 func (s *snapshot) people(remote emulator.Thread) []string {
 	var people []string
 	for _, m := range remote.Members {
@@ -165,8 +165,8 @@ func (s *snapshot) checkParticipants(p *problems, d *declared) {
 	}
 }
 
-// checkOwned says which threads nobody has, and which resources had more than they may. Resources that
-// are gone count as well: their threads keep the stamp.
+// checkOwned finds threads without a resource, and resources with too many threads. Deleted
+// resources count as well: their threads keep the stamp.
 func (s *snapshot) checkOwned() (p problems) {
 	had := map[string]int{}
 	incarnations := map[string]int64{}
@@ -211,7 +211,7 @@ func shown(conditions []metav1.Condition) string {
 	return fmt.Sprintf("%s, generation %d: %s", ready.Reason, ready.ObservedGeneration, ready.Message)
 }
 
-// converge looks until check finds no problem, and gives the time that took.
+// converge repeats check until it finds no problem, and returns the time that took.
 func (w *world) converge(ctx context.Context, limit time.Duration, check func(context.Context, *snapshot) problems) (time.Duration, *snapshot) {
 	w.t.Helper()
 	begun := time.Now()
@@ -225,7 +225,7 @@ func (w *world) converge(ctx context.Context, limit time.Duration, check func(co
 			if len(now) == 0 {
 				return time.Since(begun), s
 			}
-			if ctx.Err() == nil { // and not cut short
+			if ctx.Err() == nil { // and it was not canceled
 				left = now
 			}
 		}

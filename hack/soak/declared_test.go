@@ -22,19 +22,19 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// declared is a thread as its users want it, with its ChatParticipants.
+// declared is a thread as its users declare it, with its ChatParticipants.
 type declared struct {
 	types.NamespacedName
 	connection chatv1alpha1.ConnectionReference
 	deletion   chatv1alpha1.DeletionPolicy
-	// there says that the ChatThread is wanted. Its ChatParticipants may stay without it.
+	// there is true if the ChatThread is declared. Its ChatParticipants may exist without it.
 	there  bool
 	topic  string
 	inline []chatv1alpha1.UserID
-	// apart are the users of the ChatParticipants by the names of these; gone are names that were.
+	// apart maps the names of ChatParticipants to their users; gone are former names.
 	apart map[string]chatv1alpha1.UserID
 	gone  map[string]bool
-	// made counts the users, ChatParticipants and topics that there were.
+	// made counts the users, ChatParticipants and topics so far.
 	made int
 }
 
@@ -43,7 +43,7 @@ func newDeclared(namespace, name string, connection chatv1alpha1.ConnectionRefer
 		apart: map[string]chatv1alpha1.UserID{}, gone: map[string]bool{}}
 }
 
-// newUser gives a user whom no other thread has.
+// newUser returns a user that no other thread has.
 func (d *declared) newUser() chatv1alpha1.UserID {
 	d.made++
 	name := fmt.Sprintf("%s %d", d.NamespacedName, d.made)
@@ -64,7 +64,7 @@ func (d *declared) removeApart(random *rand.Rand) {
 	d.gone[name] = true
 }
 
-// members are the users who belong into the thread.
+// members returns the declared members of the thread.
 func (d *declared) members() []string {
 	var members []string
 	for _, user := range slices.Concat(d.inline, slices.Collect(maps.Values(d.apart))) {
@@ -77,7 +77,7 @@ func (d *declared) members() []string {
 // maxMembers keeps threads from growing.
 const maxMembers = 14
 
-// change changes one thing, and says what.
+// change makes one change, and returns its description.
 func (d *declared) change(random *rand.Rand) string {
 	if !d.there {
 		d.there = true
@@ -116,8 +116,9 @@ func (d *declared) spec() chatv1alpha1.ChatThreadSpec {
 	return spec
 }
 
-// apply brings the API server nearer to what is declared. As with every tool that applies from Git, it
-// takes more than one try while something is being deleted or the API server does not answer.
+// apply makes the API server match the declaration as far as possible. Like any tool that applies
+// from Git, it needs several tries while something is being deleted or the API server does not
+// respond.
 func (d *declared) apply(ctx context.Context, c client.Client) error {
 	if err := d.applyThread(ctx, c); err != nil {
 		return err
@@ -151,7 +152,7 @@ func (d *declared) applyThread(ctx context.Context, c client.Client) error {
 	case err != nil:
 		return err
 	case !live.DeletionTimestamp.IsZero():
-		return nil // it is made again once it is gone
+		return nil // it is created again after it is gone
 	case !d.there:
 		return client.IgnoreNotFound(c.Delete(ctx, live, client.Preconditions{UID: &live.UID}))
 	case d.isStored(live):
@@ -161,7 +162,7 @@ func (d *declared) applyThread(ctx context.Context, c client.Client) error {
 	return c.Update(ctx, live)
 }
 
-// isStored says that the API server has what is declared.
+// isStored reports whether the API server has the declared objects.
 func (d *declared) isStored(live *chatv1alpha1.ChatThread) bool {
 	return live.Spec.Topic == d.topic && slices.EqualFunc(live.Spec.Participants, d.inline,
 		func(m chatv1alpha1.Member, user chatv1alpha1.UserID) bool { return m.UserID == user })

@@ -27,26 +27,28 @@ import (
 const (
 	leaseName = "acs-chat-operator.chat.acs-operator.io"
 	team      = "team"
-	// handOverLimit is how long nobody works after the leader was asked to end; a busy machine has so many tries.
+	// handOverLimit limits the time without a working leader after the leader was asked to exit. A
+	// busy machine gets several tries.
 	handOverLimit = 2 * time.Second
 	handOvers     = 3
-	// takeOverLimit is how long nobody works after the leader died: the lease, then a try to see its last
-	// renewal, one to take it, and what the first work takes.
+	// takeOverLimit limits the time without a working leader after the leader died: the lease, a
+	// try to see its last renewal, a try to take it, and the time for the first work.
 	takeOverLimit = 15*time.Second + 4*time.Second
-	// exitLimit is how long a leader that was frozen may stay once it goes on.
+	// exitLimit limits the time that a frozen leader may stay after it continues.
 	exitLimit = 15 * time.Second
 	freezes   = 3
-	// newRooms are made while something happens to the leader, roomsBegun of them before it does.
+	// newRooms is the number of threads that are created while something happens to the leader,
+	// roomsBegun the number of them before it happens.
 	newRooms   = 20
 	roomsBegun = 5
-	// createDelay and callDelay keep calls under way; workDelay is how long work goes on at most before the
-	// leader freezes.
+	// createDelay and callDelay keep calls in progress; workDelay is the maximum time of work
+	// before the leader is frozen.
 	createDelay = "600ms"
 	callDelay   = "150ms"
 	workDelay   = 1500 * time.Millisecond
 )
 
-// leaders are two replicas, of which one works.
+// leaders are two replicas, of which one is the leader.
 type leaders struct {
 	*world
 	random           *rand.Rand
@@ -88,7 +90,7 @@ func (l *leaders) check(_ context.Context, s *snapshot) problems {
 	return append(s.checkDeclared(l.rooms), s.checkOwned()...)
 }
 
-// handOver asks the leader to end while it works, and says how long nobody worked.
+// handOver asks the leader to exit while it works, and returns the time without a working leader.
 func (l *leaders) handOver() (took time.Duration) {
 	l.t.Helper()
 	l.beginRooms()
@@ -112,7 +114,7 @@ func (l *leaders) die() {
 	l.beginRooms()
 	l.leading.kill()
 	killed := time.Now()
-	// What the dead one sent is on its way for a moment; the lease lasts longer.
+	// Calls that the dead leader sent may arrive for a moment; the lease lasts longer.
 	took := l.firstRequest(killed.Add(time.Second)).Sub(killed)
 	l.follow()
 	if took > takeOverLimit {
@@ -124,8 +126,8 @@ func (l *leaders) die() {
 	l.bringBack()
 }
 
-// freeze stops the leader in the middle of its work until another one leads and users want something
-// else. What it had in hand then is wrong.
+// freeze stops the leader in the middle of its work until another one leads and users have changed
+// their resources. The work that it had in progress is then outdated.
 func (l *leaders) freeze() {
 	l.t.Helper()
 	ctx := l.t.Context()
@@ -180,7 +182,8 @@ func (l *leaders) freeze() {
 	l.bringBack()
 }
 
-// messages count the system messages of each thread: every change of a thread makes one.
+// messages returns the number of system messages of each thread: every change of a thread creates
+// one.
 func (l *leaders) messages(s *snapshot) map[string]int {
 	l.t.Helper()
 	counts := map[string]int{}
@@ -196,7 +199,7 @@ func (l *leaders) messages(s *snapshot) map[string]int {
 	return counts
 }
 
-// beginRooms declares threads and waits until some of them are created, with more under way.
+// beginRooms declares threads and waits until some of them are created, with more in progress.
 func (l *leaders) beginRooms() {
 	l.t.Helper()
 	before, err := l.service.threads(l.t.Context())
@@ -227,7 +230,7 @@ func (l *leaders) declare(count int) []*declared {
 	return made
 }
 
-// some are threads that were declared before the latest ones and are wanted.
+// some returns declared threads that are wanted and are not the latest ones.
 func (l *leaders) some(count int) []*declared {
 	older := slices.DeleteFunc(slices.Clone(l.rooms[:len(l.rooms)-count]), func(d *declared) bool { return !d.there })
 	l.random.Shuffle(len(older), func(i, j int) { older[i], older[j] = older[j], older[i] })
@@ -241,7 +244,7 @@ func (l *leaders) apply(rooms []*declared) {
 	}
 }
 
-// delay makes each call to the service take time, so that some are under way at any moment.
+// delay makes each call to the service take time, so that some are in progress at any moment.
 func (l *leaders) delay(each string) {
 	l.t.Helper()
 	err := l.service.call(l.t.Context(), "DELETE", "/faults", nil, nil)
@@ -253,7 +256,8 @@ func (l *leaders) delay(each string) {
 	}
 }
 
-// firstRequest waits for a request that arrives at the service after a moment, and says when it did.
+// firstRequest waits for a request that arrives at the service after the given time, and returns
+// its time.
 func (l *leaders) firstRequest(after time.Time) (arrived time.Time) {
 	l.t.Helper()
 	mark := 0
@@ -274,7 +278,7 @@ func (l *leaders) firstRequest(after time.Time) (arrived time.Time) {
 	return arrived
 }
 
-// awaitHolder waits until another one than before holds the lease.
+// awaitHolder waits until another process than before holds the lease.
 func (l *leaders) awaitHolder(before string) (holder string) {
 	l.t.Helper()
 	l.poll(func(ctx context.Context) error {
@@ -291,7 +295,7 @@ func (l *leaders) awaitHolder(before string) (holder string) {
 	return holder
 }
 
-// follow waits until the standby leads.
+// follow waits until the standby is the leader.
 func (l *leaders) follow() {
 	l.t.Helper()
 	l.holder = l.awaitHolder(l.holder)
@@ -317,7 +321,7 @@ func (l *leaders) awaitStandby(times int) {
 	})
 }
 
-// waits counts how often an operator began to wait for the lease.
+// waits returns the number of times an operator began to wait for the lease.
 func (l *leaders) waits(m *machine) int {
 	l.t.Helper()
 	text, err := os.ReadFile(m.program.Log)

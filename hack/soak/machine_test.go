@@ -16,10 +16,11 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// restartDelay is how long a program that ended by itself is down, as the kubelet would have it.
+// restartDelay is the time for which a program that exited by itself stays down, as with the
+// kubelet.
 const restartDelay = time.Second
 
-// machine is a program that is started again with what it had whenever it ends, however it does.
+// machine is a program that is restarted with its state whenever it exits, for any reason.
 type machine struct {
 	t       *testing.T
 	program processes.Program
@@ -28,7 +29,7 @@ type machine struct {
 	mu      sync.Mutex
 	process *processes.Process
 	wanted  bool
-	// kills and stops count what was done to it, ends how often it ended by itself.
+	// kills and stops count the tests' actions, ends the times it exited by itself.
 	kills, stops, ends int
 }
 
@@ -40,7 +41,7 @@ func newMachine(t *testing.T, program processes.Program, ready func(context.Cont
 	return m
 }
 
-// start starts the program; await says when it is ready.
+// start starts the program; await waits until it is ready.
 func (m *machine) start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,7 +49,7 @@ func (m *machine) start() {
 	m.launch()
 }
 
-// launch runs with the lock held.
+// launch must be called with the lock held.
 func (m *machine) launch() {
 	started := make(chan error)
 	launches <- func() {
@@ -69,7 +70,7 @@ func (m *machine) ended(error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		select {
-		case <-m.process.Done(): // and nobody has started it since
+		case <-m.process.Done(): // and it was not started since
 			if m.wanted {
 				m.launch()
 			}
@@ -78,7 +79,7 @@ func (m *machine) ended(error) {
 	})
 }
 
-// take gives the process, which is from then on not started again.
+// take returns the process, which is no longer restarted from then on.
 func (m *machine) take() *processes.Process {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,7 +105,7 @@ func (m *machine) stop() {
 	m.mu.Unlock()
 }
 
-// signal sends a signal. The process is not started again when it ends by that.
+// signal sends a signal. The process is not restarted if it exits because of it.
 func (m *machine) signal(signal syscall.Signal) *processes.Process {
 	process := m.take()
 	process.Signal(os.Signal(signal))
@@ -125,7 +126,7 @@ func (m *machine) counts() (kills, stops, ends int) {
 	return m.kills, m.stops, m.ends
 }
 
-// pause lets time go by, in which the faults do their work. It says whether the context still lives.
+// pause waits while the faults take effect. It reports whether the context is still active.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -18,13 +18,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// root is where the programs are, from here.
+// root is the path to the programs.
 const root = "../.."
 
-// What the caller may set: how long there is chaos, and what chance is made of.
+// Settings of the caller: the duration of the chaos, and the seed of its random numbers.
 var (
 	duration = 3 * time.Minute
-	seed     = rand.Uint64() //nolint:gosec // chance, not secrecy
+	seed     = rand.Uint64() //nolint:gosec // random, not secret
 )
 
 func TestMain(m *testing.M) {
@@ -58,13 +58,13 @@ func prepare() error {
 	return nil
 }
 
-// chance gives random numbers that the seed determines; each stream is another's.
+// chance returns random numbers that the seed determines; each stream has numbers of its own.
 func chance(stream int) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, uint64(stream))) //nolint:gosec // chance, not secrecy; streams are small
+	return rand.New(rand.NewPCG(seed, uint64(stream))) //nolint:gosec // random, not secret; streams are small
 }
 
-// launches are starts of processes. Linux ends a process with the thread that started it, so all are
-// started by one that lives as long as the tests.
+// launches are starts of processes. Linux kills a process with the thread that started it, so one
+// goroutine starts them all and lives as long as the tests.
 var launches = make(chan func())
 
 func launch() {

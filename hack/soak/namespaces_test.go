@@ -28,10 +28,10 @@ import (
 )
 
 const (
-	// goneLimit is how long a namespace may take to go while nothing is wrong, or once nothing is any more:
-	// the longest backoff, and the namespace controller's own.
+	// goneLimit limits the deletion of a namespace while nothing fails, or after the last failure:
+	// the longest backoff, and that of the namespace controller.
 	goneLimit = time.Minute
-	// outage is how long ACS cannot be reached; within toldLimit every resource says so.
+	// outage is the time without a connection to ACS; within toldLimit every resource reports it.
 	outage    = 20 * time.Second
 	toldLimit = 15 * time.Second
 	roomsEach = 5
@@ -44,18 +44,19 @@ type deletions struct {
 	rooms    map[string][]*declared // by namespace
 }
 
-// Namespaces of TestSoakNamespaceDeletion, by what is special about them.
+// Namespaces of TestSoakNamespaceDeletion, by their special property.
 const (
 	plain    = "plain"
 	careless = "careless" // its Secret is deleted first
 	cutOff   = "cut-off"
 	bereft   = "bereft" // loses its credentials
-	hub      = "hub"    // has the connection of guest
+	hub      = "hub"    // uses the connection of guest
 	guest    = "guest"
 )
 
-// retained have threads that stay. Chance decides how long before the ChatThreads of a namespace its
-// ChatParticipants are deleted; for that alone nobody may be taken out, so there are several.
+// retained are namespaces with threads that stay. The ChatParticipants of a namespace are deleted a
+// random time before its ChatThreads. That alone must not remove a member from a thread, so there
+// are several such namespaces.
 var retained = []string{"retained-1", "retained-2", "retained-3"}
 
 func TestSoakNamespaceDeletion(t *testing.T) {
@@ -72,7 +73,7 @@ func TestSoakNamespaceDeletion(t *testing.T) {
 	d.checkLog(d.operator)
 }
 
-// declare fills the namespaces.
+// declare creates the resources in the namespaces.
 func (d *deletions) declare() {
 	d.t.Helper()
 	ctx := d.t.Context()
@@ -106,7 +107,7 @@ func (d *deletions) declare() {
 	d.converge(ctx, startPatience, func(_ context.Context, s *snapshot) problems { return s.checkDeclared(all) })
 }
 
-// reachable deletes namespaces while ACS can be reached.
+// reachable deletes namespaces while ACS is reachable.
 func (d *deletions) reachable() {
 	d.t.Helper()
 	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remoteOf(ownerStamp)
@@ -127,7 +128,7 @@ func (d *deletions) reachable() {
 		len(names), took.Seconds(), len(deleted), len(kept))
 }
 
-// unreachable deletes a namespace while ACS cannot be reached.
+// unreachable deletes a namespace while ACS is not reachable.
 func (d *deletions) unreachable() {
 	d.t.Helper()
 	ctx := d.t.Context()
@@ -144,15 +145,15 @@ func (d *deletions) unreachable() {
 	if err := d.client.Get(ctx, types.NamespacedName{Name: cutOff}, &corev1.Namespace{}); err != nil {
 		d.t.Errorf("the namespace did not wait for ACS: %v", err)
 	}
-	d.toACS.mend(ctx)
+	d.toACS.restore(ctx)
 	took := d.awaitGone(cutOff)
 	d.checkDeleted(threads)
 	d.t.Logf("ACS unreachable for %s: all threads say so after %.1f s; the namespace is gone %.1f s after ACS is back, and its %d threads.",
 		outage, told.Seconds(), took.Seconds(), len(threads))
 }
 
-// restarted deletes two namespaces, and kills the operator when it has deleted nothing yet: one namespace
-// has lost its Secret by then, the connection of the other is elsewhere.
+// restarted deletes two namespaces, and kills the operator before it has deleted anything: one
+// namespace has lost its Secret by then, the connection of the other is in a third namespace.
 func (d *deletions) restarted() {
 	d.t.Helper()
 	ctx := d.t.Context()
@@ -168,7 +169,7 @@ func (d *deletions) restarted() {
 	})
 	d.operator.kill()
 	d.operator.start()
-	d.toACS.mend(ctx)
+	d.toACS.restore(ctx)
 	took := d.awaitGone(guest)
 	d.checkDeleted(threads)
 	told := d.await(goneLimit, bereft, "say how to let go", func(t *chatv1alpha1.ChatThread) bool {
@@ -186,7 +187,7 @@ func (d *deletions) restarted() {
 		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), told.Seconds(), let.Seconds())
 }
 
-// loseSecret deletes the Secret of a connection, and waits until the operator knows.
+// loseSecret deletes the Secret of a connection, and waits until the operator has noticed.
 func (d *deletions) loseSecret(namespace string) {
 	d.t.Helper()
 	ctx := d.t.Context()
@@ -247,7 +248,7 @@ func (d *deletions) awaitGone(names ...string) time.Duration {
 	return time.Since(begun)
 }
 
-// await waits until all ChatThreads of a namespace are as they shall be.
+// await waits until all ChatThreads of a namespace have the expected state.
 func (d *deletions) await(limit time.Duration, namespace, what string, is func(*chatv1alpha1.ChatThread) bool) time.Duration {
 	d.t.Helper()
 	begun := time.Now()
@@ -289,7 +290,7 @@ func (d *deletions) showThreads() {
 	}
 }
 
-// abandon lets go of the threads of a namespace.
+// abandon sets the annotation abandon on the threads of a namespace.
 func (d *deletions) abandon(namespace string) {
 	d.t.Helper()
 	for _, room := range d.rooms[namespace] {
@@ -298,25 +299,25 @@ func (d *deletions) abandon(namespace string) {
 	}
 }
 
-// remote are the threads at the service that are kept by the ChatThreads of a namespace.
+// remote returns the threads at the service that belong to the ChatThreads of a namespace.
 func (d *deletions) remote(namespace string) []emulator.Thread {
 	d.t.Helper()
 	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
 }
 
-// remoteOf are those that have the stamp of a ChatThread whose thread stays.
+// remoteOf returns the threads that have the stamp of a ChatThread with a retained thread.
 func (d *deletions) remoteOf(stamp string) []emulator.Thread {
 	d.t.Helper()
 	return d.filter(roomsEach*len(retained), func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[stamp], "retained-") })
 }
 
-// again are the same threads as they are now.
+// again returns the present state of the same threads.
 func (d *deletions) again(threads []emulator.Thread) []emulator.Thread {
 	d.t.Helper()
 	return d.filter(len(threads), func(t emulator.Thread) bool { return slices.Contains(idsOf(threads), t.ID) })
 }
 
-// filter gives the threads that are wanted, of which there must be so many.
+// filter returns the wanted threads, and checks their number.
 func (d *deletions) filter(count int, wanted func(emulator.Thread) bool) []emulator.Thread {
 	d.t.Helper()
 	threads, err := d.service.threads(d.t.Context())
@@ -339,7 +340,7 @@ func (d *deletions) checkDeleted(threads []emulator.Thread) {
 	}
 }
 
-// checkAlive says whether these threads are left at the service, and no other.
+// checkAlive checks that exactly these threads are left at the service.
 func (d *deletions) checkAlive(want []string) {
 	d.t.Helper()
 	threads, err := d.service.threads(d.t.Context())

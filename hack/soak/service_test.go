@@ -24,7 +24,7 @@ const (
 	releasedStamp = "acsOperatorReleasedBy"
 )
 
-// service is what the emulator holds, told by its admin endpoints.
+// service reads the state of the emulator with its admin endpoints.
 type service struct {
 	admin  string // URL
 	client *http.Client
@@ -57,7 +57,7 @@ func (s *service) call(ctx context.Context, method, path string, body, answer an
 	return json.Unmarshal(text, answer)
 }
 
-// request is one that arrived at the service.
+// request is a request that arrived at the service.
 type request struct {
 	Time      time.Time          `json:"time"`
 	Operation emulator.Operation `json:"operation"`
@@ -65,7 +65,7 @@ type request struct {
 	Path      string             `json:"path"`
 }
 
-// requests gives those that arrived after a mark, and the mark to ask from next time.
+// requests returns the requests that arrived after a mark, and the mark for the next call.
 func (s *service) requests(ctx context.Context, since int) (last int, requests []request, err error) {
 	var answer struct {
 		Last     int       `json:"last"`
@@ -75,7 +75,7 @@ func (s *service) requests(ctx context.Context, since int) (last int, requests [
 	return answer.Last, answer.Requests, err
 }
 
-// threads gives all that were ever created, deleted ones included.
+// threads returns all threads that were ever created, deleted ones included.
 func (s *service) threads(ctx context.Context) ([]emulator.Thread, error) {
 	var answer struct {
 		Threads []emulator.Thread `json:"threads"`

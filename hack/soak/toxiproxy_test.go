@@ -21,25 +21,25 @@ import (
 
 const (
 	toxiproxyProgram = "bin/tools/toxiproxy-server"
-	// toxiproxyPatience is more than toxiproxy itself allows for a call.
+	// toxiproxyPatience is longer than toxiproxy's own limit for a call.
 	toxiproxyPatience = 30 * time.Second
 )
 
-// toxiproxy spoils connections.
+// toxiproxy disturbs connections.
 type toxiproxy struct {
 	t      *testing.T
 	api    string
 	client *http.Client
 }
 
-// link is a way between two programs, through toxiproxy.
+// link is a connection between two programs, through toxiproxy.
 type link struct {
 	proxy   *toxiproxy
 	name    string
-	address string // where the client connects to
+	address string // the address for the client
 }
 
-// toxic is something wrong with a link.
+// toxic is a disturbance of a link.
 type toxic struct {
 	Name       string         `json:"name"`
 	Type       string         `json:"type"`
@@ -64,14 +64,14 @@ func (w *world) startToxiproxy(ctx context.Context) *toxiproxy {
 	return p
 }
 
-// link makes a way to a program.
+// link creates a link to a program.
 func (p *toxiproxy) link(ctx context.Context, name, upstream, address string) *link {
 	p.t.Helper()
 	p.call(ctx, http.MethodPost, "/proxies", map[string]any{"name": name, "listen": address, "upstream": upstream, "enabled": true})
 	return &link{proxy: p, name: name, address: address}
 }
 
-// call says whether toxiproxy did what it was told.
+// call makes a call to toxiproxy, and fails the test if the call fails.
 func (p *toxiproxy) call(ctx context.Context, method, path string, body any) {
 	p.t.Helper()
 	if err := p.try(ctx, method, path, body); err != nil {
@@ -100,7 +100,7 @@ func (p *toxiproxy) try(ctx context.Context, method, path string, body any) erro
 	return nil
 }
 
-// spoil makes something go wrong until heal is called.
+// spoil disturbs the link until heal is called.
 func (l *link) spoil(ctx context.Context, spoiled toxic) {
 	l.proxy.t.Helper()
 	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name+"/toxics", spoiled)
@@ -111,13 +111,13 @@ func (l *link) heal(ctx context.Context, name string) {
 	l.proxy.call(ctx, http.MethodDelete, "/proxies/"+l.name+"/toxics/"+name, nil)
 }
 
-// cut ends all connections and lets none be made until mend is called.
+// cut closes all connections and prevents new ones until restore is called.
 func (l *link) cut(ctx context.Context) {
 	l.proxy.t.Helper()
 	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": false})
 }
 
-func (l *link) mend(ctx context.Context) {
+func (l *link) restore(ctx context.Context) {
 	l.proxy.t.Helper()
 	l.proxy.call(ctx, http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": true})
 }

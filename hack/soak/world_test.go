@@ -26,18 +26,18 @@ import (
 )
 
 const (
-	// startPatience is generous: a busy machine is no failure.
+	// startPatience is generous: a busy machine is not a failure.
 	startPatience  = 2 * time.Minute
 	requestTimeout = 10 * time.Second
-	// listDelay is how late the service lists what is new.
+	// listDelay is the time after which the service lists new threads.
 	listDelay         = "3s"
 	operatorNamespace = "acs-chat-operator-system"
 	operatorProgram   = "bin/manager"
 	emulatorProgram   = "bin/acs-emulator"
 )
 
-// world is a control plane, the emulated service and a toxiproxy between all that talk to each other.
-// Tests themselves reach the API server and the emulator directly.
+// world is a control plane, the emulated service and a toxiproxy between all of them. The tests
+// themselves access the API server and the emulator directly.
 type world struct {
 	t       *testing.T
 	dir     string
@@ -48,12 +48,12 @@ type world struct {
 
 	etcd, apiServer, emulator *machine
 	operators                 []*machine
-	// toEtcd is the way of the API server, toAPI and toACS are those of the operator.
+	// toEtcd is the link of the API server, toAPI and toACS are those of the operator.
 	toEtcd, toAPI, toACS *link
-	connectionString     string // by way of toACS
+	connectionString     string // through toACS
 }
 
-// newWorld starts all but the operator.
+// newWorld starts everything except the operator.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: tempDir(t)}
@@ -69,10 +69,10 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// tempDir is a directory that stays after a failure.
+// tempDir returns a directory that stays after a failure.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "soak-") //nolint:usetesting // its logs are of use after a failure
+	dir, err := os.MkdirTemp("", "soak-") //nolint:usetesting // its logs help to explain a failure
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func newClient(t *testing.T, kubeconfig string) client.Client {
 	return c
 }
 
-// startEmulator starts the emulator, which loads what it saved when it starts again.
+// startEmulator starts the emulator, which loads its saved state when it is restarted.
 func (w *world) startEmulator(ctx context.Context, address string) {
 	w.t.Helper()
 	admin, file := w.freeAddress(ctx), w.path("connection-string")
@@ -208,7 +208,7 @@ func (w *world) startOperator(name string, extra ...string) *machine {
 	return m
 }
 
-// connect makes a namespace with a connection and its Secret.
+// connect creates a namespace with a connection and its Secret.
 func (w *world) connect(ctx context.Context, namespace string, spec chatv1alpha1.ChatConnectionSpec) {
 	w.t.Helper()
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: "default"}

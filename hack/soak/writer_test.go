@@ -24,12 +24,13 @@ const (
 	writers      = 4
 	// writePause is the longest time between two changes of a writer.
 	writePause = 600 * time.Millisecond
-	// firstThreads is how long users make threads before they change them: none is made in peace.
+	// firstThreads is the number of threads that users create before they change them, so that no
+	// thread is created undisturbed.
 	firstThreads = 20 * time.Second
 	writeTimeout = 5 * time.Second
 )
 
-// model is all that is declared, and how much was done to it.
+// model is the declaration of all threads, and the number of changes to it.
 type model struct {
 	threads []*declared
 
@@ -38,7 +39,8 @@ type model struct {
 	failed  int
 }
 
-// newModel declares threads in three namespaces: two have a connection, one uses another's.
+// newModel declares threads in three namespaces: two have a connection, the third uses that of
+// another.
 func newModel() *model {
 	m := &model{changes: map[string]int{}}
 	for i := range chaosThreads {
@@ -67,7 +69,7 @@ const (
 
 var namespaces = []string{lender, borrower, "alone"}
 
-// write applies what is declared, and then changes it until the context ends. It gives back when all
+// write applies the declaration, and then changes it until the context ends. It returns after all
 // writers have ended.
 func (m *model) write(ctx context.Context, w *world) {
 	var group sync.WaitGroup
@@ -97,7 +99,7 @@ func (m *model) writeOwn(ctx context.Context, w *world, own []*declared, random 
 	}
 }
 
-// choose takes a thread, every third time one that was deleted, to be made again.
+// choose returns a thread to change. Every third time it is a deleted one, to be created again.
 func choose(own []*declared, random *rand.Rand) *declared {
 	deleted := slices.DeleteFunc(slices.Clone(own), func(d *declared) bool { return d.there })
 	if len(deleted) > 0 && random.IntN(3) == 0 {
@@ -106,7 +108,7 @@ func choose(own []*declared, random *rand.Rand) *declared {
 	return own[random.IntN(len(own))]
 }
 
-// applyOne tries once; what fails is applied with the thread's next change, or at the end.
+// applyOne tries once; a failed change is applied with the thread's next change, or at the end.
 func (m *model) applyOne(ctx context.Context, w *world, d *declared) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -123,7 +125,7 @@ func (m *model) String() string {
 	return fmt.Sprintf("%s; %d were not taken at first", countsOf(m.changes), m.failed)
 }
 
-// countsOf lists counts by name.
+// countsOf returns a list of counts by name.
 func countsOf(counts map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
