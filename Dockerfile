@@ -1,6 +1,6 @@
 FROM golang:1.26 AS builder
 WORKDIR /workspace
-# The modules are a layer of their own: they change less often than the code.
+# The modules have their own layer, because they change less often than the code.
 COPY go.mod go.sum ./
 RUN go mod download
 COPY main.go ./

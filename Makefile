@@ -1,14 +1,16 @@
-# `make` lists the targets. Nothing but Go, make and git need be installed, save for test-sdk, which needs Node and
-# Microsoft's SDK for Python: every tool is built from sources that hack/ pins, and everything built lies under bin/.
+# `make` lists the targets. They need only Go, make and git, except that test-sdk needs Node and
+# Microsoft's SDK for Python. Every tool is built from sources that hack/ pins, and all built files
+# are below bin/.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# What callers may set: the image that docker-build makes; flags of `make run`; more flags for go test, as in
-# TESTFLAGS='-run TestCreate -v', and the packages to test; RACE= to test without the race detector; how many STEPS the
-# model of test-faults plays; how long soak makes trouble; the SEED of both, which a run that failed printed; the
-# PYTHON that has Microsoft's SDK.
+# Variables that callers may set: IMG, the image that docker-build creates; ARGS, the flags of
+# `make run`; TESTFLAGS, more flags for go test, as in TESTFLAGS='-run TestCreate -v'; TESTS, the
+# packages to test; RACE= to test without the race detector; STEPS, the number of steps of the model
+# in test-faults; DURATION, the time for which soak injects faults; SEED of both, which a failed run
+# prints; PYTHON, which has Microsoft's SDK.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -23,7 +25,7 @@ TESTS     ?= ./...
 RACE      ?= $(shell echo '$(hash)include <stdlib.h>' | $$(go env CC) -E -x c - >/dev/null 2>&1 && echo -race)
 hash      := \#
 
-# The control plane of the tests and the demo: ours, unless the caller brings one.
+# The control plane of the tests and the demo: the pinned one, unless the caller provides another.
 ifdef KUBEBUILDER_ASSETS
 assets :=
 else
@@ -31,7 +33,7 @@ export KUBEBUILDER_ASSETS := $(CURDIR)/bin/controlplane
 assets := controlplane
 endif
 
-# Cgo is only for the race detector.
+# Only the race detector needs cgo.
 export CGO_ENABLED := 0
 
 tools          := $(CURDIR)/bin/tools
@@ -41,7 +43,7 @@ golangci-lint  := $(tools)/golangci-lint
 toxiproxy      := $(tools)/toxiproxy-server
 sdk            := hack/sdk/node_modules/.package-lock.json
 
-# What check-generated compares.
+# The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md
 
 .PHONY: help
@@ -94,7 +96,7 @@ vet: ## Run go vet.
 lint: $(golangci-lint) ## Run the linters.
 	$(golangci-lint) run ./...
 	@! git grep -nE 'strings\.[A-Za-z]+\([A-Za-z]*[eE]rr\.Error\(\)' -- '*.go' ':!*_test.go' || \
-		{ echo 'Tell errors apart by errors.Is or errors.As, not by their text.'; exit 1; }
+		{ echo 'Distinguish errors by errors.Is or errors.As, not by their text.'; exit 1; }
 
 .PHONY: shape
 shape: ## Print figures of the structure of the code; judges nothing.
@@ -105,8 +107,8 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
 	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 20m $(TESTFLAGS) $(TESTS)
 
-# What makes ids, hashes and TLS connections. Where a test of that is new, its name belongs here. Not on a clock that
-# jumps: the entropy source of FIPS 140-3 measures time.
+# The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
+# not add tests with a clock that jumps: the entropy source of FIPS 140-3 measures time.
 fips-tests := FIPS|Recreat|Create|Incarnation|Rotated|Renewal|ServiceUsers|Authority|Stamp
 
 .PHONY: test-fips
@@ -138,14 +140,14 @@ $(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
 	@cd hack/sdk && npm ci
 
 .PHONY: nodejs
-nodejs: # says what is missing, as nothing else needs it
+nodejs: # only test-sdk needs it, so it checks here
 	@missing=; for program in node npm; do command -v $$program >/dev/null || missing+=" $$program"; done; \
 		[ -z "$$missing" ] || { echo "test-sdk-js needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
 	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2011 ? 1 : 0)' || \
 		{ echo "test-sdk-js needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
 
 .PHONY: pythonsdk
-pythonsdk: # says what is missing, as nothing else needs it
+pythonsdk: # only test-sdk needs it, so it checks here
 	@$(PYTHON) -c 'import azure.communication.chat, azure.communication.identity' || { printf '%s\n' \
 		"The tests with Microsoft's SDK for Python did NOT run: $(PYTHON) cannot import the SDK." \
 		'On Debian 12: apt-get install --no-install-recommends python3-azure' \
@@ -180,7 +182,7 @@ emulator: ## Build the emulator of the service: bin/acs-emulator.
 	@go build -trimpath -o bin/acs-emulator ./hack/acs-emulator
 
 .PHONY: binaries
-binaries: build # all of them, as everything that is tested must also link
+binaries: build # all of them, since tested code must also link
 	@go build -trimpath -o bin/ ./hack/...
 
 .PHONY: controlplane

@@ -23,7 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 )
 
-// namespaceFile is where a pod finds the name of its namespace.
+// namespaceFile contains the namespace of a pod.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 type settings struct {
@@ -93,7 +93,7 @@ func run(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
-	// To stop in good order would be to give back a lease that another one may hold by now.
+	// A graceful stop would release a lease that another replica may hold by now.
 	guard := lease.New(fail)
 	config.Wrap(guard.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)

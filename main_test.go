@@ -39,7 +39,7 @@ func TestFlagDefaults(t *testing.T) {
 	}
 }
 
-// The operator's own identity is for its own namespace, unless others are named.
+// The operator's own identity is for its own namespace, unless the flag names others.
 func TestEntraNamespaces(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "acs-system")
 	for _, c := range []struct {

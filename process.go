@@ -20,14 +20,16 @@ import (
 )
 
 const (
-	// gracefulLimit is how long what is under way may take to end, a little more than the manager gives it itself.
+	// gracefulLimit is the time for work in progress to finish, slightly longer than the manager's
+	// own limit.
 	gracefulLimit = 32 * time.Second
-	// unsyncedLimit is how long the end may take of a manager whose caches never filled: nothing is under way.
+	// unsyncedLimit is the time to stop a manager whose caches never synced: there is no work in
+	// progress.
 	unsyncedLimit = 3 * time.Second
 )
 
-// start runs the manager until it ends. It does not wait for ever for that: a manager whose caches cannot sync, for
-// want of a right or of the API server, does not end by itself.
+// start runs the manager until it ends. It does not wait for ever: a manager whose caches cannot
+// sync, because a permission or the API server is missing, does not end by itself.
 func start(ctx context.Context, mgr ctrl.Manager) error {
 	synced, done := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -56,10 +58,10 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 	}
 }
 
-// leaseName is that of the Lease for which replicas compete.
+// leaseName is the name of the Lease for the leader election of the replicas.
 const leaseName = "acs-chat-operator.chat.acs-operator.io"
 
-// leaseLock is the lock of the leader election; nil where there is none.
+// leaseLock is the lock of the leader election, or nil if there is none.
 func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
 	if !s.leaderElect {
 		return nil, nil //nolint:nilnil // a manager without leader election has no lock
@@ -71,7 +73,7 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	return lease.NewLock(config, namespace, leaseName, fail)
 }
 
-// addChecks adds what tells whether the process works, to Kubernetes and to itself.
+// addChecks adds the checks with which Kubernetes and the process itself detect that it works.
 func addChecks(mgr ctrl.Manager, options controllers.Options, ready *controllers.Readiness, elects bool) error {
 	if !elects {
 		if err := mgr.Add(lease.NewVersionCheck(mgr.GetAPIReader(), options.WatchNamespaces, fail)); err != nil {

@@ -18,10 +18,11 @@ import (
 	"time"
 )
 
-// asManager has the test binary be the operator.
+// asManager makes the test binary run the operator.
 const asManager = "ACS_CHAT_OPERATOR_TEST_MANAGER"
 
-// An operator that may list nothing is alive and not ready, and ends soon after it was asked to.
+// An operator without the permission to list anything is alive and not ready, and exits soon after
+// it was asked to.
 func TestOperatorWithoutRights(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Bool
@@ -75,7 +76,7 @@ func TestOperatorWithoutRights(t *testing.T) {
 	}
 }
 
-// discovery is what an API server says of the kinds that it serves.
+// discovery is the response of an API server about the kinds that it serves.
 func discovery(path string) string {
 	switch path {
 	case "/api":
@@ -104,7 +105,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// probe is the status of a probe; 0 where there is no answer.
+// probe returns the status of a probe, or 0 if there is no response.
 func probe(t *testing.T, address, path string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)

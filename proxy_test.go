@@ -27,8 +27,8 @@ import (
 
 const (
 	proxiedHost = "contoso.communication.azure.com"
-	// proxiedCall has the test binary call the host, as the operator would, and nothing else: the
-	// environment is asked for a proxy once in the life of a process.
+	// proxiedCall makes the test binary call the host, as the operator would, and nothing else: a
+	// process reads the proxy from its environment only once.
 	proxiedCall = "ACS_CHAT_OPERATOR_TEST_CALL"
 	credential  = "Bearer of-some-value"
 )
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// callProxied calls the host with the client of the operator, and tells how it went.
+// callProxied calls the host with the client of the operator, and prints the result.
 func callProxied(authority string) int {
 	s := &settings{}
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
@@ -56,7 +56,7 @@ func callProxied(authority string) int {
 	if err != nil {
 		return 2
 	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://"+proxiedHost+"/", http.NoBody) //nolint:forbidigo // there is no test in this process
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://"+proxiedHost+"/", http.NoBody) //nolint:forbidigo // this process runs no test
 	if err != nil {
 		return 2
 	}
@@ -73,7 +73,7 @@ func callProxied(authority string) int {
 	return 0
 }
 
-// proxy is an HTTP proxy that leads all tunnels to one address, and keeps what goes into them.
+// proxy is an HTTP proxy that directs all tunnels to one address, and records their content.
 type proxy struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -93,7 +93,7 @@ func newProxy(t *testing.T, address string) *proxy {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		defer there.Close() //nolint:errcheck // the tunnel is over
+		defer there.Close() //nolint:errcheck // the tunnel has ended
 		w.WriteHeader(http.StatusOK)
 		here, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -113,14 +113,14 @@ func newProxy(t *testing.T, address string) *proxy {
 	return p
 }
 
-// Write keeps what goes into a tunnel.
+// Write records the content of a tunnel.
 func (p *proxy) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tunnels.Write(data)
 }
 
-// A proxy of the environment is used, and sees no more than the name of the host.
+// A proxy from the environment is used, and sees only the name of the host.
 func TestProxyOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	config, authority, err := emulator.GenerateTLS(proxiedHost)
@@ -138,7 +138,7 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// A proxy that answers in place of the host is sent nothing.
+// A proxy that responds in place of the host receives nothing.
 func TestProxyThatAnswersItself(t *testing.T) {
 	t.Parallel()
 	config, _, err := emulator.GenerateTLS(proxiedHost)
@@ -161,7 +161,7 @@ func TestProxyThatAnswersItself(t *testing.T) {
 	}
 }
 
-// check says whether the proxy was asked for one tunnel, and saw nothing of what is inside.
+// check checks that the proxy opened one tunnel, and saw none of its content.
 func (p *proxy) check(t *testing.T) {
 	t.Helper()
 	p.mu.Lock()
@@ -174,7 +174,7 @@ func (p *proxy) check(t *testing.T) {
 	}
 }
 
-// tlsHost is a server that keeps the credentials it is sent.
+// tlsHost is a server that records the credentials it receives.
 type tlsHost struct {
 	*httptest.Server
 	mu          sync.Mutex
@@ -190,7 +190,7 @@ func serveTLS(t *testing.T, config *tls.Config) *tlsHost {
 		host.credentials = append(host.credentials, req.Header.Get("Authorization"))
 	}))
 	host.TLS = config
-	// That callers turn away is wanted.
+	// It is expected that callers close the connection.
 	host.Config.ErrorLog = log.New(io.Discard, "", 0)
 	host.StartTLS()
 	t.Cleanup(host.Close)

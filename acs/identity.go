@@ -173,8 +173,8 @@ func (c *IdentityClient) IssueToken(ctx context.Context, userID string, scopes [
 	return IssueTokenResponse{AccessToken: issued.value()}, nil
 }
 
-// ExchangeTeamsUserTokenOptions are the options of [IdentityClient.ExchangeTeamsUserToken]. There are
-// none yet.
+// ExchangeTeamsUserTokenOptions are the options of [IdentityClient.ExchangeTeamsUserToken]. There
+// are none yet.
 type ExchangeTeamsUserTokenOptions struct{}
 
 // ExchangeTeamsUserTokenResponse is the result of [IdentityClient.ExchangeTeamsUserToken].

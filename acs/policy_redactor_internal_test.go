@@ -55,7 +55,7 @@ func TestRedactor(t *testing.T) {
 				StatusCode: c.status, Status: "403 " + longToken, Header: http.Header{"Ms-Cv": {c.header}},
 				Body: io.NopCloser(strings.NewReader(c.body)),
 			}
-			got, err := doRedacted(t, func(req *http.Request) (*http.Response, error) {
+			got, err := doRedacted(t, func(req *http.Request) (*http.Response, error) { //nolint:bodyclose // azcore has read and closed it
 				if c.err != nil {
 					return nil, c.err
 				}
@@ -83,7 +83,7 @@ func TestRedactor(t *testing.T) {
 // TestRedactorOfATruncatedResponse checks the response that is returned together with an error.
 func TestRedactorOfATruncatedResponse(t *testing.T) {
 	t.Parallel()
-	got, err := doRedacted(t, func(req *http.Request) (*http.Response, error) {
+	got, err := doRedacted(t, func(req *http.Request) (*http.Response, error) { //nolint:bodyclose // azcore has closed it
 		return &http.Response{
 			StatusCode: http.StatusForbidden, Status: longToken, Header: http.Header{"X-Echo": {longToken}}, Request: req,
 			Body: &limitedBody{ReadCloser: io.NopCloser(strings.NewReader(longToken)), left: 10},
