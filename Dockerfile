@@ -3,7 +3,7 @@ WORKDIR /workspace
 # The modules have their own layer, because they change less often than the code.
 COPY go.mod go.sum ./
 RUN go mod download
-COPY main.go ./
+COPY *.go ./
 COPY api/ api/
 COPY acs/ acs/
 COPY controllers/ controllers/
