@@ -51,13 +51,13 @@ type ChatConnectionReconciler struct {
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-func (r *ChatConnectionReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent) error {
+func (r *ChatConnectionReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("chatconnection").
 		For(&chatv1alpha1.ChatConnection{}, builder.WithPredicates(predicate.Or(
 			declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()))).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.deletingConnection), builder.WithPredicates(threadLetGo())).
-		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(wakes).
 		WithOptions(options).
 		Complete(r)
 }

@@ -40,12 +40,12 @@ type ChatParticipantReconciler struct {
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants/status,verbs=patch
 
-func (r *ChatParticipantReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent) error {
+func (r *ChatParticipantReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("chatparticipant").
 		For(&chatv1alpha1.ChatParticipant{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon))).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.participantsOfThread), builder.WithPredicates(threadComesOrGoes())).
-		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(wakes).
 		WithOptions(options).
 		Complete(r)
 }

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -86,7 +85,7 @@ var defaultTiming = timing{
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes <-chan event.GenericEvent, changes *debouncer) error {
+func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source, changes *debouncer) error {
 	options.RateLimiter = r.backoff
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("chatthread").
@@ -94,7 +93,7 @@ func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Option
 		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
 		Watches(&chatv1alpha1.ChatConnection{}, r.connectionHandler()).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.adoptersOfThread), builder.WithPredicates(threadLetGo())).
-		WatchesRawSource(source.Channel(wakes, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(wakes).
 		WithOptions(options)
 	if !r.namespacesUnwatched {
 		b.Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged()))

@@ -12,13 +12,11 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -36,8 +34,6 @@ const (
 	// latestTime after the first.
 	quietTime  = 500 * time.Millisecond
 	latestTime = 5 * time.Second
-	// wakeBuffer is how many wakes wait for a controller that has not started yet.
-	wakeBuffer = 1024
 )
 
 // Indexes of the cache.
@@ -105,40 +101,36 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		Timeout:          options.ACSTimeout,
 		Pacing:           options.Pacing,
 	}
-	connectionWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatConnection{} })
-	threadWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatThread{} })
-	participantWakes := newWaker(func() client.Object { return &chatv1alpha1.ChatParticipant{} })
-	changes := newDebouncer(threadWakes.wake)
-	roster := newRoster(participantWakes.wake)
-	for _, stop := range []func(){changes.stop, connectionWakes.stop, threadWakes.stop, participantWakes.stop} {
-		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-			<-ctx.Done()
-			stop()
-			return nil
-		})); err != nil {
-			return fmt.Errorf("add runnable: %w", err)
-		}
+	var connectionWakes, threadWakes, participantWakes objects.Waker
+	changes := newDebouncer(threadWakes.Wake)
+	roster := newRoster(participantWakes.Wake)
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		changes.stop()
+		return nil
+	})); err != nil {
+		return fmt.Errorf("add runnable: %w", err)
 	}
 
 	connections := &ChatConnectionReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, written: objects.NewOwnWrites(),
 	}
-	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.events); err != nil {
+	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.Source()); err != nil {
 		return fmt.Errorf("set up ChatConnection controller: %w", err)
 	}
 	threads := &ChatThreadReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
-		timing: timing, backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.wake,
+		timing: timing, backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.Wake,
 	}
-	if err := threads.setup(mgr, controllerOptions(options), threadWakes.events, changes); err != nil {
+	if err := threads.setup(mgr, controllerOptions(options), threadWakes.Source(), changes); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)
 	}
 	participants := &ChatParticipantReconciler{
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster, written: objects.NewOwnWrites(),
 	}
-	if err := participants.setup(mgr, controllerOptions(options), participantWakes.events); err != nil {
+	if err := participants.setup(mgr, controllerOptions(options), participantWakes.Source()); err != nil {
 		return fmt.Errorf("set up ChatParticipant controller: %w", err)
 	}
 	return registerStateMetrics(mgr, sessions)
@@ -216,26 +208,3 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}
 	return nil
 }
-
-// waker wakes objects of one controller from another one.
-type waker struct {
-	events chan event.GenericEvent
-	done   chan struct{}
-	object func() client.Object
-}
-
-func newWaker(object func() client.Object) *waker {
-	return &waker{events: make(chan event.GenericEvent, wakeBuffer), done: make(chan struct{}), object: object}
-}
-
-func (w *waker) wake(key types.NamespacedName) {
-	obj := w.object()
-	obj.SetNamespace(key.Namespace)
-	obj.SetName(key.Name)
-	select {
-	case w.events <- event.GenericEvent{Object: obj}:
-	case <-w.done:
-	}
-}
-
-func (w *waker) stop() { close(w.done) }

@@ -1,0 +1,43 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"context"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// Waker enqueues objects of one controller for another one.
+//
+// A wake before the controller starts is dropped: each object is reconciled at the start. A wake after its end is
+// dropped too, as a work queue that was shut down takes nothing.
+type Waker struct {
+	mu    sync.Mutex
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+}
+
+// Source returns the source to register with the controller: it hands the work queue to the Waker.
+func (w *Waker) Source() source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.queue = queue
+		return nil
+	})
+}
+
+// Wake has an object reconciled soon.
+func (w *Waker) Wake(key types.NamespacedName) {
+	w.mu.Lock()
+	queue := w.queue
+	w.mu.Unlock()
+	if queue != nil {
+		queue.Add(reconcile.Request{NamespacedName: key})
+	}
+}

@@ -1,0 +1,44 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// A controller that was woken reconciles the object. Before its start and after its end a wake does nothing.
+func TestWaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &Waker{}
+		early, key, late := types.NamespacedName{Name: "early"}, types.NamespacedName{Name: "key"}, types.NamespacedName{Name: "late"}
+		w.Wake(early)
+		var queue workqueue.TypedRateLimitingInterface[reconcile.Request] = priorityqueue.New[reconcile.Request]("waker")
+		if err := w.Source().Start(t.Context(), queue); err != nil {
+			t.Fatal(err)
+		}
+		w.Wake(key)
+		w.Wake(key)
+		synctest.Wait()
+		if queue.Len() != 1 {
+			t.Fatalf("%d objects wait, want 1", queue.Len())
+		}
+		if got, _ := queue.Get(); got.NamespacedName != key {
+			t.Errorf("woken is %v, want %v", got, key)
+		}
+		queue.Done(reconcile.Request{NamespacedName: key})
+		queue.ShutDown()
+		w.Wake(late)
+		synctest.Wait()
+		if queue.Len() != 0 {
+			t.Errorf("%d objects wait after the end", queue.Len())
+		}
+	})
+}
