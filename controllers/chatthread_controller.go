@@ -76,7 +76,7 @@ var defaultTiming = timing{
 	listFresh:   60 * time.Second,
 	goneConfirm: 10 * time.Second,
 	goneAge:     30 * time.Second,
-	foundGrace:  2 * latestTime,
+	foundGrace:  2 * debounceLimit,
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatthreads,verbs=get;list;watch;patch
@@ -85,12 +85,12 @@ var defaultTiming = timing{
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source, changes *debouncer) error {
+func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source) error {
 	options.RateLimiter = r.backoff
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("chatthread").
 		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(threadChanged())).
-		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler(changes)).
+		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler()).
 		Watches(&chatv1alpha1.ChatConnection{}, r.connectionHandler()).
 		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.adoptersOfThread), builder.WithPredicates(threadLetGo())).
 		WatchesRawSource(wakes).

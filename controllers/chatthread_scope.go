@@ -76,20 +76,13 @@ func (s *threadScope) warn(reason, format string, args ...any) {
 	s.events = append(s.events, objects.Event{Warning: true, Reason: reason, Note: fmt.Sprintf(format, args...)})
 }
 
-// awaitArrivals puts a pass over an existing thread off while ChatParticipants are about to count, so
-// that those that are applied together are added together; but not for long.
+// awaitArrivals delays the reconcile of an existing thread while ChatParticipants are about to count, so that those
+// that are applied together are added together; but not for long.
 func (s *threadScope) awaitArrivals(now time.Time) error {
-	if len(s.arriving) == 0 || s.thread.Status.ThreadID == "" {
-		s.memory.arrivingSince = time.Time{}
+	if s.thread.Status.ThreadID == "" || !s.memory.arrivals.wait(s.arriving, now) {
 		return nil
 	}
-	if s.memory.arrivingSince.IsZero() {
-		s.memory.arrivingSince = now
-	}
-	if now.Sub(s.memory.arrivingSince) >= latestTime {
-		return nil
-	}
-	return &outcome.Wait{Quiet: true, After: quietTime}
+	return &outcome.Wait{Quiet: true, After: debounceInterval}
 }
 
 // pass says on whose behalf calls are made. Where nothing was asked for that is not done, the pass only

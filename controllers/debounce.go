@@ -4,67 +4,47 @@
 package controllers
 
 import (
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// debouncer gathers changes of ChatParticipants, so that those that are applied together are added
-// in one call: it fires a while after the last change, and at the latest some time after the first.
-type debouncer struct {
-	fire func(types.NamespacedName)
+// ChatParticipants that are applied together are added in one call.
+const (
+	// debounceInterval after the first change of a ChatParticipant its thread is reconciled.
+	debounceInterval = 500 * time.Millisecond
+	// debounceLimit is how long a thread waits at most for ChatParticipants whose finalizer is not stored yet.
+	debounceLimit = 5 * time.Second
+)
 
-	mu      sync.Mutex
-	stopped bool
-	pending map[types.NamespacedName]*pendingWake
+// arrivals is the wait of a thread for ChatParticipants that do not count yet, as their finalizer is not stored.
+type arrivals struct {
+	// since is when the thread began to wait; zero if it does not.
+	since time.Time
+	// overdue are the ChatParticipants that the thread has waited for long enough. Some never get a finalizer.
+	overdue map[types.UID]bool
 }
 
-type pendingWake struct {
-	timer    *time.Timer
-	deadline time.Time
-}
-
-func newDebouncer(fire func(types.NamespacedName)) *debouncer {
-	return &debouncer{fire: fire, pending: map[types.NamespacedName]*pendingWake{}}
-}
-
-// touch says that something changed for key.
-func (d *debouncer) touch(key types.NamespacedName) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.stopped {
-		return
+// wait reports whether the thread waits on for ChatParticipants that are pending now.
+func (a *arrivals) wait(pending []chatv1alpha1.ChatParticipant, now time.Time) bool {
+	overdue := map[types.UID]bool{}
+	awaited := false
+	for i := range pending {
+		uid := pending[i].UID
+		overdue[uid] = true
+		awaited = awaited || !a.overdue[uid]
 	}
-	now := time.Now()
-	wake, ok := d.pending[key]
-	if !ok {
-		d.pending[key] = &pendingWake{
-			deadline: now.Add(latestTime),
-			timer:    time.AfterFunc(quietTime, func() { d.expire(key) }),
-		}
-		return
+	switch {
+	case !awaited:
+		a.since = time.Time{}
+		return false
+	case a.since.IsZero():
+		a.since = now
+	case now.Sub(a.since) >= debounceLimit:
+		*a = arrivals{overdue: overdue}
+		return false
 	}
-	wake.timer.Reset(min(quietTime, wake.deadline.Sub(now)))
-}
-
-func (d *debouncer) expire(key types.NamespacedName) {
-	d.mu.Lock()
-	_, ok := d.pending[key]
-	delete(d.pending, key)
-	stopped := d.stopped
-	d.mu.Unlock()
-	if ok && !stopped {
-		d.fire(key)
-	}
-}
-
-// stop ends all timers; what was pending is found again by the first pass of the next process.
-func (d *debouncer) stop() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stopped = true
-	for _, wake := range d.pending {
-		wake.timer.Stop()
-	}
+	return true
 }

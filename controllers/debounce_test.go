@@ -5,154 +5,182 @@ package controllers
 
 import (
 	"fmt"
-	"sync"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// firings notes when each key fired, since the start.
-func firings(t *testing.T, run func(d *debouncer, at func(time.Duration))) []string {
+// reconciled notes when each object comes out of a work queue, since the start.
+func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Duration))) []string {
 	t.Helper()
-	var mu sync.Mutex
-	var fired []string
-	synctest.Test(t, func(*testing.T) {
+	var came []string
+	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		d := newDebouncer(func(key types.NamespacedName) {
-			mu.Lock()
-			defer mu.Unlock()
-			fired = append(fired, fmt.Sprintf("%s %s", key.Name, time.Since(start)))
-		})
-		run(d, func(moment time.Duration) {
+		queue := priorityqueue.New[reconcile.Request]("debounce")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				request, shutdown := queue.Get()
+				if shutdown {
+					return
+				}
+				came = append(came, fmt.Sprintf("%s %s", request.Name, time.Since(start)))
+				queue.Done(request)
+			}
+		}()
+		change(queue, func(moment time.Duration) {
 			<-time.After(moment - time.Since(start))
 			synctest.Wait()
 		})
-		// Long enough for whatever is still pending.
+		// Long enough for all that is still waiting.
 		<-time.After(time.Minute)
-		synctest.Wait()
+		queue.ShutDown()
+		<-done
 	})
-	return fired
+	return came
 }
 
-func TestDebouncer(t *testing.T) {
+// A change of a ChatParticipant has its thread reconciled half a second later. Later changes neither delay nor repeat
+// that.
+func TestDebounce(t *testing.T) {
 	t.Parallel()
-	a, b := types.NamespacedName{Name: "a"}, types.NamespacedName{Name: "b"}
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
-		run  func(*debouncer, func(time.Duration))
-		want []string
+		change func(change func(thread string), queue requestQueue, at func(time.Duration))
+		want   []string
 	}{
-		"nothing": {run: func(*debouncer, func(time.Duration)) {}},
-		"one change: half a second later": {
-			run:  func(d *debouncer, _ func(time.Duration)) { d.touch(a) },
-			want: []string{"a 500ms"},
+		"nothing": {change: func(func(string), requestQueue, func(time.Duration)) {}},
+		"one change": {
+			change: func(change func(string), _ requestQueue, _ func(time.Duration)) { change("a") },
+			want:   []string{"a 500ms"},
 		},
-		"many at once: one": {
-			run: func(d *debouncer, _ func(time.Duration)) {
+		"many at once": {
+			change: func(change func(string), _ requestQueue, _ func(time.Duration)) {
 				for range 249 {
-					d.touch(a)
+					change("a")
 				}
 			},
 			want: []string{"a 500ms"},
 		},
-		"half a second after the last": {
-			run: func(d *debouncer, at func(time.Duration)) {
+		"half a second after the first": {
+			change: func(change func(string), _ requestQueue, at func(time.Duration)) {
 				for n := range 5 {
-					at(time.Duration(n) * 400 * ms)
-					d.touch(a)
+					at(time.Duration(n) * 200 * ms)
+					change("a")
 				}
 			},
-			want: []string{"a 2.1s"},
+			want: []string{"a 500ms", "a 1.1s"},
 		},
-		"at the latest five seconds after the first": {
-			run: func(d *debouncer, at func(time.Duration)) {
-				for n := range 30 {
-					at(time.Duration(n) * 400 * ms)
-					d.touch(a)
-				}
-			},
-			// The change at 5.2 s is the first of the next.
-			want: []string{"a 5s", "a 10.2s", "a 12.1s"},
-		},
-		"the deadline comes before the quiet": {
-			run: func(d *debouncer, at func(time.Duration)) {
-				for n := range 12 {
-					at(time.Duration(n) * 450 * ms)
-					d.touch(a)
-				}
-			},
-			want: []string{"a 5s"},
-		},
-		"each for itself": {
-			run: func(d *debouncer, at func(time.Duration)) {
-				d.touch(a)
+		"each thread for itself": {
+			change: func(change func(string), _ requestQueue, at func(time.Duration)) {
+				change("a")
 				at(300 * ms)
-				d.touch(b)
-				at(450 * ms)
-				d.touch(a)
+				change("b")
 			},
-			want: []string{"b 800ms", "a 950ms"},
+			want: []string{"a 500ms", "b 800ms"},
 		},
-		"again after it fired": {
-			run: func(d *debouncer, at func(time.Duration)) {
-				d.touch(a)
-				at(600 * ms)
-				d.touch(a)
-				at(2 * time.Second)
-				d.touch(a)
-			},
-			want: []string{"a 500ms", "a 1.1s", "a 2.5s"},
-		},
-		"stopped": {
-			run: func(d *debouncer, at func(time.Duration)) {
-				d.touch(a)
-				at(600 * ms)
-				d.touch(a)
-				d.touch(b)
-				d.stop()
-				d.touch(a)
-				d.stop()
+		"earlier than a resync": {
+			change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
+				queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}}, 10*time.Second)
+				change("a")
 			},
 			want: []string{"a 500ms"},
+		},
+		"no later than what comes sooner": {
+			change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
+				change("a")
+				queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}})
+			},
+			want: []string{"a 0s"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, firings(t, c.run)); diff != "" {
-				t.Errorf("fired (-want +got):\n%s", diff)
+			got := reconciled(t, func(queue requestQueue, at func(time.Duration)) {
+				changed := (&ChatThreadReconciler{}).participantHandler()
+				c.change(func(thread string) {
+					p := (&world{namespace: "ns"}).newParticipant("p", thread, "8:acs:a")
+					after := p.DeepCopy()
+					after.Generation++
+					changed.Update(t.Context(), event.UpdateEvent{ObjectOld: p, ObjectNew: after}, queue)
+				}, queue, at)
+			})
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("reconciled (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// What a change leads to may take its time, and touch others.
-func TestDebouncerFiresUnlocked(t *testing.T) {
+// The thread that a ChatParticipant was for is reconciled as well as that of its namesake.
+func TestNamesakeIsForAnotherThread(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var fired []string
-		var d *debouncer
-		d = newDebouncer(func(key types.NamespacedName) {
-			mu.Lock()
-			fired = append(fired, key.Name)
-			mu.Unlock()
-			if key.Name == "a" {
-				d.touch(types.NamespacedName{Name: "b"})
+	got := reconciled(t, func(queue requestQueue, _ func(time.Duration)) {
+		w := &world{namespace: "ns"}
+		former, namesake := w.newParticipant("p", "former", "8:acs:a"), w.newParticipant("p", "later", "8:acs:b")
+		namesake.UID = "another"
+		(&ChatThreadReconciler{}).participantHandler().Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, queue)
+	})
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"former 500ms", "later 500ms"}, got); diff != "" {
+		t.Errorf("reconciled (-want +got):\n%s", diff)
+	}
+}
+
+// A thread waits while ChatParticipants lack their finalizer, for five seconds at most, and for each of them once.
+func TestArrivals(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		at      time.Duration
+		pending []string
+		want    bool
+	}
+	for name, steps := range map[string][]step{
+		"nobody is pending":         {{at: 0}},
+		"until the finalizer":       {{0, []string{"a"}, true}, {debounceInterval, []string{"b"}, true}, {2 * debounceInterval, nil, false}},
+		"for five seconds at most":  {{0, []string{"a"}, true}, {debounceLimit - 1, []string{"a"}, true}, {debounceLimit, []string{"a"}, false}},
+		"not again":                 {{0, []string{"a"}, true}, {debounceLimit, []string{"a"}, false}, {debounceLimit + 1, []string{"a"}, false}},
+		"again for others":          {{0, []string{"a"}, true}, {debounceLimit, []string{"a"}, false}, {debounceLimit + 1, []string{"a", "b"}, true}, {2 * debounceLimit, []string{"b"}, true}, {2*debounceLimit + 1, []string{"b"}, false}},
+		"again after a while":       {{0, []string{"a"}, true}, {1, nil, false}, {time.Hour, []string{"b"}, true}},
+		"again when it comes again": {{0, []string{"a"}, true}, {debounceLimit, []string{"a"}, false}, {debounceLimit + 1, []string{"b"}, true}, {2*debounceLimit + 1, []string{"b"}, false}, {time.Hour, []string{"a", "b"}, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			a := &arrivals{}
+			for i, s := range steps {
+				var pending []chatv1alpha1.ChatParticipant
+				for _, uid := range s.pending {
+					p := chatv1alpha1.ChatParticipant{}
+					p.UID = types.UID(uid)
+					pending = append(pending, p)
+				}
+				if got := a.wait(pending, start.Add(s.at)); got != s.want {
+					t.Errorf("step %d: waits %t, want %t", i, got, s.want)
+				}
 			}
 		})
-		d.touch(types.NamespacedName{Name: "a"})
-		<-time.After(2 * quietTime)
-		synctest.Wait()
-		mu.Lock()
-		defer mu.Unlock()
-		if diff := cmp.Diff([]string{"a", "b"}, fired); diff != "" {
-			t.Errorf("fired (-want +got):\n%s", diff)
+	}
+}
+
+// A thread that does not exist at ACS is created at once; one that exists waits, and says nothing of it.
+func TestAwaitArrivals(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "19:thread"} {
+		s := &threadScope{thread: &chatv1alpha1.ChatThread{}, memory: &threadMemory{}, arriving: make([]chatv1alpha1.ChatParticipant, 1)}
+		s.thread.Status.ThreadID = id
+		if err := s.awaitArrivals(time.Now()); (err != nil) != (id != "") {
+			t.Errorf("thread %q: %v", id, err)
 		}
-		if len(d.pending) != 0 {
-			t.Errorf("still pending: %v", d.pending)
-		}
-	})
+	}
 }

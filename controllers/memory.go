@@ -67,8 +67,8 @@ type threadMemory struct {
 	markedDeleting bool
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
 	unauthorized bool
-	// arrivingSince is since when there are ChatParticipants whose finalizer is not stored yet.
-	arrivingSince time.Time
+	// arrivals is the wait for ChatParticipants whose finalizer is not stored yet.
+	arrivals arrivals
 	// foundAt is when a thread that was made before was found: what declares its members may come later.
 	foundAt time.Time
 

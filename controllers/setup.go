@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -26,15 +25,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-const (
-	// reconcileTimeout bounds a pass.
-	reconcileTimeout = 60 * time.Second
-
-	// quietTime after the last change of a ChatParticipant its thread is woken, and at the latest
-	// latestTime after the first.
-	quietTime  = 500 * time.Millisecond
-	latestTime = 5 * time.Second
-)
+// reconcileTimeout bounds a reconcile.
+const reconcileTimeout = 60 * time.Second
 
 // Indexes of the cache.
 const (
@@ -102,15 +94,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		Pacing:           options.Pacing,
 	}
 	var connectionWakes, threadWakes, participantWakes objects.Waker
-	changes := newDebouncer(threadWakes.Wake)
 	roster := newRoster(participantWakes.Wake)
-	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		<-ctx.Done()
-		changes.stop()
-		return nil
-	})); err != nil {
-		return fmt.Errorf("add runnable: %w", err)
-	}
 
 	connections := &ChatConnectionReconciler{
 		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
@@ -124,7 +108,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
 		timing: timing, backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.Wake,
 	}
-	if err := threads.setup(mgr, controllerOptions(options), threadWakes.Source(), changes); err != nil {
+	if err := threads.setup(mgr, controllerOptions(options), threadWakes.Source()); err != nil {
 		return fmt.Errorf("set up ChatThread controller: %w", err)
 	}
 	participants := &ChatParticipantReconciler{

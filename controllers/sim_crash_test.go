@@ -54,7 +54,6 @@ func (s simScenario) play(t *testing.T, service simService, plan ...simStrike) *
 	s.act(w)
 	w.run(simWork)
 	w.settle()
-	w.process.kill()
 	return w
 }
 

@@ -151,7 +151,6 @@ func moreUsers(w *simWorld) {
 
 // restart ends the operator and starts another one.
 func (w *simWorld) restart() {
-	w.process.kill()
 	w.process = nil
 }
 

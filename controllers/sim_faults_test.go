@@ -125,7 +125,6 @@ func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *sim
 	}
 	w.run(simWork)
 	w.settle()
-	w.process.kill()
 	w.checkSilence()
 	if w.line.read > maxRead {
 		t.Errorf("%d bytes of an answer were read, more than %d", w.line.read, maxRead)

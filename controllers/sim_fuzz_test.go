@@ -59,7 +59,6 @@ func FuzzReconcile(f *testing.F) {
 			w.maxPasses = fuzzPasses
 			r := &fuzzRun{w: w, schemas: schemas, lies: &fuzzLies{source: fuzzSource{data: answers}},
 				filler: &fuzzFiller{fuzzSource: &fuzzSource{data: objects}, people: w.people}}
-			defer func() { w.process.kill() }()
 			r.play()
 		})
 		for _, failure := range report.failures {

@@ -157,7 +157,6 @@ func (m *modelRun) strikeEffect(a modelAction) {
 
 // restart ends the process; the next one knows nothing of what it remembered.
 func (m *modelRun) restart() {
-	m.w.process.kill()
 	m.w.process = newSimProcess(m.w, 0)
 }
 

@@ -126,7 +126,6 @@ func playModel(t simTB, history modelHistory) []string {
 	w.armed = true
 	w.connect(1)
 	w.run(time.Minute)
-	defer func() { w.process.kill() }()
 	for i, chapter := range history.chapters {
 		m.chapter = i + 1
 		m.story = append(m.story, fmt.Sprintf("chapter %d", m.chapter))

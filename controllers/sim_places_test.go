@@ -164,7 +164,6 @@ func TestSimFaultsEndpoints(t *testing.T) {
 				calls := len(w.line.calls)
 				w.run(time.Hour)
 				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, calls)
-				w.process.kill()
 				w.checkSilence()
 			})
 		})

@@ -37,7 +37,6 @@ type simProcess struct {
 	connections  *ChatConnectionReconciler
 	threads      *ChatThreadReconciler
 	participants *ChatParticipantReconciler
-	changes      *debouncer
 	passes       int
 	// dead says that the process crashed.
 	dead bool
@@ -85,7 +84,6 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	}
 	cached, live := &simClient{w.live, p}, &simReader{w.live, p}
 	sessions := &connection.Registry{Reader: live, AllowedEndpoints: connection.DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
-	p.changes = newDebouncer(wake(simThread))
 	roster := newRoster(wake(simParticipant))
 	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: objects.NewOwnWrites()}
 	p.threads = &ChatThreadReconciler{
@@ -187,9 +185,6 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 	}
 	return false
 }
-
-// kill ends what runs beside the passes.
-func (p *simProcess) kill() { p.changes.stop() }
 
 // pause waits a while before an effect, where the world has another operator in it.
 func (p *simProcess) pause() {
@@ -305,10 +300,10 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 		}
 	}
 	self := reconcile.Request{NamespacedName: objects.KeyOf(obj)}
+	queue := simQueue{add: func(r reconcile.Request, after time.Duration) { p.add(simKey{simThread, r.NamespacedName}, after) }}
 	switch kind {
 	case simConnection:
 		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()), self)
-		queue := simQueue{add: func(r reconcile.Request) { p.add(simKey{simThread, r.NamespacedName}, 0) }}
 		switch threads := p.threads.connectionHandler(); {
 		case now == nil:
 			threads.Delete(ctx, event.DeleteEvent{Object: old}, queue)
@@ -324,14 +319,14 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 		wake(simParticipant, threadComesOrGoes(), p.participants.participantsOfThread(ctx, obj)...)
 	case simParticipant:
 		wake(simParticipant, declarationChanged(chatv1alpha1.AnnotationAbandon), self)
-		touch := p.threads.participantHandler(p.changes)
+		touch := p.threads.participantHandler()
 		switch {
 		case now == nil:
-			touch.Delete(ctx, event.DeleteEvent{Object: old}, nil)
+			touch.Delete(ctx, event.DeleteEvent{Object: old}, queue)
 		case old == nil:
-			touch.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, nil)
+			touch.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
 		default:
-			touch.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, nil)
+			touch.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
 		}
 	}
 }
@@ -339,10 +334,12 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 // simQueue is a work queue as event handlers see it.
 type simQueue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
-	add func(reconcile.Request)
+	add func(r reconcile.Request, after time.Duration)
 }
 
-func (q simQueue) Add(r reconcile.Request) { q.add(r) }
+func (q simQueue) Add(r reconcile.Request) { q.add(r, 0) }
+
+func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) { q.add(r, after) }
 
 // lets says whether a predicate lets an event through.
 func lets(filter predicate.Predicate, old, now client.Object, initial bool) bool {

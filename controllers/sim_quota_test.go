@@ -93,7 +93,6 @@ func TestSimQuotaRestart(t *testing.T) {
 		if refused := w.refusedCalls(); refused > 0 {
 			t.Errorf("%d calls were answered with 429 before the restart", refused)
 		}
-		w.process.kill()
 		w.process = newSimProcess(w, 0)
 		w.run(simWindow)
 		first := w.refusedCalls()
@@ -106,7 +105,6 @@ func TestSimQuotaRestart(t *testing.T) {
 			t.Errorf("%d threads were created for %d", made, threads)
 		}
 		w.checkOrphans()
-		w.process.kill()
 	})
 }
 
@@ -144,7 +142,6 @@ func TestSimQuotaRaised(t *testing.T) {
 				if refused := w.refusedCalls(); refused > 0 {
 					t.Errorf("%d calls were answered with 429", refused)
 				}
-				w.process.kill()
 			})
 		})
 	}
@@ -168,7 +165,6 @@ func TestSimQuotaGivenBack(t *testing.T) {
 		if took > pacing.ShortWindow {
 			t.Errorf("took %s: the slot of another thread was waited for", took)
 		}
-		w.process.kill()
 	})
 }
 
@@ -206,7 +202,6 @@ func TestSimQuotaShared(t *testing.T) {
 		if len(mine) != threads {
 			t.Errorf("threads of %d resources, want %d", len(mine), threads)
 		}
-		w.process.kill()
 	})
 }
 
@@ -277,7 +272,6 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		const threads, pace = 6000, 40
 		w := newQuotaWorld(t, 200000)
 		w.seedThreads(threads)
-		w.process.kill()
 		reads := &simReads{byThread: map[string][]time.Time{}}
 		w.onCall = reads.note
 		w.process = newSimProcess(w, 0)
@@ -317,7 +311,6 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		if most > pace*6*21/20 {
 			t.Errorf("%d reads a minute, want at most about %d", most, pace*6)
 		}
-		w.process.kill()
 	})
 }
 

@@ -48,7 +48,6 @@ func TestSimStale(t *testing.T) {
 							s.act(w)
 							w.run(simWorkStale)
 							w.settle()
-							w.process.kill()
 							w.compare(want, false)
 						})
 					})
@@ -80,7 +79,6 @@ func TestSimTwoOperators(t *testing.T) {
 							w.lags.pause = 0
 							w.run(simWorkStale)
 							w.settle()
-							w.process.kill()
 							w.compare(want, false)
 						})
 					})
@@ -105,6 +103,5 @@ func (w *simWorld) runBoth(duration time.Duration) {
 		running.Go(func() { p.run(until) })
 	}
 	running.Wait()
-	first.kill()
 	w.process = second
 }

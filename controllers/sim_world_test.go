@@ -336,7 +336,6 @@ func (w *simWorld) run(duration time.Duration) {
 		w.process = newSimProcess(w, 0)
 	}
 	for w.process.run(until) {
-		w.process.kill()
 		if w.downtime > 0 {
 			<-time.After(w.downtime)
 		}

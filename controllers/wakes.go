@@ -23,36 +23,39 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// participantHandler wakes the thread of a ChatParticipant, gathering changes. What is there when the
-// process starts needs no wake: each thread has a pass then.
-func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.EventHandler {
-	touch := func(obj client.Object) {
+// requestQueue is the work queue of a controller.
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// participantHandler enqueues the thread of a ChatParticipant that changed. The queue keeps the earliest moment, so
+// all changes within debounceInterval after the first one are reconciled together. A ChatParticipant that exists when
+// the process starts needs no wake: each thread is reconciled then.
+func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
+	enqueue := func(queue requestQueue, obj client.Object) {
 		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
-			changes.touch(types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name})
+			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name}}, debounceInterval)
 		}
 	}
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue requestQueue) {
 			if !e.IsInInitialList {
-				touch(e.Object)
+				enqueue(queue, e.Object)
 			}
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue requestQueue) {
 			if isNamesake(e) {
-				touch(e.ObjectOld)
-				touch(e.ObjectNew)
+				enqueue(queue, e.ObjectOld)
+				enqueue(queue, e.ObjectNew)
 				return
 			}
 			if objects.HasFinalizer(e.ObjectOld) != objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
 				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-				touch(e.ObjectNew)
+				enqueue(queue, e.ObjectNew)
 			}
 		},
-		// No pass has seen the deletion: there was no finalizer, or it was taken off by hand.
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+		// No reconcile has seen the deletion: there was no finalizer, or it was taken off by hand.
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue requestQueue) {
 			if objects.HasFinalizer(e.Object) || e.Object.GetDeletionTimestamp().IsZero() {
-				touch(e.Object)
+				enqueue(queue, e.Object)
 			}
 		},
 	}
@@ -60,25 +63,24 @@ func (r *ChatThreadReconciler) participantHandler(changes *debouncer) handler.Ev
 
 // connectionHandler wakes the threads of a connection that changed, as far as the change concerns them.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	wake := func(ctx context.Context, q queue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
+	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
 		for _, request := range r.threadsOfConnection(ctx, obj, concerns) {
 			q.Add(request)
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {
 			if !e.IsInInitialList {
 				wake(ctx, q, e.Object, anyThread)
 			}
 		},
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			if concerns := connectionChange(e); concerns != nil {
 				wake(ctx, q, e.ObjectNew, concerns)
 			}
 		},
-		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, q, e.Object, anyThread) },
-		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { wake(ctx, q, e.Object, anyThread) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q requestQueue) { wake(ctx, q, e.Object, anyThread) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q requestQueue) { wake(ctx, q, e.Object, anyThread) },
 	}
 }
 

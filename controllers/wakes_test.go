@@ -4,12 +4,8 @@
 package controllers
 
 import (
-	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -43,29 +39,4 @@ func TestNamesakeIsAnother(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The thread that a ChatParticipant was for is woken as well as that of its namesake.
-func TestNamesakeIsForAnotherThread(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		wakes := make(chan string, 3)
-		changes := newDebouncer(func(key types.NamespacedName) { wakes <- key.Name })
-		defer changes.stop()
-		w := &world{namespace: "ns"}
-		former, namesake := w.newParticipant("p", "former", "8:acs:a"), w.newParticipant("p", "later", "8:acs:b")
-		namesake.UID = "another"
-		(&ChatThreadReconciler{}).participantHandler(changes).Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, nil)
-		<-time.After(2 * latestTime)
-		synctest.Wait()
-		close(wakes)
-		var woken []string
-		for name := range wakes {
-			woken = append(woken, name)
-		}
-		slices.Sort(woken)
-		if !slices.Equal(woken, []string{"former", "later"}) {
-			t.Errorf("woken are %v", woken)
-		}
-	})
 }
