@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -304,21 +303,4 @@ func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
 	}
 	return message + fmt.Sprintf(" So that a rebuilt cluster finds its threads again, set spec.serviceUsers.ids to [%s].",
 		strings.Join(connection.RecordedUsers(conn), ", "))
-}
-
-// recordDropped lets through a connection whose record of service users or endpoint somebody cut.
-func recordDropped() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false },
-		DeleteFunc: func(event.DeleteEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			for _, annotation := range []string{chatv1alpha1.AnnotationServiceUsers, chatv1alpha1.AnnotationEndpoint} {
-				if len(e.ObjectNew.GetAnnotations()[annotation]) < len(e.ObjectOld.GetAnnotations()[annotation]) {
-					return true
-				}
-			}
-			return false
-		},
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
 }

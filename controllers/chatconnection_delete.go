@@ -12,9 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
@@ -121,34 +118,4 @@ func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key typ
 		r.Sessions.Forget(key)
 	}
 	return nil
-}
-
-// deletingConnection wakes a connection that waits for its threads to go, or is gone without having waited.
-func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
-	thread, ok := obj.(*chatv1alpha1.ChatThread)
-	if !ok {
-		return nil
-	}
-	key := connectionKey(thread)
-	conn := &chatv1alpha1.ChatConnection{}
-	err := r.Get(ctx, key, conn)
-	_, retained := r.Sessions.GetForDeletion(key)
-	if apierrors.IsNotFound(err) && retained {
-		return []reconcile.Request{{NamespacedName: key}}
-	}
-	if err != nil || conn.DeletionTimestamp.IsZero() {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: key}}
-}
-
-// threadLetGo lets through threads that are gone or no longer held.
-func threadLetGo() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew)
-		},
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
 }

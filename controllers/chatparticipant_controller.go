@@ -16,10 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -173,33 +170,4 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *cha
 	objects.Emit(ctx, r.Recorder, before, p, nil, o)
 	// Nothing is polled: the thread, the roster or an edit wakes the participant.
 	return ctrl.Result{RequeueAfter: o.After}, o.Err
-}
-
-// participantsOfThread wakes the ChatParticipants that name a thread.
-func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, thread client.Object) []reconcile.Request {
-	list := &chatv1alpha1.ChatParticipantList{}
-	err := r.List(ctx, list, client.InNamespace(thread.GetNamespace()), client.MatchingFields{indexThread: thread.GetName()}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list the ChatParticipants of a thread")
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(&list.Items[i])})
-	}
-	return requests
-}
-
-// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare the
-// roster tells.
-func threadComesOrGoes() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
-			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
-			return ok && ok2 && (isNamesake(e) || before.Observes() != after.Observes() ||
-				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
-		},
-	}
 }

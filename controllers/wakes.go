@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -174,6 +175,40 @@ func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace
 	return requests
 }
 
+// deletingConnection wakes a connection that waits for its threads to go, or is gone without having waited.
+func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
+	thread, ok := obj.(*chatv1alpha1.ChatThread)
+	if !ok {
+		return nil
+	}
+	key := connectionKey(thread)
+	conn := &chatv1alpha1.ChatConnection{}
+	err := r.Get(ctx, key, conn)
+	_, retained := r.Sessions.GetForDeletion(key)
+	if apierrors.IsNotFound(err) && retained {
+		return []reconcile.Request{{NamespacedName: key}}
+	}
+	if err != nil || conn.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: key}}
+}
+
+// participantsOfThread wakes the ChatParticipants that name a thread.
+func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, thread client.Object) []reconcile.Request {
+	list := &chatv1alpha1.ChatParticipantList{}
+	err := r.List(ctx, list, client.InNamespace(thread.GetNamespace()), client.MatchingFields{indexThread: thread.GetName()}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the ChatParticipants of a thread")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(&list.Items[i])})
+	}
+	return requests
+}
+
 // labelsChanged lets through changes of labels.
 func labelsChanged() predicate.Predicate {
 	return predicate.Funcs{
@@ -198,6 +233,48 @@ func threadChanged() predicate.Predicate {
 			return ok && ok2 && before.Status.UID != after.Status.UID && after.Status.UID != "" && after.Status.UID != string(after.UID)
 		}},
 	)
+}
+
+// threadLetGo lets through threads that are gone or no longer held.
+func threadLetGo() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew)
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare the
+// roster tells.
+func threadComesOrGoes() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
+			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
+			return ok && ok2 && (isNamesake(e) || before.Observes() != after.Observes() ||
+				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
+		},
+	}
+}
+
+// recordDropped lets through a connection whose record of service users or endpoint somebody cut.
+func recordDropped() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			for _, annotation := range []string{chatv1alpha1.AnnotationServiceUsers, chatv1alpha1.AnnotationEndpoint} {
+				if len(e.ObjectNew.GetAnnotations()[annotation]) < len(e.ObjectOld.GetAnnotations()[annotation]) {
+					return true
+				}
+			}
+			return false
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // declarationChanged lets through what a user changes: the spec, a deletion, the annotations that are asked
