@@ -12,12 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -36,16 +32,6 @@ type ChatParticipantReconciler struct {
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants/status,verbs=patch
-
-func (r *ChatParticipantReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source) error {
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("chatparticipant").
-		For(&chatv1alpha1.ChatParticipant{}, builder.WithPredicates(declarationChanged(chatv1alpha1.AnnotationAbandon))).
-		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.participantsOfThread), builder.WithPredicates(threadComesOrGoes())).
-		WatchesRawSource(wakes).
-		WithOptions(options).
-		Complete(r)
-}
 
 // Reconcile makes one pass over a ChatParticipant.
 func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

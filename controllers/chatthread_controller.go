@@ -11,17 +11,12 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -84,22 +79,6 @@ var defaultTiming = timing{
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
-func (r *ChatThreadReconciler) setup(mgr ctrl.Manager, options controller.Options, wakes source.Source) error {
-	options.RateLimiter = r.backoff
-	b := ctrl.NewControllerManagedBy(mgr).
-		Named("chatthread").
-		For(&chatv1alpha1.ChatThread{}, builder.WithPredicates(threadChanged())).
-		Watches(&chatv1alpha1.ChatParticipant{}, r.participantHandler()).
-		Watches(&chatv1alpha1.ChatConnection{}, r.connectionHandler()).
-		Watches(&chatv1alpha1.ChatThread{}, handler.EnqueueRequestsFromMapFunc(r.adoptersOfThread), builder.WithPredicates(threadLetGo())).
-		WatchesRawSource(wakes).
-		WithOptions(options)
-	if !r.namespacesUnwatched {
-		b.Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.threadsOfNamespace), builder.WithPredicates(labelsChanged()))
-	}
-	return b.Complete(r)
-}
 
 // Reconcile makes one pass over a ChatThread.
 func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

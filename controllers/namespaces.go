@@ -38,15 +38,11 @@ func mayListNamespaces(ctx context.Context, mgr ctrl.Manager, options Options) (
 	return true, nil
 }
 
-// startInformers fills the cache on a standby too: whoever comes to lead needs it at once.
-func startInformers(ctx context.Context, mgr ctrl.Manager, namespaces bool) error {
-	kinds := []client.Object{&chatv1alpha1.ChatConnection{}, &chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}}
-	if namespaces {
-		kinds = append(kinds, &corev1.Namespace{})
-	}
-	for _, kind := range kinds {
-		if _, err := mgr.GetCache().GetInformer(ctx, kind); err != nil {
-			return fmt.Errorf("watch %T: %w", kind, err)
+// startInformers fills the cache on a standby too: a replica that becomes the leader needs it at once.
+func startInformers(ctx context.Context, mgr ctrl.Manager, watches []Watch) error {
+	for _, watch := range watches {
+		if _, err := mgr.GetCache().GetInformer(ctx, watch.Of); err != nil {
+			return fmt.Errorf("watch %T: %w", watch.Of, err)
 		}
 	}
 	return nil

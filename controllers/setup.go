@@ -12,13 +12,11 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/client-go/util/workqueue"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
@@ -75,49 +73,24 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 }
 
 func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing) error {
-	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	namespaces, err := mayListNamespaces(ctx, mgr, options)
 	if err != nil {
 		return err
 	}
-	if err := startInformers(ctx, mgr, namespaces); err != nil {
+	c := New(Dependencies{
+		Options: options, Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: func(controller string) events.EventRecorder { return mgr.GetEventRecorder(controller) },
+		NamespacesUnwatched: !namespaces, timing: timing,
+	})
+	if err := startInformers(ctx, mgr, c.Watches()); err != nil {
 		return err
 	}
-	sessions := &connection.Registry{
-		Reader:           mgr.GetAPIReader(),
-		AllowedEndpoints: options.AllowedEndpoints,
-		EntraNamespaces:  options.EntraNamespaces,
-		Transport:        options.HTTPClient,
-		Timeout:          options.ACSTimeout,
-		Pacing:           options.Pacing,
+	if err := c.register(mgr); err != nil {
+		return err
 	}
-	var connectionWakes, threadWakes, participantWakes objects.Waker
-	roster := newRoster(participantWakes.Wake)
-
-	connections := &ChatConnectionReconciler{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatconnection"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, written: objects.NewOwnWrites(),
-	}
-	if err := connections.setup(mgr, controllerOptions(options), connectionWakes.Source()); err != nil {
-		return fmt.Errorf("set up ChatConnection controller: %w", err)
-	}
-	threads := &ChatThreadReconciler{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("chatthread"),
-		Sessions: sessions, WatchNamespaces: options.WatchNamespaces, namespacesUnwatched: !namespaces,
-		timing: timing, backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: connections.written, memories: newMemories(), roster: roster, wakeConnection: connectionWakes.Wake,
-	}
-	if err := threads.setup(mgr, controllerOptions(options), threadWakes.Source()); err != nil {
-		return fmt.Errorf("set up ChatThread controller: %w", err)
-	}
-	participants := &ChatParticipantReconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("chatparticipant"), roster: roster, written: objects.NewOwnWrites(),
-	}
-	if err := participants.setup(mgr, controllerOptions(options), participantWakes.Source()); err != nil {
-		return fmt.Errorf("set up ChatParticipant controller: %w", err)
-	}
-	return registerStateMetrics(mgr, sessions)
+	return registerStateMetrics(mgr, c.registry)
 }
 
 // registerStateMetrics takes metrics from the cache of this manager. A test process has several.
@@ -143,15 +116,8 @@ func CacheOptions(watchNamespaces []string) cache.Options {
 	return options
 }
 
-func controllerOptions(options Options) controller.Options {
-	return controller.Options{
-		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
-		ReconciliationTimeout:   reconcileTimeout,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](objects.FirstBackoff, objects.LastBackoff),
-	}
-}
-
-func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+// AddIndexes adds the indexes that the controllers list by.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, index := range []struct {
 		obj   client.Object
 		name  string

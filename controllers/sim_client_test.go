@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -52,7 +53,7 @@ type simClient struct {
 
 func (c *simClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	kind := simKindOf(obj)
-	if !slices.Contains(simKinds, kind) {
+	if !slices.Contains(simWatched, kind) {
 		return c.Client.Get(ctx, key, obj, opts...)
 	}
 	defer c.process.look(ctx)()
@@ -72,6 +73,8 @@ func copySim(from, to client.Object) {
 		from.(*chatv1alpha1.ChatThread).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
 	case *chatv1alpha1.ChatParticipant:
 		from.(*chatv1alpha1.ChatParticipant).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
+	case *corev1.Namespace:
+		from.(*corev1.Namespace).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
 	}
 }
 

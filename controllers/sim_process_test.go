@@ -17,27 +17,23 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // simProcess is an operator from its start to its end: caches, memory and work queue.
 type simProcess struct {
-	world  *simWorld
-	number int64
+	world       *simWorld
+	number      int64
+	controllers *Controllers
 	// at are the controllers by kind.
-	at           map[simKind]reconcile.Reconciler
-	connections  *ChatConnectionReconciler
-	threads      *ChatThreadReconciler
-	participants *ChatParticipantReconciler
-	passes       int
+	at     map[simKind]Controller
+	passes int
 	// dead says that the process crashed.
 	dead bool
 	// released holds the uids of the objects that it took the last finalizer off.
@@ -53,10 +49,8 @@ type simProcess struct {
 	mu    sync.Mutex
 	queue map[simKey]time.Time
 	// busy are the objects that have a pass now, where passes go on beside each other.
-	busy map[simKey]bool
-	// limiters are those of the work queues.
-	limiters map[simKind]workqueue.TypedRateLimiter[reconcile.Request]
-	woken    chan struct{}
+	busy  map[simKey]bool
+	woken chan struct{}
 }
 
 // simKey is an object in the work queue.
@@ -77,28 +71,23 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	p := &simProcess{
 		world: w, number: number,
 		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
-		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1),
+		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]Controller{},
 	}
-	wake := func(kind simKind) func(types.NamespacedName) {
-		return func(key types.NamespacedName) { p.add(simKey{kind, key}, 0) }
+	p.controllers = New(Dependencies{
+		Options:  Options{AllowedEndpoints: DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true},
+		Client:   &simClient{w.live, p},
+		Recorder: func(string) events.EventRecorder { return simRecorder{w} }, APIReader: &simReader{w.live, p},
+	})
+	for _, controller := range p.controllers.All() {
+		p.at[controller.Kind] = controller
+		if err := controller.Wakes.Start(w.t.Context(), simQueue{process: p, kind: controller.Kind}); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	cached, live := &simClient{w.live, p}, &simReader{w.live, p}
-	sessions := &connection.Registry{Reader: live, AllowedEndpoints: connection.DefaultEndpointSuffixes, Transport: w.httpClient(p), Timeout: 10 * time.Second, Pacing: true}
-	roster := newRoster(wake(simParticipant))
-	p.connections = &ChatConnectionReconciler{Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, written: objects.NewOwnWrites()}
-	p.threads = &ChatThreadReconciler{
-		Client: cached, APIReader: live, Recorder: simRecorder{w}, Sessions: sessions, timing: defaultTiming,
-		backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: p.connections.written, memories: newMemories(), roster: roster, wakeConnection: wake(simConnection),
-	}
-	p.participants = &ChatParticipantReconciler{Client: cached, Recorder: simRecorder{w}, roster: roster, written: objects.NewOwnWrites()}
-	p.limiters = map[simKind]workqueue.TypedRateLimiter[reconcile.Request]{
-		simConnection: controllerOptions(Options{}).RateLimiter, simThread: p.threads.backoff, simParticipant: controllerOptions(Options{}).RateLimiter,
-	}
-	p.at = map[simKind]reconcile.Reconciler{simConnection: p.connections, simThread: p.threads, simParticipant: p.participants}
-	for _, kind := range simKinds {
+	for _, kind := range simWatched {
 		p.list(kind)
 	}
-	for _, kind := range simKinds {
+	for _, kind := range simWatched {
 		for _, key := range p.keys(kind) {
 			p.handle(kind, nil, p.views[kind][key], true)
 		}
@@ -210,7 +199,7 @@ func (p *simProcess) look(ctx context.Context) (done func()) {
 		return func() {}
 	}
 	p.cache.Lock()
-	for _, kind := range simKinds {
+	for _, kind := range simWatched {
 		for p.arrive(kind) {
 		}
 	}
@@ -282,64 +271,43 @@ func latestOf(log []simEvent) []simEvent {
 	return latest
 }
 
-// handle wakes what an event wakes, as the setup of the controllers has it.
+// handle enqueues the objects that an event wakes.
 func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) {
-	ctx := context.WithValue(p.world.canary.logging(p.world.t.Context()), insideCache{}, true)
-	obj := now
-	if obj == nil {
-		obj = old
-	}
-	if obj == nil {
+	if old == nil && now == nil {
 		return
 	}
-	wake := func(kind simKind, filter predicate.Predicate, requests ...reconcile.Request) {
-		if lets(filter, old, now, initial) {
-			for _, r := range requests {
-				p.add(simKey{kind, r.NamespacedName}, 0)
-			}
+	ctx := context.WithValue(p.world.canary.logging(p.world.t.Context()), insideCache{}, true)
+	for _, watch := range p.controllers.Watches() {
+		if simKindOf(watch.Of) != kind || !lets(watch.Filter, old, now, initial) {
+			continue
 		}
-	}
-	self := reconcile.Request{NamespacedName: objects.KeyOf(obj)}
-	queue := simQueue{add: func(r reconcile.Request, after time.Duration) { p.add(simKey{simThread, r.NamespacedName}, after) }}
-	switch kind {
-	case simConnection:
-		wake(simConnection, predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped()), self)
-		switch threads := p.threads.connectionHandler(); {
-		case now == nil:
-			threads.Delete(ctx, event.DeleteEvent{Object: old}, queue)
-		case old == nil:
-			threads.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
-		default:
-			threads.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
+		enqueue, queue := watch.Handler, simQueue{process: p, kind: watch.Wakes}
+		if enqueue == nil {
+			enqueue = &handler.EnqueueRequestForObject{}
 		}
-	case simThread:
-		wake(simThread, threadChanged(), self)
-		wake(simThread, threadLetGo(), p.threads.adoptersOfThread(ctx, obj)...)
-		wake(simConnection, threadLetGo(), p.connections.deletingConnection(ctx, obj)...)
-		wake(simParticipant, threadComesOrGoes(), p.participants.participantsOfThread(ctx, obj)...)
-	case simParticipant:
-		wake(simParticipant, declarationChanged(chatv1alpha1.AnnotationAbandon), self)
-		touch := p.threads.participantHandler()
 		switch {
 		case now == nil:
-			touch.Delete(ctx, event.DeleteEvent{Object: old}, queue)
+			enqueue.Delete(ctx, event.DeleteEvent{Object: old}, queue)
 		case old == nil:
-			touch.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
+			enqueue.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
 		default:
-			touch.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
+			enqueue.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
 		}
 	}
 }
 
-// simQueue is a work queue as event handlers see it.
+// simQueue is the work queue of a controller, as its sources see it.
 type simQueue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
-	add func(r reconcile.Request, after time.Duration)
+	process *simProcess
+	kind    simKind
 }
 
-func (q simQueue) Add(r reconcile.Request) { q.add(r, 0) }
+func (q simQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
 
-func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) { q.add(r, after) }
+func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) {
+	q.process.add(simKey{q.kind, r.NamespacedName}, after)
+}
 
 // lets says whether a predicate lets an event through.
 func lets(filter predicate.Predicate, old, now client.Object, initial bool) bool {

@@ -86,9 +86,10 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 	p.mu.Lock()
 	delete(p.queue, key)
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(p.world.canary.logging(p.world.t.Context()), reconcileTimeout)
+	controller := p.at[key.kind]
+	ctx, cancel := context.WithTimeout(p.world.canary.logging(p.world.t.Context()), controller.Options.ReconciliationTimeout)
 	defer cancel()
-	result, err := p.at[key.kind].Reconcile(ctx, ctrl.Request{NamespacedName: key.NamespacedName})
+	result, err := controller.Reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: key.NamespacedName})
 	p.world.canary.hearError(ctx, err)
 	if wait := p.wait(key, result, err); wait > 0 {
 		p.add(key, wait)
@@ -98,7 +99,7 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 
 // wait is when an object comes again after a pass, as controllers do it; zero is never.
 func (p *simProcess) wait(key simKey, result ctrl.Result, err error) time.Duration {
-	limiter, request := p.limiters[key.kind], reconcile.Request{NamespacedName: key.NamespacedName}
+	limiter, request := p.at[key.kind].Options.RateLimiter, reconcile.Request{NamespacedName: key.NamespacedName}
 	if err == nil {
 		limiter.Forget(request)
 		return result.RequeueAfter

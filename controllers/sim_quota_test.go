@@ -300,7 +300,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		if refused := w.refusedCalls(); refused > 0 {
 			t.Errorf("%d calls were answered with 429", refused)
 		}
-		if shown := w.process.threads.Sessions.ResyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
+		if shown := w.process.controllers.registry.ResyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
 			t.Errorf("the metric shows %s between resyncs, want that of two more than %s", shown, floor)
 		}
 		shortest, longest, most := reads.spread(start)

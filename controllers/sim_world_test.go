@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,15 +90,20 @@ type simWorld struct {
 }
 
 // simKind is a kind of object that is watched.
-type simKind string
+type simKind = Kind
 
 const (
-	simConnection  simKind = "ChatConnection"
-	simThread      simKind = "ChatThread"
-	simParticipant simKind = "ChatParticipant"
+	simConnection  = KindConnection
+	simThread      = KindThread
+	simParticipant = KindParticipant
+	simNamespaces  = simKind("Namespace")
 )
 
-var simKinds = []simKind{simConnection, simThread, simParticipant}
+// simKinds are the kinds that the operator reconciles, simWatched those that it watches.
+var (
+	simKinds   = []simKind{simConnection, simThread, simParticipant}
+	simWatched = append(slices.Clone(simKinds), simNamespaces)
+)
 
 // simEvent is a change of an object at the API server; what is nil is not there.
 type simEvent struct {
@@ -135,7 +141,7 @@ func newSimWorld(t simTB, options emulator.Options, people int, seed uint64) *si
 		logs:   map[simKind][]simEvent{}, judged: map[types.UID][]metav1.Condition{},
 		joins: map[string]int{}, removals: map[string]int{}, takenOut: map[simPlace]time.Time{},
 	}
-	if err := addIndexes(t.Context(), w.indexes); err != nil {
+	if err := AddIndexes(t.Context(), w.indexes); err != nil {
 		t.Fatal(err)
 	}
 	// The CRD declares the thread of a ChatParticipant as a field to select by.
@@ -160,7 +166,10 @@ func (w *simWorld) chance(n int64) int64 {
 	return w.random.Int64N(max(n, 1))
 }
 
-func simKindOf(obj client.Object) simKind { return simKind(kindOf(obj)) }
+func simKindOf(obj client.Object) simKind {
+	name := fmt.Sprintf("%T", obj)
+	return simKind(name[strings.LastIndex(name, ".")+1:])
+}
 
 func emptySim(kind simKind) client.Object {
 	switch kind {
@@ -168,6 +177,8 @@ func emptySim(kind simKind) client.Object {
 		return &chatv1alpha1.ChatConnection{}
 	case simThread:
 		return &chatv1alpha1.ChatThread{}
+	case simNamespaces:
+		return &corev1.Namespace{}
 	default:
 		return &chatv1alpha1.ChatParticipant{}
 	}
@@ -236,11 +247,11 @@ func (w *simWorld) remove(obj client.Object) {
 // record notes what the API server holds of an object now, for those who watch.
 func (w *simWorld) record(obj client.Object) (now client.Object) {
 	kind := simKindOf(obj)
-	if !slices.Contains(simKinds, kind) {
+	if !slices.Contains(simWatched, kind) {
 		return nil
 	}
 	event := w.log(kind, objects.KeyOf(obj))
-	if w.watch != nil {
+	if w.watch != nil && kind != simNamespaces {
 		w.watch(event)
 	}
 	return event.now

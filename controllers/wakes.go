@@ -260,6 +260,11 @@ func threadComesOrGoes() predicate.Predicate {
 	}
 }
 
+// connectionChanged lets through what a user changes of a ChatConnection, and records that somebody cut.
+func connectionChanged() predicate.Predicate {
+	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped())
+}
+
 // recordDropped lets through a connection whose record of service users or endpoint somebody cut.
 func recordDropped() predicate.Predicate {
 	return predicate.Funcs{

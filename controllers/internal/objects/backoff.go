@@ -19,8 +19,11 @@ type Backoff struct {
 	workqueue.TypedRateLimiter[reconcile.Request]
 }
 
-func NewBackoff() *Backoff {
-	return &Backoff{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstBackoff, LastBackoff)}
+func NewBackoff() *Backoff { return &Backoff{NewRateLimiter()} }
+
+// NewRateLimiter returns the ordinary backoff of a controller, between FirstBackoff and LastBackoff.
+func NewRateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstBackoff, LastBackoff)
 }
 
 // Forget does nothing.

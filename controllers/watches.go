@@ -1,0 +1,177 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// Kind is a kind of object that the operator reconciles.
+type Kind string
+
+// The kinds, each with a controller of its own.
+const (
+	KindConnection  Kind = "ChatConnection"
+	KindThread      Kind = "ChatThread"
+	KindParticipant Kind = "ChatParticipant"
+)
+
+// Dependencies are what the controllers need from a manager.
+type Dependencies struct {
+	Options
+
+	// Client reads from the cache and writes to the API server.
+	Client client.Client
+	// APIReader reads from the API server if a stale answer could do harm.
+	APIReader client.Reader
+	// Recorder returns the recorder for the events of a controller.
+	Recorder func(controller string) events.EventRecorder
+	// NamespacesUnwatched has each Namespace read when it is needed, instead of from the cache.
+	NamespacesUnwatched bool
+
+	// timing is defaultTiming if it is empty.
+	timing timing
+}
+
+// Controllers are the controllers of the three kinds. They share credentials, quotas and what ACS holds.
+type Controllers struct {
+	options             Options
+	namespacesUnwatched bool
+	registry            *connection.Registry
+
+	connections  *ChatConnectionReconciler
+	threads      *ChatThreadReconciler
+	participants *ChatParticipantReconciler
+
+	connectionWakes, threadWakes, participantWakes objects.Waker
+}
+
+// New makes the controllers, without a manager.
+func New(deps Dependencies) *Controllers {
+	c := &Controllers{options: deps.Options, namespacesUnwatched: deps.NamespacesUnwatched}
+	c.registry = &connection.Registry{
+		Reader:           deps.APIReader,
+		AllowedEndpoints: deps.AllowedEndpoints,
+		EntraNamespaces:  deps.EntraNamespaces,
+		Transport:        deps.HTTPClient,
+		Timeout:          deps.ACSTimeout,
+		Pacing:           deps.Pacing,
+	}
+	roster := newRoster(c.participantWakes.Wake)
+	c.connections = &ChatConnectionReconciler{
+		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, written: objects.NewOwnWrites(),
+	}
+	c.threads = &ChatThreadReconciler{
+		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespacesUnwatched: deps.NamespacesUnwatched,
+		timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: c.connections.written,
+		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake,
+	}
+	c.participants = &ChatParticipantReconciler{
+		Client: deps.Client, Recorder: deps.Recorder(KindParticipant.controller()), roster: roster, written: objects.NewOwnWrites(),
+	}
+	return c
+}
+
+// Controller is a controller of one kind, as a manager runs it.
+type Controller struct {
+	Kind       Kind
+	Reconciler reconcile.Reconciler
+	Options    controller.Options
+	// Wakes are the objects that other controllers enqueue.
+	Wakes source.Source
+}
+
+// All returns the controllers.
+func (c *Controllers) All() []Controller {
+	options := func(limiter workqueue.TypedRateLimiter[reconcile.Request]) controller.Options {
+		return controller.Options{
+			MaxConcurrentReconciles: c.options.MaxConcurrentReconciles,
+			ReconciliationTimeout:   reconcileTimeout,
+			RateLimiter:             limiter,
+		}
+	}
+	return []Controller{
+		{KindConnection, c.connections, options(objects.NewRateLimiter()), c.connectionWakes.Source()},
+		{KindThread, c.threads, options(c.threads.backoff), c.threadWakes.Source()},
+		{KindParticipant, c.participants, options(objects.NewRateLimiter()), c.participantWakes.Source()},
+	}
+}
+
+// Watch says that changes of one kind have objects of another one, or of the same, reconciled.
+type Watch struct {
+	// Of is an empty object of the kind that is watched.
+	Of client.Object
+	// Filter lets the changes through that matter.
+	Filter predicate.Predicate
+	// Wakes is the kind of the objects that are enqueued.
+	Wakes Kind
+	// Handler enqueues them. It is nil if the object that changed is enqueued itself.
+	Handler handler.EventHandler
+}
+
+// Watches says which change has which objects reconciled. Setup registers the watches with a manager, and the
+// simulation plays them.
+func (c *Controllers) Watches() []Watch {
+	each := predicate.Funcs{}
+	enqueue := handler.EnqueueRequestsFromMapFunc
+	watches := []Watch{
+		{&chatv1alpha1.ChatConnection{}, connectionChanged(), KindConnection, nil},
+		{&chatv1alpha1.ChatThread{}, threadLetGo(), KindConnection, enqueue(c.connections.deletingConnection)},
+
+		{&chatv1alpha1.ChatThread{}, threadChanged(), KindThread, nil},
+		{&chatv1alpha1.ChatThread{}, threadLetGo(), KindThread, enqueue(c.threads.adoptersOfThread)},
+		{&chatv1alpha1.ChatParticipant{}, each, KindThread, c.threads.participantHandler()},
+		{&chatv1alpha1.ChatConnection{}, each, KindThread, c.threads.connectionHandler()},
+
+		{&chatv1alpha1.ChatParticipant{}, declarationChanged(chatv1alpha1.AnnotationAbandon), KindParticipant, nil},
+		{&chatv1alpha1.ChatThread{}, threadComesOrGoes(), KindParticipant, enqueue(c.participants.participantsOfThread)},
+	}
+	if !c.namespacesUnwatched {
+		watches = append(watches, Watch{&corev1.Namespace{}, labelsChanged(), KindThread, enqueue(c.threads.threadsOfNamespace)})
+	}
+	return watches
+}
+
+// register adds the controllers to a manager.
+func (c *Controllers) register(mgr ctrl.Manager) error {
+	for _, one := range c.All() {
+		b := ctrl.NewControllerManagedBy(mgr).Named(one.Kind.controller()).WithOptions(one.Options).WatchesRawSource(one.Wakes)
+		for _, watch := range c.Watches() {
+			switch filter := builder.WithPredicates(watch.Filter); {
+			case watch.Wakes != one.Kind:
+			case watch.Handler == nil:
+				b.For(watch.Of, filter)
+			default:
+				b.Watches(watch.Of, watch.Handler, filter)
+			}
+		}
+		if err := b.Complete(one.Reconciler); err != nil {
+			return fmt.Errorf("set up the controller of kind %s: %w", one.Kind, err)
+		}
+	}
+	return nil
+}
+
+// controller is the name of the controller of a kind.
+func (k Kind) controller() string { return strings.ToLower(string(k)) }
