@@ -12,7 +12,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A rename in one commit: the new ChatThread is applied before the old one is pruned, and adopts the thread as
@@ -67,8 +66,8 @@ func TestMoveToAnotherNamespace(t *testing.T) {
 	w.awaitReason(right, chatv1alpha1.ReasonSucceeded)
 	w.awaitReason(wrong, chatv1alpha1.ReasonOwnedByAnother)
 	remote := w.remote(right)
-	w.Expect(remote.Metadata[directory.OwnerKey]).To(Equal(there + "/room"))
-	w.Expect(remote.Metadata[directory.ReleasedByKey] + remote.Metadata[directory.ReleasedToKey]).To(BeEmpty())
+	w.Expect(remote.Metadata[chatv1alpha1.StampOwner]).To(Equal(there + "/room"))
+	w.Expect(remote.Metadata[chatv1alpha1.StampReleasedBy] + remote.Metadata[chatv1alpha1.StampReleasedTo]).To(BeEmpty())
 }
 
 // A thread that another namespace released to nobody stays shut, and the message says how to get it.
@@ -82,7 +81,7 @@ func TestReleasedToNobody(t *testing.T) {
 	})
 	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "released")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.ReleasedByKey: w.namespace + "/room"}
+		th.Metadata = map[string]string{chatv1alpha1.StampReleasedBy: w.namespace + "/room"}
 	})
 	thread := adopting(w, "room", id)
 	thread.Namespace = there

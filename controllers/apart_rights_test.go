@@ -14,7 +14,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A namespace whose label lets it use another's connection has what it made there, and no more once the
@@ -83,7 +82,7 @@ func TestStampsForgedAtTheService(t *testing.T) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
 	forge := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/next", directory.UIDKey: "1"}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/next", chatv1alpha1.StampUID: "1"}
 	}
 	// One that an application made with the service user in it, and one that a guest has.
 	strange := foreignThread(w, conn)

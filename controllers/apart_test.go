@@ -18,7 +18,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -288,7 +287,7 @@ var intrusions = []intrusion{
 	}},
 	{name: "metadata that claims a thread", try: func(n *tenants) (client.Object, string) {
 		thread := n.guest.newThread("stamped")
-		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{directory.OwnerKey: chatv1alpha1.MetadataValue(n.namespace + "/next")}
+		thread.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{chatv1alpha1.StampOwner: chatv1alpha1.MetadataValue(n.namespace + "/next")}
 		err := admin.Create(n.t.Context(), thread)
 		n.Expect(err).To(MatchError(ContainSubstring("acsOperator")))
 		return thread, ""

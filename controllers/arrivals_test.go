@@ -13,7 +13,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // A rebuilt cluster applies ChatParticipants that have no finalizer yet: whom they declare stays in the
@@ -65,7 +64,7 @@ func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 	users := w.users(2)
 	id := w.emulator.CreateThread(pinned, "topic of found", emulator.Member{ID: users[0]}, emulator.Member{ID: users[1]})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/found", directory.UIDKey: "former"}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/found", chatv1alpha1.StampUID: "former"}
 	})
 	w.ready(withPinned(pinned))
 	thread := w.newThread("found", users[0])
@@ -82,9 +81,9 @@ func TestSearchFindsThreadsThatMove(t *testing.T) {
 	pinned := w.emulator.CreateUser()
 	id := w.emulator.CreateThread(pinned, "topic of moving")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/moving", directory.UIDKey: "former"}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/moving", chatv1alpha1.StampUID: "former"}
 	})
-	for range directory.ListPageSize + 50 {
+	for range 200 + 50 {
 		w.emulator.CreateThread(pinned, "another")
 	}
 	lists := 0

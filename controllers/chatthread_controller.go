@@ -49,6 +49,8 @@ type ChatThreadReconciler struct {
 	memories             *memories
 	roster               *roster
 	wakeConnection       func(types.NamespacedName)
+	// wakeListing has the list of a service user read.
+	wakeListing func(types.NamespacedName)
 }
 
 // timing holds the waits that make a search and a loss certain.

@@ -19,7 +19,7 @@ import (
 
 // implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
 func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, made madeThread) (string, error) {
-	owner, uid := made.thread.Metadata[directory.OwnerKey], made.thread.Metadata[directory.UIDKey]
+	owner, uid := made.thread.Metadata[chatv1alpha1.StampOwner], made.thread.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case made.thread.DeletedOn != nil:
 		return "which was deleted", nil
@@ -60,7 +60,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made
 	s.memory.threadID = s.threadID
 	s.memory.replayed = false
 	s.made = true
-	s.session.Directory.Put(directory.Stamp{Id: made.thread.ID, Owner: s.owner(), Uid: string(s.thread.UID), CreatedBy: s.user.ID, CreatedOn: made.thread.CreatedOn})
+	s.session.Directory.Put(directory.Stamp{ID: made.thread.ID, Owner: s.owner(), UID: string(s.thread.UID), CreatedBy: s.user.ID, CreatedOn: made.thread.CreatedOn})
 	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
 	r.allocate(s)
 	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))

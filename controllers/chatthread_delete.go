@@ -88,10 +88,10 @@ func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.Directory.Leave(id)
+		found.Directory.Forget(id)
 		return
 	}
-	found.Directory.BelieveFrom(r.certainFrom(s.memory))
+	found.Directory.RequireSince(s.owner(), r.certainFrom(s.memory))
 }
 
 // hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
@@ -207,13 +207,13 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadSco
 		return []string{s.thread.Spec.ThreadID}, nil
 	}
 	s.taking = true
-	if err := r.readIndex(ctx, s); err != nil {
+	if err := r.searchDirectory(ctx, s); err != nil {
 		return nil, err
 	}
 	var ids []string
 	for _, found := range s.session.Directory.Find(s.owner(), s.known) {
-		if found.Uid == string(s.thread.UID) {
-			ids = append(ids, found.Id)
+		if found.UID == string(s.thread.UID) {
+			ids = append(ids, found.ID)
 		}
 	}
 	return ids, nil
@@ -246,7 +246,7 @@ func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error 
 			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 		}
 		// It may be that of an earlier resource of this name, which the next one takes up.
-		s.session.Directory.Leave(s.threadID)
+		s.session.Directory.Forget(s.threadID)
 		return nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
 		err = r.retain(ctx, s)
@@ -321,7 +321,7 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 // mayDelete says whether the thread is this resource's. Its stamp decides; one that was emptied counts
 // as ours only where the resource is known to have had the thread and may still use the connection.
 func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, properties acs.ThreadProperties) (bool, error) {
-	switch properties.Metadata[directory.UIDKey] {
+	switch properties.Metadata[chatv1alpha1.StampUID] {
 	case string(s.thread.UID):
 		return true, nil
 	case "":
@@ -339,9 +339,9 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err
 	}
-	stamp := map[string]string{directory.OwnerKey: "", directory.UIDKey: "", directory.ReleasedByKey: s.owner()}
+	stamp := map[string]string{chatv1alpha1.StampOwner: "", chatv1alpha1.StampUID: "", chatv1alpha1.StampReleasedBy: s.owner()}
 	if to := s.releasedTo(); to != "" {
-		stamp[directory.ReleasedToKey] = to
+		stamp[chatv1alpha1.StampReleasedTo] = to
 	}
 	_, err := s.client().UpdateProperties(ctx, &acs.UpdateThreadPropertiesOptions{Metadata: stamp})
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {

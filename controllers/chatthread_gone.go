@@ -7,12 +7,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
@@ -99,7 +96,7 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
 			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
 	}
-	if err := checkNotListed(ctx, s); err != nil {
+	if err := r.checkNotListed(s); err != nil {
 		return err
 	}
 	if s.taking {
@@ -108,41 +105,24 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 	return r.gone(ctx, s)
 }
 
-// checkNotListed reads the list of the service user before a thread counts as gone that ACS does not find: one
-// that is listed, and not as deleted, is alive. It is read once for each loss, from pass to pass as the quota lets.
-func checkNotListed(ctx context.Context, s *threadScope) error {
+// checkNotListed has the list of the service user read before a thread counts as gone that ACS does not find: one
+// that is listed, and not as deleted, is alive.
+func (r *ChatThreadReconciler) checkNotListed(s *threadScope) error {
 	m := s.memory
 	if m.notListed {
 		return nil
 	}
-	if m.lossList == nil || m.lossList.User.Chat != s.user.Chat || time.Since(m.lossList.Touched) > directory.MaxIdle {
-		m.lossList = newLossList(s.user.Lister())
-	} else if err := m.lossList.Resume(ctx); err != nil {
-		return directory.Searching(directory.ListFailed(err))
+	need := directory.Need{Begun: m.missingSince, Ended: time.Now().Add(-aliveInterval)}
+	if err := r.ask(s, directory.Query{Users: []string{s.user.ID}, Need: need, ListsOnly: true}); err != nil {
+		return err
 	}
-	reading := m.lossList
-	for !reading.Done {
-		if err := reading.Next(ctx); err != nil {
-			if outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
-				m.lossList = nil
-			}
-			return directory.Searching(directory.ListFailed(err))
-		}
-	}
-	m.lossList = nil
-	if slices.Contains(reading.Unread, s.threadID) {
+	listed := s.session.Directory.Listed(s.user.ID)
+	if listed[s.threadID] {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: aliveInterval,
 			Message: fmt.Sprintf("ACS does not find thread %s (404), and lists it among the threads of service user %s. As long as it does, no other thread is created.", s.threadID, s.user.ID)}
 	}
-	m.notListed, m.listedBefore = true, reading.Seen
+	m.notListed, m.listedBefore = true, listed
 	return nil
-}
-
-func newLossList(user directory.Lister) *directory.ListReading {
-	now := time.Now()
-	reading := &directory.ListReading{User: user, Begun: now, Touched: now, Seen: map[string]bool{}, Refused: map[string]time.Time{}}
-	reading.Start()
-	return reading
 }
 
 // notThere deals with a thread that was found, or is to be adopted, and is no more.
@@ -153,7 +133,7 @@ func notThere(s *threadScope) error {
 	}
 	s.memory.missingSince, s.memory.notListed = time.Time{}, false
 	s.session.Directory.Drop(s.threadID)
-	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: directory.SearchingMessage, After: time.Second}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
 }
 
 // gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
@@ -180,7 +160,7 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 	}
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
-	s.session.Directory.Put(directory.Stamp{Id: s.threadID})
+	s.session.Directory.Put(directory.Stamp{ID: s.threadID})
 	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }

@@ -92,7 +92,7 @@ func (s *threadScope) actors() []string {
 		first = append(first, s.memory.actor)
 	}
 	for _, found := range s.session.Directory.Find(s.owner(), s.known) {
-		if found.Id == s.threadID {
+		if found.ID == s.threadID {
 			first = append(first, found.CreatedBy)
 		}
 	}
@@ -121,7 +121,7 @@ func (r *ChatThreadReconciler) plan(ctx context.Context, s *threadScope) error {
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
-	if s.taking && s.remote.properties.Metadata[directory.UIDKey] != string(s.thread.UID) {
+	if s.taking && s.remote.properties.Metadata[chatv1alpha1.StampUID] != string(s.thread.UID) {
 		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
 			return err
 		}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -25,7 +24,7 @@ import (
 // decides: a resource that was created anew from Git has another uid and takes its thread back. A
 // thread that was this resource's and carries another uid was taken by a second cluster.
 func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, properties acs.ThreadProperties) error {
-	owner, uid := properties.Metadata[directory.OwnerKey], properties.Metadata[directory.UIDKey]
+	owner, uid := properties.Metadata[chatv1alpha1.StampOwner], properties.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case uid == string(s.thread.UID):
 		return s.checkOwnStamp(properties)
@@ -82,7 +81,7 @@ func (s *threadScope) consentsTo(id string) bool {
 
 // ignores says that somebody decided which thread the resource is to take over, if any, and it is another.
 func (s *threadScope) ignores(id string) bool {
-	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.listedBefore[id]) && !s.consentsTo(id)
+	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
 }
 
 // ownedByAnother is the end of a reconcile over a thread that carries another resource's stamp, with the way out.
@@ -107,13 +106,13 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScop
 // checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
 // unless another namespace emptied it: then the status was written by somebody else than the operator.
 func checkNotTaken(s *threadScope, metadata map[string]string) error {
-	uid := metadata[directory.UIDKey]
+	uid := metadata[chatv1alpha1.StampUID]
 	if uid == "" {
 		return checkReleased(s, metadata)
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
 		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
-			s.threadID, outcome.Sanitize(metadata[directory.OwnerKey], outcome.MaxMessage), outcome.Sanitize(uid, 64))}
+			s.threadID, outcome.Sanitize(metadata[chatv1alpha1.StampOwner], outcome.MaxMessage), outcome.Sanitize(uid, 64))}
 }
 
 // checkReleased keeps what one namespace released from the others that share a connection, save the one that it
@@ -128,15 +127,15 @@ func checkReleased(s *threadScope, metadata map[string]string) error {
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
 		"%sThread %s was released by ChatThread %s of another namespace, and not to this one. Create that ChatThread again with this threadID, and delete it with deletionPolicy Retain and the annotation %s: %s.",
-		field, s.threadID, outcome.Sanitize(metadata[directory.ReleasedByKey], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
+		field, s.threadID, outcome.Sanitize(metadata[chatv1alpha1.StampReleasedBy], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
 }
 
 // isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to
 // this resource.
 func (s *threadScope) isReleasedByAnother(metadata map[string]string) bool {
-	released := metadata[directory.ReleasedByKey]
+	released := metadata[chatv1alpha1.StampReleasedBy]
 	namespace, _, _ := strings.Cut(released, "/")
-	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[directory.ReleasedToKey] != s.owner()
+	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[chatv1alpha1.StampReleasedTo] != s.owner()
 }
 
 // releasedTo is the resource that may adopt the thread from another namespace; empty for none.

@@ -44,7 +44,7 @@ func (d propertyDiff) fields() []string {
 
 // wantedMetadata is what is declared, with the stamp that says whose the thread is.
 func (s *threadScope) wantedMetadata() map[string]string {
-	wanted := map[string]string{directory.OwnerKey: s.owner(), directory.UIDKey: string(s.thread.UID)}
+	wanted := map[string]string{chatv1alpha1.StampOwner: s.owner(), chatv1alpha1.StampUID: string(s.thread.UID)}
 	for key, value := range s.thread.Spec.Metadata {
 		// To the service an empty value is none.
 		if value != "" {
@@ -84,7 +84,7 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 		}
 	}
 	maps.DeleteFunc(changes, func(key, value string) bool {
-		return !stamped && strings.HasPrefix(key, directory.KeyPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
+		return !stamped && strings.HasPrefix(key, chatv1alpha1.StampPrefix) || s.memory.settledFor("metadata "+key, value, observed[key])
 	})
 	return changes
 }
@@ -92,8 +92,8 @@ func metadataChanges(s *threadScope, observed map[string]string, stamped bool) m
 // isToBeEmptied says whether a key that is not wanted is the operator's to empty. In an adopted thread
 // what others keep is theirs, unless it is declared to be empty.
 func (s *threadScope) isToBeEmptied(key string) bool {
-	if strings.HasPrefix(key, directory.KeyPrefix) {
-		return key == directory.ReleasedByKey || key == directory.ReleasedToKey
+	if strings.HasPrefix(key, chatv1alpha1.StampPrefix) {
+		return key == chatv1alpha1.StampReleasedBy || key == chatv1alpha1.StampReleasedTo
 	}
 	_, isDeclared := s.thread.Spec.Metadata[key]
 	return isDeclared || !s.thread.Adopts()
@@ -127,8 +127,9 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 	} else if s.memory.foundAt.IsZero() {
 		s.memory.foundAt = time.Now()
 	}
-	s.session.Directory.Put(directory.Stamp{Id: s.threadID, Owner: s.owner(), Uid: string(s.thread.UID),
-		CreatedBy: directory.RawID(s.remote.properties.CreatedBy), CreatedOn: s.remote.properties.CreatedOn})
+	stamp := directory.StampOf(s.remote.properties)
+	stamp.ID, stamp.Owner, stamp.UID = s.threadID, s.owner(), string(s.thread.UID)
+	s.session.Directory.Put(stamp)
 	if s.propertiesSent {
 		return nil
 	}
@@ -155,7 +156,7 @@ func (r *ChatThreadReconciler) keepProperties(ctx context.Context, s *threadScop
 // isStamped says that with the changes the thread carries the stamp of the resource.
 func (d propertyDiff) isStamped(s *threadScope) bool {
 	observed := s.remote.properties.Metadata
-	return cmp.Or(d.metadata[directory.UIDKey], observed[directory.UIDKey]) == string(s.thread.UID)
+	return cmp.Or(d.metadata[chatv1alpha1.StampUID], observed[chatv1alpha1.StampUID]) == string(s.thread.UID)
 }
 
 // sendProperties changes all that differs in one call. Where ACS refuses that, each part is sent alone: what ACS
@@ -224,7 +225,7 @@ const maxMetadata = 1024
 
 // checkMetadataFits counts what the thread would hold. ACS removes no key: one that is emptied keeps its place.
 func (s *threadScope) checkMetadataFits(part propertyDiff) error {
-	if len(part.metadata) == 0 || part.metadata[directory.UIDKey] != "" {
+	if len(part.metadata) == 0 || part.metadata[chatv1alpha1.StampUID] != "" {
 		return nil
 	}
 	merged := maps.Clone(s.remote.properties.Metadata)
@@ -251,7 +252,7 @@ func (s *threadScope) checkMetadataFits(part propertyDiff) error {
 func (d propertyDiff) parts() []propertyDiff {
 	stamp, declared := map[string]string{}, map[string]string{}
 	for key, value := range d.metadata {
-		if strings.HasPrefix(key, directory.KeyPrefix) {
+		if strings.HasPrefix(key, chatv1alpha1.StampPrefix) {
 			stamp[key] = value
 			continue
 		}
@@ -329,7 +330,7 @@ func (s *threadScope) tellOfProperties(took bool, changes propertyDiff) {
 	told := changes
 	told.metadata = maps.Clone(changes.metadata)
 	if took {
-		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, directory.KeyPrefix) })
+		maps.DeleteFunc(told.metadata, func(key, _ string) bool { return strings.HasPrefix(key, chatv1alpha1.StampPrefix) })
 	}
 	if fields := told.fields(); len(fields) > 0 {
 		s.tell(chatv1alpha1.EventUpdated, "Set %s of thread %s", strings.Join(fields, ", "), s.threadID)

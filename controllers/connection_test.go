@@ -17,7 +17,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -315,7 +314,7 @@ func TestForeignNamespaceCannotDelete(t *testing.T) {
 	w.delete(forged)
 	w.awaitGone(forged)
 	w.Expect(w.threads()).To(HaveLen(1))
-	w.Expect(w.remote(victim).Metadata[directory.UIDKey]).To(Equal(string(victim.UID)))
+	w.Expect(w.remote(victim).Metadata[chatv1alpha1.StampUID]).To(Equal(string(victim.UID)))
 }
 
 // The operator's own identity is not for every namespace.

@@ -17,7 +17,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -208,8 +207,8 @@ func (r *crashRun) end() simEnd {
 		}
 	}
 	for _, thread := range r.threads() {
-		delete(thread.Metadata, directory.UIDKey)
-		delete(thread.Metadata, directory.OwnerKey)
+		delete(thread.Metadata, chatv1alpha1.StampUID)
+		delete(thread.Metadata, chatv1alpha1.StampOwner)
 		end.lines = append(end.lines, describeRemote(thread, service))
 	}
 	return end

@@ -19,7 +19,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
@@ -63,7 +62,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 	remote := w.remote(thread)
 	w.Expect(remote.Topic).To(Equal(thread.Spec.Topic))
 	w.Expect(remote.Metadata).To(Equal(map[string]string{
-		"foreign": "", directory.OwnerKey: w.namespace + "/members", directory.UIDKey: string(thread.UID)}))
+		"foreign": "", chatv1alpha1.StampOwner: w.namespace + "/members", chatv1alpha1.StampUID: string(thread.UID)}))
 }
 
 // A thread in sync costs no write and two reads.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -42,15 +41,15 @@ type threadMemory struct {
 	settled bool
 	// lostAnswer is when a create was last sent without an answer coming back.
 	lostAnswer time.Time
+	// searchingSince is since when the thread waits for the lists of service users.
+	searchingSince time.Time
 	// formerIDs are the threads of earlier incarnations.
 	formerIDs map[string]bool
 	// replayed says that the last create was answered with an earlier thread.
 	replayed bool
 	// missingSince is when ACS first answered that it knows no such thread.
 	missingSince time.Time
-	// lossList is the list of the service user while it is read to see whether a missing thread is alive,
-	// notListed that it does not show it.
-	lossList  *directory.ListReading
+	// notListed says that the list of the service user does not show a missing thread.
 	notListed bool
 	// listedBefore are the threads that were listed when the last one was lost: the next is none of them.
 	listedBefore map[string]bool
@@ -150,7 +149,13 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) boo
 // found forgets that the thread was missing: it is there, or another one is to take its place.
 func (m *threadMemory) found() {
 	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
-	m.lossList, m.notListed = nil, false
+	m.notListed = false
+}
+
+// isListedBefore reports whether a thread was listed when the last one was lost.
+func (m *threadMemory) isListedBefore(id string) bool {
+	_, listed := m.listedBefore[id]
+	return listed
 }
 
 // holdRecreation has the thread wait for a person, who may ask for it or for all threads of the connection.

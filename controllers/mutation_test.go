@@ -19,7 +19,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -223,8 +222,8 @@ func (m *mistakes) end(obj *unstructured.Unstructured) []string {
 func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
 	m.t.Helper()
 	remote := m.remote(thread)
-	delete(remote.Metadata, directory.UIDKey)
-	delete(remote.Metadata, directory.OwnerKey)
+	delete(remote.Metadata, chatv1alpha1.StampUID)
+	delete(remote.Metadata, chatv1alpha1.StampOwner)
 	lines := []string{fmt.Sprintf("%q %v, %d days, joined %s, incarnation %d", remote.Topic, remote.Metadata, remote.RetentionDays, thread.Status.Joined, thread.Status.Incarnation)}
 	for _, member := range remote.Members {
 		lines = append(lines, describeMember(member))

@@ -18,7 +18,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -157,7 +156,7 @@ func TestRebuildFindsThreads(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(before.ID))
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
-	w.Expect(w.remote(thread).Metadata[directory.UIDKey]).To(Equal(string(thread.UID)))
+	w.Expect(w.remote(thread).Metadata[chatv1alpha1.StampUID]).To(Equal(string(thread.UID)))
 	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(Equal([]string{chatv1alpha1.EventFound}))
 }
 
@@ -169,7 +168,7 @@ func TestForgedStampIsNotTaken(t *testing.T) {
 	forger := w.emulator.CreateUser()
 	forged := w.emulator.CreateThread(forger, "mine", emulator.Member{ID: pinned})
 	w.emulator.UpdateThread(forged, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/forged", directory.UIDKey: "1"}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/forged", chatv1alpha1.StampUID: "1"}
 	})
 	w.ready(withPinned(pinned))
 	thread := w.newThread("forged")
@@ -185,7 +184,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	w := newWorld(t, emulator.Options{Clock: func() time.Time { return now }})
 	pinned := w.emulator.CreateUser()
 	stamp := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/several", directory.UIDKey: "former"}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/several", chatv1alpha1.StampUID: "former"}
 	}
 	oldest := w.emulator.CreateThread(pinned, "first")
 	w.emulator.UpdateThread(oldest, stamp)

@@ -14,7 +14,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -68,15 +67,15 @@ func TestAdopt(t *testing.T) {
 	w.awaitGone(thread)
 	left, _ := w.emulator.Thread(id)
 	w.Expect(left.DeletedOn).To(BeNil())
-	w.Expect(left.Metadata).To(HaveKeyWithValue(directory.ReleasedByKey, w.namespace+"/adopt"))
-	w.Expect(left.Metadata).To(HaveKeyWithValue(directory.UIDKey, ""))
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, w.namespace+"/adopt"))
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, ""))
 
 	// What was released can be adopted again, here.
 	again := adopting(w, "again", id)
 	w.create(again)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	left, _ = w.emulator.Thread(id)
-	w.Expect(left.Metadata).To(HaveKeyWithValue(directory.ReleasedByKey, ""))
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, ""))
 }
 
 // An adoption that cannot be says why and creates nothing.
@@ -209,7 +208,7 @@ func TestOwnedByAnother(t *testing.T) {
 	thread := w.newThread("taken")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) { th.Metadata[directory.UIDKey] = "another cluster's" })
+	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) { th.Metadata[chatv1alpha1.StampUID] = "another cluster's" })
 	w.request(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
 	w.emulator.ResetRequests()
@@ -230,10 +229,10 @@ func TestStampIsPutBack(t *testing.T) {
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: "", directory.UIDKey: ""}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: "", chatv1alpha1.StampUID: ""}
 	})
 	w.request(thread)
-	w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(directory.UIDKey, string(thread.UID)))
+	w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(thread.UID)))
 }
 
 // Deletion: what was made is deleted, what is gone is no error, what was never made needs no call.

@@ -19,7 +19,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -133,7 +132,7 @@ func (w *world) awaitFleet(f *fleet) {
 func (w *world) rooms() []emulator.Thread {
 	rooms := w.emulator.Threads()
 	for _, room := range rooms {
-		delete(room.Metadata, directory.UIDKey)
+		delete(room.Metadata, chatv1alpha1.StampUID)
 	}
 	return rooms
 }
@@ -159,8 +158,8 @@ func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
 	w.Expect(stamped).To(HaveLen(fleetSize))
 	for _, thread := range f.threads {
 		remote := w.remote(thread)
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.OwnerKey, w.namespace+"/"+thread.Name))
-		w.Expect(remote.Metadata).To(HaveKeyWithValue(directory.UIDKey, string(thread.UID)))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampOwner, w.namespace+"/"+thread.Name))
+		w.Expect(remote.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(thread.UID)))
 		w.Expect(thread.Status.ServiceUser).To(Equal(remote.CreatedBy))
 		w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, remote.CreatedBy))
 		w.Eventually(func() []string {

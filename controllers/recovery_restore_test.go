@@ -13,7 +13,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -70,7 +69,7 @@ func TestRestoreWithStatus(t *testing.T) {
 			}).ShouldNot(Equal(string(backup.UID)))
 			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 			w.Expect(thread.Status.ThreadID).To(Equal(backup.Status.ThreadID))
-			w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(directory.UIDKey, string(thread.UID)))
+			w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(thread.UID)))
 			for _, user := range users {
 				w.Expect(w.remote(thread).Members).To(ContainElement(HaveField("ID", user)))
 			}

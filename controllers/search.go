@@ -176,7 +176,7 @@ func (r *ChatThreadReconciler) search(ctx context.Context, s *threadScope) error
 		s.take(own)
 		return nil
 	}
-	if err := r.readIndex(ctx, s); err != nil {
+	if err := r.searchDirectory(ctx, s); err != nil {
 		return err
 	}
 	candidates, err := r.candidates(ctx, s)
@@ -200,15 +200,15 @@ func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s *threadScop
 // ownThreads are those that carry the resource's own uid: they are ours however old the list.
 func (s *threadScope) ownThreads() []directory.Stamp {
 	return slices.DeleteFunc(s.session.Directory.Find(s.owner(), s.known), func(thread directory.Stamp) bool {
-		return thread.Uid != string(s.thread.UID) || s.memory.formerIDs[thread.Id] || s.ignores(thread.Id)
+		return thread.UID != string(s.thread.UID) || s.memory.formerIDs[thread.ID] || s.ignores(thread.ID)
 	})
 }
 
 // take goes on with the oldest of the threads that may be this resource's.
 func (s *threadScope) take(candidates []directory.Stamp) {
-	s.threadID, s.taking = candidates[0].Id, true
+	s.threadID, s.taking = candidates[0].ID, true
 	for _, other := range candidates[1:] {
-		s.others = append(s.others, other.Id)
+		s.others = append(s.others, other.ID)
 	}
 }
 
@@ -220,56 +220,64 @@ func (s *threadScope) count() {
 	}
 }
 
-// listNeeded is which list of threads is believed. Without a finalizer nothing was ever sent, and any
-// list will do. With one, a create may have been sent by an earlier process or without an answer: only a
-// list that was begun some time after that shows its thread, and only while it is fresh.
+// listNeeded says which lists of threads are complete enough. Without a finalizer nothing was ever sent, and
+// any list will do. With one, a create may have been sent by an earlier process or without an answer: only a
+// list that begins some time after that shows its thread, and only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s *threadScope) (directory.Need, error) {
 	now := time.Now()
-	need := directory.Need{Begun: s.session.Directory.BelievedFrom(), Confirm: r.timing.goneConfirm}
-	if objects.HasFinalizer(s.thread) && !s.memory.settled {
+	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
+	if s.isUnsure() {
 		need.Begun = pacing.Latest(need.Begun, r.certainFrom(s.memory))
 		need.Ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.Begun) {
-		return directory.Need{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: directory.SearchingMessage}
+		return directory.Need{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: searchingMessage}
 	}
 	return need, nil
 }
+
+// searchingMessage is shown before lists can be read.
+const searchingMessage = "Reading the threads of the service users, so that no second thread is created where one exists."
+
+// isUnsure reports whether a create may have been sent whose end this process does not know.
+func (s *threadScope) isUnsure() bool { return objects.HasFinalizer(s.thread) && !s.memory.settled }
 
 // certainFrom is from when on a list shows whatever was created so far.
 func (r *ChatThreadReconciler) certainFrom(memory *threadMemory) time.Time {
 	return pacing.Latest(r.startedAt, memory.lostAnswer).Add(r.timing.listAfter)
 }
 
-// readIndex brings the index of the connection up to date for the resource.
-func (r *ChatThreadReconciler) readIndex(ctx context.Context, s *threadScope) error {
+// searchDirectory returns nil once the directory knows all threads that may be the resource's.
+func (r *ChatThreadReconciler) searchDirectory(ctx context.Context, s *threadScope) error {
 	need, err := r.listNeeded(s)
 	if err != nil {
 		return err
 	}
-	for again := true; again; again = s.session.Directory.TakeUp(s.owner()) {
-		if err := r.readLists(ctx, s, need); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.ask(s, directory.Query{
+		Users: s.makers(), Need: need, Topic: s.thread.Spec.Topic, Unsure: s.isUnsure(),
+		Claimed: func(id string) bool {
+			claimed, err := r.isClaimed(ctx, s, id)
+			return err == nil && claimed
+		},
+	})
 }
 
-// readLists reads the threads of the users that may have made the thread.
-func (r *ChatThreadReconciler) readLists(ctx context.Context, s *threadScope, need directory.Need) error {
-	makers := s.makers()
-	if len(s.session.Directory.Outdated(makers, need)) == 0 {
-		return nil
+// ask makes a query of the directory, and has the lists read that it needs.
+func (r *ChatThreadReconciler) ask(s *threadScope, query directory.Query) error {
+	query.Waiter = objects.KeyOf(s.thread)
+	query.AtOnce = objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt)
+	if s.memory.searchingSince.IsZero() {
+		s.memory.searchingSince = time.Now()
 	}
-	users := make([]directory.Lister, 0, len(makers))
-	for _, id := range makers {
-		user, err := r.Sessions.User(s.session, id)
-		if err != nil {
-			return err
-		}
-		users = append(users, user.Lister())
+	query.Since = s.memory.searchingSince
+	users, err := s.session.Directory.Search(query)
+	if err == nil {
+		s.memory.searchingSince = time.Time{}
 	}
-	return s.session.Directory.Ensure(ctx, users, need, func(ctx context.Context) (map[string]string, error) { return r.claims(ctx, s) })
+	for _, user := range users {
+		r.wakeListing(listingKey(connectionKey(s.thread), user))
+	}
+	return err
 }
 
 // makers are the service users that may have made the thread: the one that was stored before the
@@ -302,11 +310,11 @@ func (s *threadScope) assignedUser() (string, bool) {
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s *threadScope) ([]directory.Stamp, error) {
 	var candidates []directory.Stamp
 	for _, candidate := range s.session.Directory.Find(s.owner(), s.known) {
-		if s.memory.formerIDs[candidate.Id] || s.ignores(candidate.Id) {
+		if s.memory.formerIDs[candidate.ID] || s.ignores(candidate.ID) {
 			continue
 		}
-		if candidate.Uid != string(s.thread.UID) {
-			claimed, err := r.isClaimed(ctx, s, candidate.Id)
+		if candidate.UID != string(s.thread.UID) {
+			claimed, err := r.isClaimed(ctx, s, candidate.ID)
 			if err != nil {
 				return nil, err
 			}
@@ -331,22 +339,6 @@ func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s *threadScope, id
 		}
 	}
 	return false, nil
-}
-
-// claims are the threads that resources of the connection have in their status, with the stamps of these. What is
-// in the status of others may have been written by whoever wants the thread not to be found.
-func (r *ChatThreadReconciler) claims(ctx context.Context, s *threadScope) (map[string]string, error) {
-	threads := &chatv1alpha1.ChatThreadList{}
-	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list ChatThreads: %w", err)
-	}
-	claims := make(map[string]string, len(threads.Items))
-	for i := range threads.Items {
-		if id := threads.Items[i].Status.ThreadID; id != "" {
-			claims[id] = objects.KeyOf(&threads.Items[i]).String()
-		}
-	}
-	return claims, nil
 }
 
 func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -212,7 +211,7 @@ func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(map[string]any){
 		"its own data": func(thread map[string]any) {
-			thread["metadata"] = map[string]any{directory.OwnerKey: "x/a", directory.UIDKey: "another"}
+			thread["metadata"] = map[string]any{chatv1alpha1.StampOwner: "x/a", chatv1alpha1.StampUID: "another"}
 		},
 		"the data of this one": func(map[string]any) {},
 	} {

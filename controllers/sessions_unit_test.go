@@ -443,8 +443,9 @@ func TestSessionsUser(t *testing.T) {
 		t.Error("not one client for each user")
 	}
 	acstest.MustSucceed(t, w.sessions.Created(found, "8:acs:c", nil))
-	if outdated := found.Directory.Outdated([]string{"8:acs:A", "8:ACS:C"}, directory.Need{}); !cmp.Equal(outdated, []string{"8:acs:A"}) {
-		t.Errorf("the threads of %v are still to be listed", outdated)
+	query := directory.Query{Users: []string{"8:acs:A", "8:ACS:C"}, ListsOnly: true}
+	if unlisted, _ := found.Directory.Search(query); !cmp.Equal(unlisted, []string{"8:acs:A"}) {
+		t.Errorf("the threads of %v are still to be listed", unlisted)
 	}
 	w.rotate(t, secondString)
 	w.ask("rotated")

@@ -19,7 +19,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -177,7 +176,7 @@ func (w *simWorld) checkOrphans() {
 		}
 	}
 	for _, thread := range w.threads() {
-		released := thread.Metadata[directory.ReleasedByKey] != "" && thread.Metadata[directory.UIDKey] == ""
+		released := thread.Metadata[chatv1alpha1.StampReleasedBy] != "" && thread.Metadata[chatv1alpha1.StampUID] == ""
 		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
 			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
 		}

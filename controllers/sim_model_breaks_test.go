@@ -21,7 +21,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 )
 
 // modelOutage is how the service fails, and until when.
@@ -212,9 +211,9 @@ func (m *modelRun) drift(a modelAction) {
 }
 
 func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
-	if remote.Metadata[directory.UIDKey] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
-		m.driftMetadata(remote.ID, directory.OwnerKey, "")
-		m.driftMetadata(remote.ID, directory.UIDKey, "")
+	if remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
+		m.driftMetadata(remote.ID, chatv1alpha1.StampOwner, "")
+		m.driftMetadata(remote.ID, chatv1alpha1.StampUID, "")
 	}
 }
 

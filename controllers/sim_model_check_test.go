@@ -16,7 +16,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -227,7 +226,7 @@ func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[s
 	declared.incarnation, declared.mayReturn = stored.Status.Incarnation, mayReturn(declared.spec)
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
-	uid, isOwner := remote.Metadata[directory.UIDKey], remote.Metadata[directory.OwnerKey] == simNamespace+"/"+name
+	uid, isOwner := remote.Metadata[chatv1alpha1.StampUID], remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name
 	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.specOf(name)) {
 		return
 	}
@@ -270,7 +269,7 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 
 // checkProperties compares stamp, topic, metadata and retention.
 func (m *modelRun) checkProperties(name string, declared *modelThread, remote emulator.Thread, found *modelRemote) {
-	if got, want := remote.Metadata[directory.UIDKey]+" "+remote.Metadata[directory.OwnerKey]+" "+remote.Metadata[directory.ReleasedByKey],
+	if got, want := remote.Metadata[chatv1alpha1.StampUID]+" "+remote.Metadata[chatv1alpha1.StampOwner]+" "+remote.Metadata[chatv1alpha1.StampReleasedBy],
 		string(declared.uid)+" "+simNamespace+"/"+name+" "; got != want {
 		m.fail("the thread of ChatThread %s carries the stamp %q, want %q", name, got, want)
 	}

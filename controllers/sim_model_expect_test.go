@@ -14,7 +14,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -122,7 +121,7 @@ func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, ob
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
 	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
-		return m.remote(thread.ID).free != "" && thread.Metadata[directory.OwnerKey] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
+		return m.remote(thread.ID).free != "" && thread.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
 	})
 }
 
@@ -152,7 +151,7 @@ func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThr
 
 // isAnothers says whether a thread carries the stamp of another resource.
 func (m *modelRun) isAnothers(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
-	owner, uid := remote.Metadata[directory.OwnerKey], remote.Metadata[directory.UIDKey]
+	owner, uid := remote.Metadata[chatv1alpha1.StampOwner], remote.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case uid == string(stored.UID), owner == "" && uid == "":
 		return false
@@ -308,7 +307,7 @@ func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulato
 		}
 	}
 	for key, value := range remote.Metadata {
-		if _, declared := spec.Metadata[key]; !declared && value != "" && spec.ThreadID == "" && !strings.HasPrefix(key, directory.KeyPrefix) {
+		if _, declared := spec.Metadata[key]; !declared && value != "" && spec.ThreadID == "" && !strings.HasPrefix(key, chatv1alpha1.StampPrefix) {
 			keys = append(keys, key)
 		}
 	}
@@ -337,7 +336,7 @@ func (m *modelRun) checkFree(owned map[string]string) {
 func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
-	if !found.certain || thread.Metadata[directory.OwnerKey] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
+	if !found.certain || thread.Metadata[chatv1alpha1.StampOwner] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
 		return ""
 	}

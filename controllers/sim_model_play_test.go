@@ -15,7 +15,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -293,7 +292,7 @@ func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha
 // isSafe says that a thread can be found again without a status.
 func (m *modelRun) isSafe(stored *chatv1alpha1.ChatThread) bool {
 	remote, live := m.live(stored.Status.ThreadID)
-	return live && remote.Metadata[directory.UIDKey] == string(stored.UID) && remote.Metadata[directory.OwnerKey] == simNamespace+"/"+stored.Name &&
+	return live && remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+stored.Name &&
 		hasMember(remote, stored.Status.ServiceUser) && time.Since(remote.CreatedOn) > 15*time.Second
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -220,9 +219,9 @@ func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 func (m *modelRun) saw(event simEvent) {
 	owners := map[string]string{}
 	for _, thread := range m.w.threads() {
-		uid := thread.Metadata[directory.UIDKey]
+		uid := thread.Metadata[chatv1alpha1.StampUID]
 		if other, twice := owners[uid]; uid != "" && twice {
-			m.w.t.Errorf("two threads carry the stamp of %s: %s and %s", thread.Metadata[directory.OwnerKey], other, thread.ID)
+			m.w.t.Errorf("two threads carry the stamp of %s: %s and %s", thread.Metadata[chatv1alpha1.StampOwner], other, thread.ID)
 		}
 		owners[uid] = thread.ID
 	}
@@ -263,14 +262,14 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 // checkReleased judges a thread that is there though the resource that had it went.
 func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
 	switch found := m.remote(remote.ID); {
-	case remote.Metadata[directory.UIDKey] != "" || found.free != "":
+	case remote.Metadata[chatv1alpha1.StampUID] != "" || found.free != "":
 		// It is another's, or was never taken. One of an earlier resource of the name is left as it was.
-		if remote.Metadata[directory.OwnerKey] == simNamespace+"/"+name {
+		if remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name {
 			m.leave(remote.ID, spec)
 		}
 	case !modelRetains(spec):
 		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", name, remote.ID)
-	case remote.Metadata[directory.ReleasedByKey] != simNamespace+"/"+name && !found.deleted:
+	case remote.Metadata[chatv1alpha1.StampReleasedBy] != simNamespace+"/"+name && !found.deleted:
 		m.w.t.Errorf("ChatThread %s went, and thread %s does not say who released it: %v", name, remote.ID, remote.Metadata)
 	default:
 		found.free = "retained"
@@ -285,7 +284,7 @@ func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
 		return
 	}
 	found := m.remote(id)
-	found.free, found.owner, found.left = "left behind", remote.Metadata[directory.OwnerKey], time.Now()
+	found.free, found.owner, found.left = "left behind", remote.Metadata[chatv1alpha1.StampOwner], time.Now()
 	// Whoever takes it up may want nobody else in it.
 	for key := range found.guests {
 		found.guests[key] = false
@@ -298,7 +297,7 @@ func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
 func (m *modelRun) free(why string) []string {
 	var ids []string
 	for _, thread := range m.w.threads() {
-		if found, ok := m.remotes[thread.ID]; ok && found.free == why && thread.Metadata[directory.UIDKey] == "" {
+		if found, ok := m.remotes[thread.ID]; ok && found.free == why && thread.Metadata[chatv1alpha1.StampUID] == "" {
 			ids = append(ids, thread.ID)
 		}
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -191,7 +190,7 @@ func TestSimQuotaShared(t *testing.T) {
 		}
 		mine := map[string]int{}
 		for _, thread := range w.threads() {
-			mine[thread.Metadata[directory.UIDKey]]++
+			mine[thread.Metadata[chatv1alpha1.StampUID]]++
 		}
 		delete(mine, "")
 		for uid, count := range mine {
@@ -250,7 +249,7 @@ func (w *simWorld) seedThreads(count int) {
 		w.create(thread)
 		id := w.emulator.CreateThread(user, thread.Spec.Topic)
 		w.emulator.UpdateThread(id, func(remote *emulator.Thread) {
-			remote.Metadata = map[string]string{directory.OwnerKey: thread.Namespace + "/" + thread.Name, directory.UIDKey: string(thread.UID)}
+			remote.Metadata = map[string]string{chatv1alpha1.StampOwner: thread.Namespace + "/" + thread.Name, chatv1alpha1.StampUID: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
 			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",

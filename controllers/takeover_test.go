@@ -13,7 +13,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -52,7 +51,7 @@ func TestRestoredToObserve(t *testing.T) {
 	edit(w, again, managing)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	w.Expect(again.Status.ThreadID).To(Equal(id))
-	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(directory.UIDKey, string(again.UID)))
+	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(again.UID)))
 }
 
 // A thread that was let go with its stamp is found by the next resource of the name, also where this

@@ -14,7 +14,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -29,7 +28,7 @@ func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) stri
 	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.CreatedOn = time.Now().Add(-time.Hour)
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/" + name, directory.UIDKey: uid}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/" + name, chatv1alpha1.StampUID: uid}
 	})
 	return id
 }
@@ -112,7 +111,7 @@ func TestForgedUIDNeedsConsent(t *testing.T) {
 			thread.Status.IncarnationSince = c.incarnation
 			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
 			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
-				Metadata: map[string]string{directory.OwnerKey: "ns/room", directory.UIDKey: "mine"}})
+				Metadata: map[string]string{chatv1alpha1.StampOwner: "ns/room", chatv1alpha1.StampUID: "mine"}})
 			if got := outcome.Classify(err).Reason; got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -30,7 +29,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	w.create(thread)
 	w.Eventually(func() int { return w.calls()[emulator.OperationCreateThread] }).Should(Equal(1))
 	w.emulator.UpdateThread(first, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{directory.OwnerKey: w.namespace + "/raced", directory.UIDKey: string(thread.UID)}
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/raced", chatv1alpha1.StampUID: string(thread.UID)}
 	})
 	w.get(thread)
 	stored := thread.DeepCopy()

@@ -33,6 +33,8 @@ const (
 	KindConnection  Kind = "ChatConnection"
 	KindThread      Kind = "ChatThread"
 	KindParticipant Kind = "ChatParticipant"
+	// KindListing has no objects: its keys are the service users of ChatConnections.
+	KindListing Kind = "Listing"
 )
 
 // Dependencies are what the controllers need from a manager.
@@ -61,8 +63,9 @@ type Controllers struct {
 	connections  *ChatConnectionReconciler
 	threads      *ChatThreadReconciler
 	participants *ChatParticipantReconciler
+	listing      *listingReconciler
 
-	connectionWakes, threadWakes, participantWakes objects.Waker
+	connectionWakes, threadWakes, participantWakes, listingWakes objects.Waker
 }
 
 // New makes the controllers, without a manager.
@@ -85,11 +88,12 @@ func New(deps Dependencies) *Controllers {
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
 		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespacesUnwatched: deps.NamespacesUnwatched,
 		timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: c.connections.written,
-		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake,
+		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{
 		Client: deps.Client, Recorder: deps.Recorder(KindParticipant.controller()), roster: roster, written: objects.NewOwnWrites(),
 	}
+	c.listing = &listingReconciler{Client: deps.Client, registry: c.registry, timing: c.threads.timing, wakeThread: c.threadWakes.Wake}
 	return c
 }
 
@@ -115,6 +119,7 @@ func (c *Controllers) All() []Controller {
 		{KindConnection, c.connections, options(objects.NewRateLimiter()), c.connectionWakes.Source()},
 		{KindThread, c.threads, options(c.threads.backoff), c.threadWakes.Source()},
 		{KindParticipant, c.participants, options(objects.NewRateLimiter()), c.participantWakes.Source()},
+		{KindListing, c.listing, options(objects.NewRateLimiter()), c.listingWakes.Source()},
 	}
 }
 

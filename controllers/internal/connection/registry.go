@@ -215,7 +215,7 @@ func (s *Registry) addUser(found *Connection, id string, first *acs.AccessToken)
 
 // created notes a service user that this process made: it has no threads, so none need be listed.
 func (s *Registry) Created(found *Connection, id string, token *acs.AccessToken) error {
-	found.Directory.MarkListed(id, time.Now(), time.Now())
+	found.Directory.Created(id, time.Now())
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	_, err := s.addUser(found, id, token)

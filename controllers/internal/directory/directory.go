@@ -1,236 +1,172 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package directory knows which threads the service users of a connection made, and whose they are,
+// so that no ChatThread creates a thread while it has one already.
+//
+// A Directory is filled from the lists of ACS, from the stamps of the listed threads, and with what
+// the operator itself creates. A ChatThread asks it with Search. If something is missing, Search says
+// which users are to be read, and the listing controller calls Read for each of them.
+//
+// The package does not remember which threads the ChatThreads of the cluster name: Search and Read
+// ask for that at the moment when it matters. It does not pace calls, which is the task of the
+// clients that it is given, and it never decides that a thread is to be created.
 package directory
 
 import (
+	"cmp"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/acs-operator/acs-chat-operator/acs"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Keys in the metadata of a thread that say whose it is.
-const (
-	OwnerKey      = "acsOperatorOwner"
-	UIDKey        = "acsOperatorUid"
-	ReleasedByKey = "acsOperatorReleasedBy"
-	// releasedToStampKey names the resource of another namespace that may adopt a released thread.
-	ReleasedToKey = "acsOperatorReleasedTo"
-	KeyPrefix     = "acsOperator"
-)
-
-// indexedThread is a thread at ACS, and whose stamp it carries, if any.
+// Stamp says whose a thread is. It is empty but for the ID if the thread has no stamp.
 type Stamp struct {
-	Id, Owner, Uid string
+	ID, Owner, UID string
 	CreatedBy      string
 	CreatedOn      time.Time
 }
 
-// threadIndex knows the stamped threads of the service users of one connection, so that no resource
-// creates a thread where it has one. It is filled from lists, and with what this process creates.
-type Directory struct {
-	mu sync.Mutex
-	// listed says when the threads of a service user were last listed as a whole, forgotten how often all
-	// lists were forgotten, and listsFrom when those can begin at the earliest that are believed since.
-	listed    map[string]listTime
-	forgotten int
-	listsFrom time.Time
-	// left are threads that a resource let go without a call: they are read even if a resource seems to have
-	// them yet. Under the user that made them, where that is known, they are read even if no list shows them yet.
-	left map[string]string
-	// passed are threads that were not read because a resource had them, with its owner stamp.
-	passed map[string]string
-	// threads holds what was read, also of threads without a stamp, so that none is read twice.
-	threads map[string]Stamp
-	// reading is held by the one pass that reads; it alone uses halfRead, the lists that earlier passes
-	// did not come to the end of, and refused, the threads that ACS refuses to show to a user, and since when.
-	reading  bool
-	HalfRead map[string]*ListReading
-	refused  map[string]map[string]time.Time
+// StampOf returns the stamp that a thread carries in its metadata.
+func StampOf(thread acs.ThreadProperties) Stamp {
+	stamp := Stamp{ID: thread.ID, Owner: thread.Metadata[chatv1alpha1.StampOwner], UID: thread.Metadata[chatv1alpha1.StampUID], CreatedOn: thread.CreatedOn}
+	if thread.CreatedBy != nil {
+		stamp.CreatedBy = thread.CreatedBy.RawID()
+	}
+	return stamp
 }
 
-// lister is a service user whose threads are listed, and its client.
+// Lister is a service user, and its client, by which its threads are listed and read.
 type Lister struct {
 	ID   string
 	Chat *acs.ChatClient
 }
 
-// listTime says from when to when a list was read.
-type listTime struct{ Begun, Ended time.Time }
-
-// listNeed says what list is believed: nothing that was made before begun is missing in it, and it was
-// read to its end after ended. Two refusals to show a listed thread are believed when they are confirm apart.
-type Need struct {
-	Begun, Ended time.Time
-	Confirm      time.Duration
+// Directory knows the threads of the service users of one connection. It is safe for concurrent use.
+type Directory struct {
+	mu sync.Mutex
+	// lists are by key of the user.
+	lists map[string]*list
+	// stamps are those that were read, created or written last, by id of the thread.
+	stamps map[string]Stamp
+	// since is from when on a list shows all that an owner's former ChatThreads may have created.
+	since map[string]time.Time
 }
 
-func (l listTime) meets(need Need) bool {
-	return !l.Begun.Before(need.Begun) && !l.Ended.Before(need.Ended)
-}
-
+// New returns a directory that knows nothing.
 func New() *Directory {
-	return &Directory{
-		listed: map[string]listTime{}, threads: map[string]Stamp{}, left: map[string]string{}, passed: map[string]string{},
-		HalfRead: map[string]*ListReading{}, refused: map[string]map[string]time.Time{},
+	return &Directory{lists: map[string]*list{}, stamps: map[string]Stamp{}, since: map[string]time.Time{}}
+}
+
+// list returns the list of a user. The caller holds the lock.
+func (d *Directory) list(user string) *list {
+	key := acs.UserKey(user)
+	found, ok := d.lists[key]
+	if !ok {
+		found = newList()
+		d.lists[key] = found
+	}
+	return found
+}
+
+// Put notes the stamp that a thread has from now on.
+func (d *Directory) Put(stamp Stamp) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stamps[stamp.ID] = stamp
+	if stamp.CreatedBy != "" {
+		// A list may show a new thread late.
+		d.list(stamp.CreatedBy).own[stamp.ID] = true
 	}
 }
 
-// put notes a thread whose stamp is known.
-func (x *Directory) Put(thread Stamp) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.threads[thread.Id] = thread
-	delete(x.left, thread.Id)
-	delete(x.passed, thread.Id)
-}
-
-// drop forgets a thread that is gone or let go.
-func (x *Directory) Drop(id string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.threads, id)
-	delete(x.left, id)
-	delete(x.passed, id)
-}
-
-// leave has a thread read anew that was let go, and all lists, also those that are being read.
-func (x *Directory) Leave(id string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.left[id] = acs.UserKey(x.threads[id].CreatedBy)
-	delete(x.threads, id)
-	delete(x.passed, id)
-	clear(x.listed)
-	x.forgotten++
-}
-
-// passOver notes a thread that is not read because a resource has it.
-func (x *Directory) PassOver(id, owner string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if _, known := x.threads[id]; !known {
-		x.passed[id] = owner
+// Drop forgets a thread that was deleted, or that its ChatThread released at ACS.
+func (d *Directory) Drop(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.stamps, id)
+	for _, l := range d.lists {
+		delete(l.own, id)
+		delete(l.threads, id)
 	}
 }
 
-// takeUp has the threads read that an earlier resource with this owner stamp had, and may have left behind. It
-// says whether there are any: what was listed is then to be read again.
-func (x *Directory) TakeUp(owner string) bool {
-	x.mu.Lock()
-	var ids []string
-	for id, claimant := range x.passed {
-		if claimant == owner {
-			ids = append(ids, id)
-		}
+// Forget has the next search read a thread again. A ChatThread was removed without a call to ACS, and
+// nobody else checked the stamp while it had the thread.
+func (d *Directory) Forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.stamps, id)
+}
+
+// RequireSince has an owner rely only on lists that begin at a moment or later: its former ChatThread
+// may have sent a create whose answer nobody saw.
+func (d *Directory) RequireSince(owner string, moment time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if moment.After(d.since[owner]) {
+		d.since[owner] = moment
 	}
-	x.mu.Unlock()
-	for _, id := range ids {
-		x.Leave(id)
-	}
-	return len(ids) > 0
 }
 
-// believeFrom has only lists believed that begin at a moment or later.
-func (x *Directory) BelieveFrom(moment time.Time) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.listsFrom = pacing.Latest(x.listsFrom, moment)
+// Since returns the moment of RequireSince; zero if there is none.
+func (d *Directory) Since(owner string) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.since[owner]
 }
 
-// believedFrom is when a list may begin that is to be believed.
-func (x *Directory) BelievedFrom() time.Time {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.listsFrom
+// Created notes a service user that was just created, and so has made no thread.
+func (d *Directory) Created(user string, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.list(user)
+	l.begun, l.ended = now, now
 }
 
-// needsReading says whether a listed thread must be read to know whose it is.
-func (x *Directory) needsReading(id string, claimed bool) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, known := x.threads[id]
-	_, left := x.left[id]
-	return left || !known && !claimed
-}
-
-// find returns the threads that a resource owns, the oldest first. Only those that one of users made
-// count: the stamp of another may be forged.
-func (x *Directory) Find(owner string, users []string) []Stamp {
-	makers := map[string]bool{}
+// Find returns the threads that carry the stamp of an owner and that one of the users made, the
+// oldest first. Anybody who may write metadata can forge a stamp, but not the creator.
+func (d *Directory) Find(owner string, users []string) []Stamp {
+	creators := make(map[string]bool, len(users))
 	for _, user := range users {
-		makers[acs.UserKey(user)] = true
+		creators[acs.UserKey(user)] = true
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var found []Stamp
-	for _, thread := range x.threads {
-		if thread.Owner == owner && makers[acs.UserKey(thread.CreatedBy)] {
-			found = append(found, thread)
+	for _, stamp := range d.stamps {
+		if stamp.Owner == owner && creators[acs.UserKey(stamp.CreatedBy)] {
+			found = append(found, stamp)
 		}
 	}
 	slices.SortFunc(found, func(a, b Stamp) int {
-		if order := a.CreatedOn.Compare(b.CreatedOn); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Id, b.Id)
+		return cmp.Or(a.CreatedOn.Compare(b.CreatedOn), cmp.Compare(a.ID, b.ID))
 	})
 	return found
 }
 
-// markListed notes when the threads of a user were known to be in the index.
-func (x *Directory) MarkListed(user string, begun, ended time.Time) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.listed[acs.UserKey(user)] = listTime{Begun: begun, Ended: ended}
-}
-
-// finish notes that a list was read to its end, unless it was forgotten in the meantime.
-func (x *Directory) finish(r *ListReading) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if r.forgotten == x.forgotten {
-		x.listed[acs.UserKey(r.User.ID)] = listTime{Begun: r.Begun, Ended: time.Now()}
+// Listed returns the threads that the last list of a user showed; false marks a deleted one.
+func (d *Directory) Listed(user string) map[string]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	listed := map[string]bool{}
+	for id, thread := range d.list(user).threads {
+		listed[id] = !thread.deleted
 	}
+	return listed
 }
 
-// outdated returns the users whose list does not meet a need.
-func (x *Directory) Outdated(users []string, need Need) []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var outdated []string
-	for _, user := range users {
-		if last, ok := x.listed[acs.UserKey(user)]; !ok || !last.meets(need) {
-			outdated = append(outdated, user)
-		}
-	}
-	return outdated
-}
-
-// beginReading lets one pass at a time read.
-func (x *Directory) beginReading() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.reading {
-		return false
-	}
-	x.reading = true
-	return true
-}
-
-func (x *Directory) endReading() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.reading = false
-}
-
-func RawID(id acs.Identifier) string {
-	if id == nil {
-		return ""
-	}
-	return id.RawID()
+// waiters takes the ChatThreads that wait for a list, in order.
+func (l *list) waiters() []types.NamespacedName {
+	keys := slices.SortedFunc(maps.Keys(l.waiting), func(a, b types.NamespacedName) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	clear(l.waiting)
+	return keys
 }

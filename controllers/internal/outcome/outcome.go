@@ -289,3 +289,11 @@ const MaxCode = 60
 
 // shownWait is from which length on a wait for a quota is shown in status.
 const ShownWait = 5 * time.Second
+
+// Plural returns a count with its noun.
+func Plural(count int, noun string) string {
+	if count == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", count, noun)
+}

@@ -1,0 +1,139 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package directory
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"errors"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+const unconfirmedMessage = "ACS lists threads that it refuses to show. The operator asks again before it believes that the service user left them, so that no second thread is created where one exists."
+
+// list is what is known of the threads of one user. The lock of the Directory guards it, except for
+// reading, which belongs to the one call of Read at a time.
+type list struct {
+	// begun and ended are the moments of the last list that was read to its end; zero before.
+	begun, ended time.Time
+	// threads are those in that list, and own those that the operator created or wrote to.
+	threads map[string]listedThread
+	own     map[string]bool
+	// wanted is when a list must begin at the earliest for the ChatThreads that wait for it.
+	wanted time.Time
+	// stampsWanted says that a ChatThread waits for the stamps of the listed threads.
+	stampsWanted bool
+	waiting      map[types.NamespacedName]bool
+	// reading is the list that is being read; seen how many threads it has shown so far.
+	reading *reading
+	seen    int
+	// refused says since when ACS refuses to show a thread, inaccessible which refusals are confirmed.
+	refused      map[string]time.Time
+	inaccessible map[string]bool
+	// failed are threads that ACS fails to show.
+	failed map[string]failedThread
+	// failure is the error of the last Read, nil after a success; failures counts those in a row, and
+	// retryAt is when the next one may begin.
+	failure error
+	// chat is the client of the last Read: another one need not wait.
+	chat     *acs.ChatClient
+	failures int
+	retryAt  time.Time
+	// noToken is since when ACS knows no such user, unreachable until when it is not asked again.
+	noToken, unreachable time.Time
+}
+
+// listedThread is what a list says of a thread.
+type listedThread struct {
+	topic   string
+	deleted bool
+}
+
+// failedThread is a thread that ACS lists and fails to show.
+type failedThread struct {
+	topic        string
+	since, retry time.Time
+	tries        int
+	err          error
+}
+
+// lasts reports whether the failure is no passing one.
+func (f failedThread) lasts() bool {
+	return f.tries >= lastingTries && time.Since(f.since) >= lastingTime
+}
+
+func newList() *list {
+	return &list{
+		threads: map[string]listedThread{}, own: map[string]bool{}, waiting: map[types.NamespacedName]bool{},
+		refused: map[string]time.Time{}, inaccessible: map[string]bool{}, failed: map[string]failedThread{},
+	}
+}
+
+// want notes a need and reports whether the list must be read for it.
+func (l *list) want(need Need) bool {
+	switch {
+	case l.ended.IsZero() || l.begun.Before(need.Begun):
+		l.wanted = later(l.wanted, need.Begun)
+	case l.ended.Before(need.Ended):
+		l.wanted = later(l.wanted, need.Ended)
+	default:
+		return false
+	}
+	return true
+}
+
+// isOutdated reports whether a ChatThread waits for another list than the last one.
+func (l *list) isOutdated() bool { return l.ended.IsZero() || l.begun.Before(l.wanted) }
+
+// isUnreachable reports whether ACS certainly knows no such user. Nobody can read what it made.
+func (l *list) isUnreachable(now time.Time) bool { return now.Before(l.unreachable) }
+
+// unconfirmed is the wait for a second refusal of a listed thread; nil if there is no first one.
+func (l *list) unconfirmed(pending []string) error {
+	for _, id := range pending {
+		if !l.refused[id].IsZero() {
+			return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: progressInterval, Message: unconfirmedMessage}
+		}
+	}
+	return nil
+}
+
+// concerning is the failure to show a thread that may be the one that is searched for.
+func (l *list) concerning(q Query, user string, pending []string) error {
+	for _, id := range pending {
+		failed, ok := l.failed[id]
+		if !ok || !failed.lasts() || !q.mayOwn(failed) {
+			continue
+		}
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: progressInterval, Message: fmt.Sprintf(
+			"ACS lists thread %s of service user %s and fails to show it (%s). It may be the thread of this ChatThread, so none is created; the operator tries again.",
+			outcome.Sanitize(id, outcome.MaxMessage), user, failed.reason())}
+	}
+	return nil
+}
+
+// reason names how ACS fails to show a thread.
+func (f failedThread) reason() string {
+	if response, ok := errors.AsType[*azcore.ResponseError](f.err); ok && response.StatusCode >= http.StatusBadRequest {
+		return fmt.Sprint(response.StatusCode)
+	}
+	return "an answer that is not understood"
+}
+
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,100 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+)
+
+// listingReconciler reads the lists of threads that ChatThreads wait for. Its keys are no objects: each
+// is a service user of a ChatConnection. So the work queue reads the list of a user once at a time, those
+// of several users beside each other, and no ChatThread holds a worker while it waits.
+type listingReconciler struct {
+	client.Client
+	registry   *connection.Registry
+	timing     timing
+	wakeThread func(types.NamespacedName)
+}
+
+// listingKey is the key of a service user of a connection.
+func listingKey(conn types.NamespacedName, user string) types.NamespacedName {
+	return types.NamespacedName{Namespace: conn.Namespace, Name: conn.Name + "/" + user}
+}
+
+// Reconcile reads the list of a service user as far as the quota allows.
+func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	name, id, _ := strings.Cut(req.Name, "/")
+	key := types.NamespacedName{Namespace: req.Namespace, Name: name}
+	link, err := r.connect(ctx, key)
+	if link == nil || err != nil {
+		return ctrl.Result{}, err
+	}
+	leave, err := link.Gate.Enter()
+	if err != nil {
+		return ctrl.Result{RequeueAfter: outcome.Classify(err).After}, nil
+	}
+	defer leave()
+	user, err := r.registry.User(link, id)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	ctx = pacing.WithCaller(ctx, pacing.Caller{Thread: types.UID("list of " + id)})
+	wake, err := link.Directory.Read(ctx, user.Lister(), directory.ReadOptions{
+		Confirm: r.timing.goneConfirm,
+		Claimed: func(id string) bool { return r.isClaimed(ctx, key, id) },
+	})
+	for _, thread := range wake {
+		r.wakeThread(thread)
+	}
+	if wait, ok := errors.AsType[*outcome.Wait](err); ok {
+		return ctrl.Result{RequeueAfter: max(wait.After, time.Millisecond)}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+// connect returns the connection, also if it is gone and its credential is only in memory: the threads of
+// ChatThreads in deletion are searched for as well. It returns nil if nothing can be read: the ChatThreads
+// that wait show why.
+func (r *listingReconciler) connect(ctx context.Context, key types.NamespacedName) (*connection.Connection, error) {
+	conn := &chatv1alpha1.ChatConnection{}
+	err := r.Get(ctx, key, conn)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get ChatConnection: %w", err)
+	}
+	if err == nil {
+		if link, err := r.registry.Get(ctx, conn); err == nil {
+			return link, nil
+		}
+	}
+	link, _ := r.registry.GetForDeletion(key)
+	return link, nil
+}
+
+// isClaimed reports whether a ChatThread of the connection has a thread in its status.
+func (r *listingReconciler) isClaimed(ctx context.Context, conn types.NamespacedName, id string) bool {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	for i := range threads.Items {
+		if connectionKey(&threads.Items[i]) == conn {
+			return true
+		}
+	}
+	return false
+}
