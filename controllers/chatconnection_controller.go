@@ -143,7 +143,7 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 		return nil, err
 	}
 	return []objects.Event{{Reason: chatv1alpha1.EventCreated,
-		Note: fmt.Sprintf("Created %s: %s", countOf(len(made), "service user"), someOf(made))}}, err
+		Note: fmt.Sprintf("Created %s: %s", outcome.Plural(len(made), "service user"), firstOf(made))}}, err
 }
 
 // restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
@@ -281,7 +281,7 @@ func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 // connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
 func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
 	pool := connection.PoolUsers(conn)
-	message := countOf(len(pool), "service user") + " can create threads."
+	message := outcome.Plural(len(pool), "service user") + " can create threads."
 	if len(connection.PinnedUsers(conn)) > 0 {
 		return message
 	}

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -18,6 +19,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
+
+// errReleased ends a reconcile that removed the finalizer.
+var errReleased = errors.New("released")
 
 // finalize lets the connection go once no thread uses it any more.
 func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
@@ -58,7 +62,7 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
 	count, err := countUsers(ctx, r.Client, objects.KeyOf(conn))
 	if err != nil || count > 0 {
-		return countOf(count, "ChatThread"), err
+		return outcome.Plural(count, "ChatThread"), err
 	}
 	for _, namespace := range r.namespaces(conn) {
 		found := false

@@ -45,7 +45,7 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 
 // markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
 // afterwards, no ChatThread whose thread is gone says that it is Ready.
-func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope, doing string) error {
+func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s situation, doing string) error {
 	// Later tries keep what the one before said: the two would take turns.
 	if status, _ := objects.ReadyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
 		return nil
@@ -59,7 +59,7 @@ func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s *threadScope,
 }
 
 // brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.
-func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error {
+func (r *ChatThreadReconciler) brake(ctx context.Context, s situation) error {
 	limit := s.conn.Spec.MaxDeletions
 	if limit == nil {
 		return nil
@@ -76,11 +76,11 @@ func (r *ChatThreadReconciler) brake(ctx context.Context, s *threadScope) error 
 	}
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 		"ChatConnection %s lets %s be deleted within %s (spec.maxDeletions); this one waits. To let all go that are being deleted now, set the annotation %s of the ChatConnection to a new value.",
-		connectionKey(s.thread), countOf(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
+		connectionKey(s.thread), outcome.Plural(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }
 
 // leftDeletions counts the threads of the connection whose deletion an earlier process left behind.
-func (r *ChatThreadReconciler) leftDeletions(ctx context.Context, s *threadScope) (int, error) {
+func (r *ChatThreadReconciler) leftDeletions(ctx context.Context, s situation) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list ChatThreads: %w", err)
@@ -95,7 +95,7 @@ func (r *ChatThreadReconciler) leftDeletions(ctx context.Context, s *threadScope
 }
 
 // isDeletionConfirmed says whether the deletion was asked for before somebody confirmed deletions.
-func (s *threadScope) isDeletionConfirmed() bool {
+func (s situation) isDeletionConfirmed() bool {
 	confirmed := s.conn.Status.DeletionsConfirmedAt
 	return confirmed != nil && !confirmed.Time.Before(s.thread.DeletionTimestamp.Time)
 }

@@ -5,9 +5,7 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -82,9 +79,9 @@ var defaultTiming = timing{
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile makes one pass over a ChatThread.
+// Reconcile brings one ChatThread and its thread at ACS in line.
 func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	// A replica that waited to lead starts with its first pass: until then another one was at work.
+	// A replica that waited to lead starts with its first reconcile: until then another one was at work.
 	r.started.Do(func() { r.startedAt = time.Now() })
 	thread := &chatv1alpha1.ChatThread{}
 	if err := r.Get(ctx, req.NamespacedName, thread); err != nil {
@@ -96,218 +93,69 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if result, behind := r.written.IsBehind(thread); behind {
 		return result, nil
 	}
-	s := &threadScope{
-		thread: thread,
-		before: thread.DeepCopy(),
-		memory: r.memories.of(thread),
-		leave:  func() {},
+	s := situation{
+		run:  run{thread: thread, before: thread.DeepCopy(), memory: r.memories.of(thread), events: &eventList{}},
+		link: link{leave: func() {}},
 	}
 	s.memory.begin(thread, time.Now())
 
-	err := r.run(ctx, s)
-	if errors.Is(err, errReleased) {
+	s, err := r.reconcile(ctx, s)
+	if s.released {
 		r.written.Note(s.thread)
-		objects.Record(ctx, r.Recorder, s.thread, s.events)
+		objects.Record(ctx, r.Recorder, s.thread, s.events.take())
 		return ctrl.Result{}, nil
 	}
 	return r.conclude(ctx, s, err)
 }
 
-// run makes the pass, and ends its probe of the connection even where it panics. What a panic interrupted must
-// not be left in the status as if it went on.
-func (r *ChatThreadReconciler) run(ctx context.Context, s *threadScope) error {
+// reconcile takes a situation through its steps. It shows a panic: what a panic interrupted must not stay
+// in the status as if it continued.
+func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end situation, err error) {
 	defer func() {
-		s.leave()
+		end.leave()
 		if fault := recover(); fault != nil {
-			r.tellPanic(ctx, s)
+			r.reportPanic(ctx, s)
 			panic(fault)
 		}
 	}()
+	end = s
 	if unknown := s.thread.UnknownValue(); unknown != "" && !objects.IsAbandoned(s.thread) {
-		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest,
+		return end, &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest,
 			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Sanitize(unknown, outcome.MaxMessage))}
 	}
-	if !s.thread.DeletionTimestamp.IsZero() {
-		return r.finalize(ctx, s)
+	steps := []step{
+		r.declare, // what does the cluster ask for?
+		r.connect, // connection -> clients and service users
+		r.locate,  // which thread at ACS is it about, and how do we know?
+		r.observe, // what does ACS hold?
+		r.apply,   // what differs is changed; under Observe it is the message
 	}
-	return r.keep(ctx, s)
+	if !s.thread.DeletionTimestamp.IsZero() {
+		steps = []step{r.finalize}
+	}
+	for _, next := range steps {
+		if end, err = next(pacing.WithCaller(ctx, end.caller), end); err != nil {
+			return end, err
+		}
+	}
+	return end, nil
 }
 
-// tellPanic shows that the operator itself failed. Nothing else is done any more: controller-runtime counts and
+// step is a part of a reconcile. It returns what it found out also if it fails.
+type step = func(context.Context, situation) (situation, error)
+
+// reportPanic shows that the operator itself failed. Nothing else is done: controller-runtime counts and
 // logs the panic, and backs off.
-func (r *ChatThreadReconciler) tellPanic(ctx context.Context, s *threadScope) {
+func (r *ChatThreadReconciler) reportPanic(ctx context.Context, s situation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	s.thread.Status = *s.before.Status.DeepCopy()
 	objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonInternalError,
 		Message: "The operator failed by a fault of its own (see its log), and tries again. Please report that."})
 	if err := r.storeStatus(ctx, s); err != nil {
-		log.FromContext(ctx).Error(err, "Could not tell of a panic")
+		log.FromContext(ctx).Error(err, "Could not report a panic")
 	}
 	r.written.Note(s.thread)
-}
-
-// keep brings the thread in line with what is declared.
-func (r *ChatThreadReconciler) keep(ctx context.Context, s *threadScope) error {
-	if err := r.regain(ctx, s); err != nil {
-		return err
-	}
-	if err := r.gather(ctx, s); err != nil {
-		return err
-	}
-	if err := s.awaitArrivals(time.Now()); err != nil {
-		return err
-	}
-	s.who = s.pass()
-	ctx = pacing.WithCaller(ctx, s.who)
-	for _, step := range []func(context.Context, *threadScope) error{
-		r.connect,        // connection -> session and service users
-		r.search,         // is there a thread of ours already?
-		r.observe,        // what does ACS hold?
-		r.plan,           // Observe ends here
-		r.hold,           // from here on a create may have been sent
-		r.create,         // the only call that cannot be repeated at will
-		r.keepProperties, // topic, metadata, retention
-		r.keepMembers,
-	} {
-		if err := step(ctx, s); err != nil {
-			return err
-		}
-	}
-	if s.refusedChange != nil {
-		return s.refusedChange
-	}
-	return s.results.verdict()
-}
-
-var (
-	// errObserved ends the pass over a thread that is only observed and in sync.
-	errObserved = errors.New("observed")
-	// errReleased ends the pass that took the finalizer off.
-	errReleased = errors.New("released")
-)
-
-// concludeTimeout is how long telling the end of a pass may take.
-const concludeTimeout = 10 * time.Second
-
-// conclude tells the end of a pass: conditions, events, ChatParticipants, and when to look again.
-func (r *ChatThreadReconciler) conclude(ctx context.Context, s *threadScope, err error) (ctrl.Result, error) {
-	// What was done must be told even where the pass ran out of time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
-	defer cancel()
-	o := r.judge(s, err)
-	if requested := objects.ReconcileRequested(s.thread); requested != "" && !o.Quiet {
-		s.thread.Status.LastHandledReconcileAt = requested
-	}
-	patchErr := r.store(ctx, s, o)
-	r.written.Note(s.thread)
-	if patchErr != nil {
-		objects.Record(ctx, r.Recorder, s.thread, s.events)
-		return ctrl.Result{}, errors.Join(o.Err, patchErr)
-	}
-	r.publish(s, o)
-	if o.Err != nil {
-		return ctrl.Result{}, o.Err
-	}
-	if o.Ready || o.Stalled {
-		r.backoff.End(objects.KeyOf(s.thread))
-		s.giveBack()
-	}
-	if o.After > 0 {
-		s.putOff()
-		return ctrl.Result{RequeueAfter: o.After}, nil
-	}
-	r.stretch(s)
-	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
-}
-
-// judge says what the end of a pass means.
-func (r *ChatThreadReconciler) judge(s *threadScope, err error) outcome.Outcome {
-	if errors.Is(err, errObserved) {
-		err = nil
-	}
-	if isUnauthorized(err) && s.session != nil {
-		err = r.unauthorized(s, err)
-	} else {
-		s.memory.unauthorized = false
-	}
-	o := outcome.Classify(err)
-	if o.Ready {
-		o.Message = s.readyMessage()
-	}
-	if !s.thread.DeletionTimestamp.IsZero() && o.Message != "" && !strings.Contains(o.Message, abandonHint) {
-		o.Message += " " + abandonHint
-	}
-	// A look for drift that has to wait says nothing of the thread, unless it is put off for long.
-	if s.who.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.who.IsQuietWait(o.After, o.After) {
-		o.Quiet = true
-	}
-	return o
-}
-
-// putOff has the next pass begin anew where this one looked for drift and had no room to read.
-func (s *threadScope) putOff() {
-	if s.who.Background && s.remote == nil {
-		s.memory.nextResync = time.Now()
-	}
-}
-
-// giveBack lets others have the slots that the pass turned out not to need.
-func (s *threadScope) giveBack() {
-	if s.session != nil {
-		s.session.Pacer.Release(s.thread.UID)
-	}
-}
-
-// stretch puts the next resync off where the threads of the service user are too many for the quota on
-// reads.
-func (r *ChatThreadReconciler) stretch(s *threadScope) {
-	if s.session == nil || s.user == nil {
-		return
-	}
-	s.memory.stretch(s.session.ResyncFloor(s.user.ID), resyncInterval(s.thread))
-}
-
-// unauthorized tells a credential that ACS refuses, where the connection looks at its Secret at once, as
-// the key may have been rotated, from a token that ACS issued for that very call and refuses. The latter
-// is no fault of the connection and does not concern its other threads.
-func (r *ChatThreadReconciler) unauthorized(s *threadScope, err error) error {
-	hint := ""
-	if !s.thread.DeletionTimestamp.IsZero() {
-		hint = " " + abandonHint
-	}
-	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
-		s.session.CredentialRejected(err)
-		r.wakeConnection(objects.KeyOf(s.conn))
-		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
-			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}
-	}
-	refused := &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
-	if !s.memory.unauthorized {
-		// A new token may not be known everywhere yet.
-		s.memory.unauthorized, refused.After = true, connection.RefusedInterval
-	}
-	return refused
-}
-
-// store writes conditions and allocated values, with the events that tell of the pass so far.
-func (r *ChatThreadReconciler) store(ctx context.Context, s *threadScope, o outcome.Outcome) error {
-	objects.Mark(s.thread, o)
-	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
-	err := objects.PatchStatus(ctx, r.Client, s.before, s.thread)
-	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
-		err = errors.Join(err, r.discard(ctx, s))
-	}
-	if err != nil {
-		if !s.thread.DeletionTimestamp.IsZero() {
-			return client.IgnoreNotFound(err)
-		}
-		return err
-	}
-	objects.Emit(ctx, r.Recorder, s.before, s.thread, s.events, o)
-	s.events = nil
-	s.before = s.thread.DeepCopy()
-	return nil
 }
 
 // forget drops all that is remembered of a ChatThread that is no more.

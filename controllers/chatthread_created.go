@@ -17,13 +17,16 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// implausible says why the answer to a create cannot be the thread that was asked for; empty where it can.
-func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, made madeThread) (string, error) {
+// createdSkew is how much older than the answer to its first create a thread may be.
+const createdSkew = 2 * time.Minute
+
+// implausible says why the answer to a create cannot be the thread that was asked for; empty if it can.
+func (r *ChatThreadReconciler) implausible(ctx context.Context, s situation, made madeThread) (string, error) {
 	owner, uid := made.thread.Metadata[chatv1alpha1.StampOwner], made.thread.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case made.thread.DeletedOn != nil:
 		return "which was deleted", nil
-	case s.memory.formerIDs[made.thread.ID]:
+	case s.memory.create.isFormer(made.thread.ID):
 		return "which this resource had before", nil
 	case owner != s.owner() && uid != "" && uid != string(s.thread.UID):
 		return "which belongs to ChatThread " + outcome.Sanitize(owner, outcome.MaxMessage), nil
@@ -38,10 +41,7 @@ func (r *ChatThreadReconciler) implausible(ctx context.Context, s *threadScope, 
 	return "which another ChatThread has", nil
 }
 
-// createdSkew is how much older than the answer to its first create a thread may be.
-const createdSkew = 2 * time.Minute
-
-// dateOf is when an answer was given, by the clock of who gave it.
+// dateOf is when an answer was given, by the clock of the server that gave it.
 func dateOf(resp *http.Response) time.Time {
 	if resp == nil {
 		return time.Time{}
@@ -53,41 +53,51 @@ func dateOf(resp *http.Response) time.Time {
 	return date
 }
 
-// created takes a new thread into status. Where the first try was answered with what was sent, that
-// is all there is to know; otherwise thread and members are read before anything is said of them.
-func (r *ChatThreadReconciler) created(ctx context.Context, s *threadScope, made madeThread, sent []plan.DeclaredMember) error {
-	s.threadID = made.thread.ID
+// created takes a new thread into status. If ACS answered the first try with what was sent, nothing need be
+// read; otherwise thread and members are read before anything is said of them.
+func (r *ChatThreadReconciler) created(ctx context.Context, s situation, made madeThread, sent []plan.Member) (situation, error) {
+	s.target = target{threadID: made.thread.ID, origin: originCreated, user: s.user}
 	s.memory.threadID = s.threadID
-	s.memory.replayed = false
-	s.made = true
+	s.memory.create.replayed = false
 	s.session.Directory.Put(directory.Stamp{ID: made.thread.ID, Owner: s.owner(), UID: string(s.thread.UID), CreatedBy: s.user.ID, CreatedOn: made.thread.CreatedOn})
-	s.remote = &remoteThread{properties: made.thread, members: s.membersAfterCreate(sent, made.refused)}
-	r.allocate(s)
-	s.tell(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, countOf(max(len(sent)-len(made.refused), 0), "participant"))
+	declared := s.declared()
 	unmatched := unmatchedRefusal(sent, made.refused)
-	asSent := !made.again && unmatched == nil && made.thread.Topic == s.thread.Spec.Topic && containsAll(made.thread.Metadata, s.wantedMetadata())
-	s.propertiesSent = asSent
-	if asSent && s.planMembers().IsEmpty() {
-		return nil
+	asSent := !made.again && unmatched == nil && made.thread.Topic == declared.Topic && containsAll(made.thread.Metadata, declared.WantedMetadata())
+	if asSent {
+		// The answer need not repeat the retention policy.
+		made.thread.RetentionPolicy = declared.Retention
+	}
+	s.have = &plan.Observed{Properties: made.thread, Members: s.membersAfterCreate(sent, made.refused)}
+	s.allocate()
+	s.events.add(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, outcome.Plural(max(len(sent)-len(made.refused), 0), "participant"))
+	if asSent && s.plan().Members.IsEmpty() {
+		return s, nil
 	}
 	// The id must not be lost while more is done.
 	unfinished := &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, Message: "The thread was created; its members are being added."}
-	if err := r.store(ctx, s, outcome.Classify(unfinished)); err != nil {
-		return err
+	if err := r.store(ctx, s, outcome.Classify(unfinished)); err != nil || asSent {
+		return s, err
 	}
-	if asSent {
-		return nil
-	}
-	s.remote = nil
-	if err := r.observe(ctx, s); err != nil || unmatched == nil {
-		return err
+	s.have = nil
+	s, err := r.observe(ctx, s)
+	if err != nil || unmatched == nil {
+		return s, err
 	}
 	s.refuseMissing(sent, *unmatched)
-	return nil
+	return s, nil
 }
 
-// unmatchedRefusal is a refusal that names none of the members that were sent; nil where all do.
-func unmatchedRefusal(sent []plan.DeclaredMember, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
+func containsAll(have, want map[string]string) bool {
+	for key, value := range want {
+		if have[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// unmatchedRefusal is a refusal that names none of the members that were sent; nil if all do.
+func unmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
 	names := make(map[string]bool, len(sent))
 	for _, m := range sent {
 		names[m.Key()] = true
@@ -101,49 +111,49 @@ func unmatchedRefusal(sent []plan.DeclaredMember, refused []acs.InvalidParticipa
 }
 
 // refuseMissing counts the members as refused that were sent and are not in the thread.
-func (s *threadScope) refuseMissing(sent []plan.DeclaredMember, answer acs.InvalidParticipant) {
-	isMember := make(map[string]bool, len(s.remote.members))
-	for _, m := range s.remote.members {
+func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipant) {
+	isMember := make(map[string]bool, len(s.have.Members))
+	for _, m := range s.have.Members {
 		isMember[m.Key()] = true
 	}
 	for _, m := range sent {
-		if _, known := s.memory.refused(m); !known && !isMember[m.Key()] {
+		if !s.memory.refusals[m.Key()].IsFor(m) && !isMember[m.Key()] {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
 		}
 	}
 }
 
-// membersAfterCreate are the members of a new thread: those that were sent and not refused, and the
-// service user.
-func (s *threadScope) membersAfterCreate(sent []plan.DeclaredMember, refused []acs.InvalidParticipant) []plan.ObservedMember {
+// membersAfterCreate are the members of a new thread: those that were sent and not refused, and the service
+// user.
+func (s situation) membersAfterCreate(sent []plan.Member, refused []acs.InvalidParticipant) []plan.ObservedMember {
 	answers := refusalsByUser(refused)
-	members := []plan.ObservedMember{{Id: s.user.ID, DisplayName: s.displayName()}}
+	members := []plan.ObservedMember{{ID: s.user.ID, DisplayName: s.displayName()}}
 	for _, m := range sent {
 		if answer, bad := answers[m.Key()]; bad {
 			s.memory.noteRefused(m, answer.Code, answer.Message)
 			continue
 		}
-		members = append(members, plan.ObservedMember{Id: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
+		members = append(members, plan.ObservedMember{ID: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
 		s.memory.added[m.Key()]++
 	}
 	return members
 }
 
-// discard deletes the thread that was just made, because the API server holds another id for the
-// resource: two threads for one resource must never be.
-func (r *ChatThreadReconciler) discard(ctx context.Context, s *threadScope) error {
+// discard deletes the thread that was just created, because the API server holds another id for the
+// ChatThread: two threads for one ChatThread must never be.
+func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
 	live := &chatv1alpha1.ChatThread{}
 	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
 		return fmt.Errorf("get ChatThread: %w", err)
 	}
 	made := s.threadID
-	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.taking || s.user == nil {
+	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.isFound() || s.user == nil {
 		return nil
 	}
 	s.session.Directory.Drop(made)
 	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.CallFailed("delete the second thread "+made, err)
 	}
-	s.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
+	s.events.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
 	return nil
 }

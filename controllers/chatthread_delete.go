@@ -11,7 +11,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -26,44 +25,49 @@ import (
 // abandonHint is the way out of a deletion that cannot finish.
 const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`
 
-// finalize deletes the thread, or lets it go, and then the resource. It returns errReleased once the
-// finalizer is off.
-func (r *ChatThreadReconciler) finalize(ctx context.Context, s *threadScope) error {
+// finalize deletes the thread, or releases it, and then the ChatThread.
+func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situation, error) {
 	if !objects.HasFinalizer(s.thread) {
-		return errReleased
+		s.released = true
+		return s, nil
 	}
 	if s.isOfAnother() {
-		if s.taking = s.thread.Adopts(); !s.taking {
+		if s.thread.Adopts() {
+			s.origin = originFound
+		} else {
 			s.disown(time.Now())
 		}
 	}
-	if s.hasNothing() {
-		return r.release(ctx, s)
+	if s.hasNoThread() {
+		return r.removeFinalizer(ctx, s)
 	}
-	if done, err := r.leaveThread(ctx, s); done || err != nil {
-		return err
+	if stays, err := r.leaveThread(ctx, s); err != nil {
+		return s, err
+	} else if stays {
+		return r.removeFinalizer(ctx, s)
 	}
-	s.who = s.pass()
-	ctx = pacing.WithCaller(ctx, s.who)
-	if err := r.connectToDelete(ctx, s); err != nil {
-		return err
-	}
-	ids, err := r.threadsToDelete(ctx, s)
+	s.caller = s.whoAsks()
+	ctx = pacing.WithCaller(ctx, s.caller)
+	s, err := r.connectToDelete(ctx, s)
 	if err != nil {
-		return err
+		return s, err
 	}
-	for _, id := range ids {
-		s.threadID = id
-		if err := r.letGo(ctx, s); err != nil {
-			return err
+	targets, err := r.threadsToDelete(ctx, s)
+	if err != nil {
+		return s, err
+	}
+	for _, t := range targets {
+		s.target = t
+		if s, err = r.deleteOrRelease(ctx, s); err != nil {
+			return s, err
 		}
 	}
-	return r.release(ctx, s)
+	return r.removeFinalizer(ctx, s)
 }
 
-// leaveThread ends a deletion that leaves the thread as it is, with its stamp: because a person says so, or because
-// the operator is being uninstalled. It says whether that was so.
-func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) (done bool, err error) {
+// leaveThread reports whether a deletion leaves the thread as it is, with its stamp: because a person says so,
+// or because the operator is being uninstalled.
+func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s situation) (bool, error) {
 	note := "Let thread %s go without a call; it stays at ACS"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
 		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
@@ -73,199 +77,186 @@ func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s *threadScope) 
 		note = "The operator is being uninstalled: thread %s stays at ACS, and is found again by a ChatThread of this name"
 	}
 	if s.thread.Status.ThreadID != "" {
-		s.tell(chatv1alpha1.EventReleased, note, s.thread.Status.ThreadID)
+		s.events.add(chatv1alpha1.EventReleased, note, s.thread.Status.ThreadID)
 	}
-	r.leaveBehind(s)
-	return true, r.release(ctx, s)
+	r.forgetThread(s)
+	return true, nil
 }
 
-// leaveBehind has the next resource of this name read the thread anew: as long as this one had it, nobody
-// else looked at it, and its service user may have been shut out of it since. Where no id is known, a create
-// may have been sent all the same.
-func (r *ChatThreadReconciler) leaveBehind(s *threadScope) {
-	found, ok := r.Sessions.GetForDeletion(connectionKey(s.thread))
-	if !ok || s.hasNothing() {
+// forgetThread makes the next search read the thread: its stamp was not checked while this ChatThread had it,
+// and its service user may have been removed from it since. If no id is known, a create may have been sent all
+// the same, and the next ChatThread of this name needs a newer list.
+func (r *ChatThreadReconciler) forgetThread(s situation) {
+	retained, ok := r.Sessions.GetForDeletion(connectionKey(s.thread))
+	if !ok || s.hasNoThread() {
 		return
 	}
 	if id := cmp.Or(s.thread.Status.ThreadID, s.memory.threadID); id != "" {
-		found.Directory.Forget(id)
+		retained.Directory.Forget(id)
 		return
 	}
-	found.Directory.RequireSince(s.owner(), r.certainFrom(s.memory))
+	retained.Directory.RequireSince(s.owner(), s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
 }
 
-// hasNothing says that the resource is known to have no thread: this process stored the finalizer, and
-// ACS refused for certain whatever was sent since.
-func (s *threadScope) hasNothing() bool {
-	return s.memory.settled && s.thread.Status.ThreadID == "" && s.memory.threadID == "" && !s.thread.Adopts()
-}
-
-// release takes the finalizer off. Where others still hold the resource, its status says what became of the thread.
-func (r *ChatThreadReconciler) release(ctx context.Context, s *threadScope) error {
+// removeFinalizer ends the ChatThread. If other finalizers hold it, its status says what became of the thread.
+func (r *ChatThreadReconciler) removeFinalizer(ctx context.Context, s situation) (situation, error) {
 	if len(s.thread.Finalizers) > 1 && s.memory.markedDeleting {
 		objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
 			"Thread %s was deleted or released at ACS. The resource waits for others, by its finalizers.", s.shownID())})
 		if err := r.storeStatus(ctx, s); err != nil {
-			return err
+			return s, err
 		}
 	}
 	if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
-		return err
+		return s, err
 	}
 	r.Sessions.ForgetThread(s.thread.UID)
-	return errReleased
+	s.released = true
+	return s, nil
 }
 
-// connectToDelete opens the session for a deletion. For that alone the credentials outlive their
-// Secret, and a namespace that may no longer use the connection still may delete what it made.
-func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s *threadScope) error {
+// connectToDelete finds the clients for a deletion. For that alone the credentials outlive their Secret, and a
+// namespace that may no longer use the connection still may delete what it created.
+func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation) (situation, error) {
 	key := connectionKey(s.thread)
 	s.conn = &chatv1alpha1.ChatConnection{}
 	err := r.getConnection(ctx, key, s.conn)
 	switch {
 	case err == nil:
 		s.session, err = r.Sessions.Get(ctx, s.conn)
-		s.known = connection.KnownUsers(s.conn)
+		s.users = connection.KnownUsers(s.conn)
 	case apierrors.IsNotFound(err):
 		err = &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
 		s.conn = &chatv1alpha1.ChatConnection{}
 		s.conn.Namespace, s.conn.Name = key.Namespace, key.Name
 	default:
-		return fmt.Errorf("get ChatConnection: %w", err)
+		return s, fmt.Errorf("get ChatConnection: %w", err)
 	}
 	if err != nil {
-		if err := r.useRetained(ctx, s, key, err); err != nil {
-			return err
+		if s.session, err = r.retained(ctx, s, err); err != nil {
+			return s, err
 		}
+		s.users = connection.MergeUsers(s.users, s.session.UsersKnown())
 	}
 	if err := s.checkUsers(); err != nil {
-		return err
+		return s, err
 	}
-	s.heed()
-	leave, err := s.session.Gate.Enter()
-	if err != nil {
-		return s.awaitProbe(err)
-	}
-	s.leave = leave
-	return nil
+	return s.enter()
 }
 
-// useRetained goes on with the credentials that are still in memory; why says what is wrong with the
+// retained returns the clients whose credentials are still in memory; why says what is wrong with the
 // connection.
-func (r *ChatThreadReconciler) useRetained(ctx context.Context, s *threadScope, key types.NamespacedName, why error) error {
+func (r *ChatThreadReconciler) retained(ctx context.Context, s situation, why error) (*connection.Connection, error) {
+	key := connectionKey(s.thread)
 	o := outcome.Classify(why)
 	if o.Quiet {
-		return why
+		return nil, why
 	}
 	if retained, usable := r.Sessions.GetForDeletion(key); usable && o.Reason != chatv1alpha1.ReasonAuthenticationFailed {
-		s.session = retained
-		s.known = connection.MergeUsers(s.known, retained.UsersKnown())
-		return nil
+		return retained, nil
 	}
 	terminating, err := r.isTerminating(ctx, key.Namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if terminating && (o.Reason == chatv1alpha1.ReasonSecretNotFound || o.Reason == chatv1alpha1.ReasonConnectionNotFound) {
-		return &outcome.Stalled{Reason: chatv1alpha1.ReasonCredentialsLost,
+		return nil, &outcome.Stalled{Reason: chatv1alpha1.ReasonCredentialsLost,
 			Message: fmt.Sprintf("The credentials went with namespace %s before thread %s was deleted. %s", key.Namespace, s.shownID(), abandonHint)}
 	}
 	if o.Reason == chatv1alpha1.ReasonConnectionNotFound {
-		return why
+		return nil, why
 	}
 	if r.Sessions.IsUntold(key) {
 		r.wakeConnection(key)
 	}
-	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+	return nil, &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.Reason, abandonHint)}
 }
 
 // shownID is the thread's id for a message, where it is known.
-func (s *threadScope) shownID() string {
+func (s situation) shownID() string {
 	if s.thread.Status.ThreadID != "" {
 		return s.thread.Status.ThreadID
 	}
 	return "(id unknown, stamped " + s.owner() + ")"
 }
 
-// threadsToDelete are the threads that this resource made or adopted. Where no id was stored, a create
-// may have been sent all the same: what carries our uid is looked for.
-func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s *threadScope) ([]string, error) {
+// threadsToDelete are the threads that this ChatThread created or adopted. If no id was stored, a create may
+// have been sent all the same: the threads with the own uid are searched for.
+func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation) ([]target, error) {
 	switch {
 	case s.thread.Status.ThreadID != "":
-		return []string{s.thread.Status.ThreadID}, nil
+		return []target{{threadID: s.thread.Status.ThreadID, origin: s.origin}}, nil
 	case s.memory.threadID != "":
-		return []string{s.memory.threadID}, nil
+		return []target{{threadID: s.memory.threadID, origin: s.origin}}, nil
 	case s.thread.Adopts():
 		// A namespace that may not use the connection cannot have adopted anything through it.
-		s.taking = true
 		allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
 		if err != nil || !allowed {
 			return nil, err
 		}
-		return []string{s.thread.Spec.ThreadID}, nil
+		return []target{{threadID: s.thread.Spec.ThreadID, origin: originFound}}, nil
 	}
-	s.taking = true
 	if err := r.searchDirectory(ctx, s); err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, found := range s.session.Directory.Find(s.owner(), s.known) {
-		if found.UID == string(s.thread.UID) {
-			ids = append(ids, found.ID)
+	var targets []target
+	for _, stamp := range s.session.Directory.Find(s.owner(), s.users) {
+		if stamp.UID == string(s.thread.UID) {
+			targets = append(targets, target{threadID: stamp.ID, origin: originFound})
 		}
 	}
-	return ids, nil
+	return targets, nil
 }
 
-// letGo deletes or releases one thread. What is another's is left alone.
-func (r *ChatThreadReconciler) letGo(ctx context.Context, s *threadScope) error {
-	properties, err := r.readThread(ctx, s)
+// deleteOrRelease deletes or releases one thread. A thread of another ChatThread is left as it is.
+func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation) (situation, error) {
+	s, properties, err := r.readThread(ctx, s)
 	if directory.IsInaccessible(err) {
 		if err := directory.ConfirmInaccessible(ctx, s.client()); err != nil {
-			return err
+			return s, err
 		}
 	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
 		s.session.Directory.Drop(s.threadID)
-		return nil
+		return s, nil
 	case acs.HasStatus(err, http.StatusForbidden):
-		return r.shutOut(s)
+		return s, r.mayNotDelete(s)
 	case err != nil:
-		return outcome.CallFailed("read the thread", err)
+		return s, outcome.CallFailed("read the thread", err)
 	}
-	mine, err := r.mayDelete(ctx, s, properties)
+	mine, err := r.isMine(ctx, s, properties)
 	switch {
 	case err != nil:
-		return err
+		return s, err
 	case !mine:
-		// Of an adoption that did not happen there is nothing to tell.
-		if !s.taking {
-			s.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
+		// An adoption that did not happen is no news.
+		if !s.isFound() {
+			s.events.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
 		}
-		// It may be that of an earlier resource of this name, which the next one takes up.
+		// It may be that of an earlier ChatThread of this name, which the next one takes over.
 		s.session.Directory.Forget(s.threadID)
-		return nil
+		return s, nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
-		err = r.retain(ctx, s)
+		err = r.releaseThread(ctx, s)
 	default:
-		err = r.remove(ctx, s)
+		err = r.deleteThread(ctx, s)
 	}
 	if err == nil {
 		s.session.Directory.Drop(s.threadID)
 	}
-	return err
+	return s, err
 }
 
-// shutOut is the end of a deletion by a user that may not see the thread. One that was to be adopted
-// was never this resource's.
-func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
-	if s.taking && s.thread.Adopts() {
+// mayNotDelete is the end of a deletion by a user that may not see the thread. One that was to be adopted was
+// never this ChatThread's.
+func (r *ChatThreadReconciler) mayNotDelete(s situation) error {
+	if s.isFound() && s.thread.Adopts() {
 		return nil
 	}
-	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest,
 			Message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
 	}
@@ -276,8 +267,8 @@ func (r *ChatThreadReconciler) shutOut(s *threadScope) error {
 		Message: fmt.Sprintf("Service user %s may not see thread %s (403), so it cannot be deleted. Add the user to the thread again. %s", s.user.ID, s.threadID, abandonHint)}
 }
 
-// remove deletes the thread at ACS.
-func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error {
+// deleteThread deletes the thread at ACS.
+func (r *ChatThreadReconciler) deleteThread(ctx context.Context, s situation) error {
 	if err := r.checkNotAwaited(ctx, s); err != nil {
 		return err
 	}
@@ -290,17 +281,17 @@ func (r *ChatThreadReconciler) remove(ctx context.Context, s *threadScope) error
 	_, err := s.user.Chat.DeleteThread(ctx, s.threadID, nil)
 	switch {
 	case acs.HasStatus(err, http.StatusForbidden):
-		return r.shutOut(s)
+		return r.mayNotDelete(s)
 	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
 		return outcome.CallFailed("delete the thread", err)
 	}
-	s.tell(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
+	s.events.add(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
 	return nil
 }
 
 // checkNotAwaited holds the deletion of a thread that another ChatThread is to adopt: who renames a ChatThread, and
 // forgets to have the former one retain the thread, must not lose it.
-func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadScope) error {
+func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s situation) error {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexAdopts: s.threadID}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list ChatThreads: %w", err)
@@ -318,14 +309,14 @@ func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s *threadSco
 	return nil
 }
 
-// mayDelete says whether the thread is this resource's. Its stamp decides; one that was emptied counts
+// isMine reports whether the thread is this resource's. Its stamp decides; one that was emptied counts
 // as ours only where the resource is known to have had the thread and may still use the connection.
-func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, properties acs.ThreadProperties) (bool, error) {
+func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properties acs.ThreadProperties) (bool, error) {
 	switch properties.Metadata[chatv1alpha1.StampUID] {
 	case string(s.thread.UID):
 		return true, nil
 	case "":
-		if s.taking || s.isReleasedByAnother(properties.Metadata) {
+		if s.isFound() || s.isReleasedByAnother(properties.Metadata) {
 			return false, nil
 		}
 		return r.isAllowed(ctx, s.thread.Namespace, s.conn)
@@ -334,8 +325,9 @@ func (r *ChatThreadReconciler) mayDelete(ctx context.Context, s *threadScope, pr
 	}
 }
 
-// retain empties the stamp, so that another resource can adopt the thread, and says who let it go.
-func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error {
+// releaseThread empties the stamp, so that another ChatThread can adopt the thread, and names the one that
+// released it.
+func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) error {
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err
 	}
@@ -347,6 +339,6 @@ func (r *ChatThreadReconciler) retain(ctx context.Context, s *threadScope) error
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.CallFailed("release the thread", err)
 	}
-	s.tell(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
+	s.events.add(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
 	return nil
 }

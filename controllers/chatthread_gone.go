@@ -24,32 +24,32 @@ const (
 	aliveInterval = 2 * time.Minute
 )
 
-// doubt is since when ACS gives an answer that would be final. One alone may be a passing fault.
-type doubt struct{ since time.Time }
+// unconfirmed is since when ACS gives an answer that would be final. One alone may be a passing fault.
+type unconfirmed struct{ since time.Time }
 
-// rest is how long to wait until a second answer of the kind is believed; zero once it is.
-func (d *doubt) rest(now time.Time, confirm time.Duration) time.Duration {
-	if d.since.IsZero() {
-		d.since = now
+// rest is how long to wait until a second answer of the kind counts; zero once it does.
+func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
+	if u.since.IsZero() {
+		u.since = now
 	}
-	return max(d.since.Add(confirm).Sub(now), 0)
+	return max(u.since.Add(confirm).Sub(now), 0)
 }
 
-// end forgets the doubt: the same call got another answer.
-func (d *doubt) end() { d.since = time.Time{} }
+// end forgets the answer: the same call got another one.
+func (u *unconfirmed) end() { u.since = time.Time{} }
 
 // accessLost is the end of a pass over a thread that the service user may not see.
-func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
-	if rest := s.memory.shut.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+func (r *ChatThreadReconciler) accessLost(s situation) error {
+	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest,
 			Message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator looks again before it believes that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
 	}
-	if s.taking && s.thread.Adopts() {
+	if s.isFound() && s.thread.Adopts() {
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
-			Message: fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.known, ", "))}
+			Message: fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.users, ", "))}
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
 		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.ID, s.threadID)}
@@ -57,9 +57,9 @@ func (r *ChatThreadReconciler) accessLost(s *threadScope) error {
 
 // lostUser is the end where the connection no longer knows the service user that acts for the thread: somebody
 // replaced the ChatConnection, and the record of its users went with it.
-func (s *threadScope) lostUser() error {
+func (s situation) lostUser() error {
 	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
-	if user == "" || !objects.HasFinalizer(s.thread) || connection.ContainsUser(s.known, user) {
+	if user == "" || !objects.HasFinalizer(s.thread) || connection.ContainsUser(s.users, user) {
 		return nil
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
@@ -68,7 +68,7 @@ func (s *threadScope) lostUser() error {
 }
 
 // mayNotChange is what a refused change of a thread means that the service user can read.
-func (r *ChatThreadReconciler) mayNotChange(s *threadScope, err error) error {
+func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 	if rest := s.memory.unchangeable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: rest,
 			Message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again before it believes that.", outcome.Attempted(err), s.threadID)}
@@ -78,11 +78,11 @@ func (r *ChatThreadReconciler) mayNotChange(s *threadScope, err error) error {
 		Suffix: " In the chat of a Teams meeting that stays so: use managementPolicy Observe."}
 }
 
-// missing deals with a thread that ACS says it does not know. One such answer is not enough to
+// targetMissing deals with a thread that ACS says it does not know. One such answer is not enough to
 // believe that it is gone.
-func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) error {
-	if s.taking && s.thread.Adopts() {
-		return notThere(s)
+func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) error {
+	if s.isFound() && s.thread.Adopts() {
+		return s.notThere()
 	}
 	now := time.Now()
 	if s.memory.missingSince.IsZero() {
@@ -99,15 +99,15 @@ func (r *ChatThreadReconciler) missing(ctx context.Context, s *threadScope) erro
 	if err := r.checkNotListed(s); err != nil {
 		return err
 	}
-	if s.taking {
-		return notThere(s)
+	if s.isFound() {
+		return s.notThere()
 	}
-	return r.gone(ctx, s)
+	return r.recreateOrStall(ctx, s)
 }
 
 // checkNotListed has the list of the service user read before a thread counts as gone that ACS does not find: one
 // that is listed, and not as deleted, is alive.
-func (r *ChatThreadReconciler) checkNotListed(s *threadScope) error {
+func (r *ChatThreadReconciler) checkNotListed(s situation) error {
 	m := s.memory
 	if m.notListed {
 		return nil
@@ -126,7 +126,7 @@ func (r *ChatThreadReconciler) checkNotListed(s *threadScope) error {
 }
 
 // notThere deals with a thread that was found, or is to be adopted, and is no more.
-func notThere(s *threadScope) error {
+func (s situation) notThere() error {
 	if s.thread.Adopts() {
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
@@ -136,15 +136,15 @@ func notThere(s *threadScope) error {
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
 }
 
-// gone decides what happens to a thread that was deleted at ACS: it is created anew, unless the
+// recreateOrStall decides what happens to a thread that was deleted at ACS: it is created anew, unless the
 // resource says otherwise or too many threads vanish at once.
-func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
-	nobody := newMemberResults(plan.DeclareMembers(s.thread, s.participants))
-	nobody.count(s.thread)
+func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation) error {
+	nobody := plan.NewResults(s.declared())
+	nobody.Count(&s.thread.Status)
 	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
 	switch {
 	case s.thread.Observes() && recreate:
-		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: fmt.Sprintf("would create the thread with %s", participantCount(s))}
+		return &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + plan.For(s.declared(), nil, plan.Tried{}).String()}
 	case s.thread.Adopts() && !recreate:
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS. Set recreationPolicy to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
@@ -161,15 +161,14 @@ func (r *ChatThreadReconciler) gone(ctx context.Context, s *threadScope) error {
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
 	s.session.Directory.Put(directory.Stamp{ID: s.threadID})
-	return r.nextIncarnation(ctx, s, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
+	return r.nextIncarnation(ctx, s, s.threadID, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }
 
-// nextIncarnation turns the resource, in one write, into one without a thread. note is told as an event.
-func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadScope, note, message string) error {
-	s.warn(chatv1alpha1.ReasonThreadGone, "%s", note)
-	s.memory.settled = false
-	s.memory.formerIDs[s.threadID] = true
+// nextIncarnation turns the ChatThread, in one write, into one without a thread. note is an event.
+func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s situation, threadID, note, message string) error {
+	s.events.warn(chatv1alpha1.ReasonThreadGone, "%s", note)
+	s.memory.create.lost(threadID)
 	s.memory.threadID = ""
 
 	status := &s.thread.Status
@@ -182,6 +181,6 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s *threadSco
 	if err := r.store(ctx, s, outcome.Classify(again)); err != nil {
 		return err
 	}
-	s.memory.found()
+	s.memory.isThere()
 	return again
 }

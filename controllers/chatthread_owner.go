@@ -20,27 +20,28 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// checkOwner says whether the thread is, or may become, this resource's. The owner in the stamp
-// decides: a resource that was created anew from Git has another uid and takes its thread back. A
-// thread that was this resource's and carries another uid was taken by a second cluster.
-func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s *threadScope, properties acs.ThreadProperties) error {
+// checkOwner reports whether the thread is, or may become, this ChatThread's. The owner in the stamp decides:
+// a ChatThread that was created again from Git has another uid and takes its thread over. A thread that was
+// this ChatThread's and carries another uid was taken by a second cluster. It returns the uid of the earlier
+// ChatThread of this name that had the thread, if there was one.
+func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s situation, properties acs.ThreadProperties) (previousUID string, err error) {
 	owner, uid := properties.Metadata[chatv1alpha1.StampOwner], properties.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case uid == string(s.thread.UID):
-		return s.checkOwnStamp(properties)
+		return "", s.checkOwnStamp(properties)
 	case owner == s.owner() && s.thread.Observes():
-		return nil
+		return "", nil
 	case s.isManaged():
-		return checkNotTaken(s, properties.Metadata)
+		return "", s.checkNotTaken(properties.Metadata)
 	case owner == s.owner():
 		if uid != "" || !s.thread.Adopts() {
-			s.formerUID = outcome.Sanitize(cmp.Or(uid, "unknown"), 64)
+			previousUID = outcome.Sanitize(cmp.Or(uid, "unknown"), 64)
 		}
-		return s.checkConsent(properties)
+		return previousUID, s.checkConsent(properties)
 	case owner != "" || uid != "":
-		return r.ownedByAnother(ctx, s, owner)
+		return "", r.ownedByAnother(ctx, s, owner)
 	default:
-		return checkReleased(s, properties.Metadata)
+		return "", s.checkReleased(properties.Metadata)
 	}
 }
 
@@ -49,12 +50,12 @@ const stampSkew = time.Minute
 
 // checkOwnStamp doubts the uid of this resource in a thread that was found through a shared connection and is
 // older than the uid, or than the incarnation: who made it cannot have known the one or meant the other.
-func (s *threadScope) checkOwnStamp(properties acs.ThreadProperties) error {
+func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
 	since := s.thread.CreationTimestamp.Time
 	if later := s.thread.Status.IncarnationSince; later != nil {
 		since = pacing.Latest(since, later.Time)
 	}
-	if !s.taking || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
+	if !s.isFound() || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
 		return nil
 	}
 	return s.checkConsent(properties)
@@ -63,7 +64,7 @@ func (s *threadScope) checkOwnStamp(properties acs.ThreadProperties) error {
 // checkConsent says whether a thread may be taken over that carries the name of this resource. Through a shared
 // connection any member of a thread of the same service users can write that name into it, so a person must say
 // so; a resource that names the thread in spec.threadID says so.
-func (s *threadScope) checkConsent(properties acs.ThreadProperties) error {
+func (s situation) checkConsent(properties acs.ThreadProperties) error {
 	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
 		return nil
 	}
@@ -74,18 +75,18 @@ func (s *threadScope) checkConsent(properties acs.ThreadProperties) error {
 }
 
 // consentsTo says whether somebody allowed the resource to take a thread over.
-func (s *threadScope) consentsTo(id string) bool {
+func (s situation) consentsTo(id string) bool {
 	consent := s.thread.Annotations[chatv1alpha1.AnnotationRecover]
 	return consent == chatv1alpha1.RecoverAny || consent == id
 }
 
 // ignores says that somebody decided which thread the resource is to take over, if any, and it is another.
-func (s *threadScope) ignores(id string) bool {
+func (s situation) ignores(id string) bool {
 	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
 }
 
 // ownedByAnother is the end of a reconcile over a thread that carries another resource's stamp, with the way out.
-func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScope, owner string) error {
+func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s situation, owner string) error {
 	namespace, name, _ := strings.Cut(owner, "/")
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	wayOut := "Delete that one with deletionPolicy Retain first."
@@ -105,10 +106,10 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s *threadScop
 
 // checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
 // unless another namespace emptied it: then the status was written by somebody else than the operator.
-func checkNotTaken(s *threadScope, metadata map[string]string) error {
+func (s situation) checkNotTaken(metadata map[string]string) error {
 	uid := metadata[chatv1alpha1.StampUID]
 	if uid == "" {
-		return checkReleased(s, metadata)
+		return s.checkReleased(metadata)
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
 		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
@@ -117,7 +118,7 @@ func checkNotTaken(s *threadScope, metadata map[string]string) error {
 
 // checkReleased keeps what one namespace released from the others that share a connection, save the one that it
 // was released to.
-func checkReleased(s *threadScope, metadata map[string]string) error {
+func (s situation) checkReleased(metadata map[string]string) error {
 	if !s.isReleasedByAnother(metadata) {
 		return nil
 	}
@@ -132,14 +133,14 @@ func checkReleased(s *threadScope, metadata map[string]string) error {
 
 // isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to
 // this resource.
-func (s *threadScope) isReleasedByAnother(metadata map[string]string) bool {
+func (s situation) isReleasedByAnother(metadata map[string]string) bool {
 	released := metadata[chatv1alpha1.StampReleasedBy]
 	namespace, _, _ := strings.Cut(released, "/")
 	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[chatv1alpha1.StampReleasedTo] != s.owner()
 }
 
 // releasedTo is the resource that may adopt the thread from another namespace; empty for none.
-func (s *threadScope) releasedTo() string {
+func (s situation) releasedTo() string {
 	to := s.thread.Annotations[chatv1alpha1.AnnotationReleaseTo]
 	if namespace, name, ok := strings.Cut(to, "/"); !ok || namespace == "" || name == "" || len(to) > maxOwner {
 		return ""
@@ -152,18 +153,18 @@ const maxOwner = 63 + 1 + 253
 
 // isManaged says whether the thread was this resource's before this pass. One that was only observed
 // so far carries no stamp of it.
-func (s *threadScope) isManaged() bool {
-	return !s.taking && objects.HasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
+func (s situation) isManaged() bool {
+	return !s.isFound() && objects.HasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
 }
 
 // isOfAnother says that the status was written for another uid: a backup was restored with it, or somebody
 // copied it. The resource has no thread yet, and takes its thread back as in a rebuilt cluster.
-func (s *threadScope) isOfAnother() bool {
+func (s situation) isOfAnother() bool {
 	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
 }
 
 // disown forgets what the status of another uid says of a thread.
-func (s *threadScope) disown(now time.Time) {
+func (s situation) disown(now time.Time) {
 	status := &s.thread.Status
 	status.ObservedGeneration = -1
 	if status.ThreadID != "" {

@@ -249,8 +249,12 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 			thread := w.newThread("late")
 			thread.Finalizers = []string{chatv1alpha1.Finalizer}
 			w.create(thread)
-			s := &threadScope{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{settled: nothing}, conn: cached}
-			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionStays(t.Context(), s))
+			memory := &threadMemory{}
+			if nothing {
+				memory.create.finalizerStored()
+			}
+			s := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: memory}, link: link{conn: cached}}
+			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionNotDeleting(t.Context(), s))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
 			w.get(thread)
 			w.Expect(objects.HasFinalizer(thread)).To(Equal(!nothing))

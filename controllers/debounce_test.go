@@ -174,12 +174,12 @@ func TestArrivals(t *testing.T) {
 }
 
 // A thread that does not exist at ACS is created at once; one that exists waits, and says nothing of it.
-func TestAwaitArrivals(t *testing.T) {
+func TestWaitForPending(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "19:thread"} {
-		s := &threadScope{thread: &chatv1alpha1.ChatThread{}, memory: &threadMemory{}, arriving: make([]chatv1alpha1.ChatParticipant, 1)}
+		s := situation{run: run{thread: &chatv1alpha1.ChatThread{}, memory: &threadMemory{}}, declaration: declaration{pending: make([]chatv1alpha1.ChatParticipant, 1)}}
 		s.thread.Status.ThreadID = id
-		if err := s.awaitArrivals(time.Now()); (err != nil) != (id != "") {
+		if err := s.waitForPending(time.Now()); (err != nil) != (id != "") {
 			t.Errorf("thread %q: %v", id, err)
 		}
 	}

@@ -21,7 +21,6 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // foreign is a well-formed user of another resource, which ACS refuses one by one.
@@ -222,7 +221,7 @@ func TestRewritingServiceDoesNotLoop(t *testing.T) {
 		th.Topic = "rewritten by the service"
 		for i := range th.Members {
 			if th.Members[i].ID == user {
-				th.Members[i].Metadata = map[string]string{plan.MemberStampKey: "other"}
+				th.Members[i].Metadata = map[string]string{chatv1alpha1.StampMember: "other"}
 			}
 		}
 	}

@@ -53,20 +53,20 @@ func TestMemoryBegin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			thread, memory := remembered()
-			if !memory.begin(thread, start) {
+			if !triesAgain(memory, thread, start) {
 				t.Fatal("the first pass does not try everything")
 			}
-			member := plan.DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
+			member := plan.Member{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
 			memory.noteRefused(member, "404", "unknown")
 			memory.malformed[member.Key()] = memory.refusals[member.Key()]
 			due := memory.nextResync
 			if c.change != nil {
 				c.change(thread)
 			}
-			if got := memory.begin(thread, start.Add(c.after)); got != c.want {
+			if got := triesAgain(memory, thread, start.Add(c.after)); got != c.want {
 				t.Fatalf("tries everything: %v, want %v", got, c.want)
 			}
-			if _, refused := memory.refused(member); refused == c.want {
+			if refused := memory.refusals[member.Key()].IsFor(member); refused == c.want {
 				t.Errorf("what was refused stays so: %v", refused)
 			}
 			// Which ids are malformed is known for good: they go into a call of their own.
@@ -84,14 +84,15 @@ func TestMemoryBegin(t *testing.T) {
 func TestMemoryOfAFormerIncarnation(t *testing.T) {
 	t.Parallel()
 	thread, memory := remembered()
-	memory.threadID, memory.settled = "19:former", true
+	memory.threadID = "19:former"
+	memory.create.finalizerStored()
 	memory.begin(thread, time.Now())
-	if memory.threadID != "19:former" || !memory.settled {
+	if memory.threadID != "19:former" || !memory.create.nothingSent() {
 		t.Errorf("forgotten while the incarnation lasts: %+v", memory)
 	}
 	thread.Status.Incarnation = 1
 	memory.begin(thread, time.Now())
-	if memory.threadID != "" || memory.settled || !memory.formerIDs["19:former"] {
+	if memory.threadID != "" || memory.create.nothingSent() || !memory.create.isFormer("19:former") {
 		t.Errorf("still remembered: %+v", memory)
 	}
 	memory.threadID = "19:later"
@@ -108,24 +109,24 @@ func TestMemoryBeginAfterTheRequestWasTakenBack(t *testing.T) {
 	thread, memory := remembered()
 	memory.begin(thread, time.Now())
 	thread.Status.LastHandledReconcileAt = "before"
-	if memory.begin(thread, time.Now()) {
+	if triesAgain(memory, thread, time.Now()) {
 		t.Error("tries everything again")
 	}
 }
 
 func TestMemoryRefused(t *testing.T) {
 	t.Parallel()
-	member := plan.DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:A"}, Participant: "p1", Generation: 2}
+	member := plan.Member{Member: chatv1alpha1.Member{UserID: "8:acs:A"}, Participant: "p1", Generation: 2}
 	for name, c := range map[string]struct {
-		change func(*plan.DeclaredMember)
+		change func(*plan.Member)
 		want   bool
 	}{
-		"the same":              {func(*plan.DeclaredMember) {}, true},
-		"the case of the id":    {func(m *plan.DeclaredMember) { m.UserID = "8:ACS:a" }, true},
-		"another user":          {func(m *plan.DeclaredMember) { m.UserID = "8:acs:B" }, false},
-		"an edit":               {func(m *plan.DeclaredMember) { m.Generation++ }, false},
-		"another resource":      {func(m *plan.DeclaredMember) { m.Participant = "p2" }, false},
-		"declared inline as is": {func(m *plan.DeclaredMember) { m.Participant = "" }, false},
+		"the same":              {func(*plan.Member) {}, true},
+		"the case of the id":    {func(m *plan.Member) { m.UserID = "8:ACS:a" }, true},
+		"another user":          {func(m *plan.Member) { m.UserID = "8:acs:B" }, false},
+		"an edit":               {func(m *plan.Member) { m.Generation++ }, false},
+		"another resource":      {func(m *plan.Member) { m.Participant = "p2" }, false},
+		"declared inline as is": {func(m *plan.Member) { m.Participant = "" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,45 +134,32 @@ func TestMemoryRefused(t *testing.T) {
 			memory.noteRefused(member, "404", "unknown")
 			other := member
 			c.change(&other)
-			refusal, refused := memory.refused(other)
-			if refused != c.want {
+			if refused := memory.tried().Refused[other.Key()].IsFor(other); refused != c.want {
 				t.Errorf("refused %v, want %v", refused, c.want)
-			}
-			want := refusedMember{}
-			if c.want {
-				want = refusedMember{participant: "p1", generation: 2, code: "404", message: "unknown"}
-			}
-			if diff := cmp.Diff(want, refusal, cmp.AllowUnexported(refusedMember{})); diff != "" {
-				t.Errorf("refusal (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// A value that the service rewrites is sent once, until what is wanted or what is there changes.
-func TestMemorySettled(t *testing.T) {
+// A value that the service rewrites is remembered, and forgotten once the service takes it.
+func TestMemoryOfRewrittenValues(t *testing.T) {
 	t.Parallel()
 	_, memory := remembered()
-	settled := func(field, want, got string, expect bool) {
-		t.Helper()
-		if is := memory.settledFor(field, want, got); is != expect {
-			t.Errorf("%s: %q for %q settled %v, want %v", field, got, want, is, expect)
-		}
+	memory.noteSent(map[string]plan.Sent{plan.FieldTopic: {Want: "A b", Got: "A B"}, plan.FieldRetention: {Want: "none", Got: "none"}})
+	if diff := cmp.Diff(map[string]plan.Sent{plan.FieldTopic: {Want: "A b", Got: "A B"}}, memory.tried().Sent); diff != "" {
+		t.Errorf("remembered (-want +got):\n%s", diff)
 	}
-	settled("topic", "A b", "A B", false)
-	memory.remember("topic", "A b", "A B")
-	settled("topic", "A b", "A B", true)
-	settled("topic", "A b", "somebody's", false)
-	settled("topic", "C d", "A B", false)
-	settled("retention", "A b", "A B", false)
-	memory.remember("topic", "C d", "C D")
-	settled("topic", "A b", "A B", false)
-	settled("topic", "C d", "C D", true)
-	memory.remember("topic", "C d", "C d")
-	settled("topic", "C d", "C D", false)
-	if len(memory.sent) != 0 {
+	memory.noteSent(map[string]plan.Sent{plan.FieldTopic: {Want: "C d", Got: "C d"}})
+	if len(memory.tried().Sent) != 0 {
 		t.Errorf("what the service took as it was is remembered: %v", memory.sent)
 	}
+}
+
+// triesAgain begins a reconcile and reports whether it tries everything again.
+func triesAgain(memory *threadMemory, thread *chatv1alpha1.ChatThread, now time.Time) bool {
+	due := memory.nextResync
+	memory.begin(thread, now)
+	return !memory.nextResync.Equal(due)
 }
 
 func TestMemoriesOf(t *testing.T) {
@@ -238,7 +226,7 @@ func TestResyncInterval(t *testing.T) {
 				t.Errorf("between %s and %s does not spread %s", shortest, longest, got)
 			}
 			memory := &threadMemory{}
-			if begun := time.Now(); !memory.begin(thread, begun) || !memory.nextResync.After(begun) {
+			if begun := time.Now(); !triesAgain(memory, thread, begun) || !memory.nextResync.After(begun) {
 				t.Errorf("next resync %s", memory.nextResync)
 			}
 		})

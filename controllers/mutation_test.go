@@ -20,7 +20,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // mistakes is the world in which users write bad values and correct them.
@@ -234,6 +233,6 @@ func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
 
 func describeMember(member emulator.Member) string {
 	// All of the history is that since 1970, or since the thread was made. The stamp ends in what was declared.
-	stamp := member.Metadata[plan.MemberStampKey]
+	stamp := member.Metadata[chatv1alpha1.StampMember]
 	return fmt.Sprintf("member %q %s, all %t", member.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], member.ShareHistoryTime.Unix() == 0)
 }

@@ -57,7 +57,7 @@ func (r *ChatThreadReconciler) namespaceReader() client.Reader {
 }
 
 // checkNamespace says whether the thread may use the connection, as the connection stands now.
-func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s *threadScope) error {
+func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s situation) error {
 	allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
 	if err != nil || allowed {
 		return err

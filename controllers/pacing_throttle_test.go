@@ -138,7 +138,10 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 		"a request on the ChatThread": func(s *connection.Connection) {
 			thread := &chatv1alpha1.ChatThread{}
 			objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-			(&threadScope{session: s, thread: thread, before: thread.DeepCopy()}).heed()
+			_, err := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{}}, link: link{session: s}}.enter()
+			if err != nil {
+				panic(err)
+			}
 		},
 		"a request on the ChatConnection": func(s *connection.Connection) {
 			conn := newConnection("a", "default")

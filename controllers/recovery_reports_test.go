@@ -43,8 +43,9 @@ func TestUnknownValuesDoNothing(t *testing.T) {
 					t.Errorf("the zero value is unknown: %s", unknown)
 				}
 				change(&thread.Spec)
-				s := &threadScope{thread: thread, before: thread.DeepCopy(), leave: func() {}}
-				got := outcome.Classify((&ChatThreadReconciler{}).run(t.Context(), s))
+				s := situation{run: run{thread: thread, before: thread.DeepCopy()}, link: link{leave: func() {}}}
+				_, err := (&ChatThreadReconciler{}).reconcile(t.Context(), s)
+				got := outcome.Classify(err)
 				if got.Reason != chatv1alpha1.ReasonInvalidRequest || !got.Stalled {
 					t.Errorf("deleting %t: %+v", deleting, got)
 				}

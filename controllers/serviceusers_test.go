@@ -84,12 +84,12 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &threadScope{thread: &chatv1alpha1.ChatThread{}, conn: &chatv1alpha1.ChatConnection{}}
+			s := situation{run: run{thread: &chatv1alpha1.ChatThread{}}, link: link{conn: &chatv1alpha1.ChatConnection{}}}
 			objects.SetAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}
-			s.known = connection.KnownUsers(s.conn)
+			s.users = connection.KnownUsers(s.conn)
 			if got := outcome.Classify(s.checkUsers()); got.Reason != c.want || got.Stalled {
 				t.Errorf("got %+v", got)
 			}

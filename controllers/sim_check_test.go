@@ -20,7 +20,6 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // simEnd is where a run led to, without ids and times that differ from run to run.
@@ -108,7 +107,7 @@ func describeRemote(thread emulator.Thread, service map[string]bool) string {
 			id = "service user"
 		}
 		// The owner in it differs from test to test.
-		stamp := m.Metadata[plan.MemberStampKey]
+		stamp := m.Metadata[chatv1alpha1.StampMember]
 		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
 	}
 	slices.Sort(lines)

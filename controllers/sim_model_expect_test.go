@@ -262,7 +262,7 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 
 // isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread before does not.
 func (m *modelRun) isOurs(name string, r emulator.Member) bool {
-	return plan.OwnStamp(r.Metadata[plan.MemberStampKey], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
+	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
 }
 
 func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
@@ -350,7 +350,7 @@ func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 // before.
 func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) bool {
 	_, isGuest := found.guests[strings.ToLower(r.ID)]
-	return (isGuest || r.Metadata[plan.MemberStampKey] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
+	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
 
 // isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and would delete it.

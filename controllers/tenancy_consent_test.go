@@ -109,8 +109,8 @@ func TestForgedUIDNeedsConsent(t *testing.T) {
 			}
 			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room", UID: "mine", CreationTimestamp: made}}
 			thread.Status.IncarnationSince = c.incarnation
-			s := &threadScope{thread: thread, conn: conn, taking: true, threadID: "19:x"}
-			err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
+			s := situation{run: run{thread: thread}, link: link{conn: conn}, target: target{threadID: "19:x", origin: originFound}}
+			_, err := (&ChatThreadReconciler{}).checkOwner(t.Context(), s, acs.ThreadProperties{CreatedOn: c.createdOn,
 				Metadata: map[string]string{chatv1alpha1.StampOwner: "ns/room", chatv1alpha1.StampUID: "mine"}})
 			if got := outcome.Classify(err).Reason; got != c.want {
 				t.Errorf("%s, want %s", got, c.want)

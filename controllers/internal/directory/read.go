@@ -24,6 +24,8 @@ const (
 	// firstRetry and lastRetry bound the waits between reads of a list that fail in a row.
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
+	// refusedRetry is the wait after a read that ACS refused. Another credential ends it.
+	refusedRetry = 5 * time.Minute
 	// firstThreadRetry and lastThreadRetry bound the waits between reads of a thread that ACS fails to show.
 	firstThreadRetry = 2 * time.Second
 	lastThreadRetry  = 5 * time.Minute
@@ -123,7 +125,10 @@ func (l *list) succeededRead(result readResult, now time.Time) ([]types.Namespac
 func (l *list) failedRead(err error, result readResult, confirm time.Duration, now time.Time) ([]types.NamespacedName, error) {
 	o := outcome.Classify(err)
 	after := o.After
-	if after <= 0 {
+	switch {
+	case o.Stalled:
+		after = refusedRetry
+	case after <= 0:
 		after = min(firstRetry<<min(l.failures, 10), lastRetry)
 		l.failures++
 	}

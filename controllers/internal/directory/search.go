@@ -82,7 +82,7 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 		users = append(users, user)
 		l.waiting[q.Waiter] = true
 		l.stampsWanted = l.stampsWanted || !q.ListsOnly
-		failure = cmp.Or(failure, l.failure, l.unconfirmed(pending[user]), l.concerning(q, user, pending[user]))
+		failure = cmp.Or(failure, l.failure, l.concerning(q, user, pending[user]), l.unconfirmed(pending[user]))
 	}
 	switch {
 	case reachable == 0 && unreachable != nil:

@@ -22,11 +22,11 @@ import (
 // memberID is the id of the nth member.
 func memberID(n int) string { return fmt.Sprintf("8:acs:Resource_%03d", n) }
 
-func declaredAs(n int, displayName string) DeclaredMember {
-	return DeclaredMember{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(memberID(n)), DisplayName: displayName}}
+func declaredAs(n int, displayName string) Member {
+	return Member{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(memberID(n)), DisplayName: displayName}}
 }
 
-func declaredKeys(members []DeclaredMember) []string {
+func declaredKeys(members []Member) []string {
 	keys := make([]string, 0, len(members))
 	for _, m := range members {
 		keys = append(keys, m.Key())
@@ -86,8 +86,8 @@ func TestDeclareMembers(t *testing.T) {
 				thread.Spec.Participants = append(thread.Spec.Participants, chatv1alpha1.Member{UserID: chatv1alpha1.UserID(id)})
 			}
 			given := slices.Clone(c.participants)
-			declared, duplicates := DeclareMembers(thread, c.participants)
-			text := func(members []DeclaredMember) []string {
+			declared, duplicates := declareMembers(thread, c.participants)
+			text := func(members []Member) []string {
 				var lines []string
 				for _, m := range members {
 					lines = append(lines, string(m.Participant)+" "+string(m.UserID))
@@ -123,28 +123,28 @@ func TestMemberStamp(t *testing.T) {
 		stamped := metav1.NewTime(parsed)
 		return &stamped
 	}
-	base := DeclaredMember{Member: chatv1alpha1.Member{
+	base := Member{Member: chatv1alpha1.Member{
 		UserID: "8:acs:a", DisplayName: "Ann", ShareHistory: chatv1alpha1.ShareHistorySinceTime, ShareHistoryTime: at("2026-03-01T12:00:00Z"),
 	}}
 	for name, c := range map[string]struct {
-		change func(*DeclaredMember)
+		change func(*Member)
 		same   bool
 	}{
-		"nothing":                   {func(*DeclaredMember) {}, true},
-		"who it is":                 {func(m *DeclaredMember) { m.UserID = "8:acs:b" }, true},
-		"the case of the id":        {func(m *DeclaredMember) { m.UserID = "8:ACS:A" }, true},
-		"who declares it":           {func(m *DeclaredMember) { m.Participant = "p1" }, true},
-		"the generation":            {func(m *DeclaredMember) { m.Generation++ }, true},
-		"the zone of the time":      {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T14:00:00+02:00") }, true},
-		"a fraction of a second":    {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:00.9Z") }, true},
-		"display name":              {func(m *DeclaredMember) { m.DisplayName = "Anne" }, false},
-		"no display name":           {func(m *DeclaredMember) { m.DisplayName = "" }, false},
-		"the case of the name":      {func(m *DeclaredMember) { m.DisplayName = "ann" }, false},
-		"a quote in the name":       {func(m *DeclaredMember) { m.DisplayName = `Ann" "All` }, false},
-		"share history":             {func(m *DeclaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistoryAll, nil }, false},
-		"share history since join":  {func(m *DeclaredMember) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistorySinceJoin, nil }, false},
-		"a second of the time":      {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-01T12:00:01Z") }, false},
-		"another day, same o'clock": {func(m *DeclaredMember) { m.ShareHistoryTime = at("2026-03-02T12:00:00Z") }, false},
+		"nothing":                   {func(*Member) {}, true},
+		"who it is":                 {func(m *Member) { m.UserID = "8:acs:b" }, true},
+		"the case of the id":        {func(m *Member) { m.UserID = "8:ACS:A" }, true},
+		"who declares it":           {func(m *Member) { m.Participant = "p1" }, true},
+		"the generation":            {func(m *Member) { m.Generation++ }, true},
+		"the zone of the time":      {func(m *Member) { m.ShareHistoryTime = at("2026-03-01T14:00:00+02:00") }, true},
+		"a fraction of a second":    {func(m *Member) { m.ShareHistoryTime = at("2026-03-01T12:00:00.9Z") }, true},
+		"display name":              {func(m *Member) { m.DisplayName = "Anne" }, false},
+		"no display name":           {func(m *Member) { m.DisplayName = "" }, false},
+		"the case of the name":      {func(m *Member) { m.DisplayName = "ann" }, false},
+		"a quote in the name":       {func(m *Member) { m.DisplayName = `Ann" "All` }, false},
+		"share history":             {func(m *Member) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistoryAll, nil }, false},
+		"share history since join":  {func(m *Member) { m.ShareHistory, m.ShareHistoryTime = chatv1alpha1.ShareHistorySinceJoin, nil }, false},
+		"a second of the time":      {func(m *Member) { m.ShareHistoryTime = at("2026-03-01T12:00:01Z") }, false},
+		"another day, same o'clock": {func(m *Member) { m.ShareHistoryTime = at("2026-03-02T12:00:00Z") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,8 +158,8 @@ func TestMemberStamp(t *testing.T) {
 
 	t.Run("not set is All", func(t *testing.T) {
 		t.Parallel()
-		all := DeclaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistoryAll}}
-		if got, want := (DeclaredMember{}).Stamp(), all.Stamp(); got != want {
+		all := Member{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistoryAll}}
+		if got, want := (Member{}).Stamp(), all.Stamp(); got != want {
 			t.Errorf("stamp %s, want %s", got, want)
 		}
 	})
@@ -202,7 +202,7 @@ func TestParticipantFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := DeclaredMember{Member: chatv1alpha1.Member{UserID: "8:acs:Ann_1", DisplayName: "Ann", ShareHistory: c.history, ShareHistoryTime: c.since}}
+			m := Member{Member: chatv1alpha1.Member{UserID: "8:acs:Ann_1", DisplayName: "Ann", ShareHistory: c.history, ShareHistoryTime: c.since}}
 			var before time.Time
 			if c.observed != nil {
 				before = *c.observed
@@ -235,18 +235,18 @@ func TestObserveMembers(t *testing.T) {
 		{ID: acs.PhoneNumber{Value: "+4930"}},
 	}
 	want := []ObservedMember{
-		{Id: "8:acs:A", DisplayName: "Ann", HistorySince: &since, Stamp: "1:x", RawStamp: "1:x"},
-		{Id: "8:acs:B", Stamp: "1:y", RawStamp: sentStamp("ns/a", "1:y")},
-		{Id: "8:acs:C", RawStamp: sentStamp("ns/other", "1:y")},
-		{Id: "4:+4930"},
+		{ID: "8:acs:A", DisplayName: "Ann", HistorySince: &since, Stamp: "1:x", RawStamp: "1:x"},
+		{ID: "8:acs:B", Stamp: "1:y", RawStamp: sentStamp("ns/a", "1:y")},
+		{ID: "8:acs:C", RawStamp: sentStamp("ns/other", "1:y")},
+		{ID: "4:+4930"},
 	}
-	got := ObserveMembers(participants, "ns/a", true)
+	got := observeMembers(participants, "ns/a", true)
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
 	// In a thread that was another resource's, members without an owner may have been added by that one.
 	want[0].Stamp = ""
-	if diff := cmp.Diff(want, ObserveMembers(participants, "ns/a", false), cmp.AllowUnexported(ObservedMember{})); diff != "" {
+	if diff := cmp.Diff(want, observeMembers(participants, "ns/a", false), cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members of an adopted thread (-want +got):\n%s", diff)
 	}
 	if got[0].Key() != "8:acs:a" {
@@ -254,11 +254,11 @@ func TestObserveMembers(t *testing.T) {
 	}
 }
 
-func TestNeedsRenewal(t *testing.T) {
+func TestDiffers(t *testing.T) {
 	t.Parallel()
 	ann, nameless := declaredAs(1, "Ann"), declaredAs(1, "")
 	for name, c := range map[string]struct {
-		declared DeclaredMember
+		declared Member
 		observed ObservedMember
 		want     bool
 	}{
@@ -271,19 +271,12 @@ func TestNeedsRenewal(t *testing.T) {
 		"no stamp, no name":                          {ann, ObservedMember{}, true},
 		"no stamp, the name is the same":             {ann, ObservedMember{DisplayName: "Ann"}, false},
 		"no stamp, none declared":                    {nameless, ObservedMember{DisplayName: "Bob"}, false},
-		"no stamp, history cannot be told to differ": {DeclaredMember{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, ObservedMember{}, false},
+		"no stamp, history cannot be told to differ": {Member{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, ObservedMember{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := needsRenewal(c.declared, c.observed, nil); got != c.want {
-				t.Errorf("renewal %v, want %v", got, c.want)
-			}
-			asked := false
-			if needsRenewal(c.declared, c.observed, func(DeclaredMember, ObservedMember) bool { asked = true; return false }) {
-				t.Error("a renewal that was made before is made again")
-			}
-			if asked != c.want {
-				t.Errorf("asked whether it was made before: %v, want %v", asked, c.want)
+			if got := differs(c.declared, c.observed); got != c.want {
+				t.Errorf("differs: %v, want %v", got, c.want)
 			}
 		})
 	}
@@ -303,7 +296,7 @@ const (
 )
 
 // categories says what a plan does with each user, in the order of the plan's fields.
-func categories(plan MembersPlan) map[string][]category {
+func categories(plan Members) map[string][]category {
 	all := map[string][]category{}
 	put := func(key string, c category) { all[key] = append(all[key], c) }
 	for _, m := range plan.Joined {
@@ -368,7 +361,7 @@ func (r *room) keys() []string { return slices.Sorted(maps.Keys(r.members)) }
 
 // carryOut does what a plan says, in the order in which the operator does, and returns what is wrong
 // with a step.
-func (r *room) carryOut(plan MembersPlan) error {
+func (r *room) carryOut(plan Members) error {
 	remove := func(key string) error {
 		if _, ok := r.members[key]; !ok {
 			return fmt.Errorf("%s is removed and not there", key)
@@ -377,14 +370,14 @@ func (r *room) carryOut(plan MembersPlan) error {
 		r.order = slices.DeleteFunc(r.order, func(other string) bool { return other == key })
 		return nil
 	}
-	add := func(m DeclaredMember) error {
+	add := func(m Member) error {
 		if _, ok := r.members[m.Key()]; ok {
 			return fmt.Errorf("%s is added and there already", m.Key())
 		}
-		r.put(ObservedMember{Id: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
+		r.put(ObservedMember{ID: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
 		return nil
 	}
-	first := RemovalsFirst(plan)
+	first := plan.RemovalsFirst()
 	for _, m := range plan.Remove[:first] {
 		if err := remove(m.Key()); err != nil {
 			return err
@@ -459,8 +452,8 @@ func wantedOfUndeclared(s situation, policy chatv1alpha1.MembershipPolicy) categ
 }
 
 // input builds what the situations describe: user n in the nth situation.
-func input(policy chatv1alpha1.MembershipPolicy, users []situation) MembersInput {
-	in := MembersInput{Policy: policy, ServiceUsers: map[string]bool{}, Protected: map[string]bool{}}
+func input(policy chatv1alpha1.MembershipPolicy, users []situation) membersInput {
+	in := membersInput{policy: policy, serviceUsers: map[string]bool{}, protected: map[string]bool{}}
 	refused := map[string]bool{}
 	for n, s := range users {
 		m := declaredAs(n, "")
@@ -468,10 +461,10 @@ func input(policy chatv1alpha1.MembershipPolicy, users []situation) MembersInput
 			m.DisplayName = "Ann"
 		}
 		if s.declared {
-			in.Declared = append(in.Declared, m)
+			in.declared = append(in.declared, m)
 		}
 		if s.observed {
-			current := ObservedMember{Id: strings.ToUpper(memberID(n)), DisplayName: "Somebody"}
+			current := ObservedMember{ID: strings.ToUpper(memberID(n)), DisplayName: "Somebody"}
 			if s.asIs {
 				current.DisplayName = m.DisplayName
 			}
@@ -480,20 +473,20 @@ func input(policy chatv1alpha1.MembershipPolicy, users []situation) MembersInput
 			} else if s.stamped {
 				current.Stamp = "1:other"
 			}
-			in.Observed = append(in.Observed, current)
+			in.observed = append(in.observed, current)
 		}
 		if s.serviceUser {
-			in.ServiceUsers[m.Key()] = true
+			in.serviceUsers[m.Key()] = true
 		}
-		refused[m.Key()], in.Protected[m.Key()] = s.refused, s.protected
+		refused[m.Key()], in.protected[m.Key()] = s.refused, s.protected
 	}
-	in.Skip = func(m DeclaredMember) bool { return refused[m.Key()] }
+	in.skip = func(m Member) bool { return refused[m.Key()] }
 	return in
 }
 
 // wrongWith plans twice, carries out what is planned, and says what breaks a rule.
-func wrongWith(in MembersInput, users []situation) string {
-	plan := PlanMembers(in)
+func wrongWith(in membersInput, users []situation) string {
+	plan := planMembers(in)
 	want, remain := map[string][]category{}, map[string]bool{}
 	for n, s := range users {
 		key := acs.UserKey(memberID(n))
@@ -508,15 +501,15 @@ func wrongWith(in MembersInput, users []situation) string {
 	if diff := cmp.Diff(want, categories(plan)); diff != "" {
 		return "plan (-want +got):\n" + diff
 	}
-	r := newRoom(in.Observed)
+	r := newRoom(in.observed)
 	if err := r.carryOut(plan); err != nil {
 		return err.Error()
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(remain)), r.keys()); diff != "" {
 		return "members afterwards (-want +got):\n" + diff
 	}
-	in.Observed = r.list()
-	if again := PlanMembers(in); !again.IsEmpty() {
+	in.observed = r.list()
+	if again := planMembers(in); !again.IsEmpty() {
 		return fmt.Sprintf("a second pass is not idle: %v", categories(again))
 	}
 	return ""
@@ -578,40 +571,40 @@ type fullRoom struct {
 }
 
 // build returns the input and how many declared members have a place.
-func (f fullRoom) build() (in MembersInput, places int) {
-	in = MembersInput{Policy: f.policy, ServiceUsers: map[string]bool{}, Protected: map[string]bool{}}
+func (f fullRoom) build() (in membersInput, places int) {
+	in = membersInput{policy: f.policy, serviceUsers: map[string]bool{}, protected: map[string]bool{}}
 	next := 0
 	id := func() string { next++; return memberID(next) }
 	for n := range 4 {
 		user := id()
-		in.ServiceUsers[acs.UserKey(user)] = true
+		in.serviceUsers[acs.UserKey(user)] = true
 		if n < f.serviceUsers {
-			in.Observed = append(in.Observed, ObservedMember{Id: user})
+			in.observed = append(in.observed, ObservedMember{ID: user})
 		}
 	}
 	for range f.strangers {
-		in.Observed = append(in.Observed, ObservedMember{Id: id()})
+		in.observed = append(in.observed, ObservedMember{ID: id()})
 	}
 	for range f.leftovers {
-		left := ObservedMember{Id: id(), Stamp: "1:left"}
-		in.Protected[left.Key()] = f.protected
-		in.Observed = append(in.Observed, left)
+		left := ObservedMember{ID: id(), Stamp: "1:left"}
+		in.protected[left.Key()] = f.protected
+		in.observed = append(in.observed, left)
 	}
 	for range f.declared {
 		m := declaredAs(0, "")
 		m.UserID = chatv1alpha1.UserID(id())
-		in.Declared = append(in.Declared, m)
+		in.declared = append(in.declared, m)
 	}
-	present := in.Declared[:f.present]
+	present := in.declared[:f.present]
 	if f.presentLast {
-		present = in.Declared[f.declared-f.present:]
+		present = in.declared[f.declared-f.present:]
 	}
 	for _, m := range present {
 		stamp := m.Stamp()
 		if f.renewed {
 			stamp = "1:other"
 		}
-		in.Observed = append(in.Observed, ObservedMember{Id: string(m.UserID), Stamp: stamp})
+		in.observed = append(in.observed, ObservedMember{ID: string(m.UserID), Stamp: stamp})
 	}
 	places = chatv1alpha1.MaxMembers - max(f.serviceUsers, 1) - f.others()
 	return in, min(max(places, 0), f.declared)
@@ -669,8 +662,8 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 	}
 	for _, f := range rooms {
 		in, places := f.build()
-		plan := PlanMembers(in)
-		r := newRoom(in.Observed)
+		plan := planMembers(in)
+		r := newRoom(in.observed)
 		if err := r.carryOut(plan); err != nil {
 			t.Fatalf("%+v: %v", f, err)
 		}
@@ -678,7 +671,7 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 			t.Fatalf("%+v: %d members at once", f, r.most)
 		}
 		// Who stands first has a place, and the others are told.
-		want := declaredKeys(in.Declared)
+		want := declaredKeys(in.declared)
 		if diff := cmp.Diff(want[places:], declaredKeys(plan.Surplus)); diff != "" {
 			t.Fatalf("%+v: surplus (-want +got):\n%s", f, diff)
 		}
@@ -691,8 +684,8 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 		if wantOthers := f.others(); others != wantOthers {
 			t.Fatalf("%+v: %d others in the thread, want %d", f, others, wantOthers)
 		}
-		in.Observed = r.list()
-		if again := PlanMembers(in); !again.IsEmpty() {
+		in.observed = r.list()
+		if again := planMembers(in); !again.IsEmpty() {
 			t.Fatalf("%+v: a second pass is not idle: %d added, %d renewed, %d removed", f, len(again.Add), len(again.Renew), len(again.Remove))
 		}
 	}
@@ -714,8 +707,8 @@ func TestRemovalsFirst(t *testing.T) {
 		{250, 10, 3, 3},
 		{251, 0, 2, 1},
 	} {
-		plan := MembersPlan{Present: c.observed, Add: make([]DeclaredMember, c.add), Remove: make([]ObservedMember, c.remove)}
-		if got := RemovalsFirst(plan); got != c.want {
+		plan := Members{Present: c.observed, Add: make([]Member, c.add), Remove: make([]ObservedMember, c.remove)}
+		if got := plan.RemovalsFirst(); got != c.want {
 			t.Errorf("%d observed, %d to add, %d to remove: %d first, want %d", c.observed, c.add, c.remove, got, c.want)
 		}
 	}
@@ -723,11 +716,11 @@ func TestRemovalsFirst(t *testing.T) {
 
 func TestPlanMembersListIsLate(t *testing.T) {
 	t.Parallel()
-	in := MembersInput{Policy: chatv1alpha1.MembershipExclusive, ServiceUsers: map[string]bool{"8:acs:operator": true}}
+	in := membersInput{policy: chatv1alpha1.MembershipExclusive, serviceUsers: map[string]bool{"8:acs:operator": true}}
 	for n := range chatv1alpha1.MaxMembers {
-		in.Declared = append(in.Declared, declaredAs(n, ""))
+		in.declared = append(in.declared, declaredAs(n, ""))
 	}
-	if got := len(PlanMembers(in).Add); got != chatv1alpha1.MaxMembers-1 {
+	if got := len(planMembers(in).Add); got != chatv1alpha1.MaxMembers-1 {
 		t.Errorf("%d are added to a thread that shows no member, want %d: the service user is one", got, chatv1alpha1.MaxMembers-1)
 	}
 }
@@ -743,15 +736,15 @@ func TestPlanMembersAsksOnlyWhereItMatters(t *testing.T) {
 		{declared: true, named: true, observed: true, stamped: true}, // renewed, unless it was before
 	})
 	var skips, renewals []string
-	in.Skip = func(m DeclaredMember) bool { skips = append(skips, m.Key()); return true }
-	in.Renew = func(m DeclaredMember, observed ObservedMember) bool {
+	in.skip = func(m Member) bool { skips = append(skips, m.Key()); return true }
+	in.renew = func(m Member, observed ObservedMember) bool {
 		if m.Key() != observed.Key() {
 			t.Errorf("%s is compared with %s", m.Key(), observed.Key())
 		}
 		renewals = append(renewals, m.Key())
 		return false
 	}
-	plan := PlanMembers(in)
+	plan := planMembers(in)
 	key := func(n int) string { return acs.UserKey(memberID(n)) }
 	if diff := cmp.Diff([]string{key(0)}, skips); diff != "" {
 		t.Errorf("asked whether they were refused (-want +got):\n%s", diff)
@@ -768,15 +761,15 @@ func TestPlanMembersAsksOnlyWhereItMatters(t *testing.T) {
 // A member that the operator may not remove keeps its place, wherever it stands.
 func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 	t.Parallel()
-	in := MembersInput{Policy: chatv1alpha1.MembershipAdditive, ServiceUsers: map[string]bool{"8:acs:operator": true},
-		Observed: []ObservedMember{{Id: "8:acs:operator"}}}
+	in := membersInput{policy: chatv1alpha1.MembershipAdditive, serviceUsers: map[string]bool{"8:acs:operator": true},
+		observed: []ObservedMember{{ID: "8:acs:operator"}}}
 	for n := range chatv1alpha1.MaxMembers {
-		in.Declared = append(in.Declared, declaredAs(n, ""))
+		in.declared = append(in.declared, declaredAs(n, ""))
 	}
-	last := in.Declared[len(in.Declared)-1]
-	in.Observed = append(in.Observed, ObservedMember{Id: string(last.UserID)})
-	plan := PlanMembers(in)
-	r := newRoom(in.Observed)
+	last := in.declared[len(in.declared)-1]
+	in.observed = append(in.observed, ObservedMember{ID: string(last.UserID)})
+	plan := planMembers(in)
+	r := newRoom(in.observed)
 	if err := r.carryOut(plan); err != nil {
 		t.Fatal(err)
 	}
@@ -786,7 +779,7 @@ func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 	if diff := cmp.Diff([]string{last.Key()}, declaredKeys(plan.Joined)); diff != "" {
 		t.Errorf("joined (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{in.Declared[chatv1alpha1.MaxMembers-2].Key()}, declaredKeys(plan.Surplus)); diff != "" {
+	if diff := cmp.Diff([]string{in.declared[chatv1alpha1.MaxMembers-2].Key()}, declaredKeys(plan.Surplus)); diff != "" {
 		t.Errorf("surplus (-want +got):\n%s", diff)
 	}
 }
@@ -795,8 +788,48 @@ func TestPlanMembersAdditiveKeepsWhoIsThere(t *testing.T) {
 func TestPlanMembersListedTwice(t *testing.T) {
 	t.Parallel()
 	in := input(chatv1alpha1.MembershipExclusive, []situation{{observed: true}, {observed: true, serviceUser: true}})
-	in.Observed = append(in.Observed, in.Observed...)
-	if got := len(PlanMembers(in).Remove); got != 1 {
+	in.observed = append(in.observed, in.observed...)
+	if got := len(planMembers(in).Remove); got != 1 {
 		t.Errorf("%d are removed, want 1", got)
+	}
+}
+
+// What was tried before is not tried again, and a plan says what it would do.
+func TestFor(t *testing.T) {
+	t.Parallel()
+	thread := &chatv1alpha1.ChatThread{}
+	thread.Namespace, thread.Name, thread.UID = "ns", "a", "uid"
+	thread.Spec.Topic = "topic"
+	thread.Spec.Participants = []chatv1alpha1.Member{{UserID: "8:acs:a", DisplayName: "Ann"}, {UserID: "8:acs:b"}}
+	declared := Declare(thread, nil, nil, []string{"8:acs:user"})
+	ann := declared.Members[0]
+	stamped := map[string]string{chatv1alpha1.StampOwner: "ns/a", chatv1alpha1.StampUID: "uid"}
+	observed := &Observed{Properties: acs.ThreadProperties{Topic: "other", Metadata: stamped},
+		Members: []ObservedMember{{ID: "8:acs:user"}, {ID: "8:acs:a", DisplayName: "Bob"}}}
+	mark := RenewalMark(ann, observed.Members[1])
+	for name, c := range map[string]struct {
+		observed *Observed
+		tried    Tried
+		want     string
+	}{
+		"no thread":    {nil, Tried{}, "create the thread with 2 participants"},
+		"a thread":     {observed, Tried{}, "set topic, add 1, add again 1"},
+		"malformed":    {nil, Tried{Malformed: map[string]Refusal{"8:acs:b": {Code: "400"}}}, "create the thread with 2 participants"},
+		"topic sent":   {observed, Tried{Sent: map[string]Sent{FieldTopic: {"topic", "other"}}}, "add 1, add again 1"},
+		"other topic":  {observed, Tried{Sent: map[string]Sent{FieldTopic: {"topic", "third"}}}, "set topic, add 1, add again 1"},
+		"renewed":      {observed, Tried{Renewed: map[string]string{"8:acs:a": mark}}, "set topic, add 1"},
+		"refused":      {observed, Tried{Refused: map[string]Refusal{"8:acs:b": {Code: "403"}}}, "set topic, add again 1"},
+		"refused then": {observed, Tried{Refused: map[string]Refusal{"8:acs:b": {Code: "403", Generation: 7}}}, "set topic, add 1, add again 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := For(declared, c.observed, c.tried)
+			if got := p.String(); got != c.want {
+				t.Errorf("would %s, want %s", got, c.want)
+			}
+			if c.observed != nil && !p.Members.Differing["8:acs:a"] {
+				t.Error("a member that differs is not named")
+			}
+		})
 	}
 }

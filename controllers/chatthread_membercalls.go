@@ -4,7 +4,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,21 +20,32 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// memberWork carries out a plan.
-type memberWork struct {
-	*threadScope
+const (
+	// maxAddedUnseen is how often the operator relies on ACS that it added a member that no list shows.
+	maxAddedUnseen = 2
+	// maxAddCalls bounds how many calls of a reconcile look for malformed ids.
+	maxAddCalls = 10
+	// maxNamed is how many users an event names.
+	maxNamed = 5
+)
+
+// memberCalls carries out the plan of the members.
+type memberCalls struct {
+	situation
+	// results are those of the situation, as far as the calls have come.
+	results        plan.Results
 	calls          int
 	added, removed []string
 	// store writes the status in the middle of the work.
 	store func(context.Context) error
 }
 
-// do brings back first who was taken out to be renewed, and adds before it removes, as far as the thread has
-// room. Nobody is removed when an addition failed outright. Renewals, which take people out for a moment, come
-// last: a removal may be urgent.
-func (w *memberWork) do(ctx context.Context, todo plan.MembersPlan) error {
+// do first brings back the members that were removed to be renewed, and adds before it removes, as far as the
+// thread has room. Nobody is removed if an addition failed outright. Renewals, which remove people for a moment,
+// come last: a removal may be urgent.
+func (w *memberCalls) do(ctx context.Context, todo plan.Members) error {
 	back, add := w.splitReturning(todo.Add)
-	first := plan.RemovalsFirst(todo)
+	first := todo.RemovalsFirst()
 	if len(back) > 0 && todo.Present+len(back) <= chatv1alpha1.MaxMembers {
 		if err := w.bringBack(ctx, back); err != nil {
 			return err
@@ -60,7 +70,7 @@ func (w *memberWork) do(ctx context.Context, todo plan.MembersPlan) error {
 }
 
 // splitReturning parts the members that were taken out and are not back yet from those that are new.
-func (w *memberWork) splitReturning(members []plan.DeclaredMember) (back, others []plan.DeclaredMember) {
+func (w *memberCalls) splitReturning(members []plan.Member) (back, others []plan.Member) {
 	for _, m := range members {
 		if _, isOut := w.renewing(m.Key()); isOut {
 			back = append(back, m)
@@ -71,20 +81,20 @@ func (w *memberWork) splitReturning(members []plan.DeclaredMember) (back, others
 	return back, others
 }
 
-func (w *memberWork) remove(ctx context.Context, members []plan.ObservedMember) error {
+func (w *memberCalls) remove(ctx context.Context, members []plan.ObservedMember) error {
 	for _, m := range members {
-		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.Id), nil); err != nil {
+		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.ID), nil); err != nil {
 			return outcome.CallFailed("remove a member", err)
 		}
-		w.removed = append(w.removed, m.Id)
+		w.removed = append(w.removed, m.ID)
 	}
 	return nil
 }
 
 // add adds members in as few calls as ACS allows. Ids that made a call fail before go last, in a call
 // of their own.
-func (w *memberWork) add(ctx context.Context, members []plan.DeclaredMember) error {
-	var sound, suspect []plan.DeclaredMember
+func (w *memberCalls) add(ctx context.Context, members []plan.Member) error {
+	var sound, suspect []plan.Member
 	for _, m := range members {
 		if _, bad := w.memory.malformed[m.Key()]; bad {
 			suspect = append(suspect, m)
@@ -110,7 +120,7 @@ func (w *memberWork) add(ctx context.Context, members []plan.DeclaredMember) err
 }
 
 // addBatch makes one call; malformed deals with one that fails as a whole.
-func (w *memberWork) addBatch(ctx context.Context, batch []plan.DeclaredMember, malformed func(context.Context, []plan.DeclaredMember, error) error) error {
+func (w *memberCalls) addBatch(ctx context.Context, batch []plan.Member, malformed func(context.Context, []plan.Member, error) error) error {
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
 	for _, m := range batch {
@@ -131,7 +141,7 @@ func (w *memberWork) addBatch(ctx context.Context, batch []plan.DeclaredMember, 
 		return outcome.CallFailed("add members", err)
 	}
 	for _, m := range batch {
-		if _, refused := w.results.refused[m.Key()]; refused {
+		if _, refused := w.results.Refused[m.Key()]; refused {
 			continue
 		}
 		delete(w.memory.malformed, m.Key())
@@ -143,14 +153,14 @@ func (w *memberWork) addBatch(ctx context.Context, batch []plan.DeclaredMember, 
 			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
 			continue
 		}
-		w.results.joined[m.Key()] = true
+		w.results.Joined[m.Key()] = true
 	}
 	return nil
 }
 
 // note takes over the answers to single members. Where one of them cannot be told to belong to a member, the
 // list of members says who is in the thread.
-func (w *memberWork) note(ctx context.Context, batch []plan.DeclaredMember, refused []acs.InvalidParticipant) error {
+func (w *memberCalls) note(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) error {
 	answers := refusalsByUser(refused)
 	matched := map[string]bool{}
 	for _, m := range batch {
@@ -176,12 +186,12 @@ func (w *memberWork) note(ctx context.Context, batch []plan.DeclaredMember, refu
 }
 
 // missingMembers are the declared members that a list of the thread does not show.
-func missingMembers(declared []plan.DeclaredMember, listed []acs.Participant) []plan.DeclaredMember {
+func missingMembers(declared []plan.Member, listed []acs.Participant) []plan.Member {
 	isMember := make(map[string]bool, len(listed))
 	for _, p := range listed {
 		isMember[acs.UserKey(p.ID.RawID())] = true
 	}
-	return slices.DeleteFunc(slices.Clone(declared), func(m plan.DeclaredMember) bool { return isMember[m.Key()] })
+	return slices.DeleteFunc(slices.Clone(declared), func(m plan.Member) bool { return isMember[m.Key()] })
 }
 
 func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
@@ -192,26 +202,26 @@ func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidPart
 	return answers
 }
 
-func (w *memberWork) refuse(m plan.DeclaredMember, code, message string) {
+func (w *memberCalls) refuse(m plan.Member, code, message string) {
 	w.memory.noteRefused(m, code, message)
-	w.results.refused[m.Key()] = w.memory.refusals[m.Key()]
-	delete(w.results.joined, m.Key())
+	w.results.Refused[m.Key()] = w.memory.refusals[m.Key()]
+	delete(w.results.Joined, m.Key())
 }
 
 // isolate finds the malformed ids that made a call fail, by name where the answer names them and by
 // halves where it does not, and goes on with the others.
-func (w *memberWork) isolate(ctx context.Context, batch []plan.DeclaredMember, err error) error {
+func (w *memberCalls) isolate(ctx context.Context, batch []plan.Member, err error) error {
 	bad, rest, said := splitNamed(err, batch, 0)
 	if len(bad) == 0 && len(batch) == 1 {
 		bad, rest = batch, nil
 	}
 	w.memory.noteMalformed(bad, err, said)
 	for _, m := range bad {
-		w.results.refused[m.Key()] = w.memory.refusals[m.Key()]
+		w.results.Refused[m.Key()] = w.memory.refusals[m.Key()]
 	}
-	halves := [][]plan.DeclaredMember{rest}
+	halves := [][]plan.Member{rest}
 	if len(bad) == 0 {
-		halves = [][]plan.DeclaredMember{rest[:len(rest)/2], rest[len(rest)/2:]}
+		halves = [][]plan.Member{rest[:len(rest)/2], rest[len(rest)/2:]}
 	}
 	for _, half := range halves {
 		if len(half) == 0 {
@@ -229,25 +239,26 @@ func (w *memberWork) isolate(ctx context.Context, batch []plan.DeclaredMember, e
 }
 
 // refuseAll deals with ids that were found malformed before and still are.
-func (w *memberWork) refuseAll(_ context.Context, batch []plan.DeclaredMember, _ error) error {
+func (w *memberCalls) refuseAll(_ context.Context, batch []plan.Member, _ error) error {
 	for _, m := range batch {
 		before := w.memory.malformed[m.Key()]
-		w.refuse(m, before.code, before.message)
+		w.refuse(m, before.Code, before.Message)
 	}
 	return nil
 }
 
-// tell makes one event of all that was added and one of all that was removed.
-func (w *memberWork) tell() {
+// report makes one event of all that was added and one of all that was removed.
+func (w *memberCalls) report() {
 	if len(w.added) > 0 {
-		w.threadScope.tell(chatv1alpha1.EventMembersAdded, "Added %s: %s", countOf(len(w.added), "member"), someOf(w.added))
+		w.events.add(chatv1alpha1.EventMembersAdded, "Added %s: %s", outcome.Plural(len(w.added), "member"), firstOf(w.added))
 	}
 	if len(w.removed) > 0 {
-		w.threadScope.tell(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", countOf(len(w.removed), "member"), someOf(w.removed))
+		w.events.add(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", outcome.Plural(len(w.removed), "member"), firstOf(w.removed))
 	}
 }
 
-func someOf(names []string) string {
+// firstOf names some of the users.
+func firstOf(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
 	}
@@ -256,7 +267,7 @@ func someOf(names []string) string {
 
 // splitNamed parts the members that the answer to a failed call names from the others: by id, or by the place in
 // the list that was sent, where before says how many others stood before them. said is what ACS says of each.
-func splitNamed(err error, batch []plan.DeclaredMember, before int) (named, rest []plan.DeclaredMember, said map[string]string) {
+func splitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
 	detail, _ := acs.Detail(err)
 	all := acs.UserKey(detail.Message + " " + detail.Target)
 	said = map[string]string{}
@@ -303,21 +314,5 @@ func mentions(text, id string) bool {
 		if text == "" || !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyz_-=", rune(text[0])) {
 			return true
 		}
-	}
-}
-
-func (m *threadMemory) noteRefused(member plan.DeclaredMember, code, message string) {
-	m.refusals[member.Key()] = refusedMember{participant: member.Participant, generation: member.Generation, code: code, message: message}
-}
-
-// noteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
-func (m *threadMemory) noteMalformed(members []plan.DeclaredMember, err error, said map[string]string) {
-	message := "the id is malformed"
-	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
-		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
-	}
-	for _, member := range members {
-		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.Key()], outcome.MaxMessage), message))
-		m.malformed[member.Key()] = m.refusals[member.Key()]
 	}
 }

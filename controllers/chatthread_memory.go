@@ -4,14 +4,19 @@
 package controllers
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
@@ -36,26 +41,19 @@ type threadMemory struct {
 	// actor is the service user that was let into the thread last.
 	actor string
 
-	// settled says that this process stored the finalizer, and that ACS refused for certain every
-	// create since: there is no thread to search for.
-	settled bool
-	// lostAnswer is when a create was last sent without an answer coming back.
-	lostAnswer time.Time
+	// create says whether a create may have been sent whose end is not known.
+	create createState
 	// searchingSince is since when the thread waits for the lists of service users.
 	searchingSince time.Time
-	// formerIDs are the threads of earlier incarnations.
-	formerIDs map[string]bool
-	// replayed says that the last create was answered with an earlier thread.
-	replayed bool
 	// missingSince is when ACS first answered that it knows no such thread.
 	missingSince time.Time
 	// notListed says that the list of the service user does not show a missing thread.
 	notListed bool
 	// listedBefore are the threads that were listed when the last one was lost: the next is none of them.
 	listedBefore map[string]bool
-	// shut is since when ACS refuses to show the thread, unchangeable since when it refuses changes of it, and
-	// uncreatable since when it refuses to create one.
-	shut, unchangeable, uncreatable doubt
+	// inaccessible is since when ACS refuses to show the thread, unchangeable since when it refuses changes of
+	// it, and uncreatable since when it refuses to create one.
+	inaccessible, unchangeable, uncreatable unconfirmed
 	// recreationHeld says that the thread is not created anew before a person asks for it, recreationAsked that
 	// one did since. heldAtRequest is what the connection was asked for last by then.
 	recreationHeld, recreationAsked bool
@@ -72,82 +70,76 @@ type threadMemory struct {
 	foundAt time.Time
 
 	// refusals holds the users that ACS refused, by key.
-	refusals map[string]refusedMember
+	refusals map[string]plan.Refusal
 	// malformed holds ids that made a whole call fail, with the answer; they are sent apart from others.
-	malformed map[string]refusedMember
+	malformed map[string]plan.Refusal
 	// renewed holds for which declaration and stamp a member was added again.
 	renewed map[string]string
 	// kept holds the members that are in the thread as they were declared before, as ACS refused how they are
 	// declared now, and added how often ACS answered that it added a member that was not listed since. By key.
-	kept  map[string]refusedMember
+	kept  map[string]plan.Refusal
 	added map[string]int
 	// refusedParts holds what ACS did not take of topic, metadata and retention, with its answer.
 	refusedParts map[string]error
 	// sent holds the values that were sent and what the service then held, by field.
-	sent map[string]sentValue
+	sent map[string]plan.Sent
 }
 
-// refusedMember is a declared user that is not let in.
-type refusedMember struct {
-	participant types.UID
-	generation  int64
-	// reason is set where the operator itself refuses; otherwise code and message are ACS's, of any length.
-	reason, code, message string
-	// kept says that the user is in the thread all the same, as it was declared before.
-	kept bool
+// tried is what a plan does not try again.
+func (m *threadMemory) tried() plan.Tried {
+	return plan.Tried{Refused: m.refusals, Malformed: m.malformed, Renewed: m.renewed, Sent: m.sent}
 }
 
-// sentValue is a value that the service changed into another one.
-type sentValue struct {
-	want, got string
-}
-
-// settledFor says that want was sent before and that the service still holds what it made of it.
-func (m *threadMemory) settledFor(field, want, got string) bool {
-	return m.sent[field] == sentValue{want: want, got: got}
-}
-
-// remember notes what the service made of a value; nothing needs to be noted where it took it.
-func (m *threadMemory) remember(field, want, got string) {
-	if want == got {
-		delete(m.sent, field)
-		return
+// noteSent notes what ACS made of values; nothing needs to be noted of those that it took.
+func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
+	for field, value := range sent {
+		if value.Want == value.Got {
+			delete(m.sent, field)
+			continue
+		}
+		m.sent[field] = value
 	}
-	m.sent[field] = sentValue{want: want, got: got}
 }
 
-// refused says that ACS refused this very declaration and that it need not be tried again yet.
-func (m *threadMemory) refused(member plan.DeclaredMember) (refusedMember, bool) {
-	refusal, ok := m.refusals[member.Key()]
-	if !ok || refusal.participant != member.Participant || refusal.generation != member.Generation {
-		return refusedMember{}, false
+// noteRefused notes that ACS refused a member.
+func (m *threadMemory) noteRefused(member plan.Member, code, message string) {
+	m.refusals[member.Key()] = plan.Refusal{Participant: member.Participant, Generation: member.Generation, Code: code, Message: message}
+}
+
+// noteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
+func (m *threadMemory) noteMalformed(members []plan.Member, err error, said map[string]string) {
+	message := "the id is malformed"
+	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
+		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
 	}
-	return refusal, true
+	for _, member := range members {
+		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.Key()], outcome.MaxMessage), message))
+		m.malformed[member.Key()] = m.refusals[member.Key()]
+	}
 }
 
-// begin starts a pass and says whether it tries everything again: at each resync, when the spec
-// changed, and when it was asked for.
-func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) bool {
+// begin starts a reconcile. Everything is tried again at each resync, when the spec changed, and when
+// somebody asks for it.
+func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 	// Another process has found the thread gone, and may have created the next one.
 	if thread.Status.Incarnation > m.incarnation {
-		m.formerIDs[m.threadID] = true
-		m.threadID, m.incarnation, m.settled = "", thread.Status.Incarnation, false
+		m.create.lost(m.threadID)
+		m.threadID, m.incarnation = "", thread.Status.Incarnation
 	}
 	requested := objects.IsRequested(thread, thread.Status.LastHandledReconcileAt)
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
-		return false
+		return
 	}
 	m.recreationAsked = m.recreationAsked || requested && m.recreationHeld
 	m.generation = thread.Generation
 	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
-	m.refusals = map[string]refusedMember{}
+	m.refusals = map[string]plan.Refusal{}
 	m.refusedParts = map[string]error{}
-	return true
 }
 
-// found forgets that the thread was missing: it is there, or another one is to take its place.
-func (m *threadMemory) found() {
+// isThere forgets that the thread was missing: it is there, or another one is to take its place.
+func (m *threadMemory) isThere() {
 	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
 	m.notListed = false
 }
@@ -200,14 +192,14 @@ func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 	found, ok := m.byKey[key]
 	if !ok || found.uid != thread.UID {
 		found = &keyedMemory{uid: thread.UID, threadMemory: &threadMemory{
-			formerIDs:    map[string]bool{},
+			create:       createState{former: map[string]bool{}},
 			refusedParts: map[string]error{},
-			refusals:     map[string]refusedMember{},
-			malformed:    map[string]refusedMember{},
+			refusals:     map[string]plan.Refusal{},
+			malformed:    map[string]plan.Refusal{},
 			renewed:      map[string]string{},
-			kept:         map[string]refusedMember{},
+			kept:         map[string]plan.Refusal{},
 			added:        map[string]int{},
-			sent:         map[string]sentValue{},
+			sent:         map[string]plan.Sent{},
 		}}
 		m.byKey[key] = found
 	}

@@ -1,0 +1,128 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+// connect finds the ChatConnection, its clients and its service users.
+func (r *ChatThreadReconciler) connect(ctx context.Context, s situation) (situation, error) {
+	key := connectionKey(s.thread)
+	s.conn = &chatv1alpha1.ChatConnection{}
+	if err := r.getConnection(ctx, key, s.conn); err != nil {
+		if !apierrors.IsNotFound(err) {
+			return s, fmt.Errorf("get ChatConnection: %w", err)
+		}
+		return s, &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound,
+			Message: fmt.Sprintf("ChatConnection %s does not exist.", key)}
+	}
+	if err := r.checkNamespace(ctx, s); err != nil {
+		return s, err
+	}
+	session, err := r.Sessions.Get(ctx, s.conn)
+	if err != nil {
+		return s, r.connectionNotReady(key, err)
+	}
+	s.session, s.users = session, connection.KnownUsers(s.conn)
+	if err := s.checkUsers(); err != nil {
+		return s, err
+	}
+	session.KnowUsers(s.users)
+	return s.enter()
+}
+
+// enter ends the waits of ACS if somebody asked for the reconcile, and waits for a probe of an endpoint that
+// does not answer.
+func (s situation) enter() (situation, error) {
+	if s.isRequested() {
+		s.session.TryAtOnce()
+	}
+	leave, err := s.session.Gate.Enter()
+	if err != nil {
+		return s, s.waitForProbe(err)
+	}
+	s.leave = leave
+	s.memory.awaitingProbe = time.Time{}
+	return s, nil
+}
+
+// checkUsers waits for a connection that has no service user, or whose record lost some: until it is restored
+// from status, threads would be searched for in the lists of some users only.
+func (s situation) checkUsers() error {
+	wait := &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
+	switch {
+	case len(connection.EverRecorded(s.conn)) != len(connection.RecordedUsers(s.conn)):
+		wait.Message = fmt.Sprintf("Annotation %s of ChatConnection %s lost service users; restoring it.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
+	case len(s.users) == 0:
+		wait.Message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))
+	default:
+		return nil
+	}
+	return wait
+}
+
+// waitForProbe ends a reconcile while another one probes the endpoint. Background reconciles keep the status
+// that is already there.
+func (s situation) waitForProbe(err error) error {
+	now := time.Now()
+	if s.memory.awaitingProbe.IsZero() {
+		s.memory.awaitingProbe = now
+	}
+	if wait, ok := errors.AsType[*outcome.Wait](err); ok {
+		wait.Quiet = s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < connection.ProbeGrace
+	}
+	return err
+}
+
+// saysUnavailable reports whether the status already shows a service that does not answer.
+func (s situation) saysUnavailable() bool {
+	ready := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == chatv1alpha1.ReasonServiceUnavailable && ready.ObservedGeneration == s.thread.Generation
+}
+
+// getConnection reads a connection. One in a namespace that is not watched cannot be seen, and the cache must
+// show what this process wrote.
+func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
+	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
+			Message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
+	}
+	if err := r.Get(ctx, key, conn); err != nil {
+		return err
+	}
+	if _, behind := r.connections.IsBehind(conn); behind {
+		return errStaleCache()
+	}
+	return nil
+}
+
+// connectionNotReady waits for a connection that shows in its own status what is wrong with it.
+func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err error) error {
+	o := outcome.Classify(err)
+	if o.Quiet {
+		return err
+	}
+	if r.Sessions.IsUntold(key) {
+		r.wakeConnection(key)
+	}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
+		Message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.Reason)}
+}
+
+func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
+	return types.NamespacedName{Namespace: thread.ConnectionNamespace(), Name: thread.Spec.ConnectionRef.Name}
+}

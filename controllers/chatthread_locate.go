@@ -1,0 +1,213 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+)
+
+// locate says which thread the reconcile is about. It searches for the thread of a ChatThread that knows
+// none: a crash, a lost answer or a rebuilt cluster must not create a second one.
+func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situation, error) {
+	if s.isOfAnother() && s.thread.Adopts() {
+		s.thread.Status.ObservedGeneration = -1
+		s.target = target{threadID: s.thread.Spec.ThreadID, origin: originFound}
+		return s, nil
+	}
+	if s.isOfAnother() {
+		if err := r.takeOverStatus(ctx, s); err != nil {
+			return s, err
+		}
+	}
+	switch {
+	case s.thread.Status.ThreadID != "":
+		s.target = target{threadID: s.thread.Status.ThreadID}
+		s.countForUser()
+		return s, nil
+	case s.memory.threadID != "":
+		// This process knows better than a cache that lags, or a status that somebody emptied.
+		s.target = target{threadID: s.memory.threadID}
+		return s, nil
+	case s.thread.Adopts():
+		s.target = target{threadID: s.thread.Spec.ThreadID, origin: originFound}
+		return s, nil
+	}
+	if own := s.ownThreads(); len(own) > 0 {
+		s.target = found(own)
+		return s, nil
+	}
+	if err := r.searchDirectory(ctx, s); err != nil {
+		return s, err
+	}
+	candidates, err := r.candidates(ctx, s)
+	if err == nil && len(candidates) > 0 {
+		s.target = found(candidates)
+	}
+	return s, err
+}
+
+// found is the oldest of the threads that may be this ChatThread's.
+func found(candidates []directory.Stamp) target {
+	t := target{threadID: candidates[0].ID, origin: originFound}
+	for _, other := range candidates[1:] {
+		t.others = append(t.others, other.ID)
+	}
+	return t
+}
+
+// takeOverStatus turns a ChatThread with the status of another uid, in one write, into one without a thread.
+func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s situation) error {
+	former := s.thread.Status.ThreadID
+	s.disown(time.Now())
+	if former == "" {
+		return nil
+	}
+	return r.store(ctx, s, outcome.Classify(&outcome.Wait{Reason: chatv1alpha1.ReasonSearching,
+		Message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
+}
+
+// ownThreads are those that carry the own uid: they are this ChatThread's however old the list.
+func (s situation) ownThreads() []directory.Stamp {
+	return slices.DeleteFunc(s.session.Directory.Find(s.owner(), s.users), func(thread directory.Stamp) bool {
+		return thread.UID != string(s.thread.UID) || s.memory.create.isFormer(thread.ID) || s.ignores(thread.ID)
+	})
+}
+
+// countForUser counts the thread for its service user before its turn to be read comes: from the start,
+// resyncs keep the distance that all threads need.
+func (s situation) countForUser() {
+	if user, ok := s.assignedUser(); ok {
+		s.session.Assign(s.thread.UID, user)
+	}
+}
+
+// searchingMessage is shown before lists can be read.
+const searchingMessage = "Reading the threads of the service users, so that no second thread is created where one exists."
+
+// listNeeded says which lists of threads are complete enough. Without a finalizer nothing was ever sent,
+// and any list will do. With one, a create may have been sent by an earlier process or without an answer:
+// only a list that begins some time after that shows its thread, and only while it is fresh.
+func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
+	now := time.Now()
+	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
+	if s.isUnsure() {
+		need.Begun = pacing.Latest(need.Begun, s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
+		need.Ended = now.Add(-r.timing.listFresh)
+	}
+	if now.Before(need.Begun) {
+		return directory.Need{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: searchingMessage}
+	}
+	return need, nil
+}
+
+// isUnsure reports whether a create may have been sent whose end this process does not know.
+func (s situation) isUnsure() bool {
+	return objects.HasFinalizer(s.thread) && !s.memory.create.nothingSent()
+}
+
+// searchDirectory returns nil once the directory knows all threads that may be of this ChatThread.
+func (r *ChatThreadReconciler) searchDirectory(ctx context.Context, s situation) error {
+	need, err := r.listNeeded(s)
+	if err != nil {
+		return err
+	}
+	return r.ask(s, directory.Query{
+		Users: s.creators(), Need: need, Topic: s.thread.Spec.Topic, Unsure: s.isUnsure(),
+		Claimed: func(id string) bool {
+			claimed, err := r.isClaimed(ctx, s, id)
+			return err == nil && claimed
+		},
+	})
+}
+
+// ask makes a query of the directory, and has the lists read that it needs.
+func (r *ChatThreadReconciler) ask(s situation, query directory.Query) error {
+	query.Waiter = objects.KeyOf(s.thread)
+	query.AtOnce = s.isRequested()
+	if s.memory.searchingSince.IsZero() {
+		s.memory.searchingSince = time.Now()
+	}
+	query.Since = s.memory.searchingSince
+	users, err := s.session.Directory.Search(query)
+	if err == nil {
+		s.memory.searchingSince = time.Time{}
+	}
+	for _, user := range users {
+		r.wakeListing(listingKey(connectionKey(s.thread), user))
+	}
+	return err
+}
+
+// creators are the service users that may have created the thread: the one that was stored before the
+// first create, or any if none was or nothing was created.
+func (s situation) creators() []string {
+	if user, ok := s.assignedUser(); ok && objects.HasFinalizer(s.thread) && !s.hasNoThread() {
+		return []string{user}
+	}
+	return s.users
+}
+
+// assignedUser is the service user that acts for the thread, if it is one of the connection's.
+func (s situation) assignedUser() (string, bool) {
+	ids := []string{s.thread.Status.ServiceUser}
+	// The operator stores the annotation together with the finalizer. Without that somebody else wrote it, and
+	// may have named a user that makes no more threads.
+	if objects.HasFinalizer(s.thread) {
+		ids = []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser}
+	}
+	for _, id := range ids {
+		if id != "" && connection.ContainsUser(s.users, id) {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// candidates are the threads that carry the stamp of the ChatThread and that no other one claims. A thread
+// with the own uid cannot be claimed.
+func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]directory.Stamp, error) {
+	var candidates []directory.Stamp
+	for _, candidate := range s.session.Directory.Find(s.owner(), s.users) {
+		if s.memory.create.isFormer(candidate.ID) || s.ignores(candidate.ID) {
+			continue
+		}
+		if candidate.UID != string(s.thread.UID) {
+			claimed, err := r.isClaimed(ctx, s, candidate.ID)
+			if err != nil {
+				return nil, err
+			}
+			if claimed {
+				continue
+			}
+		}
+		candidates = append(candidates, candidate)
+	}
+	return candidates, nil
+}
+
+// isClaimed reports whether another ChatThread of the connection has the thread in its status.
+func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s situation, id string) (bool, error) {
+	threads := &chatv1alpha1.ChatThreadList{}
+	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list ChatThreads: %w", err)
+	}
+	for i := range threads.Items {
+		if threads.Items[i].UID != s.thread.UID && connectionKey(&threads.Items[i]) == connectionKey(s.thread) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

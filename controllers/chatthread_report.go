@@ -1,0 +1,239 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+)
+
+// concludeTimeout is how long reporting the end of a reconcile may take.
+const concludeTimeout = 10 * time.Second
+
+// conclude reports the end of a reconcile: conditions, events, ChatParticipants, and when to look again.
+func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err error) (ctrl.Result, error) {
+	// What was done must be reported even if the reconcile ran out of time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+	defer cancel()
+	o := r.outcomeOf(s, err)
+	if requested := objects.ReconcileRequested(s.thread); requested != "" && !o.Quiet {
+		s.thread.Status.LastHandledReconcileAt = requested
+	}
+	patchErr := r.store(ctx, s, o)
+	r.written.Note(s.thread)
+	if patchErr != nil {
+		objects.Record(ctx, r.Recorder, s.thread, s.events.take())
+		return ctrl.Result{}, errors.Join(o.Err, patchErr)
+	}
+	r.publish(s, o)
+	if o.Err != nil {
+		return ctrl.Result{}, o.Err
+	}
+	if o.Ready || o.Stalled {
+		r.backoff.End(objects.KeyOf(s.thread))
+		s.releaseSlots()
+	}
+	if o.After > 0 {
+		s.resyncSoon()
+		return ctrl.Result{RequeueAfter: o.After}, nil
+	}
+	s.extendResync()
+	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+}
+
+// outcomeOf is what the end of a reconcile means.
+func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome {
+	isRejected := isUnauthorized(err) && s.session != nil
+	if isRejected {
+		err = r.unauthorized(s, err)
+	}
+	o := outcome.Classify(err)
+	if !isRejected && !o.Quiet {
+		s.memory.unauthorized = false
+	}
+	if o.Ready {
+		o.Message = s.readyMessage()
+	}
+	if !s.thread.DeletionTimestamp.IsZero() && o.Message != "" && !strings.Contains(o.Message, abandonHint) {
+		o.Message += " " + abandonHint
+	}
+	// A reconcile that only looks for drift and must wait says nothing of the thread, unless it waits long.
+	if s.caller.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.caller.IsQuietWait(o.After, o.After) {
+		o.Quiet = true
+	}
+	return o
+}
+
+// resyncSoon has the next reconcile begin a resync that this one had no room to read for.
+func (s situation) resyncSoon() {
+	if s.caller.Background && s.have == nil {
+		s.memory.nextResync = time.Now()
+	}
+}
+
+// releaseSlots lets other threads have the slots that the reconcile turned out not to need.
+func (s situation) releaseSlots() {
+	if s.session != nil {
+		s.session.Pacer.Release(s.thread.UID)
+	}
+}
+
+// extendResync delays the next resync if the threads of the service user are too many for the quota on
+// reads.
+func (s situation) extendResync() {
+	if s.session != nil && s.user != nil {
+		s.memory.stretch(s.session.ResyncFloor(s.user.ID), resyncInterval(s.thread))
+	}
+}
+
+// isUnauthorized reports whether ACS refused the credential, in the call itself or when a token was to be
+// issued for it.
+func isUnauthorized(err error) bool { return acs.HasStatus(err, http.StatusUnauthorized) }
+
+// unauthorized separates two causes of 401: a rejected credential, after which the connection reads its
+// Secret again, as the key may have been rotated; and a rejected new token, which concerns this thread only.
+func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
+	hint := ""
+	if !s.thread.DeletionTimestamp.IsZero() {
+		hint = " " + abandonHint
+	}
+	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
+		s.session.CredentialRejected(err)
+		r.wakeConnection(objects.KeyOf(s.conn))
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
+			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}
+	}
+	refused := &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Suffix: hint, Err: err}
+	if !s.memory.unauthorized {
+		// A new token may not be known everywhere yet.
+		s.memory.unauthorized, refused.After = true, connection.RefusedInterval
+	}
+	return refused
+}
+
+// store writes conditions and allocated values, with the events of the reconcile so far.
+func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
+	objects.Mark(s.thread, o)
+	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
+	err := objects.PatchStatus(ctx, r.Client, s.before, s.thread)
+	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
+		err = errors.Join(err, r.discard(ctx, s))
+	}
+	if err != nil {
+		if !s.thread.DeletionTimestamp.IsZero() {
+			return client.IgnoreNotFound(err)
+		}
+		return err
+	}
+	objects.Emit(ctx, r.Recorder, s.before, s.thread, s.events.take(), o)
+	s.thread.DeepCopyInto(s.before)
+	return nil
+}
+
+// storeStatus stores the status as it is so far, without conditions.
+func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) error {
+	if err := objects.PatchStatus(ctx, r.Client, s.before, s.thread); err != nil {
+		return err
+	}
+	s.thread.DeepCopyInto(s.before)
+	return nil
+}
+
+// readyMessage says what is true of a thread that is as declared.
+func (s situation) readyMessage() string {
+	message := fmt.Sprintf("The thread is as declared; %s participants are in it.", s.thread.Status.Joined)
+	if len(s.memory.sent) > 0 {
+		fields := slices.Sorted(maps.Keys(s.memory.sent))
+		message += " ACS holds a different form of what was sent for " + strings.Join(fields, ", ") + "."
+	}
+	return message
+}
+
+// publish reports to each ChatParticipant how it stands.
+func (r *ChatThreadReconciler) publish(s situation, o outcome.Outcome) {
+	// What the thread says of the service already holds for ChatParticipants that came since.
+	isNews := !o.Quiet || o.Reason == chatv1alpha1.ReasonServiceUnavailable && s.saysUnavailable()
+	if !isNews || !s.thread.DeletionTimestamp.IsZero() {
+		return
+	}
+	unknown := s.unknownEntry(o)
+	lines := make([]rosterLine, 0, len(s.counted)+len(s.deleted))
+	add := func(p *chatv1alpha1.ChatParticipant, entry rosterEntry) {
+		entry.generation = p.Generation
+		lines = append(lines, rosterLine{key: objects.KeyOf(p), uid: p.UID, rosterEntry: entry})
+	}
+	duplicates := map[string]bool{}
+	for _, m := range s.results.Duplicates {
+		duplicates[string(m.Participant)] = true
+	}
+	for i := range s.counted {
+		p := &s.counted[i]
+		add(p, entryOf(s.results, p, duplicates[string(p.UID)], unknown))
+	}
+	for i := range s.deleted {
+		entry := unknown
+		if s.membersDone {
+			entry.state = rosterReleased
+		}
+		add(&s.deleted[i], entry)
+	}
+	r.roster.publish(s.thread.UID, lines)
+}
+
+// unknownEntry is the entry of a ChatParticipant of which the reconcile found out nothing.
+func (s situation) unknownEntry(o outcome.Outcome) rosterEntry {
+	entry := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,
+		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.Reason)}
+	switch o.Reason {
+	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost, chatv1alpha1.ReasonNamespaceNotAllowed:
+		entry.state = rosterShut
+	case chatv1alpha1.ReasonThreadGone, chatv1alpha1.ReasonOwnedByAnother:
+		entry.state = rosterClosed
+	}
+	if s.thread.Observes() {
+		entry.state = rosterClosed
+		entry.message = fmt.Sprintf("ChatThread %s only observes (managementPolicy Observe) and adds nobody.", s.thread.Name)
+	}
+	return entry
+}
+
+// entryOf is what the results say of one ChatParticipant; unknown if they say nothing.
+func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate bool, unknown rosterEntry) rosterEntry {
+	key := acs.UserKey(string(p.Spec.UserID))
+	refusal, isRefused := results.Refused[key]
+	refused := rosterEntry{state: rosterRefused, threadID: unknown.threadID, reason: chatv1alpha1.ReasonRejected}
+	switch {
+	case isDuplicate:
+		refused.reason = chatv1alpha1.ReasonDuplicate
+		refused.message = "The same user is declared elsewhere for this thread: inline, or by an older ChatParticipant."
+		return refused
+	case results.Joined[key] && !isRefused:
+		return rosterEntry{state: rosterJoined, threadID: unknown.threadID}
+	case isRefused:
+		if refusal.Reason != "" {
+			refused.reason = refusal.Reason
+		}
+		refused.message = refusal.Text()
+		return refused
+	default:
+		return unknown
+	}
+}

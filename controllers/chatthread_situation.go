@@ -1,0 +1,139 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+)
+
+// run is one reconcile of a ChatThread.
+type run struct {
+	// thread is the object as this reconcile changes it, and before what the API server holds.
+	thread, before *chatv1alpha1.ChatThread
+	memory         *threadMemory
+	events         *eventList
+}
+
+// declaration is what the cluster shows of the ChatParticipants of the thread.
+type declaration struct {
+	// counted declare members, and deleted do so no more. The finalizer of pending ones is not stored yet.
+	counted, deleted, pending []chatv1alpha1.ChatParticipant
+}
+
+// link is how ACS is reached.
+type link struct {
+	// caller says for whom calls are made.
+	caller  pacing.Caller
+	conn    *chatv1alpha1.ChatConnection
+	session *connection.Connection
+	// users are the service users that may act. The operator never removes one of them from a thread.
+	users []string
+	// leave ends the probe of an endpoint that did not answer.
+	leave func()
+}
+
+// target is the thread at ACS that a reconcile is about. The zero value: none is known.
+type target struct {
+	threadID string
+	origin   origin
+	// user is the service user that acts.
+	user *connection.User
+	// others are younger threads with the same stamp, which are left as they are.
+	others []string
+	// previousUID is that of the earlier ChatThread of this name that had the thread.
+	previousUID string
+}
+
+// origin says how a reconcile knows its target, and so what it means that ACS refuses to show it.
+type origin int
+
+const (
+	// originStored is a thread that was this ChatThread's before.
+	originStored origin = iota
+	// originFound is one that carries the stamp, or that spec.threadID names. It is not stored in status
+	// before it carries the stamp of this uid.
+	originFound
+	// originCreated is one that this reconcile created.
+	originCreated
+)
+
+// isFound reports whether the thread is not this ChatThread's yet.
+func (t target) isFound() bool { return t.origin == originFound }
+
+// situation is what a reconcile knows when a step begins. A step takes it by value and returns the
+// situation for the next one: it changes nothing for anybody else.
+type situation struct {
+	run
+	declaration
+	link
+	target
+	// have is the thread as ACS holds it; nil if there is none, or if it was not read.
+	have *plan.Observed
+	// results say of each declared member whether it is in the thread.
+	results plan.Results
+	// membersDone says that the members are as declared, as far as ACS lets.
+	membersDone bool
+	// released says that the finalizer is off.
+	released bool
+}
+
+// owner is the stamp that says whose a thread is.
+func (s situation) owner() string { return s.thread.Namespace + "/" + s.thread.Name }
+
+// client is the acting user's client of the thread.
+func (s situation) client() *acs.ThreadClient { return s.user.Chat.ThreadClient(s.threadID) }
+
+// declared is what the ChatThread declares, for a plan.
+func (s situation) declared() plan.Declared {
+	return plan.Declare(s.thread, s.counted, s.pending, s.users)
+}
+
+// plan is what makes the thread as declared.
+func (s situation) plan() plan.Plan { return plan.For(s.declared(), s.have, s.memory.tried()) }
+
+// whoAsks says for whom calls are made. A reconcile that nothing asked for only looks for drift.
+func (s situation) whoAsks() pacing.Caller {
+	conditions := s.before.Status.Conditions
+	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
+		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) || s.isRequested() ||
+		len(s.deleted) > 0 || !s.thread.DeletionTimestamp.IsZero()
+	for i := range s.counted {
+		asked = asked || s.counted[i].Status.ObservedGeneration != s.counted[i].Generation
+	}
+	return pacing.Caller{Thread: s.thread.UID, Background: !asked, Patience: resyncInterval(s.thread)}
+}
+
+// isRequested reports whether somebody asked for this reconcile.
+func (s run) isRequested() bool {
+	return objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt)
+}
+
+// eventList are the events of a reconcile that were not sent yet.
+type eventList struct{ events []objects.Event }
+
+func (l *eventList) addEvent(event objects.Event) { l.events = append(l.events, event) }
+
+func (l *eventList) add(reason, format string, args ...any) {
+	l.events = append(l.events, objects.Event{Reason: reason, Note: fmt.Sprintf(format, args...)})
+}
+
+func (l *eventList) warn(reason, format string, args ...any) {
+	l.events = append(l.events, objects.Event{Warning: true, Reason: reason, Note: fmt.Sprintf(format, args...)})
+}
+
+// take returns the events and empties the list.
+func (l *eventList) take() []objects.Event {
+	events := l.events
+	l.events = nil
+	return events
+}
