@@ -4,12 +4,14 @@
 package controllers
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -96,12 +98,12 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 		before := judged.DeepCopy()
 		objects.Mark(judged, readyOutcome)
 		judged.Status.ObservedGeneration = judged.Generation
-		acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, judged))
+		acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, judged))
 	}
 	// It saw its own write, but not that of the other one.
 	before := older.DeepCopy()
 	objects.Mark(older, stalledOutcome)
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, older))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, older))
 	live := now(t, thread)
 	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
 		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)
@@ -119,7 +121,7 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 		after.Status.ThreadID = threadID
 		objects.Mark(after, o)
 		after.Status.ObservedGeneration = after.Generation
-		w.Expect(objects.PatchStatus(t.Context(), admin, before, after)).To(Succeed())
+		w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), before, after)).To(Succeed())
 		return after
 	}
 	joined := write(p, "19:one@thread.v2", readyOutcome)
@@ -182,16 +184,22 @@ func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.connect()
-	r := &ChatThreadReconciler{Client: admin, connections: objects.NewOwnWrites()}
+	// The cache does not move on.
+	cached := conn.DeepCopy()
+	r := &ChatThreadReconciler{Store: objects.NewStore(interceptor.NewClient(admin, interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+			cached.DeepCopyInto(obj.(*chatv1alpha1.ChatConnection)) //nolint:errcheck,forcetypeassert // nothing else is read
+			return nil
+		},
+	}), admin)}
 	read := func() outcome.Outcome {
 		err := r.getConnection(t.Context(), objects.KeyOf(conn), &chatv1alpha1.ChatConnection{})
 		return outcome.Classify(err)
 	}
-	r.connections.Note(conn)
 	w.Expect(read().Ready).To(BeTrue())
-	later := conn.DeepCopy()
-	later.ResourceVersion += "0"
-	r.connections.Note(later)
+	w.Expect(r.Store.PatchMetadata(t.Context(), conn, func(obj client.Object) {
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, "8:acs:a")
+	})).To(Succeed())
 	w.Expect(read().Quiet).To(BeTrue())
 	w.Expect(read().After).To(BeNumerically(">", 0))
 }

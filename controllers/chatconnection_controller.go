@@ -28,15 +28,15 @@ import (
 
 // ChatConnectionReconciler keeps the credential and the service users of ChatConnections.
 type ChatConnectionReconciler struct {
-	client.Client
+	// Reader reads from the cache.
+	client.Reader
 	// APIReader reads from the API server what decides whether a connection may go.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
+	Store     *objects.Store
 	Sessions  *connection.Registry
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
-
-	written *objects.OwnWrites
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections,verbs=get;list;watch;patch
@@ -48,14 +48,12 @@ type ChatConnectionReconciler struct {
 // Reconcile makes one pass over a ChatConnection.
 func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	conn := &chatv1alpha1.ChatConnection{}
-	if err := r.Get(ctx, req.NamespacedName, conn); err != nil {
-		if apierrors.IsNotFound(err) {
-			return ctrl.Result{}, r.forgetConnection(ctx, req.NamespacedName)
-		}
-		return ctrl.Result{}, err
+	wait, err := r.Store.Get(ctx, req.NamespacedName, conn)
+	if apierrors.IsNotFound(err) {
+		return ctrl.Result{}, r.forgetConnection(ctx, req.NamespacedName)
 	}
-	if result, behind := r.written.IsBehind(conn); behind {
-		return result, nil
+	if err != nil || wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, err
 	}
 	before := conn.DeepCopy()
 	if err := r.restoreRecord(ctx, conn); err != nil {
@@ -64,7 +62,6 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	if !conn.DeletionTimestamp.IsZero() {
 		err := r.finalize(ctx, conn)
 		if errors.Is(err, errReleased) {
-			r.written.Note(conn)
 			return ctrl.Result{}, nil
 		}
 		return r.conclude(ctx, before, conn, nil, err)
@@ -153,7 +150,7 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 	if len(ever) == len(connection.RecordedUsers(conn)) {
 		return nil
 	}
-	return objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+	return r.Store.PatchMetadata(ctx, conn, func(obj client.Object) {
 		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
 	})
 }
@@ -162,7 +159,7 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 // them from then on.
 func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection, ids []string) error {
 	endpoint := session.CurrentEndpoint()
-	err := objects.PatchMetadata(ctx, r.Client, conn, func(obj client.Object) {
+	err := r.Store.PatchMetadata(ctx, conn, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		// Without a user that is known to belong there, the endpoint may be a mistake.
 		if len(ids) > 0 {
@@ -245,8 +242,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		conn.Status.LastHandledReconcileAt = requested
 	}
 	confirmDeletions(conn, time.Now())
-	patchErr := objects.PatchStatus(ctx, r.Client, before, conn)
-	r.written.Note(conn)
+	patchErr := r.Store.PatchStatus(ctx, before, conn)
 	if client.IgnoreNotFound(patchErr) != nil {
 		objects.Record(ctx, r.Recorder, conn, told)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)

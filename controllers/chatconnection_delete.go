@@ -37,7 +37,7 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
 	}
-	if err := objects.RemoveFinalizer(ctx, r.Client, conn); err != nil {
+	if err := r.Store.RemoveFinalizer(ctx, conn); err != nil {
 		return err
 	}
 	r.Sessions.Forget(objects.KeyOf(conn))
@@ -60,7 +60,7 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 // It is empty where there are none. While the cache shows some, that will do. The last word has the API server,
 // which is asked only once and in parts: what others put there must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
-	count, err := countUsers(ctx, r.Client, objects.KeyOf(conn))
+	count, err := countUsers(ctx, r.Reader, objects.KeyOf(conn))
 	if err != nil || count > 0 {
 		return outcome.Plural(count, "ChatThread"), err
 	}
@@ -113,8 +113,7 @@ func countUsers(ctx context.Context, reader client.Reader, connection types.Name
 // forgetConnection drops what is remembered of a ChatConnection that is no more. Its credential stays while threads
 // need it, which happens where the connection went without waiting for them.
 func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
-	r.written.Forget(key)
-	count, err := countUsers(ctx, r.Client, key)
+	count, err := countUsers(ctx, r.Reader, key)
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,12 @@ import (
 // ChatParticipantReconciler writes ChatParticipants: their finalizer, and in their status what the
 // last pass over the thread said of them. It never calls ACS.
 type ChatParticipantReconciler struct {
-	client.Client
+	// Reader reads from the cache.
+	client.Reader
 	Recorder events.EventRecorder
+	Store    *objects.Store
 
-	roster  *roster
-	written *objects.OwnWrites
+	roster *roster
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
@@ -36,16 +37,11 @@ type ChatParticipantReconciler struct {
 // Reconcile makes one pass over a ChatParticipant.
 func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	participant := &chatv1alpha1.ChatParticipant{}
-	if err := r.Get(ctx, req.NamespacedName, participant); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.written.Forget(req.NamespacedName)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	wait, err := r.Store.Get(ctx, req.NamespacedName, participant)
+	if err != nil || wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, client.IgnoreNotFound(err)
 	}
-	if result, behind := r.written.IsBehind(participant); behind {
-		return result, nil
-	}
-	before := participant.DeepCopy()
+	snapshot := objects.NewSnapshot(r.Store, participant)
 	thread, err := r.thread(ctx, participant)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -57,12 +53,11 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		}
 	}
 	if !participant.DeletionTimestamp.IsZero() {
-		err = r.finalize(ctx, participant, thread, entry)
+		err = r.finalize(ctx, snapshot, thread, entry)
 	} else {
-		err = r.keep(ctx, participant, thread, entry)
+		err = r.keep(ctx, snapshot, thread, entry)
 	}
-	before.ObjectMeta = *participant.ObjectMeta.DeepCopy()
-	return r.conclude(ctx, before, participant, err)
+	return r.conclude(ctx, snapshot, err)
 }
 
 // thread returns the ChatThread that the participant names; nil where there is none.
@@ -78,12 +73,16 @@ func (r *ChatParticipantReconciler) thread(ctx context.Context, p *chatv1alpha1.
 	return thread, nil
 }
 
+// participantSnapshot is a ChatParticipant in memory, and what the API server holds of it.
+type participantSnapshot = objects.Snapshot[*chatv1alpha1.ChatParticipant]
+
 // errUnjudged ends a pass that learnt nothing new: the status stays.
 var errUnjudged = errors.New("unjudged")
 
 // keep stores the finalizer, upon which the thread counts the participant, and takes over what the
 // last pass over the thread says.
-func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+	p := snapshot.Object
 	if thread == nil {
 		p.Status.ThreadID = ""
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotFound,
@@ -100,7 +99,7 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 	}
 	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
 	if !takesNobody {
-		err := objects.PatchMetadata(ctx, r.Client, p, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
+		err := snapshot.PatchMetadata(ctx, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
 		}
@@ -121,13 +120,14 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, p *chatv1alpha1.Ch
 
 // finalize lets the participant go once a pass that no longer counted it has finished, or where no
 // thread waits for that.
-func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha1.ChatParticipant, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+	p := snapshot.Object
 	if !objects.HasFinalizer(p) {
 		return errReleased
 	}
 	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || objects.IsAbandoned(p)
 	if free || entry.state == rosterReleased || entry.state == rosterClosed {
-		if err := objects.RemoveFinalizer(ctx, r.Client, p); err != nil {
+		if err := snapshot.RemoveFinalizer(ctx); err != nil {
 			return err
 		}
 		return errReleased
@@ -139,18 +139,18 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, p *chatv1alpha
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.message + " The user stays in the thread until then. " + abandonHint}
 }
 
-func (r *ChatParticipantReconciler) conclude(ctx context.Context, before, p *chatv1alpha1.ChatParticipant, err error) (ctrl.Result, error) {
-	defer r.written.Note(p)
+func (r *ChatParticipantReconciler) conclude(ctx context.Context, snapshot *participantSnapshot, err error) (ctrl.Result, error) {
 	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
 		return ctrl.Result{}, nil
 	}
+	p, before := snapshot.Object, snapshot.Stored()
 	o := outcome.Classify(err)
 	if o.Ready {
 		o.Message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
 	}
 	objects.Mark(p, o)
 	p.Status.ObservedGeneration = objects.GenerationTold(p, p.Status.ObservedGeneration, o)
-	if patchErr := objects.PatchStatus(ctx, r.Client, before, p); client.IgnoreNotFound(patchErr) != nil {
+	if patchErr := snapshot.PatchStatus(ctx); client.IgnoreNotFound(patchErr) != nil {
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
 	objects.Emit(ctx, r.Recorder, before, p, nil, o)

@@ -65,7 +65,7 @@ func (r *ChatThreadReconciler) observeOnly(ctx context.Context, s situation) (si
 	}
 	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
 	if s.isFound() && s.have.Properties.Metadata[chatv1alpha1.StampUID] != string(s.thread.UID) {
-		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
+		if err := r.Store.RemoveFinalizer(ctx, s.thread); err != nil {
 			return s, err
 		}
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
@@ -99,7 +99,7 @@ func (s situation) allocate() {
 
 // ensureFinalizer stores the finalizer and, in the same write, the service user that acts for the thread.
 func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation, user string) error {
-	err := objects.PatchMetadata(ctx, r.Client, s.thread, func(obj client.Object) {
+	err := r.Store.PatchMetadata(ctx, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
 	})
@@ -172,7 +172,7 @@ func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s
 	}
 	// Without a thread the ChatThread does not hold the connection.
 	if s.hasNoThread() {
-		if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
+		if err := r.Store.RemoveFinalizer(ctx, s.thread); err != nil {
 			return err
 		}
 		s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()

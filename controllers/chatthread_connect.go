@@ -101,13 +101,11 @@ func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.Name
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s is in a namespace that this operator does not watch (flag --watch-namespaces).", key)}
 	}
-	if err := r.Get(ctx, key, conn); err != nil {
-		return err
-	}
-	if _, behind := r.connections.IsBehind(conn); behind {
+	wait, err := r.Store.Get(ctx, key, conn)
+	if wait > 0 {
 		return errStaleCache()
 	}
-	return nil
+	return err
 }
 
 // connectionNotReady waits for a connection that shows in its own status what is wrong with it.

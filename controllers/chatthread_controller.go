@@ -30,6 +30,7 @@ type ChatThreadReconciler struct {
 	// APIReader reads from the API server where a stale answer could make a second thread.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
+	Store     *objects.Store
 	Sessions  *connection.Registry
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
@@ -37,15 +38,13 @@ type ChatThreadReconciler struct {
 	// namespacesUnwatched has each Namespace read when it is needed.
 	namespacesUnwatched bool
 
-	timing    timing
-	started   sync.Once
-	startedAt time.Time
-	backoff   *objects.Backoff
-	// written are the ChatThreads that this process wrote, connections the ChatConnections.
-	written, connections *objects.OwnWrites
-	memories             *memories
-	roster               *roster
-	wakeConnection       func(types.NamespacedName)
+	timing         timing
+	started        sync.Once
+	startedAt      time.Time
+	backoff        *objects.Backoff
+	memories       *memories
+	roster         *roster
+	wakeConnection func(types.NamespacedName)
 	// wakeListing has the list of a service user read.
 	wakeListing func(types.NamespacedName)
 }
@@ -84,14 +83,12 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	// A replica that waited to lead starts with its first reconcile: until then another one was at work.
 	r.started.Do(func() { r.startedAt = time.Now() })
 	thread := &chatv1alpha1.ChatThread{}
-	if err := r.Get(ctx, req.NamespacedName, thread); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.forget(req.NamespacedName)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	wait, err := r.Store.Get(ctx, req.NamespacedName, thread)
+	if apierrors.IsNotFound(err) {
+		r.forget(req.NamespacedName)
 	}
-	if result, behind := r.written.IsBehind(thread); behind {
-		return result, nil
+	if err != nil || wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, client.IgnoreNotFound(err)
 	}
 	s := situation{
 		run:  run{thread: thread, before: thread.DeepCopy(), memory: r.memories.of(thread), events: &eventList{}},
@@ -99,9 +96,8 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	}
 	s.memory.begin(thread, time.Now())
 
-	s, err := r.reconcile(ctx, s)
+	s, err = r.reconcile(ctx, s)
 	if s.released {
-		r.written.Note(s.thread)
 		objects.Record(ctx, r.Recorder, s.thread, s.events.take())
 		return ctrl.Result{}, nil
 	}
@@ -155,12 +151,10 @@ func (r *ChatThreadReconciler) reportPanic(ctx context.Context, s situation) {
 	if err := r.storeStatus(ctx, s); err != nil {
 		log.FromContext(ctx).Error(err, "Could not report a panic")
 	}
-	r.written.Note(s.thread)
 }
 
 // forget drops all that is remembered of a ChatThread that is no more.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
-	r.written.Forget(key)
 	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {
 		r.roster.forget(uid)

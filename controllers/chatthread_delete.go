@@ -107,7 +107,7 @@ func (r *ChatThreadReconciler) removeFinalizer(ctx context.Context, s situation)
 			return s, err
 		}
 	}
-	if err := objects.RemoveFinalizer(ctx, r.Client, s.thread); err != nil {
+	if err := r.Store.RemoveFinalizer(ctx, s.thread); err != nil {
 		return s, err
 	}
 	r.Sessions.ForgetThread(s.thread.UID)

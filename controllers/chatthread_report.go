@@ -38,7 +38,6 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err er
 		s.thread.Status.LastHandledReconcileAt = requested
 	}
 	patchErr := r.store(ctx, s, o)
-	r.written.Note(s.thread)
 	if patchErr != nil {
 		objects.Record(ctx, r.Recorder, s.thread, s.events.take())
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
@@ -133,7 +132,7 @@ func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
 func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
 	objects.Mark(s.thread, o)
 	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
-	err := objects.PatchStatus(ctx, r.Client, s.before, s.thread)
+	err := r.Store.PatchStatus(ctx, s.before, s.thread)
 	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
 		err = errors.Join(err, r.discard(ctx, s))
 	}
@@ -150,7 +149,7 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome
 
 // storeStatus stores the status as it is so far, without conditions.
 func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) error {
-	if err := objects.PatchStatus(ctx, r.Client, s.before, s.thread); err != nil {
+	if err := r.Store.PatchStatus(ctx, s.before, s.thread); err != nil {
 		return err
 	}
 	s.thread.DeepCopyInto(s.before)

@@ -254,7 +254,7 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 				memory.create.finalizerStored()
 			}
 			s := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: memory}, link: link{conn: cached}}
-			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin}).checkConnectionNotDeleting(t.Context(), s))
+			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin, Store: objects.NewStore(admin, admin)}).checkConnectionNotDeleting(t.Context(), s))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
 			w.get(thread)
 			w.Expect(objects.HasFinalizer(thread)).To(Equal(!nothing))

@@ -15,15 +15,18 @@ import (
 const (
 	// debounceInterval after the first change of a ChatParticipant its thread is reconciled.
 	debounceInterval = 500 * time.Millisecond
-	// debounceLimit is how long a thread waits at most for ChatParticipants whose finalizer is not stored yet.
+	// debounceLimit is how long a thread waits at most for ChatParticipants whose finalizer is not
+	// stored yet.
 	debounceLimit = 5 * time.Second
 )
 
-// arrivals is the wait of a thread for ChatParticipants that do not count yet, as their finalizer is not stored.
+// arrivals is the wait of a thread for ChatParticipants that do not count yet, as their finalizer
+// is not stored.
 type arrivals struct {
 	// since is when the thread began to wait; zero if it does not.
 	since time.Time
-	// overdue are the ChatParticipants that the thread has waited for long enough. Some never get a finalizer.
+	// overdue are the ChatParticipants that the thread has waited for long enough. Some never get a
+	// finalizer.
 	overdue map[types.UID]bool
 }
 

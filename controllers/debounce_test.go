@@ -50,8 +50,8 @@ func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Durat
 	return came
 }
 
-// A change of a ChatParticipant has its thread reconciled half a second later. Later changes neither delay nor repeat
-// that.
+// A change of a ChatParticipant has its thread reconciled half a second later. Later changes
+// neither delay nor repeat that.
 func TestDebounce(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
@@ -137,7 +137,8 @@ func TestNamesakeIsForAnotherThread(t *testing.T) {
 	}
 }
 
-// A thread waits while ChatParticipants lack their finalizer, for five seconds at most, and for each of them once.
+// A thread waits while ChatParticipants lack their finalizer, for five seconds at most, and for
+// each of them once.
 func TestArrivals(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -173,7 +174,8 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
-// A thread that does not exist at ACS is created at once; one that exists waits, and says nothing of it.
+// A thread that does not exist at ACS is created at once; one that exists waits, and says nothing
+// of it.
 func TestWaitForPending(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "19:thread"} {

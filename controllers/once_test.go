@@ -310,7 +310,7 @@ func TestStatusPatchNamesTheUID(t *testing.T) {
 	changed := thread.DeepCopy()
 	changed.UID = types.UID("00000000-0000-4000-8000-000000000000")
 	changed.Status.ThreadID = "19:x@thread.v2"
-	w.Expect(objects.PatchStatus(t.Context(), admin, thread, changed)).NotTo(Succeed())
+	w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), thread, changed)).NotTo(Succeed())
 	w.get(thread)
 	w.Expect(thread.Status.ThreadID).To(BeEmpty())
 	stale := thread.DeepCopy()
@@ -318,5 +318,5 @@ func TestStatusPatchNamesTheUID(t *testing.T) {
 	changed = stale.DeepCopy()
 	changed.Status.ThreadID = "19:x@thread.v2"
 	changed.Status.CreatedOn = &metav1.Time{Time: time.Unix(1700000000, 0)}
-	w.Expect(objects.PatchStatus(t.Context(), admin, stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
+	w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
 }

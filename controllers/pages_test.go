@@ -29,7 +29,7 @@ func (p *pagedAPI) List(_ context.Context, list client.ObjectList, options ...cl
 	asked.ApplyOptions(options)
 	at, _ := strconv.Atoi(asked.Continue)
 	threads, ok := list.(*chatv1alpha1.ChatThreadList)
-	if !ok || asked.Limit != objects.PageSize || asked.Namespace != "a" || at != p.reads || at >= p.pages {
+	if !ok || asked.Limit != 500 || asked.Namespace != "a" || at != p.reads || at >= p.pages {
 		return errors.New("not a list that was asked for")
 	}
 	p.reads++
@@ -105,7 +105,8 @@ func TestConnectionIsForgotten(t *testing.T) {
 			if c.loaded != (err == nil) {
 				t.Fatal(err)
 			}
-			r := &ChatConnectionReconciler{Client: &cachedThreads{threads: c.threads}, Sessions: w.sessions, written: objects.NewOwnWrites()}
+			cached := &cachedThreads{threads: c.threads}
+			r := &ChatConnectionReconciler{Reader: cached, Store: objects.NewStore(cached, nil), Sessions: w.sessions}
 			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(w.conn)}); err != nil {
 				t.Fatal(err)
 			}

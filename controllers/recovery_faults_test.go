@@ -8,18 +8,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/uuid"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // A reconcile that panics says so in the status, in place of what it said before, and the next one goes on.
@@ -45,39 +41,6 @@ func TestPanicIsTold(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonInternalError)
 	failing.Store(false)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-}
-
-// An API server that was put back to an earlier state never shows what was written: it is not waited for for ever.
-func TestOwnWritesHaveAnAge(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		writes := objects.NewOwnWrites()
-		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room", UID: "uid", ResourceVersion: "20"}}
-		writes.Note(thread)
-		older := thread.DeepCopy()
-		older.ResourceVersion = "10"
-		if _, behind := writes.IsBehind(older); !behind {
-			t.Error("an object older than the own write is not waited for")
-		}
-		<-time.After(objects.CacheLagLimit / 2)
-		// A reconcile without a write does not begin the wait anew.
-		writes.Note(thread)
-		<-time.After(objects.CacheLagLimit/2 + time.Second)
-		if _, behind := writes.IsBehind(older); behind {
-			t.Errorf("waited for after %s", objects.CacheLagLimit)
-		}
-		released := thread.DeepCopy()
-		released.ResourceVersion, released.DeletionTimestamp = "30", new(metav1.Now())
-		writes.Note(released)
-		<-time.After(objects.CacheLagLimit + time.Second)
-		if _, behind := writes.IsBehind(older); !behind {
-			t.Error("an object that was released is reconciled again")
-		}
-		<-time.After(objects.ReleasedLimit)
-		if _, behind := writes.IsBehind(older); behind {
-			t.Errorf("an object is passed over %s after it was released", objects.ReleasedLimit)
-		}
-	})
 }
 
 // An annotation that somebody wrote chooses no service user for a new thread: those that left the pool make none.

@@ -219,7 +219,7 @@ func TestEntryOfAnEarlierGeneration(t *testing.T) {
 	thread, participant := w.newThread("room"), w.newParticipant("member", "room", "8:acs:a")
 	w.create(thread, participant)
 	judgements := newRoster(func(types.NamespacedName) {})
-	r := &ChatParticipantReconciler{Client: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, written: objects.NewOwnWrites()}
+	r := &ChatParticipantReconciler{Reader: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, Store: objects.NewStore(admin, admin)}
 	pass := func(generation int64) bool {
 		judgements.publish(thread.UID, []rosterLine{{key: objects.KeyOf(participant), uid: participant.UID,
 			rosterEntry: rosterEntry{state: rosterJoined, generation: generation, threadID: "19:a"}}})

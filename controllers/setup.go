@@ -31,7 +31,8 @@ const (
 	indexConnection = "connection"
 	indexThreadID   = "threadID"
 	indexAdopts     = "adopts"
-	// indexThread is a selectable field of the kind too, so that the API server takes the same selector.
+	// indexThread is a selectable field of the kind too, so that the API server takes the same
+	// selector.
 	indexThread = "spec.threadRef.name"
 )
 
@@ -46,7 +47,8 @@ func ParseEndpointRules(value string) (EndpointRules, error) {
 	return connection.ParseEndpointRules(value)
 }
 
-// NewHTTPClient returns the client for all calls to ACS. caFile adds PEM roots to those of the system.
+// NewHTTPClient returns the client for all calls to ACS. caFile adds PEM roots to those of the
+// system.
 func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewHTTPClient(caFile) }
 
 // Options are the settings of the controllers.

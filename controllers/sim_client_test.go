@@ -132,7 +132,10 @@ func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Pa
 	if err != nil {
 		return err
 	}
-	var operations []objects.JsonOperation
+	var operations []struct {
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
 	if err := json.Unmarshal(data, &operations); err != nil {
 		return err
 	}

@@ -93,7 +93,8 @@ func (w *simWorld) checkLatecomer(t *testing.T) {
 	late := simParticipantNamed("late", w.people[2])
 	late.Spec.ThreadRef.Name = "room0"
 	w.create(late)
-	w.run(objects.LastBackoff)
+	// The only worker may be busy with the probe of another thread, which takes 20 s.
+	w.run(2 * objects.LastBackoff)
 	if _, reason := objects.ReadyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
 		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
 	}

@@ -254,7 +254,7 @@ func TestPatchStatus(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	before := thread.DeepCopy()
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 	if got := now(t, thread).ResourceVersion; got != before.ResourceVersion {
 		t.Error("an unchanged status was written")
 	}
@@ -262,7 +262,7 @@ func TestPatchStatus(t *testing.T) {
 	thread.Status.ThreadID = "19:a"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	told := thread.DeepCopy()
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 	live := now(t, thread)
 	if diff := cmp.Diff(thread.Status, live.Status, cmpopts.EquateApproxTime(time.Second)); diff != "" {
 		t.Errorf("status (-want +stored):\n%s", diff)
@@ -281,12 +281,12 @@ func TestPatchStatusTakesBack(t *testing.T) {
 	thread.Status.ThreadID, thread.Status.Joined = "19:a", "1/1"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
 	thread.Status.Rejected = []chatv1alpha1.RejectedParticipant{{UserID: "8:acs:a"}}
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 
 	before = thread.DeepCopy()
 	objects.Mark(thread, readyOutcome)
 	thread.Status.Joined, thread.Status.Participants, thread.Status.Rejected = "", nil, nil
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 	live := now(t, thread)
 	if live.Status.Joined != "" || live.Status.Participants != nil || live.Status.Rejected != nil {
 		t.Errorf("status %+v", live.Status)
@@ -306,7 +306,7 @@ func TestPatchStatusBesideAnEdit(t *testing.T) {
 	acstest.MustSucceed(t, admin.Update(t.Context(), edited))
 	thread.Status.ThreadID = "19:a"
 	thread.Spec.Topic, thread.Annotations = "in memory", map[string]string{"in": "memory"}
-	acstest.MustSucceed(t, objects.PatchStatus(t.Context(), admin, before, thread))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 	live := now(t, thread)
 	if live.Spec.Topic != "another" || live.Status.ThreadID != "19:a" || live.Annotations["in"] != "" {
 		t.Errorf("stored %+v", live)
@@ -322,7 +322,7 @@ func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 	acstest.MustSucceed(t, admin.Create(t.Context(), namesake))
 	after := old.DeepCopy()
 	after.Status.ThreadID = "19:a"
-	if err := objects.PatchStatus(t.Context(), admin, old, after); err == nil || client.IgnoreNotFound(err) == nil {
+	if err := objects.NewStore(admin, admin).PatchStatus(t.Context(), old, after); err == nil || client.IgnoreNotFound(err) == nil {
 		t.Errorf("error %v", err)
 	}
 	if got := now(t, namesake).Status.ThreadID; got != "" {
@@ -342,7 +342,7 @@ func TestPatchMetadata(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	thread.Status.ThreadID = "in memory"
-	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
 	live := now(t, thread)
 	if !objects.HasFinalizer(live) || live.Annotations[chatv1alpha1.AnnotationServiceUser] != "8:acs:a" || live.Status.ThreadID != "" {
 		t.Errorf("stored %+v", live)
@@ -350,7 +350,7 @@ func TestPatchMetadata(t *testing.T) {
 	if !objects.HasFinalizer(thread) || thread.ResourceVersion != live.ResourceVersion || thread.Status.ThreadID != "in memory" {
 		t.Errorf("in memory %+v", thread)
 	}
-	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
 	if got := now(t, thread).ResourceVersion; got != live.ResourceVersion {
 		t.Error("what is there already was written again")
 	}
@@ -360,8 +360,8 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
 	stale := thread.DeepCopy()
-	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
-	if err := objects.PatchMetadata(t.Context(), admin, stale, holdFor("8:acs:b")); !apierrors.IsConflict(err) || objects.HasFinalizer(stale) {
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
+	if err := objects.NewStore(admin, admin).PatchMetadata(t.Context(), stale, holdFor("8:acs:b")); !apierrors.IsConflict(err) || objects.HasFinalizer(stale) {
 		t.Errorf("error %v, in memory %+v", err, stale.ObjectMeta)
 	}
 	if got := now(t, thread).Annotations[chatv1alpha1.AnnotationServiceUser]; got != "8:acs:a" {
@@ -372,12 +372,12 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 func TestRemoveFinalizer(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
-	acstest.MustSucceed(t, objects.PatchMetadata(t.Context(), admin, thread, holdFor("8:acs:a")))
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
 	acstest.MustSucceed(t, admin.Delete(t.Context(), thread))
 	deleting := now(t, thread)
 	for range 2 { // the second time it is gone
 		free := deleting.DeepCopy()
-		if err := objects.RemoveFinalizer(t.Context(), admin, free); err != nil {
+		if err := objects.NewStore(admin, admin).RemoveFinalizer(t.Context(), free); err != nil {
 			t.Errorf("remove finalizer: %v", err)
 		}
 		if len(free.Finalizers) != 0 {

@@ -567,7 +567,7 @@ func (w *world) writesSoFar(obj client.Object) int {
 
 // brokenInvariant says what is wrong with the conditions of an object; nothing where they are sound.
 func brokenInvariant(ctx context.Context, obj objects.Conditioned) string {
-	judged := objects.CopyOf(obj).(objects.Conditioned) //nolint:errcheck // a copy has the type of what it copies
+	judged := objects.CopyOf(obj)
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
 		// A pass that judged the spec before an edit says so by its observedGeneration.
 		judged.SetGeneration(ready.ObservedGeneration)

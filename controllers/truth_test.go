@@ -34,7 +34,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	w.get(thread)
 	stored := thread.DeepCopy()
 	stored.Status.ThreadID = first
-	w.Expect(objects.PatchStatus(t.Context(), admin, thread, stored)).To(Succeed())
+	w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), thread, stored)).To(Succeed())
 	close(release)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(first))

@@ -27,9 +27,10 @@ import (
 // requestQueue is the work queue of a controller.
 type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// participantHandler enqueues the thread of a ChatParticipant that changed. The queue keeps the earliest moment, so
-// all changes within debounceInterval after the first one are reconciled together. A ChatParticipant that exists when
-// the process starts needs no wake: each thread is reconciled then.
+// participantHandler enqueues the thread of a ChatParticipant that changed. The queue keeps the
+// earliest moment, so all changes within debounceInterval after the first one are reconciled
+// together. A ChatParticipant that exists when the process starts needs no wake: each thread is
+// reconciled then.
 func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 	enqueue := func(queue requestQueue, obj client.Object) {
 		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
@@ -62,7 +63,8 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 	}
 }
 
-// connectionHandler wakes the threads of a connection that changed, as far as the change concerns them.
+// connectionHandler wakes the threads of a connection that changed, as far as the change concerns
+// them.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
 		for _, request := range r.threadsOfConnection(ctx, obj, concerns) {
@@ -87,9 +89,9 @@ func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 
 func anyThread(*chatv1alpha1.ChatThread) bool { return true }
 
-// connectionChange says which threads a change of their connection concerns; nil for none. All wait for a
-// connection that is declared otherwise, gets service users, or becomes or ceases to be Ready. A request
-// concerns those that are not Ready, a confirmation those that are being deleted.
+// connectionChange says which threads a change of their connection concerns; nil for none. All wait
+// for a connection that is declared otherwise, gets service users, or becomes or ceases to be
+// Ready. A request concerns those that are not Ready, a confirmation those that are being deleted.
 func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
 	after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
@@ -131,7 +133,8 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 	return requests
 }
 
-// adoptersOfThread wakes the ChatThreads that are to adopt the thread of one that is released or gone.
+// adoptersOfThread wakes the ChatThreads that are to adopt the thread of one that is released or
+// gone.
 func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.Object) []reconcile.Request {
 	released, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -155,8 +158,8 @@ func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.
 	return requests
 }
 
-// threadsOfNamespace wakes the threads of a namespace that use a connection of another one: its labels decide
-// whether they may.
+// threadsOfNamespace wakes the threads of a namespace that use a connection of another one: its
+// labels decide whether they may.
 func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, namespace.GetName()) {
 		return nil
@@ -175,7 +178,8 @@ func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace
 	return requests
 }
 
-// deletingConnection wakes a connection that waits for its threads to go, or is gone without having waited.
+// deletingConnection wakes a connection that waits for its threads to go, or is gone without having
+// waited.
 func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
 	thread, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -219,8 +223,9 @@ func labelsChanged() predicate.Predicate {
 	}
 }
 
-// threadChanged lets through what a user changes of a ChatThread. Its service user is put in and changed by the
-// operator, and taken out only by others; a status of another uid comes from a backup.
+// threadChanged lets through what a user changes of a ChatThread. Its service user is put in and
+// changed by the operator, and taken out only by others; a status of another uid comes from a
+// backup.
 func threadChanged() predicate.Predicate {
 	return predicate.Or(
 		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationRecover, chatv1alpha1.AnnotationReleaseTo),
@@ -246,8 +251,8 @@ func threadLetGo() predicate.Predicate {
 	}
 }
 
-// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare the
-// roster tells.
+// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare
+// the roster tells.
 func threadComesOrGoes() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
@@ -260,7 +265,8 @@ func threadComesOrGoes() predicate.Predicate {
 	}
 }
 
-// connectionChanged lets through what a user changes of a ChatConnection, and records that somebody cut.
+// connectionChanged lets through what a user changes of a ChatConnection, and records that somebody
+// cut.
 func connectionChanged() predicate.Predicate {
 	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped())
 }
@@ -282,8 +288,8 @@ func recordDropped() predicate.Predicate {
 	}
 }
 
-// declarationChanged lets through what a user changes: the spec, a deletion, the annotations that are asked
-// for, and a status that was emptied. What the operator itself writes wakes nobody.
+// declarationChanged lets through what a user changes: the spec, a deletion, the annotations that
+// are asked for, and a status that was emptied. What the operator itself writes wakes nobody.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
@@ -305,12 +311,13 @@ func isStatusLost(e event.UpdateEvent) bool {
 	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
 }
 
-// isFinalizerLost says that somebody took the finalizer off an object that is not being deleted. The operator
-// itself does so only in a reconcile that needs no other to follow, where one more does no harm.
+// isFinalizerLost says that somebody took the finalizer off an object that is not being deleted.
+// The operator itself does so only in a reconcile that needs no other to follow, where one more
+// does no harm.
 func isFinalizerLost(e event.UpdateEvent) bool {
 	return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
 }
 
-// isNamesake says that an object was deleted and another one of its name created: a list that follows a
-// watch that broke off shows that as a change.
+// isNamesake says that an object was deleted and another one of its name created: a list that
+// follows a watch that broke off shows that as a change.
 func isNamesake(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }

@@ -54,7 +54,8 @@ type Dependencies struct {
 	timing timing
 }
 
-// Controllers are the controllers of the three kinds. They share credentials, quotas and what ACS holds.
+// Controllers are the controllers of the three kinds. They share credentials, quotas and what ACS
+// holds.
 type Controllers struct {
 	options             Options
 	namespacesUnwatched bool
@@ -80,18 +81,19 @@ func New(deps Dependencies) *Controllers {
 		Pacing:           deps.Pacing,
 	}
 	roster := newRoster(c.participantWakes.Wake)
+	store := objects.NewStore(deps.Client, deps.APIReader)
 	c.connections = &ChatConnectionReconciler{
-		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, written: objects.NewOwnWrites(),
+		Reader: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, Store: store,
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
 		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespacesUnwatched: deps.NamespacesUnwatched,
-		timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), written: objects.NewOwnWrites(), connections: c.connections.written,
+		timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{
-		Client: deps.Client, Recorder: deps.Recorder(KindParticipant.controller()), roster: roster, written: objects.NewOwnWrites(),
+		Reader: deps.Client, Recorder: deps.Recorder(KindParticipant.controller()), roster: roster, Store: store,
 	}
 	c.listing = &listingReconciler{Client: deps.Client, registry: c.registry, timing: c.threads.timing, wakeThread: c.threadWakes.Wake}
 	return c
@@ -135,8 +137,8 @@ type Watch struct {
 	Handler handler.EventHandler
 }
 
-// Watches says which change has which objects reconciled. Setup registers the watches with a manager, and the
-// simulation plays them.
+// Watches says which change has which objects reconciled. Setup registers the watches with a
+// manager, and the simulation plays them.
 func (c *Controllers) Watches() []Watch {
 	each := predicate.Funcs{}
 	enqueue := handler.EnqueueRequestsFromMapFunc

@@ -11,30 +11,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// backoff is how long an object waits after passes that failed. A controller forgets the failures of an
-// object after each pass without an error, also after one that only waited, for a quota or for a list:
-// with a service in trouble failures and waits take turns, and would come in quick succession for ever.
-// So they are forgotten where a pass says that it came to an end.
-type Backoff struct {
-	workqueue.TypedRateLimiter[reconcile.Request]
-}
+// The wait after a failed reconcile of an object doubles from FirstBackoff to LastBackoff.
+const (
+	FirstBackoff = time.Second
+	LastBackoff  = 30 * time.Second
+)
 
-func NewBackoff() *Backoff { return &Backoff{NewRateLimiter()} }
-
-// NewRateLimiter returns the ordinary backoff of a controller, between FirstBackoff and LastBackoff.
+// NewRateLimiter returns the ordinary backoff of a controller.
 func NewRateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstBackoff, LastBackoff)
 }
 
+// Backoff is a backoff that outlasts waits. A controller forgets the failures of an object after
+// each reconcile without an error, also after one that only waited for a quota or a list. If
+// failures and waits alternate, the retries would stay in quick succession. A Backoff forgets
+// failures only when End is called.
+type Backoff struct {
+	workqueue.TypedRateLimiter[reconcile.Request]
+}
+
+// NewBackoff returns a Backoff.
+func NewBackoff() *Backoff { return &Backoff{NewRateLimiter()} }
+
 // Forget does nothing.
 func (*Backoff) Forget(reconcile.Request) {}
 
-// end forgets the failures of an object.
+// End forgets the failures of an object.
 func (b *Backoff) End(key types.NamespacedName) {
 	b.TypedRateLimiter.Forget(reconcile.Request{NamespacedName: key})
 }
-
-// firstBackoff and lastBackoff bound the wait after a failed pass over an object.
-const FirstBackoff = time.Second
-
-const LastBackoff = 30 * time.Second

@@ -14,17 +14,17 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// maxEventNote is what the API server takes as the note of an event.
+// MaxEventNote is the longest note of an event that the API server takes, in bytes.
 const MaxEventNote = 1000
 
-// occurrence is something that users should see in kubectl describe.
+// Event is an event that users see in kubectl describe.
 type Event struct {
 	Warning bool
 	Reason  string
 	Note    string
 }
 
-// emit writes the events of a pass. Where the Ready condition changed and none of them tells so, one
+// Emit writes the events of a reconcile. If the Ready condition changed and no event says so, one
 // more carries its reason.
 func Emit(ctx context.Context, recorder events.EventRecorder, before, after Conditioned, told []Event, o outcome.Outcome) {
 	beforeStatus, beforeReason := ReadyReason(before)
@@ -36,7 +36,7 @@ func Emit(ctx context.Context, recorder events.EventRecorder, before, after Cond
 	Record(ctx, recorder, after, told)
 }
 
-// tellAll writes events, and the same to the log.
+// Record writes events, and the same to the log.
 func Record(ctx context.Context, recorder events.EventRecorder, obj client.Object, told []Event) {
 	for _, e := range told {
 		kind := corev1.EventTypeNormal

@@ -12,15 +12,19 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// maxThreadID is how long an id status takes, in bytes. Those of ACS have 64 or so.
+// MaxThreadID is the longest thread id that fits into a status, in bytes. Those of ACS have about
+// 64.
 const MaxThreadID = 1024
 
+// KeyOf returns namespace and name of an object.
 func KeyOf(obj client.Object) types.NamespacedName { return client.ObjectKeyFromObject(obj) }
 
-func CopyOf(obj client.Object) client.Object {
-	return obj.DeepCopyObject().(client.Object) //nolint:errcheck // a copy has the type of what it copies
+// CopyOf returns a deep copy of an object.
+func CopyOf[T client.Object](obj T) T {
+	return obj.DeepCopyObject().(T) //nolint:errcheck // a copy has the type of the original
 }
 
+// SetAnnotation sets an annotation in memory.
 func SetAnnotation(obj client.Object, key, value string) {
 	annotations := obj.GetAnnotations()
 	if annotations == nil {
@@ -30,7 +34,8 @@ func SetAnnotation(obj client.Object, key, value string) {
 	obj.SetAnnotations(annotations)
 }
 
-// reconcileRequested returns the value that asks for a pass at once, as it is answered.
+// ReconcileRequested returns the value of the annotation reconcile-requested-at, cut to the length
+// that fits into a status; it is empty if there is none.
 func ReconcileRequested(obj client.Object) string {
 	value := obj.GetAnnotations()[chatv1alpha1.AnnotationReconcileRequestedAt]
 	if len(value) > chatv1alpha1.MaxReconcileRequest {
@@ -39,16 +44,19 @@ func ReconcileRequested(obj client.Object) string {
 	return value
 }
 
-// isRequested says whether a pass is asked for that was not answered yet.
+// IsRequested reports whether a reconcile is requested that the status does not answer; handled is
+// the last answer.
 func IsRequested(obj client.Object, handled string) bool {
 	requested := ReconcileRequested(obj)
 	return requested != "" && requested != handled
 }
 
+// HasFinalizer reports whether an object has the finalizer of the operator.
 func HasFinalizer(obj client.Object) bool {
 	return controllerutil.ContainsFinalizer(obj, chatv1alpha1.Finalizer)
 }
 
+// IsAbandoned reports whether a user asked to delete the object without waiting for ACS.
 func IsAbandoned(obj client.Object) bool {
 	return obj.GetAnnotations()[chatv1alpha1.AnnotationAbandon] == "true"
 }

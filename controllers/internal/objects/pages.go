@@ -11,15 +11,15 @@ import (
 )
 
 // pageSize is how many objects are read from the API server at once.
-const PageSize = 500
+const pageSize = 500
 
-// eachPage reads a list from the API server page by page, and shows each to visit until that says no. The memory
-// that a list takes must not depend on how many objects there are.
+// EachPage reads a list from the API server page by page, and calls visit with each until visit
+// returns false. So the memory that a list takes does not depend on how many objects there are.
 func EachPage[L client.ObjectList](ctx context.Context, reader client.Reader, page L, visit func(L) bool, options ...client.ListOption) error {
 	empty := page.DeepCopyObject()
 	for next := ""; ; {
 		page, _ = empty.DeepCopyObject().(L)
-		if err := reader.List(ctx, page, slices.Concat(options, []client.ListOption{client.Limit(PageSize), client.Continue(next)})...); err != nil {
+		if err := reader.List(ctx, page, slices.Concat(options, []client.ListOption{client.Limit(pageSize), client.Continue(next)})...); err != nil {
 			return err
 		}
 		next = page.GetContinue()

@@ -11,20 +11,16 @@ import (
 	"reflect"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// patchStatus writes what differs between the statuses of before and after, and nothing where they
-// are equal. The patch tests the uid, so that a namesake that was created meanwhile is left alone, and
-// no resource version, so that an edit of the spec cannot lose what was allocated.
-func PatchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
+// patchStatus is Store.PatchStatus without a memory of the write.
+func patchStatus(ctx context.Context, c client.Client, before, after client.Object) error {
 	data, err := client.MergeFrom(before).Data(after)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
@@ -38,9 +34,9 @@ func PatchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	if len(diff.Status) == 0 {
 		return nil
 	}
-	// Conditions go together with the generation, and in a ChatParticipant with the thread, that they speak of: before
-	// may be older than what is stored.
-	if _, judged := diff.Status["conditions"]; judged {
+	// Conditions are written together with their generation, and in a ChatParticipant with their
+	// thread: before may be older than what is stored.
+	if _, differ := diff.Status["conditions"]; differ {
 		diff.Status["observedGeneration"] = nil
 		if _, ok := after.(*chatv1alpha1.ChatParticipant); ok {
 			diff.Status["threadID"] = nil
@@ -50,16 +46,16 @@ func PatchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
-	operations := []JsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
+	operations := []jsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
 	for _, field := range slices.Sorted(maps.Keys(diff.Status)) {
-		// To the API server null is no value: unlike a removal it needs nothing to be there.
-		operations = append(operations, JsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
+		// The API server takes null for no value. Unlike a removal it works if there is none.
+		operations = append(operations, jsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
 	}
 	body, err := json.Marshal(operations)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
-	// The answer would overwrite what is still to be told of the object.
+	// The answer would overwrite values in memory that are not written yet.
 	target := CopyOf(after)
 	if err := c.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, body)); err != nil {
 		return fmt.Errorf("patch status: %w", err)
@@ -69,13 +65,13 @@ func PatchStatus(ctx context.Context, c client.Client, before, after client.Obje
 }
 
 // jsonOperation is an operation of a JSON patch (RFC 6902).
-type JsonOperation struct {
+type jsonOperation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value any    `json:"value"`
 }
 
-// statusFields are the fields of the status of an object.
+// StatusFields returns the fields of the status of an object.
 func StatusFields(obj client.Object) (map[string]any, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
 	if err != nil {
@@ -85,9 +81,8 @@ func StatusFields(obj client.Object) (map[string]any, error) {
 	return fields, err
 }
 
-// patchMetadata writes what change does to finalizers and annotations, if the object is still the
-// version that was read, and takes over what the API server stored.
-func PatchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
+// patchMetadata is Store.PatchMetadata without a memory of the write.
+func patchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
 	before := CopyOf(obj)
 	after := CopyOf(obj)
 	change(after)
@@ -101,18 +96,5 @@ func PatchMetadata(ctx context.Context, c client.Client, obj client.Object, chan
 	obj.SetResourceVersion(after.GetResourceVersion())
 	obj.SetAnnotations(after.GetAnnotations())
 	obj.SetFinalizers(after.GetFinalizers())
-	return nil
-}
-
-// removeFinalizer lets an object go. An object that is gone already is fine.
-func RemoveFinalizer(ctx context.Context, c client.Client, obj client.Object) error {
-	err := PatchMetadata(ctx, c, obj, func(o client.Object) { controllerutil.RemoveFinalizer(o, chatv1alpha1.Finalizer) })
-	if apierrors.IsNotFound(err) {
-		obj.SetFinalizers(nil)
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("remove finalizer: %w", err)
-	}
 	return nil
 }

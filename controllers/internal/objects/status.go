@@ -15,24 +15,24 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// conditioned is an object of one of our kinds.
+// Conditioned is an object of one of the kinds of the operator.
 type Conditioned interface {
 	client.Object
 	GetConditions() []metav1.Condition
 	SetConditions([]metav1.Condition)
 }
 
-// mark sets the conditions as an outcome says, after kstatus: Ready always, and of Reconciling and
-// Stalled the one that is true.
+// Mark sets the conditions to an outcome, after kstatus: Ready always, and of Reconciling and
+// Stalled the one that is true. A quiet outcome changes nothing.
 func Mark(obj Conditioned, o outcome.Outcome) {
 	if o.Quiet {
 		return
 	}
 	conditions := slices.Clone(obj.GetConditions())
-	// The same in other words is no news.
-	if told := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); told != nil && o.StablePrefix != "" &&
-		told.Reason == o.Reason && told.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(told.Message, o.StablePrefix) {
-		o.Message = told.Message
+	// The same refusal in other words is not written again.
+	if shown := apimeta.FindStatusCondition(conditions, chatv1alpha1.ConditionReady); shown != nil && o.StablePrefix != "" &&
+		shown.Reason == o.Reason && shown.ObservedGeneration == obj.GetGeneration() && strings.HasPrefix(shown.Message, o.StablePrefix) {
+		o.Message = shown.Message
 	}
 	set := func(conditionType string, status metav1.ConditionStatus) {
 		apimeta.SetStatusCondition(&conditions, metav1.Condition{Type: conditionType, Status: status,
@@ -56,8 +56,8 @@ func Mark(obj Conditioned, o outcome.Outcome) {
 	obj.SetConditions(conditions)
 }
 
-// generationTold is the generation that a status tells of after an outcome. One that was restored from a backup
-// may name a later one than the object has.
+// GenerationTold returns the observed generation of a status after an outcome; former is the one
+// before. A status that was restored from a backup may have a later one than the object.
 func GenerationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
 	switch {
 	case o.Ready || o.Stalled:
@@ -68,7 +68,8 @@ func GenerationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
 	return former
 }
 
-// readyReason is the status and reason of the Ready condition.
+// ReadyReason returns the status and the reason of the Ready condition; both are empty if there is
+// none.
 func ReadyReason(obj Conditioned) (metav1.ConditionStatus, string) {
 	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
 	if ready == nil {

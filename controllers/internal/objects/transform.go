@@ -12,8 +12,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// cachedAnnotations are those that the operator reads, with how much of a value it needs. Zero is all of it:
-// what is stored there comes from the operator.
+// cachedAnnotations are the annotations that the operator reads, with the length of a value that it
+// needs. Zero is the whole value: the operator itself writes it.
 var cachedAnnotations = map[string]int{
 	chatv1alpha1.AnnotationServiceUser:          0,
 	chatv1alpha1.AnnotationServiceUsers:         0,
@@ -25,11 +25,12 @@ var cachedAnnotations = map[string]int{
 	chatv1alpha1.AnnotationAbandon:              outcome.MaxMessage,
 }
 
-// keepWhatIsRead drops from an object, on its way into the cache, what the operator does not read: whoever may
-// write an object could fill the memory of the operator with it. Patches compare two copies of what is in the
-// cache, so that they leave the rest alone.
+// KeepWhatIsRead removes from an object, on its way into the cache, the fields that the operator
+// does not read: a user who may write an object could fill the memory of the operator with them.
+// Patches compare two copies of the cached object, so they leave the removed fields alone.
 func KeepWhatIsRead(in any) (any, error) {
-	// What was deleted while the watch was broken off comes wrapped; it was in the cache, and is as it should be.
+	// An object that was deleted while the watch was interrupted comes wrapped. It was in the
+	// cache, so it is reduced already.
 	if _, deleted := in.(cache.DeletedFinalStateUnknown); deleted {
 		return in, nil
 	}
@@ -49,7 +50,7 @@ func KeepWhatIsRead(in any) (any, error) {
 	return in, nil
 }
 
-// readAnnotations are the annotations that the operator reads, as far as it does.
+// readAnnotations returns the annotations that the operator reads, cut to the length that it needs.
 func readAnnotations(annotations map[string]string) map[string]string {
 	var kept map[string]string
 	for name, limit := range cachedAnnotations {

@@ -15,8 +15,8 @@ import (
 
 // Waker enqueues objects of one controller for another one.
 //
-// A wake before the controller starts is dropped: each object is reconciled at the start. A wake after its end is
-// dropped too, as a work queue that was shut down takes nothing.
+// A wake before the controller starts is dropped: each object is reconciled at the start. A wake
+// after its end is dropped too, as a work queue that was shut down takes nothing.
 type Waker struct {
 	mu    sync.Mutex
 	queue workqueue.TypedRateLimitingInterface[reconcile.Request]

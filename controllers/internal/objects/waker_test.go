@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// A controller that was woken reconciles the object. Before its start and after its end a wake does nothing.
+// A controller that was woken reconciles the object. Before its start and after its end a wake does
+// nothing.
 func TestWaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
