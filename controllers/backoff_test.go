@@ -10,32 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
-
-// A controller forgets after each pass without an error. Only the end of the trouble counts.
-func TestBackoffOutlastsWaits(t *testing.T) {
-	t.Parallel()
-	b := objects.NewBackoff()
-	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "a", Name: "b"}}
-	for _, want := range []int{1, 2, 4, 8, 16, 30, 30} {
-		if got := b.When(request); int(got.Seconds()) != want {
-			t.Errorf("waits %s, want %ds", got, want)
-		}
-		b.Forget(request)
-	}
-	b.End(request.NamespacedName)
-	if got := b.When(request); got != objects.FirstBackoff {
-		t.Errorf("waits %s after a success, want %s", got, objects.FirstBackoff)
-	}
-}
 
 // A try that has no room ends the call with what the one before brought, which is backed off from.
 func TestPacingOfRetries(t *testing.T) {

@@ -4,20 +4,15 @@
 package controllers
 
 import (
-	"errors"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -32,7 +27,6 @@ var (
 	readyOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "As declared.", Ready: true}
 	stalledOutcome     = outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	reconcilingOutcome = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Wait."}
-	quietOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Not told.", Quiet: true}
 )
 
 // conditionsOf shows the conditions without their times.
@@ -42,41 +36,6 @@ func conditionsOf(obj objects.Conditioned) []string {
 		lines = append(lines, strings.Join([]string{c.Type, string(c.Status), c.Reason, c.Message}, " "))
 	}
 	return lines
-}
-
-func TestMark(t *testing.T) {
-	t.Parallel()
-	isReady := []string{"Ready True Succeeded As declared."}
-	isStalled := []string{"Ready False ThreadGone Gone.", "Stalled True ThreadGone Gone."}
-	isReconciling := []string{"Ready False Throttled Wait.", "Reconciling True Throttled Wait."}
-	outcomes := map[string]outcome.Outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome}
-	shown := map[string][]string{"ready": isReady, "stalled": isStalled, "reconciling": isReconciling}
-	for _, first := range slices.Sorted(maps.Keys(outcomes)) {
-		for _, second := range slices.Sorted(maps.Keys(outcomes)) {
-			t.Run(first+", then "+second, func(t *testing.T) {
-				t.Parallel()
-				for _, obj := range []objects.Conditioned{&chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}, &chatv1alpha1.ChatConnection{}} {
-					obj.SetGeneration(3)
-					for _, step := range []string{first, second} {
-						objects.Mark(obj, outcomes[step])
-						if diff := cmp.Diff(shown[step], conditionsOf(obj)); diff != "" {
-							t.Errorf("%T, conditions when %s (-want +got):\n%s", obj, step, diff)
-						}
-						for _, c := range obj.GetConditions() {
-							if c.ObservedGeneration != 3 || c.LastTransitionTime.IsZero() {
-								t.Errorf("%T, condition %+v", obj, c)
-							}
-						}
-					}
-					before := conditionsOf(obj)
-					objects.Mark(obj, quietOutcome)
-					if diff := cmp.Diff(before, conditionsOf(obj)); diff != "" {
-						t.Errorf("%T, a pass that has nothing to tell (-want +got):\n%s", obj, diff)
-					}
-				}
-			})
-		}
-	}
 }
 
 // What tools of Kubernetes and Flux make of an object must be what is true of it.
@@ -95,140 +54,6 @@ func TestMarkAfterKstatus(t *testing.T) {
 				t.Error(broken)
 			}
 		})
-	}
-}
-
-func TestMarkKeepsTransitionTime(t *testing.T) {
-	t.Parallel()
-	long := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
-	for name, c := range map[string]struct {
-		before, after outcome.Outcome
-		kept          bool
-	}{
-		"nothing changed":             {stalledOutcome, stalledOutcome, true},
-		"another message":             {stalledOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Really gone.", Stalled: true}, true},
-		"another reason, same status": {stalledOutcome, reconcilingOutcome, true},
-		"another status":              {stalledOutcome, readyOutcome, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			thread := &chatv1alpha1.ChatThread{}
-			objects.Mark(thread, c.before)
-			for i := range thread.Status.Conditions {
-				thread.Status.Conditions[i].LastTransitionTime = long
-			}
-			kept := slices.Clone(thread.Status.Conditions)
-			before := thread.DeepCopy()
-			objects.Mark(thread, c.after)
-			if got := thread.Status.Conditions[0].LastTransitionTime.Equal(&long); got != c.kept {
-				t.Errorf("transition time of Ready kept: %v, want %v", got, c.kept)
-			}
-			// What was read may be the cache's own.
-			if diff := cmp.Diff(kept, before.Status.Conditions); diff != "" {
-				t.Errorf("conditions of before changed (-want +got):\n%s", diff)
-			}
-			if name == "nothing changed" {
-				if diff := cmp.Diff(before, thread); diff != "" {
-					t.Errorf("a second mark is no write (-before +after):\n%s", diff)
-				}
-			}
-		})
-	}
-}
-
-func TestReadyReason(t *testing.T) {
-	t.Parallel()
-	thread := &chatv1alpha1.ChatThread{}
-	if status, reason := objects.ReadyReason(thread); status != "" || reason != "" {
-		t.Errorf("before the first pass: %q %q", status, reason)
-	}
-	objects.Mark(thread, stalledOutcome)
-	if status, reason := objects.ReadyReason(thread); status != metav1.ConditionFalse || reason != chatv1alpha1.ReasonThreadGone {
-		t.Errorf("%q %q", status, reason)
-	}
-}
-
-func TestReconcileRequested(t *testing.T) {
-	t.Parallel()
-	const limit = chatv1alpha1.MaxReconcileRequest
-	for name, c := range map[string]struct {
-		annotations map[string]string
-		want        string
-	}{
-		"not asked": {nil, ""},
-		"another":   {map[string]string{"reconcile-requested-at": "now"}, ""},
-		"asked":     {map[string]string{chatv1alpha1.AnnotationReconcileRequestedAt: "2026-03-01T12:00:00Z"}, "2026-03-01T12:00:00Z"},
-		"as it is":  {map[string]string{chatv1alpha1.AnnotationReconcileRequestedAt: "  two\nlines "}, "  two\nlines "},
-		"as long as can be": {map[string]string{chatv1alpha1.AnnotationReconcileRequestedAt: strings.Repeat("x", limit)},
-			strings.Repeat("x", limit)},
-		"too long": {map[string]string{chatv1alpha1.AnnotationReconcileRequestedAt: strings.Repeat("x", limit+1)},
-			strings.Repeat("x", limit-len("…")) + "…"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Annotations: c.annotations}}
-			got := objects.ReconcileRequested(thread)
-			if got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-			// The API server counts characters.
-			if utf8.RuneCountInString(got) > limit {
-				t.Errorf("%d characters do not fit into the status", utf8.RuneCountInString(got))
-			}
-		})
-	}
-}
-
-func TestEmit(t *testing.T) {
-	t.Parallel()
-	created := objects.Event{Reason: chatv1alpha1.EventCreated, Note: "Created thread a"}
-	warned := objects.Event{Warning: true, Reason: chatv1alpha1.EventFound, Note: "Two\nthreads"}
-	failing := outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: "Down.", Err: errors.New("down")}
-	for name, c := range map[string]struct {
-		before, after outcome.Outcome
-		told          []objects.Event
-		want          []string
-	}{
-		"first time ready":                 {outcome.Outcome{Quiet: true}, readyOutcome, nil, []string{"Normal Succeeded As declared."}},
-		"ready again":                      {readyOutcome, readyOutcome, nil, nil},
-		"ready, with another message":      {readyOutcome, outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "Still.", Ready: true}, nil, nil},
-		"ready by a create: one event":     {reconcilingOutcome, readyOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
-		"a change of a thread in sync":     {readyOutcome, readyOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
-		"stalled: a warning":               {readyOutcome, stalledOutcome, nil, []string{"Warning ThreadGone Gone."}},
-		"stalled after a change: both":     {readyOutcome, stalledOutcome, []objects.Event{warned}, []string{"Warning Found Two threads", "Warning ThreadGone Gone."}},
-		"reconciling":                      {readyOutcome, reconcilingOutcome, nil, []string{"Normal Throttled Wait."}},
-		"failing: a warning":               {readyOutcome, failing, nil, []string{"Warning ServiceUnavailable Down."}},
-		"failing still":                    {failing, failing, nil, nil},
-		"quiet":                            {readyOutcome, quietOutcome, nil, nil},
-		"quiet, though something was done": {readyOutcome, quietOutcome, []objects.Event{created}, []string{"Normal Created Created thread a"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			before := &chatv1alpha1.ChatThread{}
-			objects.Mark(before, c.before)
-			after := before.DeepCopy()
-			objects.Mark(after, c.after)
-			recorder := events.NewFakeRecorder(10)
-			objects.Emit(t.Context(), recorder, before, after, c.told, c.after)
-			close(recorder.Events)
-			var got []string
-			for e := range recorder.Events {
-				got = append(got, e)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("events (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestTellAllCutsNotes(t *testing.T) {
-	t.Parallel()
-	recorder := events.NewFakeRecorder(1)
-	objects.Record(t.Context(), recorder, &chatv1alpha1.ChatThread{}, []objects.Event{{Reason: "R", Note: "100%\n" + strings.Repeat("x", 5000)}})
-	got := <-recorder.Events
-	if !strings.HasPrefix(got, "Normal R 100% xx") || len(got) > len("Normal R ")+objects.MaxEventNote {
-		t.Errorf("event of %d bytes: %.40s", len(got), got)
 	}
 }
 
@@ -386,16 +211,5 @@ func TestRemoveFinalizer(t *testing.T) {
 	}
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(thread), thread); !apierrors.IsNotFound(err) {
 		t.Errorf("the thread is still there: %v", err)
-	}
-}
-
-func TestIsAbandoned(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]bool{"true": true, "True": false, "false": false, "": false, "1": false} {
-		thread := &chatv1alpha1.ChatThread{}
-		objects.SetAnnotation(thread, chatv1alpha1.AnnotationAbandon, value)
-		if got := objects.IsAbandoned(thread); got != want {
-			t.Errorf("%q: abandoned %v, want %v", value, got, want)
-		}
 	}
 }

@@ -1,0 +1,66 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// The cache keeps what the operator reads, and no more of it than that.
+func TestWhatTheCacheKeeps(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 4096)
+	meta := metav1.ObjectMeta{
+		Name: "a", UID: "u1", ResourceVersion: "7", Generation: 3, Finalizers: []string{chatv1alpha1.Finalizer},
+		Labels: map[string]string{"team": "blue"}, OwnerReferences: []metav1.OwnerReference{{Name: "b"}},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+		Annotations: map[string]string{
+			"kubectl.kubernetes.io/last-applied-configuration": long, chatv1alpha1.AnnotationServiceUser: "8:acs:a",
+			chatv1alpha1.AnnotationServiceUsers: long, chatv1alpha1.AnnotationAbandon: "true",
+			chatv1alpha1.AnnotationReconcileRequestedAt: long, chatv1alpha1.AnnotationRecover: long,
+		},
+	}
+	thread := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
+	if _, err := KeepWhatIsRead(thread); err != nil {
+		t.Fatal(err)
+	}
+	whole := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
+	if got := ReconcileRequested(thread); got != ReconcileRequested(whole) {
+		t.Errorf("the request is answered with %q", got)
+	}
+	if got := thread.Annotations[chatv1alpha1.AnnotationRecover]; len(got) > 4096 {
+		t.Errorf("%d bytes are kept", len(got))
+	}
+	delete(thread.Annotations, chatv1alpha1.AnnotationReconcileRequestedAt)
+	delete(thread.Annotations, chatv1alpha1.AnnotationRecover)
+	want := metav1.ObjectMeta{
+		Name: "a", UID: "u1", ResourceVersion: "7", Generation: 3, Finalizers: []string{chatv1alpha1.Finalizer},
+		Annotations: map[string]string{
+			chatv1alpha1.AnnotationServiceUser: "8:acs:a", chatv1alpha1.AnnotationServiceUsers: long, chatv1alpha1.AnnotationAbandon: "true",
+		},
+	}
+	if diff := cmp.Diff(want, thread.ObjectMeta); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+
+	namespace := &corev1.Namespace{ObjectMeta: *meta.DeepCopy()}
+	if _, err := KeepWhatIsRead(namespace); err != nil {
+		t.Fatal(err)
+	}
+	if namespace.Annotations != nil || namespace.Labels["team"] != "blue" {
+		t.Errorf("a namespace kept %v, %v", namespace.Annotations, namespace.Labels)
+	}
+	gone := toolscache.DeletedFinalStateUnknown{Key: "a", Obj: thread}
+	if got, err := KeepWhatIsRead(gone); err != nil || got != any(gone) {
+		t.Errorf("a deletion became %v, %v", got, err)
+	}
+}
