@@ -40,11 +40,11 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err er
 	patchErr := r.store(ctx, s, o)
 	if patchErr != nil {
 		objects.Record(ctx, r.Recorder, s.thread, s.events.take())
-		return ctrl.Result{}, errors.Join(o.Err, patchErr)
+		return ctrl.Result{Priority: priority(s.caller.Background)}, errors.Join(o.Err, patchErr)
 	}
 	r.publish(s, o)
 	if o.Err != nil {
-		return ctrl.Result{}, o.Err
+		return ctrl.Result{Priority: priority(s.caller.Background)}, o.Err
 	}
 	if o.Ready || o.Stalled {
 		r.backoff.End(objects.KeyOf(s.thread))
@@ -52,10 +52,10 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err er
 	}
 	if o.After > 0 {
 		s.resyncSoon()
-		return ctrl.Result{RequeueAfter: o.After}, nil
+		return ctrl.Result{RequeueAfter: o.After, Priority: priority(s.caller.Background)}, nil
 	}
 	s.extendResync()
-	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second)}, nil
+	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second), Priority: priority(true)}, nil
 }
 
 // outcomeOf is what the end of a reconcile means.

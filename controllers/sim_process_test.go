@@ -34,6 +34,8 @@ type simProcess struct {
 	// at are the controllers by kind.
 	at     map[simKind]Controller
 	passes int
+	// results are those of the last reconcile of each object.
+	results map[simKey]reconcile.Result
 	// dead says that the process crashed.
 	dead bool
 	// released holds the uids of the objects that it took the last finalizer off.
@@ -71,7 +73,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	p := &simProcess{
 		world: w, number: number,
 		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
-		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]Controller{},
+		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]Controller{}, results: map[simKey]reconcile.Result{},
 	}
 	p.controllers = New(Dependencies{
 		Options:  Options{AllowedEndpoints: DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true},

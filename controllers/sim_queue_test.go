@@ -91,6 +91,9 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 	defer cancel()
 	result, err := controller.Reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: key.NamespacedName})
 	p.world.canary.hearError(ctx, err)
+	p.mu.Lock()
+	p.results[key] = result
+	p.mu.Unlock()
 	if wait := p.wait(key, result, err); wait > 0 {
 		p.add(key, wait)
 	}

@@ -6,15 +6,18 @@
 package controllers
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // The simulation plays the watches that a manager has: a change of the labels of a namespace reaches its threads at
@@ -44,5 +47,30 @@ func TestSimWakesThreadsOfNamespace(t *testing.T) {
 		if got := shown(w.stored(simThread)[0]); got != showsReady {
 			t.Errorf("the thread shows %q", got)
 		}
+	})
+}
+
+// A reconcile that only looks for drift gives way to one that somebody waits for.
+func TestSimPriority(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSimWorld(t, emulator.Options{}, 1, 1)
+		w.connect(1)
+		w.run(time.Minute)
+		room := simThreadNamed("room", w.people...)
+		w.outage = func(*http.Request) (*http.Response, error) { return nil, errAnswerLost }
+		w.create(room)
+		check := func(when string, want int) {
+			t.Helper()
+			w.run(time.Minute)
+			if got := w.process.results[simKey{simThread, objects.KeyOf(room)}].Priority; got == nil || *got != want {
+				t.Errorf("%s: priority %v, want %d", when, got, want)
+			}
+		}
+		check("ACS does not answer", 0)
+		w.outage = nil
+		check("the thread is Ready", handler.LowPriority)
+		w.run(time.Hour)
+		check("there was no drift", handler.LowPriority)
 	})
 }
