@@ -18,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // crashScenario is something that users do, step by step, and that must come to its end whoever dies.
@@ -174,7 +175,7 @@ func (r *crashRun) isReady(obj objects.Conditioned) bool {
 	r.t.Helper()
 	r.get(obj)
 	_, reason := objects.ReadyReason(obj)
-	return reason == chatv1alpha1.ReasonSucceeded && observedGeneration(obj) == obj.GetGeneration()
+	return reason == chatv1alpha1.ReasonSucceeded && operatortest.ObservedGeneration(obj) == obj.GetGeneration()
 }
 
 func (r *crashRun) isGone(obj client.Object) bool {
@@ -184,10 +185,18 @@ func (r *crashRun) isGone(obj client.Object) bool {
 	return apierrors.IsNotFound(err)
 }
 
+// crashEnd is the state that a run led to.
+type crashEnd struct {
+	lines           []string
+	created, users  int
+	joins, removals map[string]int
+	effects         []string
+}
+
 // end describes the API server and the service.
-func (r *crashRun) end() simEnd {
+func (r *crashRun) end() crashEnd {
 	r.t.Helper()
-	end := simEnd{created: len(r.emulator.Threads()), joins: map[string]int{}, removals: map[string]int{}, effects: r.operators[0].effects}
+	end := crashEnd{created: len(r.emulator.Threads()), joins: map[string]int{}, removals: map[string]int{}, effects: r.operators[0].effects}
 	service := map[string]bool{}
 	for _, id := range r.emulator.Users() {
 		service[id] = !slices.Contains(r.people, id)
@@ -203,13 +212,13 @@ func (r *crashRun) end() simEnd {
 	}
 	for _, obj := range []objects.Conditioned{r.conn, r.room} {
 		if !r.isGone(obj) {
-			end.lines = append(end.lines, (&simWorld{emulator: r.emulator}).describe(obj))
+			end.lines = append(end.lines, operatortest.Describe(obj, r.emulator))
 		}
 	}
 	for _, thread := range r.threads() {
 		delete(thread.Metadata, chatv1alpha1.StampUID)
 		delete(thread.Metadata, chatv1alpha1.StampOwner)
-		end.lines = append(end.lines, describeRemote(thread, service))
+		end.lines = append(end.lines, operatortest.DescribeThread(thread, service))
 	}
 	return end
 }

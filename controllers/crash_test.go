@@ -18,6 +18,8 @@ import (
 const (
 	// crashTries is how often a run is played whose planned effect does not come.
 	crashTries = 3
+	// maxWasted is how many service users a crash may waste: the one that was made and not stored yet.
+	maxWasted = 1
 	// maxSkipped is how many effects of a run may come of chance.
 	maxSkipped = 2
 )
@@ -63,7 +65,7 @@ func TestFaultsCrash(t *testing.T) { //nolint:paralleltest // what else runs wou
 }
 
 // compare says what differs from the undisturbed run.
-func (r *crashRun) compare(want simEnd) {
+func (r *crashRun) compare(want crashEnd) {
 	r.t.Helper()
 	got := r.end()
 	if !r.hasSuccessor() {

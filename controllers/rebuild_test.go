@@ -20,6 +20,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // fleetSize is how many threads a cluster has that is rebuilt.
@@ -35,7 +36,7 @@ type fleet struct {
 
 func (w *world) newFleet() *fleet {
 	users := w.users(4)
-	f := &fleet{connection: newConnection(w.namespace, "default")}
+	f := &fleet{connection: operatortest.Connection(w.namespace, "default")}
 	withCount(2)(f.connection)
 	f.connection.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1000}, ReadThread: &chatv1alpha1.Quota{Per10s: 1000}}
 	for i := range fleetSize {
@@ -72,7 +73,7 @@ func (w *world) manifests(objects []client.Object) []string {
 	for _, obj := range objects {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
 		w.Expect(err).NotTo(HaveOccurred())
-		content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), kindOf(obj)
+		content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), operatortest.KindOf(obj)
 		content["metadata"] = map[string]any{"namespace": obj.GetNamespace(), "name": obj.GetName()}
 		files = append(files, w.file(content))
 	}
@@ -85,7 +86,7 @@ func (w *world) backup(objects []client.Object) []string {
 	files := make([]string, 0, len(objects))
 	for _, obj := range objects {
 		stored := &unstructured.Unstructured{}
-		stored.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(kindOf(obj)))
+		stored.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(operatortest.KindOf(obj)))
 		w.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), stored)).To(Succeed())
 		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
 			unstructured.RemoveNestedField(stored.Object, "metadata", field)
@@ -197,7 +198,7 @@ func TestRebuildFromGit(t *testing.T) {
 	w.lose(f.objects())
 
 	// What the message says is committed. Otherwise nothing in the new cluster tells of the old.
-	rebuilt := newConnection(w.namespace, "default")
+	rebuilt := operatortest.Connection(w.namespace, "default")
 	rebuilt.Spec.Quotas = f.connection.Spec.Quotas
 	withPinned(made...)(rebuilt)
 	git[0] = w.manifests([]client.Object{rebuilt})[0]

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // canaryPiece is how long a piece of a credential must be to count: nothing else is alike by chance.
@@ -202,7 +203,7 @@ func TestSimCanary(t *testing.T) {
 			simRecorder{w}.Eventf(nil, nil, "Normal", "Updated", "Reconcile", "%s", text)
 		},
 		"stored ChatConnection": func(w *simWorld, _ prometheus.Registerer, text string) {
-			conn := newConnection(simNamespace, "default")
+			conn := operatortest.Connection(simNamespace, "default")
 			conn.Annotations = map[string]string{"said": text}
 			w.create(conn)
 		},

@@ -6,7 +6,6 @@
 package controllers
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -16,10 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // simEnd is where a run led to, without ids and times that differ from run to run.
@@ -30,10 +28,7 @@ type simEnd struct {
 	effects         []string
 }
 
-var (
-	simThreadID = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
-	simUserID   = regexp.MustCompile(`8:acs:[0-9a-f_-]+`)
-)
+var simThreadID = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
 
 // end describes the API server and the service.
 func (w *simWorld) end() simEnd {
@@ -51,7 +46,7 @@ func (w *simWorld) end() simEnd {
 	}
 	var remote []string
 	for _, thread := range w.threads() {
-		remote = append(remote, describeRemote(thread, service))
+		remote = append(remote, operatortest.DescribeThread(thread, service))
 	}
 	slices.Sort(remote)
 	end.lines = append(end.lines, remote...)
@@ -80,38 +75,7 @@ func (w *simWorld) stored(kind simKind) []objects.Conditioned {
 }
 
 func (w *simWorld) describe(obj objects.Conditioned) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", simKindOf(obj), obj.GetName(), objects.HasFinalizer(obj), observedGeneration(obj) == obj.GetGeneration())
-	switch o := obj.(type) {
-	case *chatv1alpha1.ChatConnection:
-		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(connection.RecordedUsers(o)) == len(o.Status.ServiceUsers))
-	case *chatv1alpha1.ChatThread:
-		remote, found := w.emulator.Thread(o.Status.ThreadID)
-		fmt.Fprintf(&b, ", incarnation %d, joined %s, rejected %d, there %t, user alike %t %t", o.Status.Incarnation, o.Status.Joined, len(o.Status.Rejected),
-			found && remote.DeletedOn == nil, o.Status.ServiceUser == o.Annotations[chatv1alpha1.AnnotationServiceUser],
-			o.Adopts() || remote.CreatedBy == o.Status.ServiceUser)
-	case *chatv1alpha1.ChatParticipant:
-		fmt.Fprintf(&b, ", thread %q", o.Status.ThreadID)
-	}
-	for _, c := range obj.GetConditions() {
-		fmt.Fprintf(&b, "\n  %s %s %s %s", c.Type, c.Status, c.Reason, simUserID.ReplaceAllString(c.Message, "USER"))
-	}
-	return b.String()
-}
-
-func describeRemote(thread emulator.Thread, service map[string]bool) string {
-	lines := make([]string, 0, len(thread.Members))
-	for _, m := range thread.Members {
-		id := m.ID
-		if service[id] {
-			id = "service user"
-		}
-		// The owner in it differs from test to test.
-		stamp := m.Metadata[chatv1alpha1.StampMember]
-		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
-	}
-	slices.Sort(lines)
-	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
+	return operatortest.Describe(obj, w.emulator)
 }
 
 // settle lets hours pass, in which nothing may be written.
@@ -127,8 +91,8 @@ func (w *simWorld) settle() {
 	}
 }
 
-// maxWasted is how many service users a crash may waste: the one that was made and not stored yet.
-const maxWasted = 1
+// simWasted is how many service users a crash may waste: the one that was made and not stored yet.
+const simWasted = 1
 
 // simRest is how long all must be quiet in the end, some resyncs.
 const simRest = 65 * time.Minute
@@ -143,7 +107,7 @@ func (w *simWorld) compare(want simEnd, exact bool) {
 	if got.created != want.created {
 		w.t.Errorf("%d threads were created, want %d", got.created, want.created)
 	}
-	if got.users < want.users || got.users > want.users+maxWasted*len(w.struck) && exact {
+	if got.users < want.users || got.users > want.users+simWasted*len(w.struck) && exact {
 		w.t.Errorf("%d service users were created, %d undisturbed", got.users, want.users)
 	}
 	w.compareCounts("removed", want.removals, got.removals, exact)

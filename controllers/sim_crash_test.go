@@ -14,6 +14,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 const (
@@ -67,7 +68,7 @@ func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
 		end = w.end()
 		for _, obj := range append(w.stored(simConnection), append(w.stored(simThread), w.stored(simParticipant)...)...) {
 			_, reason := objects.ReadyReason(obj)
-			if reason != "Succeeded" || observedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
+			if reason != "Succeeded" || operatortest.ObservedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
 				t.Errorf("not at an end: %s", w.describe(obj))
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // faultedOperation is an operation of the service, with something that users do and that needs it.
@@ -78,7 +79,7 @@ func (o faultedOperation) begun(w *simWorld) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "other"},
 		Data:       map[string][]byte{"connectionString": []byte(other.ConnectionString(otherEndpoint))},
 	})
-	conn := newConnection(simNamespace, "other")
+	conn := operatortest.Connection(simNamespace, "other")
 	conn.Spec.ConnectionStringSecretRef.Name = "other"
 	w.create(conn)
 	thread := simThreadNamed("elsewhere", other.CreateUser())
@@ -142,7 +143,7 @@ func loseRoom(w *simWorld) {
 }
 
 func moreUsers(w *simWorld) {
-	simEdit(w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+	simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 		three := int32(3)
 		c.Spec.ServiceUsers.Count = &three
 	})

@@ -21,6 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -161,7 +162,7 @@ func (w *simWorld) edit(name string, bound time.Duration) {
 	for time.Since(began) < bound {
 		w.run(time.Second)
 		thread := w.storedThread(name)
-		if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonSucceeded && observedGeneration(thread) == thread.Generation {
+		if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonSucceeded && operatortest.ObservedGeneration(thread) == thread.Generation {
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // settle mends all that is broken, lets time go by, and compares the world with the model. Then nothing
@@ -107,7 +108,7 @@ func (m *modelRun) check() {
 	m.checkParticipants()
 	m.checkFree(owned)
 	for _, obj := range m.w.stored(simConnection) {
-		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
+		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || operatortest.ObservedGeneration(obj) != obj.GetGeneration() {
 			m.fail("ChatConnection %s is not ready: %s", obj.GetName(), m.w.describe(obj))
 		}
 	}
@@ -135,7 +136,7 @@ func (m *modelRun) tell() {
 		service[id] = true
 	}
 	for _, thread := range m.w.threads() {
-		m.w.t.Logf("%s by %s: %s", thread.ID, thread.CreatedBy, describeRemote(thread, service))
+		m.w.t.Logf("%s by %s: %s", thread.ID, thread.CreatedBy, operatortest.DescribeThread(thread, service))
 	}
 	m.w.t.Logf("struck: %s", strings.Join(m.w.struck, "; "))
 }

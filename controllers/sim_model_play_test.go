@@ -16,6 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // play does what an action says and lets time go by. What is to happen to something that is not there
@@ -361,7 +362,7 @@ func (m *modelRun) changeConnection(a modelAction) {
 	switch a.what {
 	case "another":
 		if m.connection("second") == nil {
-			m.w.create(newConnection(simNamespace, "second"))
+			m.w.create(operatortest.Connection(simNamespace, "second"))
 		}
 	case "rotate the key":
 		if m.rotated == nil {
@@ -371,7 +372,7 @@ func (m *modelRun) changeConnection(a modelAction) {
 			m.rotated = nil
 		}
 	default:
-		simEdit(m.w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+		simEdit(m.w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 			if a.what == "display name" {
 				c.Spec.ServiceUsers.DisplayName = fmt.Sprint("service ", a.n)
 				return

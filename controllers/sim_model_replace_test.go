@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // replace takes off what the operator put on an object, as kubectl replace does with the manifest from Git.
@@ -34,7 +35,7 @@ func (m *modelRun) replace(a modelAction) {
 		}
 	default:
 		if len(m.connection("default").Status.ServiceUsers) > 0 {
-			simEdit(m.w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) { strip(c) })
+			simEdit(m.w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) { strip(c) })
 		}
 	}
 }

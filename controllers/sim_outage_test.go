@@ -18,6 +18,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 const (
@@ -172,7 +173,7 @@ func TestSimFleetDeleted(t *testing.T) {
 		if gone != outageRooms-connection.MaxRecreations {
 			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-connection.MaxRecreations)
 		}
-		simEdit(w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+		simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		})
 		w.run(2 * time.Minute)

@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -67,7 +68,7 @@ func (w *simWorld) runUntil(most time.Duration, so func() bool) time.Duration {
 func (w *simWorld) notReady() int {
 	count := 0
 	for _, obj := range w.stored(simThread) {
-		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || observedGeneration(obj) != obj.GetGeneration() {
+		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || operatortest.ObservedGeneration(obj) != obj.GetGeneration() {
 			count++
 		}
 	}
@@ -128,11 +129,11 @@ func TestSimQuotaRaised(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newQuotaWorld(t, 20000)
-				simEdit(w, newConnection(simNamespace, "default"), c.before)
+				simEdit(w, operatortest.Connection(simNamespace, "default"), c.before)
 				w.run(time.Second)
 				w.createThreads(0, c.threads)
 				w.run(2 * time.Second)
-				simEdit(w, newConnection(simNamespace, "default"), c.edit)
+				simEdit(w, operatortest.Connection(simNamespace, "default"), c.edit)
 				took := w.runUntil(10*time.Minute, func() bool { return w.notReady() == 0 })
 				t.Logf("took %s", took)
 				if took > c.most {
@@ -151,7 +152,7 @@ func TestSimQuotaGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newQuotaWorld(t, 2000)
-		simEdit(w, newConnection(simNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
+		simEdit(w, operatortest.Connection(simNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
 			conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1}}
 		})
 		w.run(time.Second)
@@ -318,7 +319,7 @@ func (w *simWorld) isDone(name string) func() bool {
 	return func() bool {
 		thread := w.liveThread(name)
 		_, reason := objects.ReadyReason(thread)
-		return reason == chatv1alpha1.ReasonSucceeded && observedGeneration(thread) == thread.Generation
+		return reason == chatv1alpha1.ReasonSucceeded && operatortest.ObservedGeneration(thread) == thread.Generation
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // simScenario is something that users do, and that operators must bring to an end whatever happens.
@@ -27,16 +28,16 @@ type simScenario struct {
 }
 
 func simThreadNamed(name string, members ...string) *chatv1alpha1.ChatThread {
-	return (&world{namespace: simNamespace}).newThread(name, members...)
+	return operatortest.Thread(simNamespace, name, members...)
 }
 
 func simParticipantNamed(name, user string) *chatv1alpha1.ChatParticipant {
-	return (&world{namespace: simNamespace}).newParticipant(name, "room", user)
+	return operatortest.Participant(simNamespace, name, "room", user)
 }
 
 // connect makes the connection, with so many service users.
 func (w *simWorld) connect(users int32) {
-	conn := newConnection(simNamespace, "default")
+	conn := operatortest.Connection(simNamespace, "default")
 	conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{Count: &users}
 	w.create(conn)
 }
@@ -114,7 +115,10 @@ var simScenarios = []simScenario{
 		}},
 	{"delete", 2, func(w *simWorld) { w.room(w.people...) }, func(w *simWorld) { w.remove(simThreadNamed("room")) }},
 	{"delete all", 2, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) { w.remove(simThreadNamed("room")); w.remove(newConnection(simNamespace, "default")) }},
+		func(w *simWorld) {
+			w.remove(simThreadNamed("room"))
+			w.remove(operatortest.Connection(simNamespace, "default"))
+		}},
 	{"retain", 2, func(w *simWorld) {
 		w.room(w.people...)
 		w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain })
@@ -124,7 +128,7 @@ var simScenarios = []simScenario{
 		func(w *simWorld) { w.connect(2); w.create(simThreadNamed("room", w.people...)) }},
 	{"more service users", 2, func(w *simWorld) { w.room(w.people[0]) },
 		func(w *simWorld) {
-			simEdit(w, newConnection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+			simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 				three := int32(3)
 				c.Spec.ServiceUsers.Count = &three
 			})

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +31,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 const (
@@ -166,10 +166,7 @@ func (w *simWorld) chance(n int64) int64 {
 	return w.random.Int64N(max(n, 1))
 }
 
-func simKindOf(obj client.Object) simKind {
-	name := fmt.Sprintf("%T", obj)
-	return simKind(name[strings.LastIndex(name, ".")+1:])
-}
+func simKindOf(obj client.Object) simKind { return simKind(operatortest.KindOf(obj)) }
 
 func emptySim(kind simKind) client.Object {
 	switch kind {
@@ -288,8 +285,8 @@ func (w *simWorld) wrote(obj client.Object) {
 		return
 	}
 	w.judged[stored.GetUID()] = stored.GetConditions()
-	if broken := brokenInvariant(w.t.Context(), stored); broken != "" {
-		w.t.Errorf("%s %s: %s\n%s", kind, stored.GetName(), broken, describe(stored))
+	if broken := operatortest.BrokenInvariant(w.t.Context(), stored); broken != "" {
+		w.t.Errorf("%s %s: %s\n%s", kind, stored.GetName(), broken, w.describe(stored))
 	}
 }
 

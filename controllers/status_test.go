@@ -19,6 +19,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -50,7 +51,7 @@ func TestMarkAfterKstatus(t *testing.T) {
 			if o.Ready || o.Stalled {
 				thread.Status.ObservedGeneration = 2
 			}
-			if broken := brokenInvariant(t.Context(), thread); broken != "" {
+			if broken := operatortest.BrokenInvariant(t.Context(), thread); broken != "" {
 				t.Error(broken)
 			}
 		})

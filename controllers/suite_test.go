@@ -13,13 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/fluxcd/pkg/runtime/conditions/check"
 	. "github.com/onsi/gomega"
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +26,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -47,6 +43,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 const (
@@ -251,7 +248,7 @@ func (w *world) startAs(api *rest.Config, options Options) (stop func()) {
 func (w *world) connect(change ...func(*chatv1alpha1.ChatConnection)) *chatv1alpha1.ChatConnection {
 	w.t.Helper()
 	w.createSecret()
-	conn := newConnection(w.namespace, "default")
+	conn := operatortest.Connection(w.namespace, "default")
 	for _, f := range change {
 		f(conn)
 	}
@@ -272,10 +269,7 @@ func (w *world) secret() *corev1.Secret {
 }
 
 func newConnection(namespace, name string) *chatv1alpha1.ChatConnection {
-	return &chatv1alpha1.ChatConnection{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec:       chatv1alpha1.ChatConnectionSpec{ConnectionStringSecretRef: &chatv1alpha1.SecretKeyReference{Name: "acs"}},
-	}
+	return operatortest.Connection(namespace, name)
 }
 
 // ready runs an operator with a connection that is Ready.
@@ -295,24 +289,11 @@ func (w *world) create(objects ...client.Object) {
 }
 
 func (w *world) newThread(name string, members ...string) *chatv1alpha1.ChatThread {
-	thread := &chatv1alpha1.ChatThread{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
-		Spec:       chatv1alpha1.ChatThreadSpec{Topic: "topic of " + name},
-	}
-	for _, id := range members {
-		thread.Spec.Participants = append(thread.Spec.Participants, chatv1alpha1.Member{UserID: chatv1alpha1.UserID(id)})
-	}
-	return thread
+	return operatortest.Thread(w.namespace, name, members...)
 }
 
 func (w *world) newParticipant(name, thread, user string) *chatv1alpha1.ChatParticipant {
-	return &chatv1alpha1.ChatParticipant{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
-		Spec: chatv1alpha1.ChatParticipantSpec{
-			ThreadRef: chatv1alpha1.ThreadReference{Name: thread},
-			UserID:    chatv1alpha1.UserID(user),
-		},
-	}
+	return operatortest.Participant(w.namespace, name, thread, user)
 }
 
 // users creates users at the service.
@@ -539,7 +520,7 @@ func (r *recorder) note(t *testing.T, obj objects.Conditioned) {
 	if same {
 		return
 	}
-	if broken := brokenInvariant(t.Context(), obj); broken != "" {
+	if broken := operatortest.BrokenInvariant(t.Context(), obj); broken != "" {
 		t.Errorf("%T %s: %s\n%s", obj, obj.GetName(), broken, describe(obj))
 	}
 }
@@ -563,64 +544,4 @@ func (w *world) writesSoFar(obj client.Object) int {
 	w.get(obj)
 	w.Eventually(func() string { return w.recorder.latestVersion(obj) }).Should(Equal(obj.GetResourceVersion()))
 	return w.recorder.writes(obj)
-}
-
-// brokenInvariant says what is wrong with the conditions of an object; nothing where they are sound.
-func brokenInvariant(ctx context.Context, obj objects.Conditioned) string {
-	judged := objects.CopyOf(obj)
-	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
-		// A pass that judged the spec before an edit says so by its observedGeneration.
-		judged.SetGeneration(ready.ObservedGeneration)
-		checker := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{chatv1alpha1.ConditionReconciling, chatv1alpha1.ConditionStalled}})
-		checker.DisableFetch = true
-		if fail, warn := checker.Check(ctx, judged); fail != nil || warn != nil {
-			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
-		}
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return err.Error()
-	}
-	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), kindOf(obj)
-	result, err := status.Compute(&unstructured.Unstructured{Object: content})
-	if err != nil {
-		return err.Error()
-	}
-	if want := expectedStatus(obj); result.Status != want {
-		return fmt.Sprintf("kstatus computes %s, want %s", result.Status, want)
-	}
-	return ""
-}
-
-// expectedStatus is what kstatus should make of an object.
-func expectedStatus(obj objects.Conditioned) status.Status {
-	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
-	switch {
-	case !obj.GetDeletionTimestamp().IsZero():
-		return status.TerminatingStatus
-	case ready == nil || observedGeneration(obj) != obj.GetGeneration():
-		return status.InProgressStatus
-	case ready.Status == metav1.ConditionTrue:
-		return status.CurrentStatus
-	case apimeta.IsStatusConditionTrue(obj.GetConditions(), chatv1alpha1.ConditionStalled):
-		return status.FailedStatus
-	default:
-		return status.InProgressStatus
-	}
-}
-
-func observedGeneration(obj objects.Conditioned) int64 {
-	switch o := obj.(type) {
-	case *chatv1alpha1.ChatConnection:
-		return o.Status.ObservedGeneration
-	case *chatv1alpha1.ChatThread:
-		return o.Status.ObservedGeneration
-	case *chatv1alpha1.ChatParticipant:
-		return o.Status.ObservedGeneration
-	}
-	return 0
-}
-
-func kindOf(obj client.Object) string {
-	return strings.TrimPrefix(fmt.Sprintf("%T", obj), "*v1alpha1.")
 }

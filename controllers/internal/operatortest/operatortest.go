@@ -1,0 +1,163 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package operatortest makes the objects that tests of the operator declare, and judges and
+// describes what an operator left. The tests before a real API server and the simulation share it.
+// It runs no operator.
+package operatortest
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/fluxcd/pkg/runtime/conditions/check"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// Connection returns a ChatConnection that reads the Secret "acs".
+func Connection(namespace, name string) *chatv1alpha1.ChatConnection {
+	return &chatv1alpha1.ChatConnection{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       chatv1alpha1.ChatConnectionSpec{ConnectionStringSecretRef: &chatv1alpha1.SecretKeyReference{Name: "acs"}},
+	}
+}
+
+// Thread returns a ChatThread with inline members.
+func Thread(namespace, name string, members ...string) *chatv1alpha1.ChatThread {
+	thread := &chatv1alpha1.ChatThread{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       chatv1alpha1.ChatThreadSpec{Topic: "topic of " + name},
+	}
+	for _, id := range members {
+		thread.Spec.Participants = append(thread.Spec.Participants, chatv1alpha1.Member{UserID: chatv1alpha1.UserID(id)})
+	}
+	return thread
+}
+
+// Participant returns a ChatParticipant.
+func Participant(namespace, name, thread, user string) *chatv1alpha1.ChatParticipant {
+	return &chatv1alpha1.ChatParticipant{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: chatv1alpha1.ChatParticipantSpec{
+			ThreadRef: chatv1alpha1.ThreadReference{Name: thread},
+			UserID:    chatv1alpha1.UserID(user),
+		},
+	}
+}
+
+// KindOf returns the kind of an object.
+func KindOf(obj client.Object) string {
+	name := fmt.Sprintf("%T", obj)
+	return name[strings.LastIndex(name, ".")+1:]
+}
+
+// ObservedGeneration returns the generation that the status of an object answers for.
+func ObservedGeneration(obj objects.Conditioned) int64 {
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatConnection:
+		return o.Status.ObservedGeneration
+	case *chatv1alpha1.ChatThread:
+		return o.Status.ObservedGeneration
+	case *chatv1alpha1.ChatParticipant:
+		return o.Status.ObservedGeneration
+	}
+	return 0
+}
+
+// BrokenInvariant returns what is wrong with the conditions of an object, after Flux and kstatus;
+// it is empty if they are sound.
+func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
+	judged := objects.CopyOf(obj)
+	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
+		// A reconcile that judged the spec before an edit says so by its observedGeneration.
+		judged.SetGeneration(ready.ObservedGeneration)
+		checker := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{chatv1alpha1.ConditionReconciling, chatv1alpha1.ConditionStalled}})
+		checker.DisableFetch = true
+		if fail, warn := checker.Check(ctx, judged); fail != nil || warn != nil {
+			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
+		}
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return err.Error()
+	}
+	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
+	result, err := status.Compute(&unstructured.Unstructured{Object: content})
+	if err != nil {
+		return err.Error()
+	}
+	if want := expectedStatus(obj); result.Status != want {
+		return fmt.Sprintf("kstatus computes %s, want %s", result.Status, want)
+	}
+	return ""
+}
+
+// expectedStatus returns the status that kstatus should compute of an object.
+func expectedStatus(obj objects.Conditioned) status.Status {
+	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
+	switch {
+	case !obj.GetDeletionTimestamp().IsZero():
+		return status.TerminatingStatus
+	case ready == nil || ObservedGeneration(obj) != obj.GetGeneration():
+		return status.InProgressStatus
+	case ready.Status == metav1.ConditionTrue:
+		return status.CurrentStatus
+	case apimeta.IsStatusConditionTrue(obj.GetConditions(), chatv1alpha1.ConditionStalled):
+		return status.FailedStatus
+	default:
+		return status.InProgressStatus
+	}
+}
+
+var userID = regexp.MustCompile(`8:acs:[0-9a-f_-]+`)
+
+// Describe returns an object as an operator left it, beside its thread at the service, without
+// values that differ from run to run.
+func Describe(obj objects.Conditioned, service *emulator.Server) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", KindOf(obj), obj.GetName(), objects.HasFinalizer(obj), ObservedGeneration(obj) == obj.GetGeneration())
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatConnection:
+		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(connection.RecordedUsers(o)) == len(o.Status.ServiceUsers))
+	case *chatv1alpha1.ChatThread:
+		remote, found := service.Thread(o.Status.ThreadID)
+		fmt.Fprintf(&b, ", incarnation %d, joined %s, rejected %d, there %t, user alike %t %t", o.Status.Incarnation, o.Status.Joined, len(o.Status.Rejected),
+			found && remote.DeletedOn == nil, o.Status.ServiceUser == o.Annotations[chatv1alpha1.AnnotationServiceUser],
+			o.Adopts() || remote.CreatedBy == o.Status.ServiceUser)
+	case *chatv1alpha1.ChatParticipant:
+		fmt.Fprintf(&b, ", thread %q", o.Status.ThreadID)
+	}
+	for _, c := range obj.GetConditions() {
+		fmt.Fprintf(&b, "\n  %s %s %s %s", c.Type, c.Status, c.Reason, userID.ReplaceAllString(c.Message, "USER"))
+	}
+	return b.String()
+}
+
+// DescribeThread returns a thread at the service, in which service users are alike.
+func DescribeThread(thread emulator.Thread, isServiceUser map[string]bool) string {
+	lines := make([]string, 0, len(thread.Members))
+	for _, m := range thread.Members {
+		id := m.ID
+		if isServiceUser[id] {
+			id = "service user"
+		}
+		// The owner in it differs from test to test.
+		stamp := m.Metadata[chatv1alpha1.StampMember]
+		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
+}
