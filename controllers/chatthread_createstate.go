@@ -5,8 +5,6 @@ package controllers
 
 import (
 	"time"
-
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // createState says whether a create may have been sent whose end this process does not know. Between the
@@ -46,7 +44,7 @@ func (c *createState) nothingSent() bool { return c.settled }
 // searchFrom is when a list must begin at the earliest to show whatever was created so far: some time after
 // the last create without an answer, of this process or of one before it.
 func (c *createState) searchFrom(started time.Time, after time.Duration) time.Time {
-	return pacing.Latest(started, c.unanswered).Add(after)
+	return later(started, c.unanswered).Add(after)
 }
 
 // lost notes that a thread is no more, and that another one takes its place.
@@ -57,3 +55,11 @@ func (c *createState) lost(threadID string) {
 
 // isFormer reports whether a thread is one of an earlier incarnation.
 func (c *createState) isFormer(threadID string) bool { return c.former[threadID] }
+
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

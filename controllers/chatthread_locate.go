@@ -16,7 +16,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // locate says which thread the reconcile is about. It searches for the thread of a ChatThread that knows
@@ -104,7 +103,7 @@ func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
 	now := time.Now()
 	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
 	if s.isUnsure() {
-		need.Begun = pacing.Latest(need.Begun, s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
+		need.Begun = later(need.Begun, s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
 		need.Ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.Begun) {

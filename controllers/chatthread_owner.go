@@ -17,7 +17,6 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // checkOwner reports whether the thread is, or may become, this ChatThread's. The owner in the stamp decides:
@@ -52,8 +51,8 @@ const stampSkew = time.Minute
 // older than the uid, or than the incarnation: who made it cannot have known the one or meant the other.
 func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
 	since := s.thread.CreationTimestamp.Time
-	if later := s.thread.Status.IncarnationSince; later != nil {
-		since = pacing.Latest(since, later.Time)
+	if changed := s.thread.Status.IncarnationSince; changed != nil {
+		since = later(since, changed.Time)
 	}
 	if !s.isFound() || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
 		return nil

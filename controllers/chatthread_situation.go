@@ -110,7 +110,7 @@ func (s situation) whoAsks() pacing.Caller {
 	for i := range s.counted {
 		asked = asked || s.counted[i].Status.ObservedGeneration != s.counted[i].Generation
 	}
-	return pacing.Caller{Thread: s.thread.UID, Background: !asked, Patience: resyncInterval(s.thread)}
+	return pacing.Caller{Thread: s.thread.UID, Namespace: s.thread.Namespace, Name: s.thread.Name, Background: !asked, Patience: resyncInterval(s.thread)}
 }
 
 // isRequested reports whether somebody asked for this reconcile.

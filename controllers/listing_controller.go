@@ -36,6 +36,9 @@ func listingKey(conn types.NamespacedName, user string) types.NamespacedName {
 	return types.NamespacedName{Namespace: conn.Namespace, Name: conn.Name + "/" + user}
 }
 
+// isListingKey tells the key of a listing from that of a ChatThread, whose name has no slash.
+func isListingKey(key types.NamespacedName) bool { return strings.Contains(key.Name, "/") }
+
 // Reconcile reads the list of a service user as far as the quota allows.
 func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	name, id, _ := strings.Cut(req.Name, "/")
@@ -53,7 +56,7 @@ func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	ctx = pacing.WithCaller(ctx, pacing.Caller{Thread: types.UID("list of " + id)})
+	ctx = pacing.WithCaller(ctx, pacing.Caller{Thread: types.UID("list of " + id), Namespace: req.Namespace, Name: req.Name})
 	wake, err := link.Directory.Read(ctx, user.Lister(), directory.ReadOptions{
 		Confirm: r.timing.goneConfirm,
 		Claimed: func(id string) bool { return r.isClaimed(ctx, key, id) },

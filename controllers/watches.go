@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -79,6 +80,7 @@ func New(deps Dependencies) *Controllers {
 		Transport:        deps.HTTPClient,
 		Timeout:          deps.ACSTimeout,
 		Pacing:           deps.Pacing,
+		Wake:             c.wakeForQuota,
 	}
 	roster := newRoster(c.participantWakes.Wake)
 	store := objects.NewStore(deps.Client, deps.APIReader)
@@ -97,6 +99,15 @@ func New(deps Dependencies) *Controllers {
 	}
 	c.listing = &listingReconciler{Client: deps.Client, registry: c.registry, timing: c.threads.timing, wakeThread: c.threadWakes.Wake}
 	return c
+}
+
+// wakeForQuota wakes a ChatThread, or a listing, for whose next call a quota has room.
+func (c *Controllers) wakeForQuota(key types.NamespacedName) {
+	if isListingKey(key) {
+		c.listingWakes.Wake(key)
+		return
+	}
+	c.threadWakes.Wake(key)
 }
 
 // Controller is a controller of one kind, as a manager runs it.

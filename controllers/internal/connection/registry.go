@@ -45,6 +45,8 @@ type Registry struct {
 	Timeout time.Duration
 	// Pacing keeps calls within the quotas of ACS.
 	Pacing bool
+	// Wake is called with each ChatThread that waited for a quota and now has room.
+	Wake func(types.NamespacedName)
 
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]*Connection
@@ -76,6 +78,7 @@ func (s *Registry) ByKey(key types.NamespacedName) *Connection {
 		return found
 	}
 	made := NewConnection(pacing.New(s.Pacing))
+	made.Pacer.Wake = s.Wake
 	s.sessions[key] = made
 	return made
 }
@@ -91,8 +94,8 @@ func (s *Registry) ForgetThread(thread types.UID) {
 	for _, found := range s.all() {
 		if found.knows(thread) {
 			found.Assign(thread, "")
-			found.Pacer.Release(thread)
 		}
+		found.Pacer.Release(thread)
 	}
 }
 

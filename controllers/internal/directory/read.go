@@ -139,7 +139,8 @@ func (l *list) failedRead(err error, result readResult, confirm time.Duration, n
 	l.retryAt = now.Add(after)
 	retry := &outcome.Wait{Reason: o.Reason, Message: o.Message, After: after, Quiet: true}
 	if o.Reason == chatv1alpha1.ReasonWaitingForQuota || o.Quiet {
-		l.failure = nil
+		// The pacer knows when there is room.
+		l.failure, l.retryAt = nil, time.Time{}
 		if result.isList {
 			return l.waiters(), retry
 		}

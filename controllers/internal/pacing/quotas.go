@@ -4,6 +4,8 @@
 package pacing
 
 import (
+	"net/url"
+	"strings"
 	"time"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -11,82 +13,104 @@ import (
 
 // The windows in which ACS counts calls.
 const (
+	// ShortWindow is the window of most quotas.
 	ShortWindow = 10 * time.Second
-	LongWindow  = time.Minute
+	longWindow  = time.Minute
 )
 
+// Quotas are the limits of ACS by the class of a call.
+type Quotas map[class][]quota
+
 // quota is a number of calls in any window of a length.
-type Quota struct {
-	Limit  int
-	Window time.Duration
+type quota struct {
+	limit  int
+	window time.Duration
 }
 
-// room is when so many more calls can be sent, where those at the moments ahead count and the limit is no
-// more than a part of the quota. More calls than fit into a window are counted as a whole window.
-func (q Quota) room(ahead []time.Time, limit, calls int) time.Time {
-	full := len(ahead) + min(calls, limit) - 1 - limit
-	if full < 0 {
-		return time.Time{}
-	}
-	return ahead[full].Add(q.Window)
-}
-
-// quotaClass is a group of operations that ACS counts together.
-type QuotaClass string
+// class is a group of operations that ACS counts together.
+type class string
 
 const (
-	ClassCreateThread  QuotaClass = "create thread"
-	ClassDeleteThread  QuotaClass = "delete thread"
-	classUpdateThread  QuotaClass = "update thread"
-	ClassChangeMembers QuotaClass = "change members"
-	ClassReadThread    QuotaClass = "read threads"
-	classListMembers   QuotaClass = "list members"
+	classCreateThread  class = "create thread"
+	classDeleteThread  class = "delete thread"
+	classUpdateThread  class = "update thread"
+	classChangeMembers class = "change members"
+	classReadThread    class = "read threads"
+	classListMembers   class = "list members"
 )
 
 // documentedQuotas are the limits of ACS per user or thread.
 // https://learn.microsoft.com/azure/communication-services/concepts/service-limits
-var DocumentedQuotas = map[QuotaClass][]Quota{
-	ClassCreateThread:  {{10, ShortWindow}},
-	ClassDeleteThread:  {{10, ShortWindow}},
+var documentedQuotas = Quotas{
+	classCreateThread:  {{10, ShortWindow}},
+	classDeleteThread:  {{10, ShortWindow}},
 	classUpdateThread:  {{5, ShortWindow}},
-	ClassChangeMembers: {{10, ShortWindow}, {30, LongWindow}},
-	ClassReadThread:    {{50, ShortWindow}},
+	classChangeMembers: {{10, ShortWindow}, {30, longWindow}},
+	classReadThread:    {{50, ShortWindow}},
 	classListMembers:   {{10, ShortWindow}},
 }
 
 // resourceQuota limits the threads that all users of an ACS resource create together.
-var resourceQuota = []Quota{{3000, LongWindow}}
+var resourceQuota = quota{3000, longWindow}
 
-// operationClasses says how ACS counts the calls of the client.
-var operationClasses = map[string]QuotaClass{
-	"ChatClient.CreateThread":        ClassCreateThread,
-	"ChatClient.DeleteThread":        ClassDeleteThread,
-	"ChatClient.ListThreads":         ClassReadThread,
-	"ThreadClient.GetProperties":     ClassReadThread,
+// operationClasses gives the class of each operation of the client that has a quota.
+var operationClasses = map[string]class{
+	"ChatClient.CreateThread":        classCreateThread,
+	"ChatClient.DeleteThread":        classDeleteThread,
+	"ChatClient.ListThreads":         classReadThread,
+	"ThreadClient.GetProperties":     classReadThread,
 	"ThreadClient.UpdateProperties":  classUpdateThread,
-	"ThreadClient.AddParticipants":   ClassChangeMembers,
-	"ThreadClient.RemoveParticipant": ClassChangeMembers,
+	"ThreadClient.AddParticipants":   classChangeMembers,
+	"ThreadClient.RemoveParticipant": classChangeMembers,
 	"ThreadClient.ListParticipants":  classListMembers,
 }
 
-// quotasOf are the limits of a connection: the documented ones where its spec names no others.
-func QuotasFor(spec *chatv1alpha1.Quotas) map[QuotaClass][]Quota {
+// QuotasFor returns the limits of a connection: the documented ones, unless its spec names others.
+func QuotasFor(spec *chatv1alpha1.Quotas) Quotas {
 	if spec == nil {
-		return DocumentedQuotas
+		return documentedQuotas
 	}
-	quotas := make(map[QuotaClass][]Quota, len(DocumentedQuotas))
-	for class, override := range map[QuotaClass]*chatv1alpha1.Quota{
-		ClassCreateThread: spec.CreateThread, ClassDeleteThread: spec.DeleteThread, classUpdateThread: spec.UpdateThread,
-		ClassChangeMembers: spec.ChangeMembers, ClassReadThread: spec.ReadThread, classListMembers: spec.ListMembers,
+	quotas := make(Quotas, len(documentedQuotas))
+	for of, override := range map[class]*chatv1alpha1.Quota{
+		classCreateThread: spec.CreateThread, classDeleteThread: spec.DeleteThread, classUpdateThread: spec.UpdateThread,
+		classChangeMembers: spec.ChangeMembers, classReadThread: spec.ReadThread, classListMembers: spec.ListMembers,
 	} {
 		if override == nil {
-			quotas[class] = DocumentedQuotas[class]
+			quotas[of] = documentedQuotas[of]
 			continue
 		}
-		quotas[class] = []Quota{{int(override.Per10s), ShortWindow}}
+		quotas[of] = []quota{{int(override.Per10s), ShortWindow}}
 		if override.PerMinute != nil {
-			quotas[class] = append(quotas[class], Quota{int(*override.PerMinute), LongWindow})
+			quotas[of] = append(quotas[of], quota{int(*override.PerMinute), longWindow})
 		}
 	}
 	return quotas
+}
+
+// limitKey names a limit: a class of calls, and the user or thread that ACS counts them for.
+type limitKey struct {
+	class class
+	owner string
+}
+
+// keyFor returns the limit of a call. user is a key of acs.UserKey.
+func keyFor(of class, user, thread string) limitKey {
+	switch of {
+	case classUpdateThread, classChangeMembers:
+		return limitKey{of, thread}
+	case classListMembers:
+		return limitKey{of, user + " " + thread}
+	default:
+		return limitKey{of, user}
+	}
+}
+
+// threadInPath returns the thread that a call is about, or "".
+func threadInPath(u *url.URL) string {
+	rest, found := strings.CutPrefix(u.Path, "/chat/threads/")
+	if !found {
+		return ""
+	}
+	thread, _, _ := strings.Cut(rest, "/")
+	return thread
 }

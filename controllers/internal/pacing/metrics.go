@@ -11,7 +11,7 @@ import (
 // quotaWaits names no resource, user or thread, as no metric does.
 var quotaWaits = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "acs_chat_operator_quota_waits_total",
-	Help: "Passes that put off a call because a quota of ACS had no room, by operation.",
+	Help: "Calls that had to wait because a quota of ACS had no room, by operation.",
 }, []string{"operation"})
 
 func init() { metrics.Registry.MustRegister(quotaWaits) }
