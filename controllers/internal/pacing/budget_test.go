@@ -67,7 +67,7 @@ func TestBudgetOfResourceIsUsed(t *testing.T) {
 		const threads, users, limit = 7500, 100, 3000
 		p := pacing.New(true)
 		p.SetQuotas(creates(100))
-		c := newController(p, threads)
+		c := newController(t, p, threads)
 		start := time.Now()
 		var running sync.WaitGroup
 		var mu sync.Mutex

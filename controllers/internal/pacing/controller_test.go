@@ -24,9 +24,10 @@ func caller(name string) pacing.Caller {
 	return pacing.Caller{Thread: types.UID(name), Namespace: namespace, Name: name}
 }
 
-// controller reconciles threads as the operator does: some workers, a queue, and wakes.
+// controller reconciles threads as the operator does: some workers, and a queue in which threads that were woken
+// come first.
 type controller struct {
-	workers chan struct{}
+	first, others chan func()
 	// late is how late a reconcile comes at most, and busy how long it keeps its worker besides its call.
 	late, busy time.Duration
 
@@ -38,8 +39,10 @@ type controller struct {
 	reconciles, vain, shown int
 }
 
-func newController(p *pacing.Pacer, workers int) *controller {
-	c := &controller{workers: make(chan struct{}, workers), woken: map[types.NamespacedName]chan struct{}{},
+// newController starts workers, which end with the test.
+func newController(t *testing.T, p *pacing.Pacer, workers int) *controller {
+	t.Helper()
+	c := &controller{first: make(chan func()), others: make(chan func()), woken: map[types.NamespacedName]chan struct{}{},
 		random: rand.New(rand.NewPCG(1, 1))} //nolint:gosec // a run is to be repeated
 	p.Wake = func(key types.NamespacedName) {
 		select {
@@ -47,7 +50,29 @@ func newController(p *pacing.Pacer, workers int) *controller {
 		default:
 		}
 	}
+	for range workers {
+		go c.work(t.Context().Done())
+	}
 	return c
+}
+
+func (c *controller) work(end <-chan struct{}) {
+	for {
+		select {
+		case reconcile := <-c.first:
+			reconcile()
+			continue
+		default:
+		}
+		select {
+		case reconcile := <-c.first:
+			reconcile()
+		case reconcile := <-c.others:
+			reconcile()
+		case <-end:
+			return
+		}
+	}
 }
 
 func (c *controller) wakes(key types.NamespacedName) chan struct{} {
@@ -59,28 +84,35 @@ func (c *controller) wakes(key types.NamespacedName) chan struct{} {
 	return c.woken[key]
 }
 
-// lateness is how late the next reconcile comes.
-func (c *controller) lateness() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Duration(c.random.Int64N(int64(c.late) + 1))
+// comeLate waits until the next reconcile comes.
+func (c *controller) comeLate() {
+	if c.late > 0 {
+		c.mu.Lock()
+		late := time.Duration(c.random.Int64N(int64(c.late)))
+		c.mu.Unlock()
+		<-time.After(late)
+	}
 }
 
 // run reconciles a thread until its call was sent.
 func (c *controller) run(t *testing.T, who pacing.Caller, call func(pacing.Caller) error) {
 	t.Helper()
 	woken, told := c.wakes(types.NamespacedName{Namespace: who.Namespace, Name: who.Name}), ""
-	for try := 0; ; try++ {
-		c.workers <- struct{}{}
+	result := make(chan error)
+	reconcile := func() {
 		if c.busy > 0 {
 			<-time.After(c.busy)
 		}
-		err := call(who)
-		<-c.workers
+		result <- call(who)
+	}
+	queue := c.others
+	for isFirst := true; ; isFirst = false {
+		queue <- reconcile
+		err := <-result
+		wait := waitOf(err)
 		c.mu.Lock()
 		c.reconciles++
-		wait := waitOf(err)
-		if wait != nil && try > 0 {
+		if wait != nil && !isFirst {
 			c.vain++
 		}
 		if wait != nil && !wait.Quiet && wait.Message != told {
@@ -97,10 +129,10 @@ func (c *controller) run(t *testing.T, who pacing.Caller, call func(pacing.Calle
 		}
 		select {
 		case <-woken:
+			queue = c.first
 		case <-time.After(wait.After):
+			queue = c.others
 		}
-		if c.late > 0 {
-			<-time.After(c.lateness())
-		}
+		c.comeLate()
 	}
 }
