@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,38 +28,71 @@ import (
 
 const endpoint = "https://contoso.communication.azure.com"
 
+// reply is how ACS answers a call: with a status, and a Retry-After of some seconds, or not at all.
+type reply struct {
+	status, after int
+	err           error
+}
+
+var ok = reply{status: http.StatusOK}
+
+func (r reply) response(req *http.Request) (*http.Response, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	recorder := httptest.NewRecorder()
+	if r.after > 0 {
+		recorder.Header().Set("Retry-After", fmt.Sprint(r.after))
+	}
+	recorder.WriteHeader(r.status)
+	resp := recorder.Result()
+	resp.Request = req
+	return resp, nil
+}
+
 // user is a service user whose calls are paced. They are answered by a function.
 type user struct {
-	t        testing.TB
+	tb       testing.TB
 	pipeline runtime.Pipeline
-	answer   func(*http.Request) (*http.Response, error)
+	mu       sync.Mutex
+	answer   func() reply
 }
 
-func newUser(t testing.TB, pacer *pacing.Pacer) *user {
-	t.Helper()
-	return newUserNamed(t, pacer, "user")
+func newUser(tb testing.TB, pacer *pacing.Pacer) *user {
+	tb.Helper()
+	return newUserNamed(tb, pacer, "user")
 }
 
-func newUserNamed(t testing.TB, pacer *pacing.Pacer, id string) *user {
-	t.Helper()
-	u := &user{t: t, answer: func(*http.Request) (*http.Response, error) { return answered(http.StatusOK, 0), nil }}
+func newUserNamed(tb testing.TB, pacer *pacing.Pacer, id string) *user {
+	tb.Helper()
+	u := &user{tb: tb, answer: func() reply { return ok }}
 	u.pipeline = runtime.NewPipeline("test", "v0.0.0", runtime.PipelineOptions{PerRetry: []policy.Policy{pacer.Policy(id)}},
 		&policy.ClientOptions{Transport: u, Retry: policy.RetryOptions{MaxRetries: -1}})
 	return u
 }
 
-func (u *user) Do(req *http.Request) (*http.Response, error) { return u.answer(req) }
+func (u *user) Do(req *http.Request) (*http.Response, error) {
+	u.mu.Lock()
+	answer := u.answer
+	u.mu.Unlock()
+	return answer().response(req)
+}
+
+// answerWith has calls answered otherwise, until the result is called.
+func (u *user) answerWith(answer func() reply) (restore func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	before := u.answer
+	u.answer = answer
+	return func() { u.answerWith(before) }
+}
 
 // call makes one call of an operation.
 func (u *user) call(who pacing.Caller, operation string) error {
-	return u.callIn(u.t.Context(), who, operation)
-}
-
-func (u *user) callIn(ctx context.Context, who pacing.Caller, operation string) error {
-	ctx = context.WithValue(pacing.WithCaller(ctx, who), runtime.CtxAPINameKey{}, operation)
+	ctx := context.WithValue(pacing.WithCaller(u.tb.Context(), who), runtime.CtxAPINameKey{}, operation)
 	req, err := runtime.NewRequest(ctx, http.MethodGet, endpoint+"/chat/threads/a")
 	if err != nil {
-		u.t.Error(err)
+		u.tb.Error(err)
 		return err
 	}
 	resp, err := u.pipeline.Do(req)
@@ -72,18 +105,13 @@ func (u *user) callIn(ctx context.Context, who pacing.Caller, operation string) 
 func (u *user) read(who pacing.Caller) error { return u.call(who, "ThreadClient.GetProperties") }
 
 // begin makes a read that is answered when the result is called.
-func (u *user) begin(who pacing.Caller) (end func(*http.Response, error)) {
-	type ending struct {
-		resp *http.Response
-		err  error
-	}
-	before, endings, done := u.answer, make(chan ending), make(chan struct{})
-	sent := make(chan struct{})
-	u.answer = func(*http.Request) (*http.Response, error) {
+func (u *user) begin(who pacing.Caller) (end func(reply)) {
+	u.tb.Helper()
+	sent, replies, done := make(chan struct{}), make(chan reply), make(chan struct{})
+	restore := u.answerWith(func() reply {
 		close(sent)
-		e := <-endings
-		return e.resp, e.err
-	}
+		return <-replies
+	})
 	go func() {
 		defer close(done)
 		_ = u.read(who)
@@ -91,25 +119,13 @@ func (u *user) begin(who pacing.Caller) (end func(*http.Response, error)) {
 	select {
 	case <-sent:
 	case <-done:
-		u.t.Fatal("the call was not sent")
+		u.tb.Fatal("the call was not sent")
 	}
-	u.answer = before
-	return func(resp *http.Response, err error) {
-		endings <- ending{resp, err}
+	restore()
+	return func(r reply) {
+		replies <- r
 		<-done
 	}
-}
-
-// answered is an answer with a Retry-After of some seconds, if that is not 0.
-func answered(status, after int) *http.Response {
-	answer := httptest.NewRecorder()
-	if after > 0 {
-		answer.Header().Set("Retry-After", fmt.Sprint(after))
-	}
-	answer.WriteHeader(status)
-	resp := answer.Result()
-	resp.Request = &http.Request{Method: http.MethodGet, URL: &url.URL{}}
-	return resp
 }
 
 // reads and creates are quotas of so many calls in 10 seconds.

@@ -33,21 +33,20 @@ func newThrottled(t *testing.T) *throttled {
 	t.Helper()
 	p := pacing.New(true)
 	u := &throttled{NewWithT(t), newUser(t, p), p}
-	u.refuse("a", day)
+	_ = u.refuse(day)
 	return u
 }
 
-// refuse has ACS refuse a call of a thread.
-func (u *throttled) refuse(thread string, seconds int) *outcome.Wait {
-	u.t.Helper()
-	before := u.answer
-	defer func() { u.answer = before }()
+// refuse has ACS refuse a call.
+func (u *throttled) refuse(seconds int) *outcome.Wait {
+	u.tb.Helper()
 	sent := false
-	u.answer = func(*http.Request) (*http.Response, error) {
+	restore := u.answerWith(func() reply {
 		sent = true
-		return answered(http.StatusTooManyRequests, seconds), nil
-	}
-	wait := waitOf(u.ask(thread))
+		return reply{status: http.StatusTooManyRequests, after: seconds}
+	})
+	defer restore()
+	wait := waitOf(u.ask("a"))
 	u.Expect(sent).To(BeTrue(), "the call has no room")
 	return wait
 }
@@ -56,7 +55,7 @@ func (u *throttled) ask(name string) error { return u.read(nameless(name)) }
 
 // waits asks for a call that has to wait.
 func (u *throttled) waits(who pacing.Caller) *outcome.Wait {
-	u.t.Helper()
+	u.tb.Helper()
 	wait := waitOf(u.read(who))
 	u.Expect(wait).NotTo(BeNil(), "the call was let through")
 	return wait
@@ -68,7 +67,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pacing.New(true)
 		u := &throttled{NewWithT(t), newUser(t, p), p}
-		u.Expect(u.refuse("a", 7).After).To(Equal(7 * time.Second))
+		u.Expect(u.refuse(7).After).To(Equal(7 * time.Second))
 		u.Expect(u.waits(nameless("a")).After).To(Equal(7 * time.Second))
 		// Also when other threads need nothing any more.
 		<-time.After(5 * time.Second)
@@ -85,21 +84,20 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 func TestOneCallTriesAfterALongWait(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer *http.Response
-		err    error
+		answer reply
 		then   func(u *throttled)
 	}{
-		"ACS takes calls again": {answer: answered(http.StatusOK, 0), then: func(u *throttled) {
+		"ACS takes calls again": {answer: ok, then: func(u *throttled) {
 			u.Expect(u.ask("b")).To(Succeed())
 			u.Expect(u.ask("c")).To(Succeed())
 		}},
-		"ACS still refuses": {answer: answered(http.StatusTooManyRequests, day), then: func(u *throttled) {
+		"ACS still refuses": {answer: reply{status: http.StatusTooManyRequests, after: day}, then: func(u *throttled) {
 			u.Expect(u.waits(nameless("b")).After).To(Equal(10 * time.Minute))
 		}},
-		"no answer comes": {err: errors.New("connection reset by peer"), then: func(u *throttled) {
+		"no answer comes": {answer: reply{err: errors.New("connection reset by peer")}, then: func(u *throttled) {
 			end := u.begin(nameless("b"))
 			u.Expect(u.waits(nameless("c")).Quiet).To(BeTrue())
-			end(answered(http.StatusOK, 0), nil)
+			end(ok)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +114,7 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 				other := u.waits(nameless("b"))
 				u.Expect(other.After).To(And(BeNumerically(">", 0), BeNumerically("<=", time.Second)))
 				u.Expect(other.Quiet).To(BeTrue())
-				end(c.answer, c.err)
+				end(c.answer)
 				c.then(u)
 			})
 		})
@@ -133,7 +131,7 @@ func TestTryWithoutAnEnd(t *testing.T) {
 		u.Expect(u.waits(nameless("b")).Quiet).To(BeTrue())
 		<-time.After(time.Minute)
 		u.Expect(u.ask("b")).To(Succeed())
-		end(answered(http.StatusOK, 0), nil)
+		end(ok)
 	})
 }
 
@@ -147,7 +145,7 @@ func TestLongWaitOfDriftIsShown(t *testing.T) {
 		// It stands in line behind others, and waits for ACS all the same.
 		u.pacer.SetQuotas(reads(1))
 		<-time.After(pacing.ShortWindow)
-		u.refuse("a", day)
+		_ = u.refuse(day)
 		_ = u.waits(pacing.Caller{Thread: "d"})
 		u.Expect(u.waits(pacing.Caller{Thread: "e", Background: true, Patience: time.Minute}).Quiet).To(BeFalse())
 	})
@@ -178,7 +176,7 @@ func TestWaitEndsWhenAsked(t *testing.T) {
 				// The thread that asks tries, even if another one is next in turn.
 				end := u.begin(nameless("b"))
 				u.Expect(u.waits(nameless("a")).Quiet).To(BeTrue())
-				end(answered(http.StatusOK, 0), nil)
+				end(ok)
 				u.Expect(u.ask("a")).To(Succeed())
 			})
 		})
@@ -192,7 +190,7 @@ func TestRequestIsHeededOnce(t *testing.T) {
 		u := newThrottled(t)
 		s := connection.NewConnection(u.pacer)
 		s.Heed(requested())
-		u.refuse("a", day)
+		_ = u.refuse(day)
 		s.Heed(requested())
 		u.Expect(u.waits(nameless("a")).After).To(Equal(10 * time.Minute))
 	})
@@ -206,9 +204,7 @@ func TestThrottledMessages(t *testing.T) {
 		g := NewWithT(t)
 		seconds := 600
 		transport := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			resp := answered(http.StatusTooManyRequests, seconds)
-			resp.Request = req
-			return resp, nil
+			return reply{status: http.StatusTooManyRequests, after: seconds}.response(req)
 		})}
 		found := connection.NewConnection(pacing.New(true))
 		chat, err := acs.NewChatClient(endpoint, acs.NewStaticUserCredential("token"),
