@@ -149,7 +149,7 @@ type memoryLock struct {
 	err    error
 }
 
-func (*memoryLock) identity() string { return "me" }
+func (*memoryLock) Identity() string { return "me" }
 func (l *memoryLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.Update(ctx, record)
 }

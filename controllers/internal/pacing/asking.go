@@ -197,7 +197,8 @@ func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 	defer unlock()
 	l := p.limit(now, key)
 	if unpaced {
-		if pl := p.placeAt(l, who.Thread); pl != nil {
+		// A thread that waits for another call keeps its place in line: it is to be woken.
+		if pl := p.placeAt(l, who.Thread); pl != nil && pl.state != waiting {
 			p.drop(pl)
 		}
 		pl := p.newPlace(who, l)
@@ -233,10 +234,10 @@ func (p *Pacer) answered(pl *place, resp *http.Response) *outcome.Wait {
 		return nil
 	}
 	l.block(now, now.Add(outcome.RetryAfter(err)))
-	if !pl.unpaced && p.placeAt(l, pl.who.Thread) == nil {
-		pl.shown = time.Time{}
-		p.keep(pl)
-		l.join(pl, true)
+	if p.placeAt(l, pl.who.Thread) == nil {
+		again := p.newPlace(pl.who, l)
+		p.keep(again)
+		l.join(again, true)
 	}
 	wait := l.throttle().Wait(now)
 	wait.Err = err
