@@ -6,13 +6,19 @@ package controllers
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -53,25 +59,28 @@ func TestConnectionIsForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			secret := ""
+			conn := newConnection("a", "default")
+			conn.UID = "c1"
+			secrets := fake.NewClientBuilder().WithScheme(scheme)
 			if c.loaded {
-				secret = firstString
+				secrets.WithObjects(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "acs"},
+					Data: map[string][]byte{"connectionString": []byte("endpoint=https://contoso.communication.azure.com/;accesskey=Zmlyc3Qta2V5")}})
 			}
-			w := newSecretWorld(t, secret)
-			found, err := w.sessions.Get(t.Context(), w.conn)
+			sessions := &connection.Registry{Reader: secrets.Build(), AllowedEndpoints: connection.DefaultEndpointSuffixes, Transport: &http.Client{}, Timeout: time.Second}
+			found, err := sessions.Get(t.Context(), conn)
 			if c.loaded != (err == nil) {
 				t.Fatal(err)
 			}
 			cached := &cachedThreads{threads: c.threads}
-			r := &ChatConnectionReconciler{Reader: cached, Store: objects.NewStore(cached, nil), Sessions: w.sessions}
-			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(w.conn)}); err != nil {
+			r := &ChatConnectionReconciler{Reader: cached, Store: objects.NewStore(cached, nil), Sessions: sessions}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(conn)}); err != nil {
 				t.Fatal(err)
 			}
-			if kept := w.sessions.ByKey(objects.KeyOf(w.conn)) == found; kept != c.kept {
+			if kept := sessions.ByKey(objects.KeyOf(conn)) == found; kept != c.kept {
 				t.Errorf("kept: %t", kept)
 			}
 			last := &chatv1alpha1.ChatThread{}
-			last.Namespace, last.Spec.ConnectionRef.Name = w.conn.Namespace, w.conn.Name
+			last.Namespace, last.Spec.ConnectionRef.Name = conn.Namespace, conn.Name
 			if woken := r.deletingConnection(t.Context(), last); len(woken) == 1 != c.kept {
 				t.Errorf("its last thread wakes %v", woken)
 			}

@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -94,18 +93,5 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
-	}
-}
-
-// Status takes whatever spec does.
-func TestIDsThatStatusTakes(t *testing.T) {
-	t.Parallel()
-	longest := "8:acs:" + strings.Repeat("x", connection.MaxUserID-len("8:acs:"))
-	for id, want := range map[string]bool{
-		longest: true, longest + "x": false, "8:gcch-acs:a_b.c=d-1": true, "8:acs:": false, "no id": false, "8:teams:a": false,
-	} {
-		if got := connection.FitsStatus(id); got != want {
-			t.Errorf("%q: %t", id, got)
-		}
 	}
 }

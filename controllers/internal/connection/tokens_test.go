@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"net/http"
@@ -14,48 +14,16 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
-
-// identityWorld is a session with an emulated Identity service, in fake time.
-type identityWorld struct {
-	*WithT
-	emulator *emulator.Server
-	sessions *connection.Registry
-	session  *connection.Connection
-	// answer replaces that of the service where it is set.
-	answer func(*http.Request) (*http.Response, error)
-	calls  int
-}
-
-func newIdentityWorld(t *testing.T) *identityWorld {
-	t.Helper()
-	w := &identityWorld{WithT: NewWithT(t), emulator: emulator.New(emulator.Options{})}
-	service := &inProcess{handler: w.emulator}
-	w.sessions = &connection.Registry{Timeout: time.Second, Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-		w.calls++
-		if w.answer != nil {
-			return w.answer(req)
-		}
-		return service.Do(req)
-	})}}
-	w.session = connection.NewConnection(pacing.New(true))
-	const endpoint = "https://contoso.communication.azure.com"
-	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), connection.ClientOptions(w.sessions.Transport, time.Second, w.session))
-	w.Expect(err).NotTo(HaveOccurred())
-	w.session.Identity, w.session.Endpoint = identity, endpoint
-	return w
-}
 
 // That ACS knows no such user is believed for a while, which grows, and asked again when somebody asks.
 func TestUnknownUserIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
-		user, err := w.sessions.User(w.session, "8:acs:"+emulator.DefaultResourceID+"_00000000-0000-4000-8000-00000000dead")
+		user, err := w.registry.User(w.session, "8:acs:"+emulator.DefaultResourceID+"_00000000-0000-4000-8000-00000000dead")
 		w.Expect(err).NotTo(HaveOccurred())
 		ask := func(calls int) {
 			t.Helper()
@@ -69,7 +37,7 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		// One answer may be a mistake of the service.
 		_, err = user.Credential.Token(t.Context())
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
-		<-time.After(connection.UnknownConfirm)
+		<-time.After(UnknownConfirm)
 		ask(1)
 		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
 			<-time.After(time.Duration(minutes)*time.Minute - time.Second)
@@ -81,14 +49,14 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		conn.Generation = 2
 		w.session.Heed(conn)
 		ask(100)
-		<-time.After(connection.UnknownConfirm)
+		<-time.After(UnknownConfirm)
 		ask(1)
 		w.session.Heed(conn)
 		ask(0)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		w.session.Heed(conn)
 		ask(100)
-		<-time.After(connection.UnknownConfirm)
+		<-time.After(UnknownConfirm)
 		ask(1)
 	})
 }
@@ -99,12 +67,10 @@ func TestTokensAreThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
 		id := w.emulator.CreateUser()
-		user, err := w.sessions.User(w.session, id)
+		user, err := w.registry.User(w.session, id)
 		w.Expect(err).NotTo(HaveOccurred())
 		w.answer = func(req *http.Request) (*http.Response, error) {
-			response := throttledBy(t, 86400)
-			response.Request = req
-			return response, nil
+			return throttledBy(req, 86400), nil
 		}
 		end := time.Now().Add(10 * time.Minute)
 		for range 3 {

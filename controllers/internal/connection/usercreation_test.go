@@ -1,10 +1,9 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -14,7 +13,9 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -26,7 +27,7 @@ func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (wa
 	last := time.Now()
 	for began := time.Now(); time.Since(began) < duration; <-time.After(time.Second) {
 		before := w.calls
-		_, err := w.sessions.CreateUser(t.Context(), w.session)
+		_, err := w.registry.CreateUser(t.Context(), w.session)
 		w.Expect(err).To(HaveOccurred())
 		w.Expect(outcome.Classify(err).Message).To(ContainSubstring("may have been made that nobody uses"))
 		if w.calls > before {
@@ -43,10 +44,9 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
-		service := &inProcess{handler: w.emulator}
 		w.answer = func(req *http.Request) (*http.Response, error) {
-			_, err := service.Do(req)
-			return nil, errors.Join(err, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})
+			inProcess(w.emulator, req)
+			return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 		}
 		w.Expect(w.insistForUsers(t, 6*time.Hour)).To(HaveExactElements(
 			0*time.Second, 5*time.Second, 15*time.Second, 45*time.Second, 135*time.Second, 405*time.Second, 1215*time.Second,
@@ -65,7 +65,7 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 		}
 		w.answer = nil
 		w.session.Heed(newConnection("a", "default"))
-		_, err := w.sessions.CreateUser(t.Context(), w.session)
+		_, err := w.registry.CreateUser(t.Context(), w.session)
 		w.Expect(err).NotTo(HaveOccurred())
 	})
 }
@@ -90,12 +90,12 @@ func TestUserThatWasCertainlyNotMade(t *testing.T) {
 				w := newIdentityWorld(t)
 				w.answer = answer
 				for range 3 {
-					_, err := w.sessions.CreateUser(t.Context(), w.session)
+					_, err := w.registry.CreateUser(t.Context(), w.session)
 					w.Expect(err).To(HaveOccurred())
 				}
 				w.Expect(w.calls).To(Equal(3))
 				w.answer = nil
-				_, err := w.sessions.CreateUser(t.Context(), w.session)
+				_, err := w.registry.CreateUser(t.Context(), w.session)
 				w.Expect(err).NotTo(HaveOccurred())
 			})
 		})
@@ -108,18 +108,32 @@ func TestUserCreationIsThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newIdentityWorld(t)
 		w.answer = func(req *http.Request) (*http.Response, error) {
-			response := throttledBy(t, 86400)
-			response.Request = req
-			return response, nil
+			return throttledBy(req, 86400), nil
 		}
 		for range 3 {
-			_, err := w.sessions.CreateUser(t.Context(), w.session)
+			_, err := w.registry.CreateUser(t.Context(), w.session)
 			w.Expect(reasonOf(err)).To(Equal(chatv1alpha1.ReasonThrottled))
 		}
 		w.Expect(w.calls).To(Equal(1))
 		w.answer = nil
 		<-time.After(10 * time.Minute)
-		_, err := w.sessions.CreateUser(t.Context(), w.session)
+		_, err := w.registry.CreateUser(t.Context(), w.session)
 		w.Expect(err).NotTo(HaveOccurred())
 	})
+}
+
+// A user that could not be stored is taken before another one is created.
+func TestSpares(t *testing.T) {
+	t.Parallel()
+	found := new(Registry).ByKey(types.NamespacedName{Name: "a"})
+	if spare, ok := found.TakeSpare(); ok {
+		t.Errorf("took %s of none", spare.ID)
+	}
+	found.KeepSpare(acs.CreateUserResponse{ID: "a"})
+	found.KeepSpare(acs.CreateUserResponse{ID: "b"})
+	for _, want := range []string{"a", "b"} {
+		if spare, ok := found.TakeSpare(); !ok || spare.ID != want {
+			t.Errorf("took %q, want %q", spare.ID, want)
+		}
+	}
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"errors"
@@ -13,13 +13,12 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 func TestParseEndpointRules(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]connection.EndpointRules{
+	for value, want := range map[string]EndpointRules{
 		"":                         nil,
 		" , ,":                     nil,
 		".communication.azure.com": {".communication.azure.com"},
@@ -32,7 +31,7 @@ func TestParseEndpointRules(t *testing.T) {
 	} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			got, err := connection.ParseEndpointRules(value)
+			got, err := ParseEndpointRules(value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +61,7 @@ func TestParseEndpointRulesRefuses(t *testing.T) {
 	} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			rules, err := connection.ParseEndpointRules(value)
+			rules, err := ParseEndpointRules(value)
 			if err == nil || rules != nil {
 				t.Errorf("rules %v, error %v", rules, err)
 			}
@@ -74,7 +73,7 @@ func TestParseEndpointRulesRefuses(t *testing.T) {
 func TestParseEndpointRulesRefusesDeadEntries(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"*.communication.azure.com", "..", "..azure.com", "host:", "host:0", "host:70000"} {
-		if rules, err := connection.ParseEndpointRules(value); err == nil {
+		if rules, err := ParseEndpointRules(value); err == nil {
 			t.Errorf("%q is accepted as %v", value, rules)
 		}
 	}
@@ -82,7 +81,7 @@ func TestParseEndpointRulesRefusesDeadEntries(t *testing.T) {
 
 func TestEndpointRules(t *testing.T) {
 	t.Parallel()
-	defaults := strings.Join(connection.DefaultEndpointSuffixes, ",")
+	defaults := strings.Join(DefaultEndpointSuffixes, ",")
 	for _, c := range []struct {
 		rules, endpoint string
 		// reason is empty where the endpoint is allowed.
@@ -146,7 +145,7 @@ func TestEndpointRules(t *testing.T) {
 	} {
 		t.Run(c.rules+" "+c.endpoint, func(t *testing.T) {
 			t.Parallel()
-			rules, err := connection.ParseEndpointRules(c.rules)
+			rules, err := ParseEndpointRules(c.rules)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +169,7 @@ func TestEndpointRules(t *testing.T) {
 // become a dot or a slash on the way must not get by.
 func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 	t.Parallel()
-	rules := connection.EndpointRules(connection.DefaultEndpointSuffixes)
+	rules := EndpointRules(DefaultEndpointSuffixes)
 	for _, endpoint := range []string{
 		"https://evil.org\uff0f.communication.azure.com",
 		"https://evil.org\u2100.communication.azure.com",
@@ -192,7 +191,7 @@ func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 
 func TestEndpointRulesAloneRefuseForeignLetters(t *testing.T) {
 	t.Parallel()
-	if err := connection.EndpointRules(connection.DefaultEndpointSuffixes).Check("https://evil.org\uff0f.communication.azure.com"); err == nil {
+	if err := EndpointRules(DefaultEndpointSuffixes).Check("https://evil.org\uff0f.communication.azure.com"); err == nil {
 		t.Error("allowed")
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"context"
@@ -18,7 +18,6 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -54,29 +53,29 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 				}
 			}
 			w.reader.err = c.err
-			_, err := w.sessions.Get(t.Context(), w.conn)
+			_, err := w.registry.Get(t.Context(), w.conn)
 			isTold("a thread of a new connection", err)
-			_, err = w.sessions.Refresh(t.Context(), w.conn)
+			_, err = w.registry.Refresh(t.Context(), w.conn)
 			isTold("a new connection", err)
 
 			w.reader.err = nil
 			w.ask("once")
-			_, err = w.sessions.Refresh(t.Context(), w.conn)
+			_, err = w.registry.Refresh(t.Context(), w.conn)
 			acstest.MustSucceed(t, err)
 			w.reader.err = c.err
 			w.ask("twice")
-			_, err = w.sessions.Refresh(t.Context(), w.conn)
+			_, err = w.registry.Refresh(t.Context(), w.conn)
 			isTold("a connection that was Ready", err)
-			if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
+			if _, err := w.registry.Get(t.Context(), w.conn); err != nil {
 				t.Errorf("a thread has lost its credential: %v", err)
 			}
 			other := w.conn.DeepCopy()
 			other.Spec.ConnectionStringSecretRef.Key = "other"
-			_, err = w.sessions.Get(t.Context(), other)
+			_, err = w.registry.Get(t.Context(), other)
 			isTold("another key", err)
 			other = w.conn.DeepCopy()
 			other.UID = "c2"
-			_, err = w.sessions.Get(t.Context(), other)
+			_, err = w.registry.Get(t.Context(), other)
 			isTold("a namesake", err)
 		})
 	}
@@ -87,7 +86,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reader := &countingReader{err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "acs")}
-		sessions := &connection.Registry{Reader: reader}
+		sessions := &Registry{Reader: reader}
 		conn := newConnection("a", "default")
 		conn.UID, conn.Generation = "c1", 1
 		wakes := 0
@@ -132,7 +131,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 func TestSecretIsReadWithoutALock(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	found, err := w.sessions.Get(t.Context(), w.conn)
+	found, err := w.registry.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
 	found.Assign("thread", "8:acs:a")
 	reading, end := make(chan struct{}), make(chan struct{})
@@ -144,15 +143,15 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	running.Go(func() {
 		asked := w.conn.DeepCopy()
 		objects.SetAnnotation(asked, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		if _, err := w.sessions.Refresh(t.Context(), asked); err != nil {
+		if _, err := w.registry.Refresh(t.Context(), asked); err != nil {
 			t.Errorf("the read brought %v", err)
 		}
 	})
 	<-reading
 	others := make(chan error, 1)
 	go func() {
-		w.sessions.ForgetThread("thread")
-		_, err := w.sessions.Get(t.Context(), w.conn)
+		w.registry.ForgetThread("thread")
+		_, err := w.registry.Get(t.Context(), w.conn)
 		others <- err
 	}()
 	select {
@@ -166,7 +165,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	// Who needs it comes again.
 	other := w.conn.DeepCopy()
 	other.Spec.ConnectionStringSecretRef.Key = "other"
-	if _, err := w.sessions.Get(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
+	if _, err := w.registry.Get(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {
 		t.Errorf("a second read: %v", err)
 	}
 	close(end)
@@ -180,11 +179,11 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.reader.wait = cancel
 	w.reader.err = context.Canceled
-	if _, err := w.sessions.Get(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
+	if _, err := w.registry.Get(ctx, w.conn); err == nil || !outcome.Classify(err).Quiet {
 		t.Errorf("error %v", err)
 	}
 	w.reader.wait, w.reader.err = nil, nil
-	if _, err := w.sessions.Get(t.Context(), w.conn); err != nil {
+	if _, err := w.registry.Get(t.Context(), w.conn); err != nil {
 		t.Errorf("not read again: %v", err)
 	}
 }
@@ -193,10 +192,10 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 func TestConnectionsShareTheProbe(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
-	open := func(name string) *connection.Connection {
+	open := func(name string) *Connection {
 		conn := w.conn.DeepCopy()
 		conn.Name = name
-		found, err := w.sessions.Get(t.Context(), conn)
+		found, err := w.registry.Get(t.Context(), conn)
 		acstest.MustSucceed(t, err)
 		return found
 	}
@@ -219,9 +218,9 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 	key := objects.KeyOf(w.conn)
 	for _, name := range []string{"first", "second"} {
 		key.Name = name
-		w.sessions.Forget(key)
+		w.registry.Forget(key)
 	}
-	if len(w.sessions.Endpoints) != 1 {
-		t.Errorf("%d endpoints are remembered", len(w.sessions.Endpoints))
+	if len(w.registry.Endpoints) != 1 {
+		t.Errorf("%d endpoints are remembered", len(w.registry.Endpoints))
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package connection
 
 import (
 	"context"
@@ -22,7 +22,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -139,9 +138,9 @@ func authorityAt(t *testing.T, content []byte) (file string) {
 	return file
 }
 
-func clientFor(t *testing.T, file string, alive connection.Liveness) *http.Client {
+func clientFor(t *testing.T, file string, alive Liveness) *http.Client {
 	t.Helper()
-	client, err := connection.HTTPClientWith(file, alive)
+	client, err := HTTPClientWith(file, alive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +172,7 @@ func TestDeadConnectionIsFound(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	s := newSwallower(t, server.Listener.Addr().String())
-	client := clientFor(t, authorityAt(t, authority), connection.Liveness{Silence: 200 * time.Millisecond, Answer: time.Second})
+	client := clientFor(t, authorityAt(t, authority), Liveness{Silence: 200 * time.Millisecond, Answer: time.Second})
 	acstest.MustSucceed(t, call(t, client, s.url(), soon))
 	s.swallow()
 	if err := call(t, client, s.url(), soon); err == nil || errors.Is(err, context.DeadlineExceeded) {
@@ -183,7 +182,7 @@ func TestDeadConnectionIsFound(t *testing.T) {
 	if opened := s.opened(); opened != 2 {
 		t.Errorf("%d connections were opened, want 2", opened)
 	}
-	if found := connection.DefaultLiveness.Silence + connection.DefaultLiveness.Answer; found > 15*time.Second {
+	if found := DefaultLiveness.Silence + DefaultLiveness.Answer; found > 15*time.Second {
 		t.Errorf("the operator takes %s to find it", found)
 	}
 }
@@ -193,11 +192,11 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	silent, sound := newSwallower(t, server.Listener.Addr().String()), newSwallower(t, server.Listener.Addr().String())
-	client := clientFor(t, authorityAt(t, authority), connection.DefaultLiveness)
+	client := clientFor(t, authorityAt(t, authority), DefaultLiveness)
 	acstest.MustSucceed(t, call(t, client, silent.url(), soon))
 	acstest.MustSucceed(t, call(t, client, sound.url(), soon))
 	silent.swallow()
-	for range connection.MaxTimeouts {
+	for range MaxTimeouts {
 		if err := call(t, client, silent.url(), 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the call by the dead connection ended with %v", err)
 		}
@@ -212,7 +211,7 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 // What ends a row, and what says nothing of a connection.
 func TestTimeoutsInARow(t *testing.T) {
 	t.Parallel()
-	hosts := &connection.HostTransports{Links: map[string]*connection.HostLink{}}
+	hosts := &HostTransports{Links: map[string]*HostLink{}}
 	const host = "contoso.communication.azure.com"
 	first := hosts.TransportFor(host)
 	for _, err := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, nil, os.ErrDeadlineExceeded} {
@@ -227,14 +226,14 @@ func TestTimeoutsInARow(t *testing.T) {
 		t.Fatal("the transport was not replaced")
 	}
 	// The other calls that were sent by the first one end without an answer, too.
-	for range 2 * connection.MaxTimeouts {
+	for range 2 * MaxTimeouts {
 		hosts.Judge(host, first, context.DeadlineExceeded)
 	}
 	if hosts.TransportFor(host) != second {
 		t.Error("calls by the old transport replaced the new one")
 	}
 	// A host that nobody calls any more is forgotten.
-	hosts.Links[host].Used = time.Now().Add(-2 * connection.IdleConnTimeout)
+	hosts.Links[host].Used = time.Now().Add(-2 * IdleConnTimeout)
 	hosts.TransportFor("fabrikam.communication.azure.com")
 	if _, kept := hosts.Links[host]; kept {
 		t.Error("a host is kept for ever")
@@ -247,7 +246,7 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	former, oldAuthority := serveHTTP2(t)
 	latter, newAuthority := serveHTTP2(t)
 	file := authorityAt(t, oldAuthority)
-	client := clientFor(t, file, connection.DefaultLiveness)
+	client := clientFor(t, file, DefaultLiveness)
 	acstest.MustSucceed(t, call(t, client, former.URL, soon))
 	if err := call(t, client, latter.URL, soon); !outcome.IsCertificateError(err) {
 		t.Fatalf("an unknown authority: %v", err)
@@ -265,8 +264,8 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	file := authorityAt(t, authority)
-	client := clientFor(t, file, connection.DefaultLiveness)
-	hosts, ok := client.Transport.(*connection.HostTransports)
+	client := clientFor(t, file, DefaultLiveness)
+	hosts, ok := client.Transport.(*HostTransports)
 	if !ok {
 		t.Fatalf("the transport is a %T", client.Transport)
 	}
@@ -284,7 +283,7 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 			t.Fatalf("the file was looked at all the time: %q", told)
 		}
 		for range 3 {
-			hosts.Authorities.Looked = time.Now().Add(-connection.AuthorityInterval)
+			hosts.Authorities.Looked = time.Now().Add(-AuthorityInterval)
 			acstest.MustSucceed(t, call(t, client, server.URL, soon))
 		}
 		if len(told) != i+1 {

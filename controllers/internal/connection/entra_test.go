@@ -1,0 +1,110 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+const (
+	entraSubject = "system:serviceaccount:acs-chat-operator-system:acs-chat-operator"
+	entraRefusal = `{"error":"invalid_request","error_description":"AADSTS70021: No matching federated identity record found for presented assertion. ` +
+		`Assertion Issuer: 'https://oidc.prod-aks.azure.com/00000000-0000-0000-0000-000000000001/00000000-0000-0000-0000-000000000002/'. ` +
+		`Assertion Subject: '` + entraSubject + `'. Assertion Audience: 'api://AzureADTokenExchange'. https://learn.microsoft.com/entra/workload-id ` +
+		`Trace ID: 11111111 Correlation ID: 22222222 Timestamp: 2026-03-01 12:00:00Z","error_codes":[70021]}`
+)
+
+// entraAnswer has the part of Microsoft Entra answer requests for a token. It describes its tenant as the real one does.
+func entraAnswer(status int, body string) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req}
+		tenant := "https://login.microsoftonline.com/tenant/"
+		switch {
+		case strings.Contains(req.URL.Path, "/discovery/instance"):
+			answer.Body = io.NopCloser(strings.NewReader(`{"tenant_discovery_endpoint":"` + tenant + `v2.0/.well-known/openid-configuration","metadata":[]}`))
+		case strings.HasSuffix(req.URL.Path, "/openid-configuration"):
+			answer.Body = io.NopCloser(strings.NewReader(`{"authorization_endpoint":"` + tenant + `authorize","token_endpoint":"` + tenant + `oauth2/v2.0/token","issuer":"` + tenant + `v2.0"}`))
+		default:
+			answer.StatusCode = status
+			answer.Body = io.NopCloser(strings.NewReader(body))
+		}
+		return answer, nil
+	}
+}
+
+// What Microsoft Entra does is not told of ACS, and what it says is.
+func TestEntraIsNamed(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	acstest.MustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
+	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", token)
+	t.Setenv("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000003")
+	t.Setenv("AZURE_TENANT_ID", "tenant")
+	for name, c := range map[string]struct {
+		answer  func(*http.Request) (*http.Response, error)
+		file    string
+		reason  string
+		stalled bool
+		says    []string
+	}{
+		"refused": {answer: entraAnswer(http.StatusBadRequest, entraRefusal), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+			says: []string{"Microsoft Entra refused the operator's identity (AADSTS70021: No matching", entraSubject}},
+		"refused without a number": {answer: entraAnswer(http.StatusUnauthorized, `{"error":"unauthorized_client"}`), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+			says: []string{"Microsoft Entra refused the operator's identity (unauthorized_client: no description)."}},
+		"in trouble": {answer: entraAnswer(http.StatusServiceUnavailable, "<html></html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
+			says: []string{"Microsoft Entra (login.microsoftonline.com) is in trouble (503)"}},
+		"something in between": {answer: entraAnswer(http.StatusForbidden, "<html>the.projected.token</html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
+			says: []string{"Microsoft Entra (login.microsoftonline.com) was not reached: something in between answered (403)"}},
+		"away": {answer: func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		}, reason: chatv1alpha1.ReasonServiceUnavailable, says: []string{"Microsoft Entra (login.microsoftonline.com) could not be reached when asked for a token"}},
+		"no such host": {answer: func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "login.microsoftonline.com", IsNotFound: true}}
+		}, reason: chatv1alpha1.ReasonServiceUnavailable, says: []string{"could not be found (there is no such host in DNS)"}},
+		"no token of the service account": {file: filepath.Join(t.TempDir(), "none"), answer: entraAnswer(http.StatusOK, "{}"), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+			says: []string{"The operator has no token for Microsoft Entra", "no such file"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.file != "" {
+				t.Setenv("AZURE_FEDERATED_TOKEN_FILE", c.file)
+			}
+			g := NewWithT(t)
+			conn := newConnection("a", "default")
+			conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: "https://contoso.communication.azure.com"}}
+			asked := 0
+			sessions := &Registry{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+				Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					if strings.HasPrefix(req.URL.Host, "contoso") {
+						asked++
+					}
+					return c.answer(req)
+				})}}
+			found, err := sessions.Get(t.Context(), conn)
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = sessions.CreateUser(t.Context(), found)
+			o := outcome.Classify(err)
+			g.Expect(o.Reason).To(Equal(c.reason), "%v", err)
+			g.Expect(o.Stalled).To(Equal(c.stalled))
+			for _, text := range c.says {
+				g.Expect(o.Message).To(ContainSubstring(text))
+			}
+			g.Expect(o.Message + err.Error()).NotTo(Or(ContainSubstring("Trace ID"), ContainSubstring("the.projected.token"), ContainSubstring("ACS")))
+			g.Expect(asked).To(BeZero())
+			g.Expect(found.CreationHeld()).To(Succeed(), "no user can have been made")
+		})
+	}
+}
