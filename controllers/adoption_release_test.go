@@ -79,7 +79,7 @@ func TestReleasedToNobody(t *testing.T) {
 	conn := w.ready(allow, func(conn *chatv1alpha1.ChatConnection) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
-	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "released")
+	id := w.emulator.CreateThread(connection.UsersOf(conn).Recorded()[0], "released")
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.Metadata = map[string]string{chatv1alpha1.StampReleasedBy: w.namespace + "/room"}
 	})

@@ -119,11 +119,11 @@ func (n *tenants) forged(name, conn, id string) *chatv1alpha1.ChatThread {
 	n.t.Helper()
 	thread := n.thread(name, conn, observed, func(o *chatv1alpha1.ChatThread) {
 		o.Finalizers = []string{chatv1alpha1.Finalizer}
-		o.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.RecordedUsers(n.open)[0]}
+		o.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.UsersOf(n.open).Recorded()[0]}
 		o.Spec.DeletionPolicy = chatv1alpha1.DeletionDelete
 	})
 	before := thread.DeepCopy()
-	thread.Status.ThreadID, thread.Status.ServiceUser = id, connection.RecordedUsers(n.open)[0]
+	thread.Status.ThreadID, thread.Status.ServiceUser = id, connection.UsersOf(n.open).Recorded()[0]
 	n.Expect(admin.Status().Patch(n.t.Context(), thread, client.MergeFrom(before))).To(Succeed())
 	edit(n.world, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementManage })
 	return thread
@@ -175,7 +175,7 @@ func (n *tenants) suffer(c intrusion) {
 	for _, request := range n.emulator.Requests() {
 		n.Expect(c.calls).To(ContainElement(request.Operation), "%s %s by %s", request.Method, request.Path, request.User)
 		if !c.byClosed {
-			n.Expect(connection.RecordedUsers(n.closed)).NotTo(ContainElement(request.User), "%s %s", request.Method, request.Path)
+			n.Expect(connection.UsersOf(n.closed).Recorded()).NotTo(ContainElement(request.User), "%s %s", request.Method, request.Path)
 		}
 	}
 	if diff := cmp.Diff(before, n.emulator.Threads()[:len(before)]); diff != "" {
@@ -275,7 +275,7 @@ var intrusions = []intrusion{
 		}), chatv1alpha1.ReasonInvalidConnectionString
 	}},
 	{name: "pinned users of another's connection", try: func(n *tenants) (client.Object, string) {
-		return n.connection("pinned", n.ownString(), withPinned(connection.RecordedUsers(n.closed)...)), chatv1alpha1.ReasonInvalidRequest
+		return n.connection("pinned", n.ownString(), withPinned(connection.UsersOf(n.closed).Recorded()...)), chatv1alpha1.ReasonInvalidRequest
 	}},
 	{name: "another's endpoint with an own key", try: func(n *tenants) (client.Object, string) {
 		return n.connection("key", strings.Replace(n.ownString(), n.guest.server.URL, n.server.URL, 1)), chatv1alpha1.ReasonAuthenticationFailed

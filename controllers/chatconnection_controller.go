@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,12 +112,12 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 // used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
 // created where the spec names them.
 func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
-	if len(connection.PinnedUsers(conn)) > 0 {
+	users := connection.UsersOf(conn)
+	if users.ArePinned() {
 		return nil, nil
 	}
-	recorded := connection.EverRecorded(conn)
-	missing := connection.WantedUsers(conn) - len(recorded)
-	if missing <= 0 {
+	recorded, missing := users.EverRecorded(), users.Missing()
+	if missing == 0 {
 		return nil, r.recordUsers(ctx, conn, session, recorded)
 	}
 	var made []string
@@ -146,12 +145,12 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 // restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
 // waits for nothing.
 func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
-	ever := connection.EverRecorded(conn)
-	if len(ever) == len(connection.RecordedUsers(conn)) {
+	users := connection.UsersOf(conn)
+	if !users.IsCut() {
 		return nil
 	}
 	return r.Store.PatchMetadata(ctx, conn, func(obj client.Object) {
-		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(ever, ","))
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUsers, strings.Join(users.EverRecorded(), ","))
 	})
 }
 
@@ -173,14 +172,9 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	if len(ids) > 0 {
 		conn.Status.Endpoint = endpoint
 	}
-	conn.Status.ServiceUsers = nil
-	for _, id := range ids {
-		// Somebody may have written into the annotation what status does not take.
-		if len(conn.Status.ServiceUsers) < connection.MaxStatusUsers && connection.FitsStatus(id) {
-			conn.Status.ServiceUsers = append(conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
-		}
-	}
-	session.KnowUsers(connection.KnownUsers(conn))
+	users := connection.UsersOf(conn)
+	conn.Status.ServiceUsers = users.ForStatus()
+	session.KnowUsers(users.Usable())
 	return nil
 }
 
@@ -189,7 +183,8 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) error {
 	var proven []string
 	var failure error
-	for _, id := range connection.PoolUsers(conn) {
+	users := connection.UsersOf(conn)
+	for _, id := range users.ForNewThreads() {
 		err := r.ensureToken(ctx, conn, session, id)
 		if err == nil {
 			proven = append(proven, id)
@@ -200,8 +195,8 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 			break
 		}
 	}
-	if len(connection.PinnedUsers(conn)) > 0 {
-		if err := r.recordUsers(ctx, conn, session, connection.MergeUsers(connection.EverRecorded(conn), proven)); err != nil {
+	if users.ArePinned() {
+		if err := r.recordUsers(ctx, conn, session, users.EverRecorded().With(proven...)); err != nil {
 			return errors.Join(failure, err)
 		}
 	}
@@ -218,7 +213,7 @@ func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1
 		return err
 	}
 	_, err = user.Credential.Token(ctx)
-	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && slices.Contains(connection.PinnedUsers(conn), id) {
+	if acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound) && connection.UsersOf(conn).ArePinned() {
 		return &outcome.Refused{Reason: chatv1alpha1.ReasonInvalidRequest, Err: outcome.CallFailed("issue a token for "+id, err),
 			Prefix: "spec.serviceUsers.ids: ", Suffix: " Name users of this ACS resource only."}
 	}
@@ -276,11 +271,11 @@ func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 
 // connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
 func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
-	pool := connection.PoolUsers(conn)
-	message := outcome.Plural(len(pool), "service user") + " can create threads."
-	if len(connection.PinnedUsers(conn)) > 0 {
+	users := connection.UsersOf(conn)
+	message := outcome.Plural(len(users.ForNewThreads()), "service user") + " can create threads."
+	if users.ArePinned() {
 		return message
 	}
 	return message + fmt.Sprintf(" So that a rebuilt cluster finds its threads again, set spec.serviceUsers.ids to [%s].",
-		strings.Join(connection.RecordedUsers(conn), ", "))
+		strings.Join(users.Recorded(), ", "))
 }

@@ -145,8 +145,8 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (
 // gives way.
 func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error) {
 	id, assigned := s.assignedUser()
-	pool := connection.PoolUsers(s.conn)
-	if !assigned || s.hasNoThread() && !connection.ContainsUser(pool, id) {
+	pool := connection.UsersOf(s.conn).ForNewThreads()
+	if !assigned || s.hasNoThread() && !pool.Contains(id) {
 		if len(pool) == 0 {
 			return nil, &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 				Message: fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))}

@@ -124,7 +124,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation)
 	switch {
 	case err == nil:
 		s.session, err = r.Sessions.Get(ctx, s.conn)
-		s.users = connection.KnownUsers(s.conn)
+		s.users = connection.UsersOf(s.conn).Usable()
 	case apierrors.IsNotFound(err):
 		err = &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
 			Message: fmt.Sprintf("ChatConnection %s does not exist, so the thread cannot be deleted. %s", key, abandonHint)}
@@ -137,7 +137,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation)
 		if s.session, err = r.retained(ctx, s, err); err != nil {
 			return s, err
 		}
-		s.users = connection.MergeUsers(s.users, s.session.UsersKnown())
+		s.users = s.users.With(s.session.UsersKnown()...)
 	}
 	if err := s.checkUsers(); err != nil {
 		return s, err

@@ -59,7 +59,7 @@ func (r *ChatThreadReconciler) accessLost(s situation) error {
 // replaced the ChatConnection, and the record of its users went with it.
 func (s situation) lostUser() error {
 	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
-	if user == "" || !objects.HasFinalizer(s.thread) || connection.ContainsUser(s.users, user) {
+	if user == "" || !objects.HasFinalizer(s.thread) || s.users.Contains(user) {
 		return nil
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,

@@ -77,8 +77,8 @@ func (s situation) actors() []string {
 	if id, ok := s.assignedUser(); ok {
 		return []string{id}
 	}
-	first := []string{}
-	if connection.ContainsUser(s.users, s.memory.actor) {
+	var first connection.UserIDs
+	if s.users.Contains(s.memory.actor) {
 		first = append(first, s.memory.actor)
 	}
 	for _, found := range s.session.Directory.Find(s.owner(), s.users) {
@@ -86,7 +86,7 @@ func (s situation) actors() []string {
 			first = append(first, found.CreatedBy)
 		}
 	}
-	return connection.MergeUsers(first, s.users)
+	return first.With(s.users...)
 }
 
 func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participant, error) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
@@ -60,7 +59,7 @@ func (w *memberCalls) storeRenewing(ctx context.Context, renewals []plan.Renewal
 }
 
 func asRenewing(m plan.ObservedMember) chatv1alpha1.RenewingParticipant {
-	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Sanitize(m.ID, connection.MaxUserID), DisplayName: firstRunes(m.DisplayName, maxDisplayName), Stamp: firstRunes(m.RawStamp, maxStamp)}
+	r := chatv1alpha1.RenewingParticipant{UserID: outcome.Sanitize(m.ID, maxUserID), DisplayName: firstRunes(m.DisplayName, maxDisplayName), Stamp: firstRunes(m.RawStamp, maxStamp)}
 	if m.HistorySince != nil {
 		r.ShareHistoryTime = statusTime(*m.HistorySince)
 	}
@@ -68,7 +67,8 @@ func asRenewing(m plan.ObservedMember) chatv1alpha1.RenewingParticipant {
 }
 
 const (
-	// maxDisplayName and maxStamp are how many characters status keeps.
+	// maxUserID, maxDisplayName and maxStamp are how many characters status keeps.
+	maxUserID      = 256
 	maxDisplayName = 256
 	maxStamp       = 128
 )

@@ -37,7 +37,7 @@ type link struct {
 	conn    *chatv1alpha1.ChatConnection
 	session *connection.Connection
 	// users are the service users that may act. The operator never removes one of them from a thread.
-	users []string
+	users connection.UserIDs
 	// leave ends the probe of an endpoint that did not answer.
 	leave func()
 }

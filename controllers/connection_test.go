@@ -43,7 +43,7 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 	conn := w.ready(withCount(2))
 	made := w.emulator.Users()
 	w.Expect(made).To(HaveLen(2))
-	w.Expect(connection.RecordedUsers(conn)).To(Equal(made))
+	w.Expect([]string(connection.UsersOf(conn).Recorded())).To(Equal(made))
 	w.Expect(conn.Annotations[chatv1alpha1.AnnotationEndpoint]).To(Equal(w.server.URL))
 	w.Expect(conn.Status.Endpoint).To(Equal(w.server.URL))
 	w.Expect(conn.Status.ServiceUsers).To(HaveLen(2))
@@ -63,15 +63,15 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 
 	// A record that somebody drops is restored from status; nobody is created for it.
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers) })
-	w.Eventually(func() []string { w.get(conn); return connection.RecordedUsers(conn) }).Should(Equal(made))
+	w.Eventually(func() []string { w.get(conn); return connection.UsersOf(conn).Recorded() }).Should(Equal(made))
 	w.Expect(w.emulator.Users()).To(HaveLen(2))
 
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { *o.Spec.ServiceUsers.Count = 3 })
-	w.Eventually(func() []string { w.get(conn); return connection.RecordedUsers(conn) }).Should(HaveLen(3))
+	w.Eventually(func() []string { w.get(conn); return connection.UsersOf(conn).Recorded() }).Should(HaveLen(3))
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { *o.Spec.ServiceUsers.Count = 1 })
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
-	w.Expect(connection.RecordedUsers(conn)).To(HaveLen(3))
-	w.Expect(connection.PoolUsers(conn)).To(Equal(made[:1]))
+	w.Expect(connection.UsersOf(conn).Recorded()).To(HaveLen(3))
+	w.Expect([]string(connection.UsersOf(conn).ForNewThreads())).To(Equal(made[:1]))
 }
 
 // What somebody wrote into the record of service users, and status does not take, keeps nothing else out
@@ -310,7 +310,7 @@ func TestForeignNamespaceCannotDelete(t *testing.T) {
 	forged := w.newThread("victim")
 	forged.Namespace = guest
 	forged.Finalizers = []string{chatv1alpha1.Finalizer}
-	forged.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.RecordedUsers(conn)[0]}
+	forged.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.UsersOf(conn).Recorded()[0]}
 	forged.Spec.ThreadID = victim.Status.ThreadID
 	forged.Spec.DeletionPolicy = chatv1alpha1.DeletionDelete
 	forged.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: "default", Namespace: w.namespace}

@@ -58,7 +58,7 @@ func adoptable(m *mistakes) any {
 	m.t.Helper()
 	conn := newConnection(m.namespace, "default")
 	m.get(conn)
-	return m.emulator.CreateThread(m.another, "made by people", emulator.Member{ID: connection.RecordedUsers(conn)[0]})
+	return m.emulator.CreateThread(m.another, "made by people", emulator.Member{ID: connection.UsersOf(conn).Recorded()[0]})
 }
 
 func badMembers() []badValue {

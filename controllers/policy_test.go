@@ -20,7 +20,7 @@ import (
 // foreignThread is a thread that an application made, with a service user as a member.
 func foreignThread(w *world, conn *chatv1alpha1.ChatConnection, members ...string) string {
 	creator := w.emulator.CreateUser()
-	all := []emulator.Member{{ID: connection.RecordedUsers(conn)[0]}}
+	all := []emulator.Member{{ID: connection.UsersOf(conn).Recorded()[0]}}
 	for _, id := range members {
 		all = append(all, emulator.Member{ID: id})
 	}
@@ -89,9 +89,9 @@ func TestAdoptionRefused(t *testing.T) {
 	w.awaitReason(missing, chatv1alpha1.ReasonThreadGone)
 	w.Expect(w.message(missing)).To(ContainSubstring("spec.threadID"))
 	w.awaitReason(shut, chatv1alpha1.ReasonAccessLost)
-	w.Expect(w.message(shut)).To(ContainSubstring(connection.RecordedUsers(conn)[0]))
+	w.Expect(w.message(shut)).To(ContainSubstring(connection.UsersOf(conn).Recorded()[0]))
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
-	w.emulator.AddMember(shut.Spec.ThreadID, emulator.Member{ID: connection.RecordedUsers(conn)[0]})
+	w.emulator.AddMember(shut.Spec.ThreadID, emulator.Member{ID: connection.UsersOf(conn).Recorded()[0]})
 	w.request(shut)
 	w.awaitReason(shut, chatv1alpha1.ReasonSucceeded)
 	w.delete(missing)
@@ -178,7 +178,7 @@ func TestAccessLost(t *testing.T) {
 	w.create(participant)
 	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	user := connection.RecordedUsers(conn)[0]
+	user := connection.UsersOf(conn).Recorded()[0]
 	w.emulator.RemoveMember(thread.Status.ThreadID, user)
 	w.request(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)

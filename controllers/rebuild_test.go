@@ -186,7 +186,7 @@ func TestRebuildFromGit(t *testing.T) {
 	w.awaitReason(f.connection, chatv1alpha1.ReasonSucceeded)
 	w.apply(git[1:])
 	w.awaitFleet(f)
-	made := connection.RecordedUsers(f.connection)
+	made := connection.UsersOf(f.connection).Recorded()
 	w.Expect(w.message(f.connection)).To(ContainSubstring("spec.serviceUsers.ids to [" + strings.Join(made, ", ") + "]"))
 	stop()
 	before, users := w.rooms(), w.emulator.Users()
@@ -232,5 +232,5 @@ func TestRestoreWithoutStatus(t *testing.T) {
 	w.apply(files)
 	w.awaitFleet(f)
 	w.checkFound(f, before, users)
-	w.Expect(connection.RecordedUsers(f.connection)).To(HaveLen(2))
+	w.Expect(connection.UsersOf(f.connection).Recorded()).To(HaveLen(2))
 }

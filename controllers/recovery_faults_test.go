@@ -52,7 +52,7 @@ func TestRetiredUserMakesNoThreads(t *testing.T) {
 		conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{Count: &two}
 	})
 	w.get(conn)
-	users := connection.RecordedUsers(conn)
+	users := connection.UsersOf(conn).Recorded()
 	w.Expect(users).To(HaveLen(2))
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.ServiceUsers.Count = &one })
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)

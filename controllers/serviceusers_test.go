@@ -88,7 +88,7 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))
 			}
-			s.users = connection.KnownUsers(s.conn)
+			s.users = connection.UsersOf(s.conn).Usable()
 			if got := outcome.Classify(s.checkUsers()); got.Reason != c.want || got.Stalled {
 				t.Errorf("got %+v", got)
 			}

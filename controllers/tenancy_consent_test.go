@@ -25,7 +25,7 @@ func shared(conn *chatv1alpha1.ChatConnection) {
 func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) string {
 	w.t.Helper()
 	w.get(conn)
-	id := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
+	id := w.emulator.CreateThread(connection.UsersOf(conn).Recorded()[0], "planted", emulator.Member{ID: w.emulator.CreateUser()})
 	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
 		th.CreatedOn = time.Now().Add(-time.Hour)
 		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/" + name, chatv1alpha1.StampUID: uid}

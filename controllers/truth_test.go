@@ -22,7 +22,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready()
-	first := w.emulator.CreateThread(connection.RecordedUsers(conn)[0], "restored meanwhile")
+	first := w.emulator.CreateThread(connection.UsersOf(conn).Recorded()[0], "restored meanwhile")
 	release := make(chan struct{})
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Block: release})
 	thread := w.newThread("raced")

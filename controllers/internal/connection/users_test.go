@@ -13,6 +13,15 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
+// mergeAll joins lists as the operator does, one after the other.
+func mergeAll(lists [][]string) []string {
+	var all UserIDs
+	for _, list := range lists {
+		all = all.With(list...)
+	}
+	return all
+}
+
 func TestMergeUsers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -27,7 +36,7 @@ func TestMergeUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, MergeUsers(c.lists...)); diff != "" {
+			if diff := cmp.Diff(c.want, mergeAll(c.lists)); diff != "" {
 				t.Errorf("merged (-want +got):\n%s", diff)
 			}
 		})
@@ -68,18 +77,19 @@ func TestServiceUserLists(t *testing.T) {
 			}
 			// What is in status alone is no leave to act.
 			conn.Status.ServiceUsers = []chatv1alpha1.ServiceUserID{"status"}
+			users := UsersOf(conn)
 			for _, list := range []struct {
 				name      string
 				want, got []string
 			}{
-				{"recorded", c.recorded, RecordedUsers(conn)}, {"known", c.known, KnownUsers(conn)}, {"pool", c.pool, PoolUsers(conn)},
+				{"recorded", c.recorded, users.Recorded()}, {"usable", c.known, users.Usable()}, {"for new threads", c.pool, users.ForNewThreads()},
 			} {
 				if diff := cmp.Diff(list.want, list.got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", list.name, diff)
 				}
 			}
-			if got := WantedUsers(conn); got != c.wanted {
-				t.Errorf("wanted %d, want %d", got, c.wanted)
+			if missing := max(c.wanted-len(c.recorded)-1, 0); !users.ArePinned() && users.Missing() != missing {
+				t.Errorf("%d are missing, want %d", users.Missing(), missing)
 			}
 		})
 	}
@@ -91,7 +101,7 @@ func TestRecordedUsersTwice(t *testing.T) {
 	two := int32(2)
 	conn := &chatv1alpha1.ChatConnection{Spec: chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &two}}}
 	objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, "8:acs:a,8:ACS:A,8:acs:b")
-	if diff := cmp.Diff([]string{"8:acs:a", "8:acs:b"}, PoolUsers(conn)); diff != "" {
+	if diff := cmp.Diff([]string{"8:acs:a", "8:acs:b"}, []string(UsersOf(conn).ForNewThreads())); diff != "" {
 		t.Errorf("pool (-want +got):\n%s", diff)
 	}
 }
@@ -99,11 +109,11 @@ func TestRecordedUsersTwice(t *testing.T) {
 // Status takes whatever spec does.
 func TestIDsThatStatusTakes(t *testing.T) {
 	t.Parallel()
-	longest := "8:acs:" + strings.Repeat("x", MaxUserID-len("8:acs:"))
+	longest := "8:acs:" + strings.Repeat("x", maxUserID-len("8:acs:"))
 	for id, want := range map[string]bool{
 		longest: true, longest + "x": false, "8:gcch-acs:a_b.c=d-1": true, "8:acs:": false, "no id": false, "8:teams:a": false,
 	} {
-		if got := FitsStatus(id); got != want {
+		if got := fitsStatus(id); got != want {
 			t.Errorf("%q: %t", id, got)
 		}
 	}

@@ -131,7 +131,7 @@ func Describe(obj objects.Conditioned, service *emulator.Server) string {
 	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", KindOf(obj), obj.GetName(), objects.HasFinalizer(obj), ObservedGeneration(obj) == obj.GetGeneration())
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
-		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(connection.RecordedUsers(o)) == len(o.Status.ServiceUsers))
+		fmt.Fprintf(&b, ", %d users, recorded alike %t", len(o.Status.ServiceUsers), len(connection.UsersOf(o).Recorded()) == len(o.Status.ServiceUsers))
 	case *chatv1alpha1.ChatThread:
 		remote, found := service.Thread(o.Status.ThreadID)
 		fmt.Fprintf(&b, ", incarnation %d, joined %s, rejected %d, there %t, user alike %t %t", o.Status.Incarnation, o.Status.Joined, len(o.Status.Rejected),
