@@ -36,6 +36,9 @@ type ChatConnectionReconciler struct {
 	Sessions  *connection.Registry
 	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
 	WatchNamespaces []string
+
+	// refusals are what ACS refused the connections.
+	refusals connectionRefusals
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatconnections,verbs=get;list;watch;patch
@@ -46,6 +49,8 @@ type ChatConnectionReconciler struct {
 
 // Reconcile makes one pass over a ChatConnection.
 func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, end := r.Sessions.BeginConnection(ctx, req.NamespacedName)
+	defer end()
 	conn := &chatv1alpha1.ChatConnection{}
 	wait, err := r.Store.Get(ctx, req.NamespacedName, conn)
 	if apierrors.IsNotFound(err) {
@@ -80,15 +85,14 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
 		conn.Status.Endpoint = session.CurrentEndpoint()
 	}
-	if err := session.LastRefusal(conn.Generation); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
+	if err := r.refusals.last(conn, session, time.Now()); err != nil && !objects.IsRequested(conn, conn.Status.LastHandledReconcileAt) {
+		return nil, err
+	}
+	if err := session.Enter(ctx); err != nil {
 		return nil, err
 	}
 	told, err := r.ensure(ctx, conn, session)
-	var held error
-	if outcome.Classify(err).Stalled {
-		held = err
-	}
-	session.NoteRefusal(conn.Generation, held)
+	r.refusals.note(conn, session, err, time.Now())
 	return told, err
 }
 
@@ -99,8 +103,7 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 		err = r.ensureTokens(ctx, conn, session)
 	}
 	if isUnauthorized(err) {
-		session.CredentialRejected(err)
-		return told, connection.NewCredentialRefusal(err)
+		return told, session.CredentialRejected(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return told, &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}

@@ -113,6 +113,7 @@ func countUsers(ctx context.Context, reader client.Reader, connection types.Name
 // forgetConnection drops what is remembered of a ChatConnection that is no more. Its credential stays while threads
 // need it, which happens where the connection went without waiting for them.
 func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
+	r.refusals.forget(key)
 	count, err := countUsers(ctx, r.Reader, key)
 	if err != nil {
 		return err

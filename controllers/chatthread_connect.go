@@ -42,22 +42,15 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s situation) (situat
 		return s, err
 	}
 	session.KnowUsers(s.users)
-	return s.enter()
+	return s, s.enter(ctx)
 }
 
-// enter ends the waits of ACS if somebody asked for the reconcile, and waits for a probe of an endpoint that
-// does not answer.
-func (s situation) enter() (situation, error) {
+// enter ends the waits of ACS if somebody asked for the reconcile, and takes a place at the endpoint.
+func (s situation) enter(ctx context.Context) error {
 	if s.isRequested() {
 		s.session.TryAtOnce()
 	}
-	leave, err := s.session.Gate.Enter()
-	if err != nil {
-		return s, s.waitForProbe(err)
-	}
-	s.leave = leave
-	s.memory.awaitingProbe = time.Time{}
-	return s, nil
+	return s.session.Enter(ctx)
 }
 
 // checkUsers waits for a connection that has no service user, or whose record lost some: until it is restored
@@ -75,17 +68,21 @@ func (s situation) checkUsers() error {
 	return wait
 }
 
-// waitForProbe ends a reconcile while another one probes the endpoint. Background reconciles keep the status
-// that is already there.
-func (s situation) waitForProbe(err error) error {
-	now := time.Now()
+// probeGrace is how long a background reconcile waits for a probe before its thread shows that: one call without
+// an answer may be about another thread.
+const probeGrace = time.Minute
+
+// awaitsProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
+// status already shows it, or nobody asked for this reconcile.
+func (s situation) awaitsProbe(err error, now time.Time) bool {
+	if !errors.Is(err, connection.ErrAwaitsProbe) {
+		s.memory.awaitingProbe = time.Time{}
+		return false
+	}
 	if s.memory.awaitingProbe.IsZero() {
 		s.memory.awaitingProbe = now
 	}
-	if wait, ok := errors.AsType[*outcome.Wait](err); ok {
-		wait.Quiet = s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < connection.ProbeGrace
-	}
-	return err
+	return s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
 }
 
 // saysUnavailable reports whether the status already shows a service that does not answer.

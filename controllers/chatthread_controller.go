@@ -82,6 +82,8 @@ var defaultTiming = timing{
 func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	// A replica that waited to lead starts with its first reconcile: until then another one was at work.
 	r.started.Do(func() { r.startedAt = time.Now() })
+	ctx, end := r.Sessions.BeginThread(ctx, req.NamespacedName)
+	defer end()
 	thread := &chatv1alpha1.ChatThread{}
 	wait, err := r.Store.Get(ctx, req.NamespacedName, thread)
 	if apierrors.IsNotFound(err) {
@@ -91,8 +93,7 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{RequeueAfter: wait}, client.IgnoreNotFound(err)
 	}
 	s := situation{
-		run:  run{thread: thread, before: thread.DeepCopy(), memory: r.memories.of(thread), events: &eventList{}},
-		link: link{leave: func() {}},
+		run: run{thread: thread, before: thread.DeepCopy(), memory: r.memories.of(thread), events: &eventList{}},
 	}
 	s.memory.begin(thread, time.Now())
 
@@ -108,7 +109,6 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 // in the status as if it continued.
 func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end situation, err error) {
 	defer func() {
-		end.leave()
 		if fault := recover(); fault != nil {
 			r.reportPanic(ctx, s)
 			panic(fault)

@@ -142,7 +142,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation)
 	if err := s.checkUsers(); err != nil {
 		return s, err
 	}
-	return s.enter()
+	return s, s.enter(ctx)
 }
 
 // retained returns the clients whose credentials are still in memory; why says what is wrong with the

@@ -65,6 +65,7 @@ func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome
 		err = r.unauthorized(s, err)
 	}
 	o := outcome.Classify(err)
+	o.Quiet = o.Quiet || s.awaitsProbe(err, time.Now())
 	if !isRejected && !o.Quiet {
 		s.memory.unauthorized = false
 	}

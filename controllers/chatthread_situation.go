@@ -38,8 +38,6 @@ type link struct {
 	session *connection.Connection
 	// users are the service users that may act. The operator never removes one of them from a thread.
 	users connection.UserIDs
-	// leave ends the probe of an endpoint that did not answer.
-	leave func()
 }
 
 // target is the thread at ACS that a reconcile is about. The zero value: none is known.

@@ -41,17 +41,17 @@ func isListingKey(key types.NamespacedName) bool { return strings.Contains(key.N
 
 // Reconcile reads the list of a service user as far as the quota allows.
 func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, end := r.registry.BeginListing(ctx, req.NamespacedName)
+	defer end()
 	name, id, _ := strings.Cut(req.Name, "/")
 	key := types.NamespacedName{Namespace: req.Namespace, Name: name}
 	link, err := r.connect(ctx, key)
 	if link == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	leave, err := link.Gate.Enter()
-	if err != nil {
-		return ctrl.Result{RequeueAfter: outcome.Classify(err).After}, nil
+	if err := link.Enter(ctx); err != nil {
+		return ctrl.Result{RequeueAfter: max(outcome.Classify(err).After, time.Millisecond)}, nil
 	}
-	defer leave()
 	user, err := r.registry.User(link, id)
 	if err != nil {
 		return ctrl.Result{}, err

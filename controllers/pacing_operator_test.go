@@ -105,7 +105,7 @@ func TestRequestOnThreadEndsWait(t *testing.T) {
 		g.Expect(tries).To(Equal(1))
 		thread := &chatv1alpha1.ChatThread{}
 		objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		_, err = situation{run: run{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{}}, link: link{session: found}}.enter()
+		err = situation{run: run{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{}}, link: link{session: found}}.enter(t.Context())
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(read()).NotTo(Succeed())
 		g.Expect(tries).To(Equal(2))

@@ -43,7 +43,7 @@ func TestUnknownValuesDoNothing(t *testing.T) {
 					t.Errorf("the zero value is unknown: %s", unknown)
 				}
 				change(&thread.Spec)
-				s := situation{run: run{thread: thread, before: thread.DeepCopy()}, link: link{leave: func() {}}}
+				s := situation{run: run{thread: thread, before: thread.DeepCopy()}}
 				_, err := (&ChatThreadReconciler{}).reconcile(t.Context(), s)
 				got := outcome.Classify(err)
 				if got.Reason != chatv1alpha1.ReasonInvalidRequest || !got.Stalled {

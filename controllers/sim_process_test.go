@@ -76,7 +76,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]Controller{}, results: map[simKey]reconcile.Result{},
 	}
 	p.controllers = New(Dependencies{
-		Options:  Options{AllowedEndpoints: DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true},
+		Options:  Options{AllowedEndpoints: DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: 16},
 		Client:   &simClient{w.live, p},
 		Recorder: func(string) events.EventRecorder { return simRecorder{w} }, APIReader: &simReader{w.live, p},
 	})

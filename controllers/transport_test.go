@@ -147,9 +147,11 @@ func (w *world) serveNamed(names *resolver, others ...[]byte) (*httptest.Server,
 	w.Expect(os.WriteFile(file, bytes.Join(append(others, authority), nil), 0o600)).To(Succeed())
 	client, err := connection.NewHTTPClient(file)
 	w.Expect(err).NotTo(HaveOccurred())
-	hosts, ok := client.Transport.(*connection.HostTransports)
+	hosts, ok := client.Transport.(interface {
+		DialWith(func(ctx context.Context, network, address string) (net.Conn, error))
+	})
 	w.Expect(ok).To(BeTrue())
-	hosts.Dial = names.dial
+	hosts.DialWith(names.dial)
 	w.t.Cleanup(client.CloseIdleConnections)
 	w.options.HTTPClient, w.options.AllowedEndpoints = client, connection.DefaultEndpointSuffixes
 	return server, config

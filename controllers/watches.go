@@ -80,7 +80,9 @@ func New(deps Dependencies) *Controllers {
 		Transport:        deps.HTTPClient,
 		Timeout:          deps.ACSTimeout,
 		Pacing:           deps.Pacing,
-		Wake:             c.wakeForQuota,
+		Workers:          deps.MaxConcurrentReconciles,
+		Wake:             c.wakeThreadOrListing,
+		WakeConnection:   c.connectionWakes.Wake,
 	}
 	roster := newRoster(c.participantWakes.Wake)
 	store := objects.NewStore(deps.Client, deps.APIReader)
@@ -101,8 +103,8 @@ func New(deps Dependencies) *Controllers {
 	return c
 }
 
-// wakeForQuota wakes a ChatThread, or a listing, for whose next call a quota has room.
-func (c *Controllers) wakeForQuota(key types.NamespacedName) {
+// wakeThreadOrListing wakes a ChatThread, or a listing, that waited for a quota or for a worker.
+func (c *Controllers) wakeThreadOrListing(key types.NamespacedName) {
 	if isListingKey(key) {
 		c.listingWakes.Wake(key)
 		return

@@ -69,7 +69,7 @@ func TestMayRecreate(t *testing.T) {
 			t.Errorf("after %s: %v, want %v", c.at, got, c.want)
 		}
 	}
-	if len(found.Recreations) != 1 {
-		t.Errorf("%d moments are kept", len(found.Recreations))
+	if len(found.times) != 1 {
+		t.Errorf("%d moments are kept", len(found.times))
 	}
 }

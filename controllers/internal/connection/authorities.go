@@ -15,27 +15,27 @@ import (
 )
 
 // authorityInterval is how often the file of certificate authorities is looked at, while there are calls.
-const AuthorityInterval = 5 * time.Second
+const authorityInterval = 5 * time.Second
 
 // authorityFile is a PEM file of certificate authorities to trust besides those of the system. What it
 // says can change: a certificate authority is replaced before it runs out.
 type authorityFile struct {
 	name string
-	Log  logr.Logger
+	log  logr.Logger
 
 	mu sync.Mutex
 	// roots are what the file last said, where that could be used.
 	roots *x509.CertPool
 	// content is what stands in the file, used or not; it is nil where the file could not be read.
 	content []byte
-	Looked  time.Time
+	looked  time.Time
 }
 
 // load reads the file for the first time.
 func (f *authorityFile) load() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.Looked = time.Now()
+	f.looked = time.Now()
 	content, err := f.read()
 	if err != nil {
 		return err
@@ -46,13 +46,13 @@ func (f *authorityFile) load() error {
 }
 
 // current gives the roots to trust. A file that cannot be used changes nothing.
-func (f *authorityFile) Current() *x509.CertPool {
+func (f *authorityFile) current() *x509.CertPool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if time.Since(f.Looked) < AuthorityInterval {
+	if time.Since(f.looked) < authorityInterval {
 		return f.roots
 	}
-	f.Looked = time.Now()
+	f.looked = time.Now()
 	content, err := f.read()
 	if bytes.Equal(content, f.content) {
 		return f.roots
@@ -63,10 +63,10 @@ func (f *authorityFile) Current() *x509.CertPool {
 		roots, err = f.parse(content)
 	}
 	if err != nil {
-		f.Log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
+		f.log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
 		return f.roots
 	}
-	f.Log.Info("Read new certificate authorities", "file", f.name)
+	f.log.Info("Read new certificate authorities", "file", f.name)
 	f.roots = roots
 	return f.roots
 }
@@ -75,7 +75,7 @@ func (f *authorityFile) Current() *x509.CertPool {
 func (f *authorityFile) expire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.Looked = time.Time{}
+	f.looked = time.Time{}
 }
 
 func (f *authorityFile) read() ([]byte, error) {

@@ -104,7 +104,7 @@ func TestEntraIsNamed(t *testing.T) {
 			}
 			g.Expect(o.Message + err.Error()).NotTo(Or(ContainSubstring("Trace ID"), ContainSubstring("the.projected.token"), ContainSubstring("ACS")))
 			g.Expect(asked).To(BeZero())
-			g.Expect(found.CreationHeld()).To(Succeed(), "no user can have been made")
+			g.Expect(found.creation.held()).To(Succeed(), "no user can have been made")
 		})
 	}
 }

@@ -20,31 +20,31 @@ import (
 
 const (
 	// idleConnTimeout is how long a connection, and what is kept for a host, stays without a call.
-	IdleConnTimeout = 90 * time.Second
+	idleConnTimeout = 90 * time.Second
 	// maxTimeouts calls in a row without an answer in time give up the connections to their host.
-	MaxTimeouts = 2
+	maxTimeouts = 2
 )
 
 // liveness is how long a connection may be silent before it counts as dead.
-type Liveness struct {
+type liveness struct {
 	// silence is how long nothing comes before a ping is sent, answer how long its answer may take.
 	Silence, Answer time.Duration
 }
 
-var DefaultLiveness = Liveness{Silence: 10 * time.Second, Answer: 5 * time.Second}
+var defaultLiveness = liveness{Silence: 10 * time.Second, Answer: 5 * time.Second}
 
 // NewHTTPClient returns the client for all calls to ACS. It follows no redirect: credentials go to
 // the endpoint that was checked and nowhere else. caFile adds PEM roots to those of the system, and
 // is read again when it changes.
 func NewHTTPClient(caFile string) (*http.Client, error) {
-	return HTTPClientWith(caFile, DefaultLiveness)
+	return httpClientWith(caFile, defaultLiveness)
 }
 
-func HTTPClientWith(caFile string, alive Liveness) (*http.Client, error) {
-	hosts := &HostTransports{alive: alive, Links: map[string]*HostLink{}}
+func httpClientWith(caFile string, alive liveness) (*http.Client, error) {
+	hosts := &hostTransports{alive: alive, links: map[string]*hostLink{}}
 	if caFile != "" {
-		hosts.Authorities = &authorityFile{name: caFile, Log: ctrl.Log.WithName("acs-ca-file")}
-		if err := hosts.Authorities.load(); err != nil {
+		hosts.authorities = &authorityFile{name: caFile, log: ctrl.Log.WithName("acs-ca-file")}
+		if err := hosts.authorities.load(); err != nil {
 			return nil, err
 		}
 	}
@@ -57,87 +57,92 @@ func HTTPClientWith(caFile string, alive Liveness) (*http.Client, error) {
 // hostTransports holds a transport for each host. A transport has no way to give up connections that
 // are in use, so that one that died without an error would be used for ever: it is replaced instead,
 // and calls in hand end on the old one. So it is when the authorities to trust have changed.
-type HostTransports struct {
-	alive Liveness
+type hostTransports struct {
+	alive liveness
 	// authorities is nil where the system's are all that count.
-	Authorities *authorityFile
+	authorities *authorityFile
 	// dial connects to a host; nil leaves it to net/http.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu    sync.Mutex
-	Links map[string]*HostLink
+	links map[string]*hostLink
 }
 
 // hostLink is how a host is reached at present.
-type HostLink struct {
+type hostLink struct {
 	transport *http.Transport
 	roots     *x509.CertPool
-	Used      time.Time
+	used      time.Time
 	// timeouts counts the calls by this transport that got no answer in time, since the last that got one.
 	timeouts int
 }
 
+// DialWith has hosts reached by another way than that of net/http, from the first call on.
+func (h *hostTransports) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	h.dial = dial
+}
+
 // RoundTrip sends a request by the transport that its host has at present.
-func (h *HostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
+func (h *hostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
 	host := req.URL.Host
-	transport := h.TransportFor(host)
+	transport := h.transportFor(host)
 	resp, err := transport.RoundTrip(req)
-	h.Judge(host, transport, err)
-	if err != nil && h.Authorities != nil && outcome.IsCertificateError(err) {
-		h.Authorities.expire()
+	h.judge(host, transport, err)
+	if err != nil && h.authorities != nil && outcome.IsCertificateError(err) {
+		h.authorities.expire()
 	}
 	return resp, err
 }
 
 // CloseIdleConnections closes what is open and not in use.
-func (h *HostTransports) CloseIdleConnections() {
+func (h *hostTransports) CloseIdleConnections() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, link := range h.Links {
+	for _, link := range h.links {
 		link.transport.CloseIdleConnections()
 	}
 }
 
-func (h *HostTransports) TransportFor(host string) *http.Transport {
+func (h *hostTransports) transportFor(host string) *http.Transport {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var roots *x509.CertPool
-	if h.Authorities != nil {
-		roots = h.Authorities.Current()
+	if h.authorities != nil {
+		roots = h.authorities.current()
 	}
 	now := time.Now()
-	link := h.Links[host]
+	link := h.links[host]
 	switch {
 	case link == nil:
 		h.forgetUnused(now)
-		link = &HostLink{transport: h.NewTransport(roots), roots: roots}
-		h.Links[host] = link
+		link = &hostLink{transport: h.newTransport(roots), roots: roots}
+		h.links[host] = link
 	case link.roots != roots:
-		link.replace(h.NewTransport(roots), roots)
+		link.replace(h.newTransport(roots), roots)
 	}
-	link.Used = now
+	link.used = now
 	return link.transport
 }
 
 // forgetUnused keeps what tenants name once from being kept for ever.
-func (h *HostTransports) forgetUnused(now time.Time) {
-	for host, link := range h.Links {
-		if now.Sub(link.Used) > IdleConnTimeout {
+func (h *hostTransports) forgetUnused(now time.Time) {
+	for host, link := range h.links {
+		if now.Sub(link.used) > idleConnTimeout {
 			link.transport.CloseIdleConnections()
-			delete(h.Links, host)
+			delete(h.links, host)
 		}
 	}
 }
 
 // judge notes how a call ended. A call by a transport that was replaced meanwhile says nothing of the new one.
-func (h *HostTransports) Judge(host string, transport *http.Transport, err error) {
+func (h *hostTransports) judge(host string, transport *http.Transport, err error) {
 	late := isTimeout(err)
 	if err != nil && !late {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	link := h.Links[host]
+	link := h.links[host]
 	if link == nil || link.transport != transport {
 		return
 	}
@@ -145,24 +150,24 @@ func (h *HostTransports) Judge(host string, transport *http.Transport, err error
 		link.timeouts = 0
 		return
 	}
-	if link.timeouts++; link.timeouts >= MaxTimeouts {
-		link.replace(h.NewTransport(link.roots), link.roots)
+	if link.timeouts++; link.timeouts >= maxTimeouts {
+		link.replace(h.newTransport(link.roots), link.roots)
 	}
 }
 
-func (l *HostLink) replace(transport *http.Transport, roots *x509.CertPool) {
+func (l *hostLink) replace(transport *http.Transport, roots *x509.CertPool) {
 	// What is in use closes once it is idle, or when its pings stay without an answer.
 	l.transport.CloseIdleConnections()
 	l.transport, l.roots, l.timeouts = transport, roots, 0
 }
 
-func (h *HostTransports) NewTransport(roots *x509.CertPool) *http.Transport {
+func (h *hostTransports) newTransport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            h.Dial,
+		DialContext:            h.dial,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    32,
-		IdleConnTimeout:        IdleConnTimeout,
+		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		OnProxyConnectResponse: outcome.CheckProxyAnswer,

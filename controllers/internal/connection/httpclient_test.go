@@ -138,9 +138,9 @@ func authorityAt(t *testing.T, content []byte) (file string) {
 	return file
 }
 
-func clientFor(t *testing.T, file string, alive Liveness) *http.Client {
+func clientFor(t *testing.T, file string, alive liveness) *http.Client {
 	t.Helper()
-	client, err := HTTPClientWith(file, alive)
+	client, err := httpClientWith(file, alive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestDeadConnectionIsFound(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	s := newSwallower(t, server.Listener.Addr().String())
-	client := clientFor(t, authorityAt(t, authority), Liveness{Silence: 200 * time.Millisecond, Answer: time.Second})
+	client := clientFor(t, authorityAt(t, authority), liveness{Silence: 200 * time.Millisecond, Answer: time.Second})
 	acstest.MustSucceed(t, call(t, client, s.url(), soon))
 	s.swallow()
 	if err := call(t, client, s.url(), soon); err == nil || errors.Is(err, context.DeadlineExceeded) {
@@ -182,7 +182,7 @@ func TestDeadConnectionIsFound(t *testing.T) {
 	if opened := s.opened(); opened != 2 {
 		t.Errorf("%d connections were opened, want 2", opened)
 	}
-	if found := DefaultLiveness.Silence + DefaultLiveness.Answer; found > 15*time.Second {
+	if found := defaultLiveness.Silence + defaultLiveness.Answer; found > 15*time.Second {
 		t.Errorf("the operator takes %s to find it", found)
 	}
 }
@@ -192,11 +192,11 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	silent, sound := newSwallower(t, server.Listener.Addr().String()), newSwallower(t, server.Listener.Addr().String())
-	client := clientFor(t, authorityAt(t, authority), DefaultLiveness)
+	client := clientFor(t, authorityAt(t, authority), defaultLiveness)
 	acstest.MustSucceed(t, call(t, client, silent.url(), soon))
 	acstest.MustSucceed(t, call(t, client, sound.url(), soon))
 	silent.swallow()
-	for range MaxTimeouts {
+	for range maxTimeouts {
 		if err := call(t, client, silent.url(), 100*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the call by the dead connection ended with %v", err)
 		}
@@ -211,31 +211,31 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 // What ends a row, and what says nothing of a connection.
 func TestTimeoutsInARow(t *testing.T) {
 	t.Parallel()
-	hosts := &HostTransports{Links: map[string]*HostLink{}}
+	hosts := &hostTransports{links: map[string]*hostLink{}}
 	const host = "contoso.communication.azure.com"
-	first := hosts.TransportFor(host)
+	first := hosts.transportFor(host)
 	for _, err := range []error{context.DeadlineExceeded, context.Canceled, io.ErrUnexpectedEOF, nil, os.ErrDeadlineExceeded} {
-		hosts.Judge(host, first, err)
+		hosts.judge(host, first, err)
 	}
-	if hosts.TransportFor(host) != first {
+	if hosts.transportFor(host) != first {
 		t.Fatal("the transport was replaced before two calls in a row were without an answer")
 	}
-	hosts.Judge(host, first, context.DeadlineExceeded)
-	second := hosts.TransportFor(host)
+	hosts.judge(host, first, context.DeadlineExceeded)
+	second := hosts.transportFor(host)
 	if second == first {
 		t.Fatal("the transport was not replaced")
 	}
 	// The other calls that were sent by the first one end without an answer, too.
-	for range 2 * MaxTimeouts {
-		hosts.Judge(host, first, context.DeadlineExceeded)
+	for range 2 * maxTimeouts {
+		hosts.judge(host, first, context.DeadlineExceeded)
 	}
-	if hosts.TransportFor(host) != second {
+	if hosts.transportFor(host) != second {
 		t.Error("calls by the old transport replaced the new one")
 	}
 	// A host that nobody calls any more is forgotten.
-	hosts.Links[host].Used = time.Now().Add(-2 * IdleConnTimeout)
-	hosts.TransportFor("fabrikam.communication.azure.com")
-	if _, kept := hosts.Links[host]; kept {
+	hosts.links[host].used = time.Now().Add(-2 * idleConnTimeout)
+	hosts.transportFor("fabrikam.communication.azure.com")
+	if _, kept := hosts.links[host]; kept {
 		t.Error("a host is kept for ever")
 	}
 }
@@ -246,7 +246,7 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	former, oldAuthority := serveHTTP2(t)
 	latter, newAuthority := serveHTTP2(t)
 	file := authorityAt(t, oldAuthority)
-	client := clientFor(t, file, DefaultLiveness)
+	client := clientFor(t, file, defaultLiveness)
 	acstest.MustSucceed(t, call(t, client, former.URL, soon))
 	if err := call(t, client, latter.URL, soon); !outcome.IsCertificateError(err) {
 		t.Fatalf("an unknown authority: %v", err)
@@ -264,14 +264,14 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
 	file := authorityAt(t, authority)
-	client := clientFor(t, file, DefaultLiveness)
-	hosts, ok := client.Transport.(*HostTransports)
+	client := clientFor(t, file, defaultLiveness)
+	hosts, ok := client.Transport.(*hostTransports)
 	if !ok {
 		t.Fatalf("the transport is a %T", client.Transport)
 	}
 	var told []string
-	hosts.Authorities.Log = funcr.New(func(_, line string) { told = append(told, line) }, funcr.Options{})
-	before := hosts.Authorities.Current()
+	hosts.authorities.log = funcr.New(func(_, line string) { told = append(told, line) }, funcr.Options{})
+	before := hosts.authorities.current()
 	for i, change := range []func() error{
 		func() error { return os.WriteFile(file, []byte("no certificate"), 0o600) },
 		func() error { return os.Remove(file) },
@@ -283,14 +283,14 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 			t.Fatalf("the file was looked at all the time: %q", told)
 		}
 		for range 3 {
-			hosts.Authorities.Looked = time.Now().Add(-AuthorityInterval)
+			hosts.authorities.looked = time.Now().Add(-authorityInterval)
 			acstest.MustSucceed(t, call(t, client, server.URL, soon))
 		}
 		if len(told) != i+1 {
 			t.Fatalf("change %d was told as %q", i, told)
 		}
 	}
-	if hosts.Authorities.Current() == before {
+	if hosts.authorities.current() == before {
 		t.Error("the file that is well again is not read")
 	}
 }

@@ -46,8 +46,8 @@ func TestClockIsNamed(t *testing.T) {
 					return &http.Response{StatusCode: http.StatusUnauthorized, Header: header, Body: http.NoBody, Request: req}, nil
 				}
 				_, err := w.registry.CreateUser(t.Context(), w.session)
-				w.session.CredentialRejected(err)
-				for _, err := range []error{w.session.Usable(newConnection("a", "default")), NewCredentialRefusal(err)} {
+				rejected := w.session.CredentialRejected(err)
+				for _, err := range []error{w.session.usable(newConnection("a", "default")), rejected} {
 					o := outcome.Classify(err)
 					w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
 					w.Expect(o.Stalled).To(BeTrue())
@@ -76,7 +76,7 @@ func TestProxyIsNamed(t *testing.T) {
 	} {
 		through, err := url.Parse(proxy)
 		acstest.MustSucceed(t, err)
-		transport := (&HostTransports{}).NewTransport(nil)
+		transport := (&hostTransports{}).newTransport(nil)
 		transport.Proxy = http.ProxyURL(through)
 		err = outcome.CallFailed("read the thread", acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport}))
 		transport.CloseIdleConnections()

@@ -5,6 +5,7 @@ package connection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,20 +19,20 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 const (
-	// readyInterval is how often a connection that is Ready is looked at, its Secret included.
+	// ReadyInterval is how often a connection that is Ready is reconciled, and its Secret read.
 	ReadyInterval = 5 * time.Minute
-	// unreadyInterval is how often one that is not Ready is looked at.
+	// UnreadyInterval is how often a connection that is not Ready is reconciled.
 	UnreadyInterval = 30 * time.Second
-	// refusedInterval is the least time between two tries of a credential that ACS refused.
+	// RefusedInterval is the shortest time between two tries of something that ACS refused.
 	RefusedInterval = time.Minute
 )
 
-// Sessions turns ChatConnections into clients of ACS. What it keeps lives in memory only: the
-// credential, the tokens of the service users, and what is known of their threads.
+// Registry holds a Connection for each ChatConnection.
 type Registry struct {
 	// Reader reads from the API server: Secrets are never cached.
 	Reader client.Reader
@@ -45,64 +46,135 @@ type Registry struct {
 	Timeout time.Duration
 	// Pacing keeps calls within the quotas of ACS.
 	Pacing bool
-	// Wake is called with each ChatThread that waited for a quota and now has room.
-	Wake func(types.NamespacedName)
+	// Workers is how many reconciles each controller makes at once. No endpoint takes more than its
+	// share of them; zero sets no limit.
+	Workers int
+	// Wake and WakeConnection enqueue a ChatThread or ChatConnection that waited for a worker
+	// or for a quota.
+	Wake, WakeConnection func(types.NamespacedName)
 
-	mu       sync.Mutex
-	sessions map[types.NamespacedName]*Connection
-	// endpoints says which of them answer.
-	Endpoints map[string]*reachability
+	threadWorkers, connectionWorkers, listingWorkers workers
+
+	// mu may be held while the lock of a connection is taken, never the other way round.
+	mu          sync.Mutex
+	connections map[types.NamespacedName]*Connection
+	// endpoints holds the endpoints that connections name. Connections to the same one share it.
+	endpoints map[string]*endpoint
 }
 
-// reachability is whether an endpoint answers. Whoever names the same one shares it.
-func (s *Registry) reachability(endpoint string) *reachability {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.Endpoints == nil {
-		s.Endpoints = map[string]*reachability{}
-	}
-	if s.Endpoints[endpoint] == nil {
-		s.Endpoints[endpoint] = &reachability{}
-	}
-	return s.Endpoints[endpoint]
-}
-
-// get returns the session of a connection, made if it is not there.
-func (s *Registry) ByKey(key types.NamespacedName) *Connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sessions == nil {
-		s.sessions = map[types.NamespacedName]*Connection{}
-	}
-	if found, ok := s.sessions[key]; ok {
+// ByKey returns the Connection of a ChatConnection. It is made if it does not exist.
+func (r *Registry) ByKey(key types.NamespacedName) *Connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if found, ok := r.connections[key]; ok {
 		return found
 	}
-	made := NewConnection(pacing.New(s.Pacing))
-	made.Pacer.Wake = s.Wake
-	s.sessions[key] = made
+	if r.connections == nil {
+		r.connections = map[types.NamespacedName]*Connection{}
+	}
+	made := NewConnection(pacing.New(r.Pacing))
+	made.Pacer.Wake = r.Wake
+	r.connections[key] = made
 	return made
 }
 
-func (s *Registry) all() []*Connection {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.sessions))
+// existing returns the Connection of a ChatConnection, or nil. Questions must not make one: the
+// ChatConnection may be gone for good.
+func (r *Registry) existing(key types.NamespacedName) *Connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.connections[key]
 }
 
-// relieve takes a ChatThread that is no more off whatever service user has it.
-func (s *Registry) ForgetThread(thread types.UID) {
-	for _, found := range s.all() {
-		if found.knows(thread) {
-			found.Assign(thread, "")
+func (r *Registry) all() []*Connection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.connections))
+}
+
+// Get returns the Connection of a ChatConnection, with a credential that ACS has not refused. The
+// Secret is read only if it was not read before, or if ACS rejected its credential since.
+func (r *Registry) Get(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
+	found := r.opened(conn)
+	if !found.isRead(conn) {
+		// A thread with a credential need not wait for another reconcile that reads it again.
+		if err := r.refresh(ctx, conn, found); err != nil && (!found.isFrom(conn) || found.usable(conn) != nil) {
+			return found, err
 		}
+	}
+	return found, found.usable(conn)
+}
+
+// Refresh returns the Connection of a ChatConnection for its own reconcile, and reads the credential
+// again when that is due or requested.
+func (r *Registry) Refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
+	found := r.opened(conn)
+	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt)
+	if requested || found.isDue(conn) {
+		if err := r.refresh(ctx, conn, found); err != nil {
+			return found, err
+		}
+	}
+	return found, found.tell(requested)
+}
+
+// opened returns the Connection of a ChatConnection as its spec asks for.
+func (r *Registry) opened(conn *chatv1alpha1.ChatConnection) *Connection {
+	found := r.ByKey(objects.KeyOf(conn))
+	found.Pacer.SetQuotas(pacing.QuotasFor(conn.Spec.Quotas))
+	found.Heed(conn)
+	return found
+}
+
+// GetForDeletion returns the Connection of a ChatConnection that may be gone, or nil. It reports
+// whether the Connection can still make calls.
+func (r *Registry) GetForDeletion(key types.NamespacedName) (found *Connection, usable bool) {
+	found = r.existing(key)
+	return found, found != nil && found.isLoaded()
+}
+
+// IsUntold reports whether the reconcile of a ChatConnection has something to tell of its credential
+// that it has not seen yet.
+func (r *Registry) IsUntold(key types.NamespacedName) bool {
+	found := r.existing(key)
+	return found == nil || found.isUntold()
+}
+
+// UntilRead is how long the credential of a ChatConnection is not read again unless somebody asks.
+func (r *Registry) UntilRead(key types.NamespacedName) time.Duration {
+	found := r.existing(key)
+	if found == nil {
+		return 0
+	}
+	return time.Until(found.nextReading())
+}
+
+// Forget drops the Connection of a ChatConnection that no thread uses any more.
+func (r *Registry) Forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.connections, key)
+	used := map[*endpoint]bool{}
+	for _, other := range r.connections {
+		used[other.reachedAt()] = true
+	}
+	maps.DeleteFunc(r.endpoints, func(_ string, e *endpoint) bool { return !used[e] })
+}
+
+// ForgetThread drops a ChatThread that is gone from the connection that has it.
+func (r *Registry) ForgetThread(thread types.UID) {
+	for _, found := range r.all() {
+		found.deletionBrake.forget(thread)
+		found.assignments.forget(thread)
 		found.Pacer.Release(thread)
 	}
 }
 
-// resyncFloor is how far apart resyncs must be at the service user that has the most threads.
-func (s *Registry) ResyncFloor() time.Duration {
+// ResyncFloor is the shortest resync interval for which the service user with the most threads has
+// room.
+func (r *Registry) ResyncFloor() time.Duration {
 	var floor time.Duration
-	for _, found := range s.all() {
+	for _, found := range r.all() {
 		for _, user := range found.UsersKnown() {
 			floor = max(floor, found.ResyncFloor(user))
 		}
@@ -110,104 +182,65 @@ func (s *Registry) ResyncFloor() time.Duration {
 	return floor
 }
 
-// forget drops the session of a connection that no thread uses any more.
-func (s *Registry) Forget(key types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, key)
-	used := map[*reachability]bool{}
-	for _, other := range s.sessions {
-		used[other.Gate.Reachability()] = true
+// use makes the clients of a credential, unless they exist. The endpoint is found and put in place
+// in one step, so that connections to the same one share it.
+func (r *Registry) use(c *Connection, m material) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.has(m) {
+		return nil
 	}
-	maps.DeleteFunc(s.Endpoints, func(_ string, r *reachability) bool { return !used[r] })
-}
-
-// retained returns the session of a connection that may be gone, if it can still make calls.
-func (s *Registry) GetForDeletion(key types.NamespacedName) (*Connection, bool) {
-	s.mu.Lock()
-	found, ok := s.sessions[key]
-	s.mu.Unlock()
+	at, ok := r.endpoints[m.endpoint]
 	if !ok {
-		return nil, false
+		at = &endpoint{url: m.endpoint}
 	}
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found, found.Identity != nil
+	if err := c.use(at, m, clientOptions(r.Transport, r.Timeout, at)); err != nil {
+		return err
+	}
+	if r.endpoints == nil {
+		r.endpoints = map[string]*endpoint{}
+	}
+	r.endpoints[m.endpoint] = at
+	return nil
 }
 
-// open returns the session of a connection with a credential that ACS has not refused. The Secret is
-// read only where it was not before or the session is stale.
-func (s *Registry) Get(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
-	found := s.ByKey(objects.KeyOf(conn))
-	found.Pacer.SetQuotas(pacing.QuotasFor(conn.Spec.Quotas))
-	found.Heed(conn)
-	if !found.isRead(conn) {
-		// Who has a credential need not wait for another reconcile that reads it anew.
-		if err := s.refresh(ctx, conn, found); err != nil && (!found.hasCredential(conn) || found.Usable(conn) != nil) {
-			return found, err
+// use makes the clients of a credential.
+func (c *Connection) use(at *endpoint, m material, options *acs.ClientOptions) error {
+	identity, err := m.identity(options)
+	if err != nil {
+		if stalled, ok := errors.AsType[*outcome.Stalled](err); ok {
+			return stalled
 		}
+		return invalid("%s", outcome.Sanitize(err.Error(), outcome.MaxMessage))
 	}
-	return found, found.Usable(conn)
+	if c.CurrentEndpoint() != m.endpoint {
+		c.creation.dropSpares()
+	}
+	c.replace(at, m, identity)
+	return nil
 }
 
-// reopen reads the credential anew where that is due. One that was refused is tried again after a while, and
-// when that is asked for.
-func (s *Registry) Refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
-	found := s.ByKey(objects.KeyOf(conn))
-	found.Pacer.SetQuotas(pacing.QuotasFor(conn.Spec.Quotas))
-	found.Heed(conn)
-	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt)
-	if requested || found.isDue(conn) {
-		if err := s.refresh(ctx, conn, found); err != nil {
-			return found, err
-		}
-	}
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	found.read.told = true
-	if found.read.problem != nil {
-		return found, found.read.problem
-	}
-	if !found.RefusedAt.IsZero() && time.Since(found.RefusedAt) < RefusedInterval && !requested {
-		return found, found.refusal
-	}
-	return found, nil
+// Use has a connection without a Registry call ACS with clients that the caller makes.
+func (c *Connection) Use(url, secret string, identity func() (*acs.IdentityClient, error)) error {
+	return c.use(&endpoint{url: url}, newMaterial(url, secret, func(*acs.ClientOptions) (*acs.IdentityClient, error) { return identity() }), nil)
 }
 
-// isUntold says whether a connection has something to tell of its credential that its own reconcile has not
-// seen yet.
-func (s *Registry) IsUntold(key types.NamespacedName) bool {
-	found := s.ByKey(key)
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return !found.read.told
-}
-
-// untilRead is how long the credential of a connection is not read again unless somebody asks for it.
-func (s *Registry) UntilRead(key types.NamespacedName) time.Duration {
-	found := s.ByKey(key)
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return time.Until(found.read.next)
-}
-
-// user returns a service user with its chat client.
-func (s *Registry) User(found *Connection, id string) (*User, error) {
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	key := acs.UserKey(id)
-	if user, ok := found.users[key]; ok {
+// User returns a service user with its chat client.
+func (r *Registry) User(found *Connection, id string) (*User, error) {
+	found.credential.mu.Lock()
+	defer found.credential.mu.Unlock()
+	if user, ok := found.users[acs.UserKey(id)]; ok {
 		return user, nil
 	}
-	return s.addUser(found, id, nil)
+	return r.addUser(found, id, nil)
 }
 
 // addUser makes the chat client of a service user; first is a token that came with its creation. The
-// caller holds the lock.
-func (s *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
-	tokens := &tokenSource{identity: found.Identity, user: id}
+// caller holds the lock of the credential.
+func (r *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
+	tokens := &tokenSource{identity: found.identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.Endpoint, credential, ClientOptions(s.Transport, s.Timeout, found, found.Pacer.Policy(id)))
+	chat, err := acs.NewChatClient(found.endpoint.url, credential, clientOptions(r.Transport, r.Timeout, found.endpoint, found.Pacer.Policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}
@@ -216,11 +249,11 @@ func (s *Registry) addUser(found *Connection, id string, first *acs.AccessToken)
 	return user, nil
 }
 
-// created notes a service user that this process made: it has no threads, so none need be listed.
-func (s *Registry) Created(found *Connection, id string, token *acs.AccessToken) error {
+// Created adds a service user that this process created: it has no threads, so none need be listed.
+func (r *Registry) Created(found *Connection, id string, token *acs.AccessToken) error {
 	found.Directory.Created(id, time.Now())
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	_, err := s.addUser(found, id, token)
+	found.credential.mu.Lock()
+	defer found.credential.mu.Unlock()
+	_, err := r.addUser(found, id, token)
 	return err
 }

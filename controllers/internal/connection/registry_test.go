@@ -81,7 +81,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 	w := newSecretWorld(t, firstString)
 	found, err := w.registry.Get(t.Context(), w.conn)
 	acstest.MustSucceed(t, err)
-	found.CredentialRejected(nil)
+	_ = found.CredentialRejected(nil)
 	w.reader.reads = 0
 	for range 2 {
 		if _, err := w.registry.Get(t.Context(), w.conn); reasonOf(err) != chatv1alpha1.ReasonAuthenticationFailed {
@@ -99,7 +99,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 	if _, err := w.registry.Refresh(t.Context(), asked); err != nil {
 		t.Errorf("not tried again when asked: %v", err)
 	}
-	found.RefusedAt = time.Now().Add(-2 * RefusedInterval)
+	found.rejectedAt = time.Now().Add(-2 * RefusedInterval)
 	if _, err := w.registry.Refresh(t.Context(), w.conn); err != nil {
 		t.Errorf("not tried again after a while: %v", err)
 	}
@@ -111,7 +111,7 @@ func TestSessionsAfterARefusal(t *testing.T) {
 		t.Errorf("the credential was accepted: %v", err)
 	}
 
-	found.CredentialRejected(nil)
+	_ = found.CredentialRejected(nil)
 	w.rotate(t, secondString)
 	if _, err := w.registry.Get(t.Context(), w.conn); err != nil {
 		t.Errorf("a rotated key is used at once: %v", err)
@@ -129,7 +129,7 @@ func TestSessionsRefuse(t *testing.T) {
 		"no such key":  {secret: firstString, want: chatv1alpha1.ReasonSecretNotFound, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef.Key = "other" }},
 		"no reference": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) { w.conn.Spec.ConnectionStringSecretRef = nil }},
 		"junk":         {secret: "junk", want: chatv1alpha1.ReasonInvalidConnectionString},
-		"too long":     {secret: firstString + strings.Repeat(" ", MaxConnectionString), want: chatv1alpha1.ReasonInvalidConnectionString},
+		"too long":     {secret: firstString + strings.Repeat(" ", maxConnectionString), want: chatv1alpha1.ReasonInvalidConnectionString},
 		"http":         {secret: strings.Replace(firstString, "https", "http", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"another host": {secret: strings.Replace(firstString, "azure.com", "evil.org", 1), want: chatv1alpha1.ReasonEndpointNotAllowed},
 		"endpoint has changed": {secret: firstString, want: chatv1alpha1.ReasonInvalidConnectionString, change: func(w *secretWorld) {

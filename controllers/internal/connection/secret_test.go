@@ -117,7 +117,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 		look(1)
 		conn.Generation++
 		look(1)
-		sessions.ByKey(objects.KeyOf(conn)).CredentialRejected(nil)
+		_ = sessions.ByKey(objects.KeyOf(conn)).CredentialRejected(nil)
 		look(1)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		reader.reads = 0
@@ -202,17 +202,17 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 	first, second := open("first"), open("second")
 	w.rotate(t, strings.Replace(firstString, "contoso", "fabrikam", 1))
 	other := open("other")
-	first.Gate.Reachability().Down = true
-	leave, err := second.Gate.Enter()
+	first.endpoint.isDown = true
+	leave, err := second.endpoint.admit()
 	acstest.MustSucceed(t, err)
-	if _, err := first.Gate.Enter(); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
+	if err := first.Enter(t.Context()); reasonOf(err) != chatv1alpha1.ReasonServiceUnavailable {
 		t.Errorf("two probes of an endpoint: %v", err)
 	}
-	if _, err := other.Gate.Enter(); err != nil {
+	if err := other.Enter(t.Context()); err != nil {
 		t.Errorf("another endpoint waits: %v", err)
 	}
 	leave()
-	if _, err := first.Gate.Enter(); err != nil {
+	if err := first.Enter(t.Context()); err != nil {
 		t.Errorf("nobody probes any more: %v", err)
 	}
 	key := objects.KeyOf(w.conn)
@@ -220,7 +220,7 @@ func TestConnectionsShareTheProbe(t *testing.T) {
 		key.Name = name
 		w.registry.Forget(key)
 	}
-	if len(w.registry.Endpoints) != 1 {
-		t.Errorf("%d endpoints are remembered", len(w.registry.Endpoints))
+	if len(w.registry.endpoints) != 1 {
+		t.Errorf("%d endpoints are remembered", len(w.registry.endpoints))
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 const (
 	// unknownConfirm is how far apart two answers must be that there is no such user: only then are they believed.
-	UnknownConfirm = 10 * time.Second
+	unknownConfirm = 10 * time.Second
 	// firstUnknown and lastUnknown bound for how long it is believed that ACS issues no token for a user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
@@ -94,7 +94,7 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 	case t.unknownSince.IsZero():
 		t.unknownSince = now
-	case now.Sub(t.unknownSince) >= UnknownConfirm:
+	case now.Sub(t.unknownSince) >= unknownConfirm:
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
 		t.unknown = min(t.unknown+1, 10)
 	}

@@ -37,7 +37,7 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		// One answer may be a mistake of the service.
 		_, err = user.Credential.Token(t.Context())
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
-		<-time.After(UnknownConfirm)
+		<-time.After(unknownConfirm)
 		ask(1)
 		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
 			<-time.After(time.Duration(minutes)*time.Minute - time.Second)
@@ -49,14 +49,14 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		conn.Generation = 2
 		w.session.Heed(conn)
 		ask(100)
-		<-time.After(UnknownConfirm)
+		<-time.After(unknownConfirm)
 		ask(1)
 		w.session.Heed(conn)
 		ask(0)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		w.session.Heed(conn)
 		ask(100)
-		<-time.After(UnknownConfirm)
+		<-time.After(unknownConfirm)
 		ask(1)
 	})
 }

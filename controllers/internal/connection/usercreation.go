@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -20,86 +21,130 @@ import (
 )
 
 const (
-	// firstCreation and lastCreation bound the wait after the creation of a service user went without an answer.
-	// Each such try may leave a user behind that nothing can find.
+	// firstCreation and LastCreation bound the wait after the creation of a service user went without
+	// an answer. Each such try may leave a user behind that nothing can find.
 	firstCreation = 5 * time.Second
-	LastCreation  = time.Hour
+	// LastCreation is the longest such wait.
+	LastCreation = time.Hour
 	// creationGrowth is by how much the wait grows from one to the next.
 	creationGrowth = 3
 )
 
-// userCreation holds back the next try to create a service user.
+// userCreation holds back the next try to create a service user, and keeps users that were created
+// and could not be stored yet.
 type userCreation struct {
+	mu     sync.Mutex
+	wait   creationWait
+	spares []acs.CreateUserResponse
+}
+
+// creationWait is when a service user may be created next.
+type creationWait struct {
 	// losses counts tries in a row that had no answer.
 	losses int
-	// until is when to try again, and why what is told until then.
+	// until is when to try again, and why is the wait that is reported until then.
 	until time.Time
 	why   outcome.Wait
 }
 
-// createUser creates a service user, or takes one that an earlier pass created and could not store. Unlike
-// other calls this one is sent once: ACS has no request id for it, so that each try makes another user.
-func (s *Registry) CreateUser(ctx context.Context, found *Connection) (acs.CreateUserResponse, error) {
-	if spare, ok := found.TakeSpare(); ok {
+// CreateUser creates a service user, or takes one that an earlier reconcile created and could not
+// store. Unlike other calls this one is sent once: ACS has no request id for it, so that each try
+// creates another user.
+func (r *Registry) CreateUser(ctx context.Context, found *Connection) (acs.CreateUserResponse, error) {
+	if spare, ok := found.creation.takeSpare(); ok {
 		return spare, nil
 	}
-	if err := found.CreationHeld(); err != nil {
+	if err := found.creation.held(); err != nil {
 		return acs.CreateUserResponse{}, err
 	}
-	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: s.Timeout})
+	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: r.Timeout})
 	counted, tries := CountTries(once)
 	user, err := found.IdentityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-	return user, found.creationTried(ctx, tries.Load() > 0, outcome.CallFailed("create a service user", err))
+	return user, found.creation.tried(ctx, tries.Load() > 0, outcome.CallFailed("create a service user", err))
 }
 
-// creationHeld says that it is not time yet to try again.
-func (s *Connection) CreationHeld() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	wait := time.Until(s.creation.until)
+// KeepSpare keeps a service user that was created and could not be stored.
+func (c *Connection) KeepSpare(user acs.CreateUserResponse) { c.creation.keepSpare(user) }
+
+func (u *userCreation) keepSpare(user acs.CreateUserResponse) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.spares = append(u.spares, user)
+}
+
+func (u *userCreation) takeSpare() (acs.CreateUserResponse, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.spares) == 0 {
+		return acs.CreateUserResponse{}, false
+	}
+	spare := u.spares[0]
+	u.spares = u.spares[1:]
+	return spare, true
+}
+
+// dropSpares drops users of another endpoint.
+func (u *userCreation) dropSpares() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.spares = nil
+}
+
+// tryAgain ends the wait.
+func (u *userCreation) tryAgain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.wait = creationWait{}
+}
+
+// held returns the wait until the next try, or nil.
+func (u *userCreation) held() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	wait := time.Until(u.wait.until)
 	if wait <= 0 {
 		return nil
 	}
-	held := s.creation.why
+	held := u.wait.why
 	held.After = wait
 	return &held
 }
 
-// creationTried takes in what a try brought.
-func (s *Connection) creationTried(ctx context.Context, sent bool, err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// tried stores the result of a try.
+func (u *userCreation) tried(ctx context.Context, sent bool, err error) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	now := time.Now()
 	switch {
 	case acs.HasStatus(err, http.StatusTooManyRequests):
-		asked := outcome.Throttle{Until: now.Add(outcome.RetryAfter(err)), Again: s.creation.why.Reason == chatv1alpha1.ReasonThrottled}
-		s.creation = userCreation{until: asked.Until, why: *asked.Wait(now)}
+		asked := outcome.Throttle{Until: now.Add(outcome.RetryAfter(err)), Again: u.wait.why.Reason == chatv1alpha1.ReasonThrottled}
+		u.wait = creationWait{until: asked.Until, why: *asked.Wait(now)}
 	case err == nil, outcome.Definite(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
-		s.creation = userCreation{}
+		u.wait = creationWait{}
 		return err
 	case !sent || outcome.IsUnsent(err):
 		return err
 	default:
-		s.creation = s.creation.lost(err, now)
+		u.wait = u.wait.lost(err, now)
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
 		ctrl.LoggerFrom(ctx).Info("Lost the answer to the creation of a service user", "error", err.Error())
 	}
-	held := s.creation.why
-	held.After = s.creation.until.Sub(now)
+	held := u.wait.why
+	held.After = u.wait.until.Sub(now)
 	return &held
 }
 
-// lost is the state after a try without an answer.
-func (c userCreation) lost(err error, now time.Time) userCreation {
+// lost returns the wait after a try without an answer.
+func (w creationWait) lost(err error, now time.Time) creationWait {
 	wait := firstCreation
-	for range c.losses {
+	for range w.losses {
 		wait = min(wait*creationGrowth, LastCreation)
 	}
-	return userCreation{losses: c.losses + 1, until: now.Add(wait), why: outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable,
-		Message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, up to an hour apart; the annotation " +
-			chatv1alpha1.AnnotationReconcileRequestedAt + " has it try now."}}
+	return creationWait{losses: w.losses + 1, until: now.Add(wait), why: outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable,
+		Message: noUser(err) + " A service user may have been made that nobody uses, so the operator tries again ever more seldom, " +
+			"up to an hour apart; the annotation " + chatv1alpha1.AnnotationReconcileRequestedAt + " has it try now."}}
 }
 
 // noUser says why nobody knows whether there is another service user.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -125,14 +124,14 @@ func TestUserCreationIsThrottled(t *testing.T) {
 // A user that could not be stored is taken before another one is created.
 func TestSpares(t *testing.T) {
 	t.Parallel()
-	found := new(Registry).ByKey(types.NamespacedName{Name: "a"})
-	if spare, ok := found.TakeSpare(); ok {
+	found := &userCreation{}
+	if spare, ok := found.takeSpare(); ok {
 		t.Errorf("took %s of none", spare.ID)
 	}
-	found.KeepSpare(acs.CreateUserResponse{ID: "a"})
-	found.KeepSpare(acs.CreateUserResponse{ID: "b"})
+	found.keepSpare(acs.CreateUserResponse{ID: "a"})
+	found.keepSpare(acs.CreateUserResponse{ID: "b"})
 	for _, want := range []string{"a", "b"} {
-		if spare, ok := found.TakeSpare(); !ok || spare.ID != want {
+		if spare, ok := found.takeSpare(); !ok || spare.ID != want {
 			t.Errorf("took %q, want %q", spare.ID, want)
 		}
 	}

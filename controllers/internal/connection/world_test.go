@@ -167,6 +167,6 @@ func newIdentityWorld(t *testing.T) *identityWorld {
 	const endpoint = "https://contoso.communication.azure.com"
 	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(endpoint), ClientOptions(w.registry.Transport, time.Second, w.session))
 	w.Expect(err).NotTo(HaveOccurred())
-	w.session.Identity, w.session.Endpoint = identity, endpoint
+	w.Expect(w.session.Use(endpoint, "key", func() (*acs.IdentityClient, error) { return identity, nil })).To(Succeed())
 	return w
 }

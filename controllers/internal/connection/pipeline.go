@@ -1,0 +1,145 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+)
+
+// ClientOptions returns the options of a client of ACS that a connection without a Registry uses.
+func ClientOptions(transport *http.Client, timeout time.Duration, found *Connection, first ...policy.Policy) *acs.ClientOptions {
+	return clientOptions(transport, timeout, found.ownEndpoint(), first...)
+}
+
+// clientOptions are the options of every client of an endpoint. A call is tried twice at most: what
+// takes longer belongs to the work queue, which holds no worker while it waits. A try passes the
+// policies in this order: the gate of the endpoint, those of first, and those that see only tries
+// that are sent.
+func clientOptions(transport *http.Client, timeout time.Duration, at *endpoint, first ...policy.Policy) *acs.ClientOptions {
+	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
+		Transport:        transport,
+		Retry:            retryOptions(timeout),
+		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, callPolicy{}, refusalLog{}},
+		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
+		PerRetryPolicies: slices.Concat([]policy.Policy{gate{at}}, first, []policy.Policy{callMetrics{}, attemptPolicy{}, watch{at}}),
+	}}
+}
+
+func retryOptions(timeout time.Duration) policy.RetryOptions {
+	return policy.RetryOptions{
+		MaxRetries:    1,
+		TryTimeout:    timeout,
+		RetryDelay:    500 * time.Millisecond,
+		MaxRetryDelay: time.Second,
+		StatusCodes:   pacing.RetriedStatuses,
+	}
+}
+
+type triesKey struct{}
+
+// CountTries returns a context that counts how often the calls made with it are sent.
+func CountTries(ctx context.Context) (context.Context, *atomic.Int32) {
+	tries := new(atomic.Int32)
+	return context.WithValue(ctx, triesKey{}, tries), tries
+}
+
+// attempt is the last try of a call that was sent. The tries of a call follow one another.
+type attempt struct {
+	isSent bool
+	resp   *http.Response
+	err    error
+}
+
+type attemptKey struct{}
+
+// callPolicy makes the record that the tries of a call share.
+type callPolicy struct{}
+
+func (callPolicy) Do(req *policy.Request) (*http.Response, error) {
+	return req.WithContext(context.WithValue(req.Raw().Context(), attemptKey{}, &attempt{})).Next()
+}
+
+// attemptPolicy records and counts each try that is sent.
+type attemptPolicy struct{}
+
+func (attemptPolicy) Do(req *policy.Request) (*http.Response, error) {
+	if tries, ok := req.Raw().Context().Value(triesKey{}).(*atomic.Int32); ok {
+		tries.Add(1)
+	}
+	resp, err := req.Next()
+	if last, ok := req.Raw().Context().Value(attemptKey{}).(*attempt); ok {
+		*last = attempt{isSent: true, resp: resp, err: err}
+	}
+	return resp, err
+}
+
+// gate lets one try at a time probe an endpoint that does not answer.
+type gate struct{ at *endpoint }
+
+func (g gate) Do(req *policy.Request) (*http.Response, error) {
+	leave, err := g.at.admit()
+	if err != nil {
+		// The try before it failed: that is the answer to the call, and something may have been done.
+		if last, ok := req.Raw().Context().Value(attemptKey{}).(*attempt); ok && last.isSent {
+			return last.resp, last.err
+		}
+		return nil, err
+	}
+	defer leave()
+	return req.Next()
+}
+
+// watch notes of each try that is sent whether the endpoint answers, and how long it takes.
+type watch struct{ at *endpoint }
+
+func (w watch) Do(req *policy.Request) (*http.Response, error) {
+	done := w.at.begin()
+	err := context.Canceled
+	defer func() { done(err) }()
+	resp, sent := req.Next()
+	err = sent
+	return resp, err
+}
+
+// refusalLog logs each call that was refused, with the ids that Microsoft's support asks for.
+type refusalLog struct{}
+
+func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := req.Next()
+	answer := resp
+	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		answer = refused.RawResponse
+	}
+	if answer == nil || answer.StatusCode < http.StatusBadRequest {
+		return resp, err
+	}
+	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
+	fields := []any{operationField, operation, "status", answer.StatusCode}
+	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
+		if value := outcome.Sanitize(answer.Header.Get(header.name), outcome.MaxCode); value != "" {
+			fields = append(fields, header.field, value)
+		}
+	}
+	logger := ctrl.LoggerFrom(req.Raw().Context())
+	// A 404 or a 429 is often part of the work.
+	if answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusTooManyRequests {
+		logger = logger.V(1)
+	}
+	logger.Info("A call to ACS was refused", fields...)
+	return resp, err
+}

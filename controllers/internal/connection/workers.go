@@ -1,0 +1,298 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package connection
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+const (
+	// callGrace is how long a place is kept for a reconcile that was woken for it.
+	callGrace = 2 * time.Second
+	// placeWait is when a reconcile looks again that was not woken, and placeWaitStep is what each of
+	// those that wait before it adds: thousands must not keep the workers busy with asking.
+	placeWait     = 5 * time.Second
+	placeWaitStep = 20 * time.Millisecond
+)
+
+// workers are the workers of one controller. They keep an ACS resource that hangs or is slow from
+// occupying all of them: a reconcile holds a worker for as long as its calls take.
+//
+// No endpoint holds more than a quarter of the workers, not even a fast one: it may begin to hang
+// at any moment, and a call that is under way cannot be taken back. All slow endpoints together hold
+// no more than half. So half of the workers stay with endpoints that are fast.
+//
+// A reconcile that finds no place ends before its first call, and is woken when it has one. The
+// namespaces at an endpoint take turns.
+type workers struct {
+	mu    sync.Mutex
+	rooms map[*endpoint]*room
+}
+
+// room is an endpoint as the workers of one controller share it.
+type room struct {
+	// inside are the reconciles at work, and called those that were woken and have not come yet, with
+	// the end of their time.
+	inside map[types.NamespacedName]bool
+	called map[types.NamespacedName]time.Time
+	// line are the reconciles that wait.
+	line line
+	// lastCall is when a reconcile was last woken: of two rooms, the one that waited longer is next.
+	lastCall time.Time
+}
+
+func (r *room) taken() int { return len(r.inside) + len(r.called) }
+
+func (r *room) isEmpty() bool { return r.taken() == 0 && len(r.line.turns) == 0 }
+
+// enter takes a place at an endpoint. Without a free one it returns how long to wait, at most. It also
+// returns other reconciles that have a place now, because an endpoint is no longer slow.
+func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait time.Duration, called []types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.room(at)
+	ahead := 0
+	if _, ok := r.called[key]; !ok {
+		ahead = r.line.add(key)
+		called = slices.DeleteFunc(w.call(total), func(other types.NamespacedName) bool { return other == key })
+	}
+	if _, ok := r.called[key]; !ok {
+		return placeWait + time.Duration(ahead)*placeWaitStep, called
+	}
+	delete(r.called, key)
+	r.inside[key] = true
+	return 0, called
+}
+
+// leave gives a place back, and returns the reconciles that have one now.
+func (w *workers) leave(total int, at *endpoint, key types.NamespacedName) []types.NamespacedName {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.room(at).inside, key)
+	return w.call(total)
+}
+
+// cancel drops a reconcile that ended without asking for a place, and returns those that have one now.
+func (w *workers) cancel(total int, key types.NamespacedName) []types.NamespacedName {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	freed := false
+	for _, r := range w.rooms {
+		if _, ok := r.called[key]; ok {
+			delete(r.called, key)
+			freed = true
+		}
+		r.line.remove(key)
+	}
+	if !freed {
+		return nil
+	}
+	return w.call(total)
+}
+
+// call gives the free places to reconciles that wait, and returns these. The caller holds the lock.
+func (w *workers) call(total int) []types.NamespacedName {
+	now := time.Now()
+	w.dismiss(now)
+	var keys []types.NamespacedName
+	for {
+		next := w.next(total, now)
+		if next == nil {
+			return keys
+		}
+		key := next.line.pop()
+		next.called[key], next.lastCall = now.Add(callGrace), now
+		keys = append(keys, key)
+	}
+}
+
+// next is the room whose line moves next, or nil. The caller holds the lock.
+func (w *workers) next(total int, now time.Time) (next *room) {
+	var nextAt *endpoint
+	for at, r := range w.rooms {
+		isEarlier := next == nil || cmp.Or(r.lastCall.Compare(next.lastCall), cmp.Compare(at.url, nextAt.url)) < 0
+		if isEarlier && len(r.line.turns) > 0 && w.hasRoom(total, at, r, now) {
+			next, nextAt = r, at
+		}
+	}
+	return next
+}
+
+// dismiss ends the calls that nobody came for, and drops empty rooms. The caller holds the lock.
+func (w *workers) dismiss(now time.Time) {
+	for at, r := range w.rooms {
+		for key, end := range r.called {
+			if now.After(end) {
+				delete(r.called, key)
+			}
+		}
+		if r.isEmpty() {
+			delete(w.rooms, at)
+		}
+	}
+}
+
+// hasRoom reports whether another reconcile may enter. The caller holds the lock.
+func (w *workers) hasRoom(total int, at *endpoint, r *room, now time.Time) bool {
+	if r.taken() >= max(total/4, 1) {
+		return false
+	}
+	if !at.isSlow(now) {
+		return true
+	}
+	slow := 0
+	for other, at := range w.rooms {
+		if other.isSlow(now) {
+			slow += at.taken()
+		}
+	}
+	return slow < max(total/2, 1)
+}
+
+func (w *workers) room(at *endpoint) *room {
+	if w.rooms == nil {
+		w.rooms = map[*endpoint]*room{}
+	}
+	if w.rooms[at] == nil {
+		w.rooms[at] = &room{inside: map[types.NamespacedName]bool{}, called: map[types.NamespacedName]time.Time{}}
+	}
+	return w.rooms[at]
+}
+
+// line holds the reconciles that wait at an endpoint. Namespaces take turns, and in a namespace the
+// one that came first is first.
+type line struct {
+	turns   []string
+	waiting map[string][]types.NamespacedName
+}
+
+// add puts a reconcile at the end, unless it waits already. It returns about how many wait before it.
+func (l *line) add(key types.NamespacedName) (ahead int) {
+	same := l.waiting[key.Namespace]
+	place := slices.Index(same, key)
+	if place < 0 {
+		place = len(same)
+		if l.waiting == nil {
+			l.waiting = map[string][]types.NamespacedName{}
+		}
+		if place == 0 {
+			l.turns = append(l.turns, key.Namespace)
+		}
+		l.waiting[key.Namespace] = append(same, key)
+	}
+	for _, namespace := range l.turns {
+		ahead += min(len(l.waiting[namespace]), place+1)
+	}
+	return ahead - 1
+}
+
+// pop takes out the first reconcile. There must be one.
+func (l *line) pop() types.NamespacedName {
+	namespace := l.turns[0]
+	key := l.waiting[namespace][0]
+	l.turns = l.turns[1:]
+	if rest := l.waiting[namespace][1:]; len(rest) > 0 {
+		l.waiting[namespace] = rest
+		l.turns = append(l.turns, namespace)
+	} else {
+		delete(l.waiting, namespace)
+	}
+	return key
+}
+
+func (l *line) remove(key types.NamespacedName) {
+	same := l.waiting[key.Namespace]
+	place := slices.Index(same, key)
+	if place < 0 {
+		return
+	}
+	if len(same) > 1 {
+		l.waiting[key.Namespace] = slices.Delete(same, place, place+1)
+		return
+	}
+	delete(l.waiting, key.Namespace)
+	l.turns = slices.DeleteFunc(l.turns, func(namespace string) bool { return namespace == key.Namespace })
+}
+
+type visitKey struct{}
+
+// visit is a reconcile that may call ACS.
+type visit struct {
+	workers *workers
+	total   int
+	key     types.NamespacedName
+	wake    func(types.NamespacedName)
+	// isOfConnection says that the reconcile is about a ChatConnection.
+	isOfConnection bool
+	// at is the endpoint whose place it has, and isWaiting says that it waits for one.
+	at        *endpoint
+	isWaiting bool
+}
+
+// BeginThread begins the reconcile of a ChatThread. Its connection is entered with the context; end
+// gives the place back, and must be called in every case.
+func (r *Registry) BeginThread(ctx context.Context, key types.NamespacedName) (with context.Context, end func()) {
+	return r.begin(ctx, &visit{workers: &r.threadWorkers, key: key, wake: r.Wake})
+}
+
+// BeginConnection begins the reconcile of a ChatConnection as BeginThread does. Each controller has
+// workers of its own.
+func (r *Registry) BeginConnection(ctx context.Context, key types.NamespacedName) (with context.Context, end func()) {
+	return r.begin(ctx, &visit{workers: &r.connectionWorkers, key: key, wake: r.WakeConnection, isOfConnection: true})
+}
+
+// BeginListing begins a read of the list of a service user as BeginThread does.
+func (r *Registry) BeginListing(ctx context.Context, key types.NamespacedName) (with context.Context, end func()) {
+	return r.begin(ctx, &visit{workers: &r.listingWorkers, key: key, wake: r.Wake})
+}
+
+func (r *Registry) begin(ctx context.Context, v *visit) (with context.Context, end func()) {
+	if r.Workers <= 0 {
+		return ctx, func() {}
+	}
+	v.total = r.Workers
+	return context.WithValue(ctx, visitKey{}, v), v.end
+}
+
+// enter takes a place at an endpoint, or fails with a wait that changes no status.
+func (v *visit) enter(at *endpoint) error {
+	if v.at != nil {
+		return nil
+	}
+	wait, called := v.workers.enter(v.total, at, v.key)
+	v.wakeAll(called)
+	if wait > 0 {
+		v.isWaiting = true
+		return &outcome.Wait{Quiet: true, After: wait}
+	}
+	v.at = at
+	return nil
+}
+
+// end gives the place back, and wakes the reconciles that have one now. One that waits keeps its
+// place in the line; one that did not ask needs none.
+func (v *visit) end() {
+	switch {
+	case v.at != nil:
+		v.wakeAll(v.workers.leave(v.total, v.at, v.key))
+	case !v.isWaiting:
+		v.wakeAll(v.workers.cancel(v.total, v.key))
+	}
+}
+
+func (v *visit) wakeAll(called []types.NamespacedName) {
+	for _, key := range called {
+		if v.wake != nil {
+			v.wake(key)
+		}
+	}
+}
