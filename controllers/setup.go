@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -92,12 +93,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err := c.register(mgr); err != nil {
 		return err
 	}
-	return registerStateMetrics(mgr, c.registry)
+	return registerMetrics(c.Metrics())
 }
 
-// registerStateMetrics takes metrics from the cache of this manager. A test process has several.
-func registerStateMetrics(mgr ctrl.Manager, sessions *connection.Registry) error {
-	collector := newStateMetrics(mgr.GetClient(), sessions)
+// registerMetrics has the metrics of this manager shown. A test process has several.
+func registerMetrics(collector prometheus.Collector) error {
 	metrics.Registry.Unregister(collector)
 	if err := metrics.Registry.Register(collector); err != nil {
 		return fmt.Errorf("register metrics: %w", err)

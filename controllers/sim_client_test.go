@@ -232,17 +232,29 @@ type simTransport struct {
 	process *simProcess
 }
 
-// serve has the service answer a request.
-func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
+// simServed is a service as a caller that is no operator reaches it.
+type simServed struct{ handler http.Handler }
+
+// Do has the service answer a request.
+func (s simServed) Do(req *http.Request) (*http.Response, error) {
 	served := req.Clone(req.Context())
 	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}
 	recorder := httptest.NewRecorder()
-	cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator).ServeHTTP(recorder, served)
+	s.handler.ServeHTTP(recorder, served)
 	response := recorder.Result()
 	response.Request = req
+	return response, nil
+}
+
+// serve has the service answer a request of an operator.
+func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
+	response, err := simServed{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
+	if err != nil {
+		return nil, err
+	}
 	if response.StatusCode == http.StatusTooManyRequests {
 		t.world.mu.Lock()
 		t.world.refused++

@@ -261,7 +261,7 @@ func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostH
 	case strings.Contains(shown, "Stalled") || !strings.Contains(shown, "Reconciling"):
 		mostHits = max(strings.Count(shown, "Stalled"), 1) * int(hour/time.Minute)
 		// What is not concerned is read at each resync.
-		most = mostHits + 3*int(hour/defaultResync)
+		most = mostHits + 3*int(hour/simResync)
 	}
 	// The connection asks for a token, and the thread does.
 	if o.operation == "IdentityClient.IssueToken" && fault.gap == 0 && !strings.Contains(shown, "Stalled") {

@@ -239,7 +239,7 @@ func (w *simWorld) declared(members []modelMember) []chatv1alpha1.Member {
 		case 1:
 			member.ShareHistory = chatv1alpha1.ShareHistorySinceJoin
 		case 2:
-			member.ShareHistory, member.ShareHistoryTime = chatv1alpha1.ShareHistorySinceTime, statusTime(modelSince)
+			member.ShareHistory, member.ShareHistoryTime = chatv1alpha1.ShareHistorySinceTime, simTime(modelSince)
 		}
 		declared = append(declared, member)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -211,7 +212,7 @@ func (w *simWorld) eatQuota(perWindow int) (made func() int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]
 	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: &inProcess{handler: w.emulator}, Retry: policy.RetryOptions{MaxRetries: -1},
+		Transport: simServed{w.emulator}, Retry: policy.RetryOptions{MaxRetries: -1},
 	}}
 	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(simEndpoint), options)
 	if err != nil {
@@ -253,7 +254,7 @@ func (w *simWorld) seedThreads(count int) {
 			remote.Metadata = map[string]string{chatv1alpha1.StampOwner: thread.Namespace + "/" + thread.Name, chatv1alpha1.StampUID: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
-			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
+			ThreadID: id, ServiceUser: user, CreatedOn: simTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
 			Participants: &chatv1alpha1.ParticipantCounts{},
 		}
 		objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
@@ -300,7 +301,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		if refused := w.refusedCalls(); refused > 0 {
 			t.Errorf("%d calls were answered with 429", refused)
 		}
-		if shown := w.process.controllers.registry.ResyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
+		if shown := w.resyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
 			t.Errorf("the metric shows %s between resyncs, want that of two more than %s", shown, floor)
 		}
 		shortest, longest, most := reads.spread(start)
@@ -360,4 +361,22 @@ func (r *simReads) spread(start time.Time) (shortest, longest time.Duration, mos
 		minutes[at.Sub(start)/time.Minute]++
 	}
 	return shortest, longest, slices.Max(minutes)
+}
+
+// resyncFloor is the metric of that name.
+func (w *simWorld) resyncFloor() time.Duration {
+	w.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(w.process.controllers.Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "acs_chat_operator_resync_floor_seconds" {
+			return time.Duration(family.GetMetric()[0].GetGauge().GetValue() * float64(time.Second))
+		}
+	}
+	w.t.Fatal("there is no such metric")
+	return 0
 }

@@ -37,7 +37,16 @@ import (
 const (
 	simEndpoint  = "https://contoso.communication.azure.com"
 	simNamespace = "test"
+	// simSelectable is the field of a ChatParticipant that the API server selects by.
+	simSelectable = "spec.threadRef.name"
+	// simResync is how often a thread is looked at if it does not say.
+	simResync = 10 * time.Minute
 )
+
+// simTime is a time as a status holds it.
+func simTime(t time.Time) *metav1.Time {
+	return new(metav1.NewTime(t.UTC().Truncate(time.Second)))
+}
 
 // simWorld is an API server, the emulated service and the processes of an operator, all in one bubble of
 // fake time. Every effect of an operator goes through strike, which can end its process there.
@@ -146,7 +155,7 @@ func newSimWorld(t simTB, options emulator.Options, people int, seed uint64) *si
 	}
 	// The CRD declares the thread of a ChatParticipant as a field to select by.
 	w.live = fake.NewClientBuilder().WithScheme(simScheme()).WithGlobalResourceVersionCounter().
-		WithIndex(&chatv1alpha1.ChatParticipant{}, indexThread, w.indexes[string(simParticipant)+" "+indexThread]).
+		WithIndex(&chatv1alpha1.ChatParticipant{}, simSelectable, w.indexes[string(simParticipant)+" "+simSelectable]).
 		WithStatusSubresource(&chatv1alpha1.ChatConnection{}, &chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}).Build()
 	for range people {
 		w.people = append(w.people, w.emulator.CreateUser())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -110,6 +111,11 @@ func (c *Controllers) wakeThreadOrListing(key types.NamespacedName) {
 		return
 	}
 	c.threadWakes.Wake(key)
+}
+
+// Metrics returns the metrics that are read from the cache and the quotas.
+func (c *Controllers) Metrics() prometheus.Collector {
+	return newStateMetrics(c.connections.Reader, c.registry)
 }
 
 // Controller is a controller of one kind, as a manager runs it.
