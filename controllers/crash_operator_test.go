@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // crashWay is when an operator dies at an effect.
@@ -133,7 +134,7 @@ func (o *mortalOperator) toService(next http.RoundTripper) func(*http.Request) (
 			return nil, errDead
 		}
 		if way == crashAmid {
-			if err := halve(req); err != nil {
+			if err := operatortest.Halve(req); err != nil {
 				return nil, err
 			}
 		}

@@ -7,8 +7,12 @@
 package operatortest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -160,4 +164,29 @@ func DescribeThread(thread emulator.Thread, isServiceUser map[string]bool) strin
 	}
 	slices.Sort(lines)
 	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
+}
+
+// Halve leaves half of the participants of a call to the service.
+func Halve(req *http.Request) error {
+	if req.Body == nil {
+		return nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return err
+	}
+	var content map[string]json.RawMessage
+	var participants []json.RawMessage
+	if json.Unmarshal(body, &content) == nil && json.Unmarshal(content["participants"], &participants) == nil && len(participants) > 1 {
+		half, err := json.Marshal(participants[:len(participants)/2])
+		if err != nil {
+			return err
+		}
+		content["participants"] = half
+		if body, err = json.Marshal(content); err != nil {
+			return err
+		}
+	}
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
 }

@@ -1,0 +1,322 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+)
+
+// simCrashed unwinds the pass in which the process dies.
+type simCrashed struct{}
+
+var errAnswerLost = errors.New("connection reset by peer")
+
+// simIndexes are the indexes of the cache.
+type simIndexes map[string]client.IndexerFunc
+
+func (x simIndexes) IndexField(_ context.Context, obj client.Object, field string, value client.IndexerFunc) error {
+	x[string(simKindOf(obj))+" "+field] = value
+	return nil
+}
+
+// simClient is the manager's client of a process: it reads from the cache, and its writes can be struck.
+type simClient struct {
+	client.Client
+	process *simProcess
+}
+
+func (c *simClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	kind := simKindOf(obj)
+	if !slices.Contains(simWatched, kind) {
+		return c.Client.Get(ctx, key, obj, opts...)
+	}
+	defer c.process.look(ctx)()
+	found, ok := c.process.views[kind][key]
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{Group: chatv1alpha1.GroupVersion.Group, Resource: strings.ToLower(string(kind)) + "s"}, key.Name)
+	}
+	copySim(found, obj)
+	return nil
+}
+
+func copySim(from, to client.Object) {
+	switch o := to.(type) {
+	case *chatv1alpha1.ChatConnection:
+		from.(*chatv1alpha1.ChatConnection).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // views are by kind
+	case *chatv1alpha1.ChatThread:
+		from.(*chatv1alpha1.ChatThread).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
+	case *chatv1alpha1.ChatParticipant:
+		from.(*chatv1alpha1.ChatParticipant).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
+	case *corev1.Namespace:
+		from.(*corev1.Namespace).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // as above
+	}
+}
+
+func (c *simClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	options := client.ListOptions{}
+	options.ApplyOptions(opts)
+	defer c.process.look(ctx)()
+	switch l := list.(type) {
+	case *chatv1alpha1.ChatThreadList:
+		for _, obj := range c.process.matching(simThread, options) {
+			l.Items = append(l.Items, *obj.(*chatv1alpha1.ChatThread).DeepCopy()) //nolint:errcheck,forcetypeassert // views are by kind
+		}
+	case *chatv1alpha1.ChatParticipantList:
+		for _, obj := range c.process.matching(simParticipant, options) {
+			l.Items = append(l.Items, *obj.(*chatv1alpha1.ChatParticipant).DeepCopy()) //nolint:errcheck,forcetypeassert // as above
+		}
+	default:
+		return fmt.Errorf("no cache of %T", list)
+	}
+	return nil
+}
+
+func (c *simClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	return c.process.write(ctx, fmt.Sprintf("patch %s %s", simKindOf(obj), obj.GetName()), obj, func() error {
+		return c.Client.Patch(ctx, obj, patch, opts...)
+	})
+}
+
+func (c *simClient) Status() client.SubResourceWriter {
+	return &simStatus{c.Client.Status(), c}
+}
+
+type simStatus struct {
+	client.SubResourceWriter
+	client *simClient
+}
+
+func (s *simStatus) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	return s.client.process.write(ctx, fmt.Sprintf("patch status of %s %s", simKindOf(obj), obj.GetName()), obj, func() error {
+		if err := s.client.process.world.admit(ctx, obj, patch); err != nil {
+			return err
+		}
+		return s.SubResourceWriter.Patch(ctx, obj, patch, opts...)
+	})
+}
+
+// admit refuses what the API server refuses: a patch that tests another uid, and another thread in the
+// same incarnation.
+func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
+	stored := emptySim(simKindOf(obj))
+	if err := w.live.Get(ctx, objects.KeyOf(obj), stored); err != nil {
+		return err
+	}
+	data, err := patch.Data(obj)
+	if err != nil {
+		return err
+	}
+	var operations []struct {
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	if err := json.Unmarshal(data, &operations); err != nil {
+		return err
+	}
+	values := map[string]any{}
+	for _, operation := range operations {
+		values[operation.Path] = operation.Value
+	}
+	why := ""
+	if values["/metadata/uid"] != string(stored.GetUID()) {
+		why = "testing value /metadata/uid failed"
+	} else if thread, ok := stored.(*chatv1alpha1.ChatThread); ok {
+		why = admitThread(thread, values)
+	}
+	if why == "" {
+		return nil
+	}
+	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{Resource: string(simKindOf(obj))}, obj.GetName(), why, 0, false)
+}
+
+// admitThread is the rule on the status of ChatThreads.
+func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string {
+	threadID, incarnation := stored.Status.ThreadID, stored.Status.Incarnation
+	if value, ok := values["/status/threadID"]; ok {
+		threadID, _ = value.(string)
+	}
+	if number, ok := values["/status/incarnation"].(float64); ok {
+		incarnation = int64(number)
+	}
+	if stored.Status.ThreadID != "" && threadID != stored.Status.ThreadID && incarnation <= stored.Status.Incarnation {
+		return "threadID changes only when incarnation grows"
+	}
+	return ""
+}
+
+// die ends the process: nothing of it reaches anybody any more.
+func (p *simProcess) die() {
+	p.dead = true
+	panic(simCrashed{})
+}
+
+// write carries out a write of the process, if it lives so long.
+func (p *simProcess) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
+	if p.dead {
+		p.die()
+	}
+	if p.isReleased(obj) {
+		p.world.t.Errorf("%s: this process let the object go before", effect)
+	}
+	p.pause()
+	way := p.world.strike(effect)
+	if way == simBefore {
+		p.die()
+	}
+	err := do()
+	if err == nil {
+		p.world.wrote(obj)
+	}
+	switch way {
+	case simAfter, simHalf:
+		p.die()
+	case simLost:
+		return errAnswerLost
+	}
+	if err == nil && !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0 {
+		p.released.Store(obj.GetUID(), true)
+	}
+	return errors.Join(err, ctx.Err())
+}
+
+// isReleased says whether this process took the last finalizer off an object.
+func (p *simProcess) isReleased(obj client.Object) bool {
+	_, released := p.released.Load(obj.GetUID())
+	return released
+}
+
+// simReader reads from the API server.
+type simReader struct {
+	client.Reader
+	process *simProcess
+}
+
+func (r *simReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	r.process.pause()
+	if crd, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		r.process.world.definition(crd, key.Name)
+		return nil
+	}
+	return r.Reader.Get(ctx, key, obj, opts...)
+}
+
+// simTransport is the way of a process to the service.
+type simTransport struct {
+	world   *simWorld
+	process *simProcess
+}
+
+// simServed is a service as a caller that is no operator reaches it.
+type simServed struct{ handler http.Handler }
+
+// Do has the service answer a request.
+func (s simServed) Do(req *http.Request) (*http.Response, error) {
+	served := req.Clone(req.Context())
+	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, served)
+	response := recorder.Result()
+	response.Request = req
+	return response, nil
+}
+
+// serve has the service answer a request of an operator.
+func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
+	response, err := simServed{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusTooManyRequests {
+		t.world.mu.Lock()
+		t.world.refused++
+		t.world.mu.Unlock()
+	}
+	return response, nil
+}
+
+func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	if t.world.outage != nil {
+		if response, err := t.world.outage(req); response != nil || err != nil {
+			return response, err
+		}
+	}
+	if t.world.line == nil {
+		return t.call(operation, req)
+	}
+	return t.world.line.carry(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
+}
+
+// call has the service answer, unless it is struck.
+func (t *simTransport) call(operation string, req *http.Request) (*http.Response, error) {
+	// A token changes nothing at the service, and is asked for in a goroutine of its own.
+	if strings.HasSuffix(operation, "IssueToken") {
+		return t.serve(req)
+	}
+	t.process.pause()
+	t.world.mu.Lock()
+	t.world.requests++
+	t.world.mu.Unlock()
+	if t.world.onCall != nil {
+		t.world.onCall(operation, req.URL)
+	}
+	if req.Method == http.MethodGet {
+		return t.serve(req)
+	}
+	way := t.world.strike(operation)
+	if way == simBefore {
+		t.process.die()
+	}
+	if way == simHalf {
+		if err := operatortest.Halve(req); err != nil {
+			return nil, err
+		}
+	}
+	response, err := t.world.countMembers(func() (*http.Response, error) { return t.serve(req) })
+	t.world.mu.Lock()
+	t.world.lastWrite = time.Now()
+	t.world.mu.Unlock()
+	switch way {
+	case simAfter, simHalf:
+		t.process.die()
+	case simLost:
+		return nil, errAnswerLost
+	}
+	if req.Context().Err() != nil {
+		return nil, req.Context().Err()
+	}
+	return response, err
+}
+
+// threads are those at the service that are not deleted.
+func (w *simWorld) threads() []emulator.Thread {
+	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
+}

@@ -1,0 +1,237 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+)
+
+// simEnd is where a run led to, without ids and times that differ from run to run.
+type simEnd struct {
+	lines           []string
+	created, users  int
+	joins, removals map[string]int
+	effects         []string
+}
+
+var simThreadID = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
+
+// end describes the API server and the service.
+func (w *simWorld) end() simEnd {
+	w.t.Helper()
+	end := simEnd{created: len(w.emulator.Threads()), users: len(w.serviceUsers()), effects: w.effects}
+	end.joins, end.removals = w.counts()
+	for _, kind := range simKinds {
+		for _, obj := range w.stored(kind) {
+			end.lines = append(end.lines, w.describe(obj))
+		}
+	}
+	service := map[string]bool{}
+	for _, id := range w.serviceUsers() {
+		service[id] = true
+	}
+	var remote []string
+	for _, thread := range w.threads() {
+		remote = append(remote, operatortest.DescribeThread(thread, service))
+	}
+	slices.Sort(remote)
+	end.lines = append(end.lines, remote...)
+	for i, line := range end.lines {
+		end.lines[i] = simThreadID.ReplaceAllString(line, "THREAD")
+	}
+	return end
+}
+
+// stored are the objects of a kind at the API server.
+func (w *simWorld) stored(kind simKind) []objects.Conditioned {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := map[string]objects.Conditioned{}
+	for _, e := range w.logs[kind] {
+		delete(last, e.key.String())
+		if obj, ok := e.now.(objects.Conditioned); ok {
+			last[e.key.String()] = obj
+		}
+	}
+	objects := make([]objects.Conditioned, 0, len(last))
+	for _, key := range slices.Sorted(maps.Keys(last)) {
+		objects = append(objects, last[key])
+	}
+	return objects
+}
+
+func (w *simWorld) describe(obj objects.Conditioned) string {
+	return operatortest.Describe(obj, w.emulator)
+}
+
+// settle lets hours pass, in which nothing may be written.
+func (w *simWorld) settle() {
+	w.t.Helper()
+	before, requests := w.lastWrite, w.requests
+	w.run(simRest)
+	if w.lastWrite.After(before) {
+		w.t.Errorf("written %s after all had come to rest", w.lastWrite.Sub(before))
+	}
+	if resyncs := w.requests > requests; resyncs != (len(w.stored(simThread)) > 0) {
+		w.t.Errorf("%d requests at rest, with %d threads", w.requests-requests, len(w.stored(simThread)))
+	}
+}
+
+// simWasted is how many service users a crash may waste: the one that was made and not stored yet.
+const simWasted = 1
+
+// simRest is how long all must be quiet in the end, some resyncs.
+const simRest = 65 * time.Minute
+
+// compare says what differs from the undisturbed run.
+func (w *simWorld) compare(want simEnd, exact bool) {
+	w.t.Helper()
+	got := w.end()
+	if diff := cmp.Diff(want.lines, got.lines); diff != "" {
+		w.t.Errorf("the end differs (-undisturbed +this):\n%s", diff)
+	}
+	if got.created != want.created {
+		w.t.Errorf("%d threads were created, want %d", got.created, want.created)
+	}
+	if got.users < want.users || got.users > want.users+simWasted*len(w.struck) && exact {
+		w.t.Errorf("%d service users were created, %d undisturbed", got.users, want.users)
+	}
+	w.compareCounts("removed", want.removals, got.removals, exact)
+	w.compareCounts("added", want.joins, got.joins, exact)
+	w.checkOrphans()
+	if w.t.Failed() {
+		w.t.Logf("struck: %s", strings.Join(w.struck, "; "))
+		w.t.Logf("effects:\n%s", strings.Join(w.effects, "\n"))
+	}
+}
+
+// compareCounts says who was added or removed too often; exact where not even once more is right.
+func (w *simWorld) compareCounts(what string, want, got map[string]int, exact bool) {
+	w.t.Helper()
+	for user, times := range got {
+		if want[user] == 0 || exact && times != want[user] {
+			w.t.Errorf("%s was %s %d times, want %d", user, what, times, want[user])
+		}
+	}
+}
+
+// checkOrphans says which threads are at the service that no resource has, and nobody released.
+func (w *simWorld) checkOrphans() {
+	w.t.Helper()
+	had := map[string]int{}
+	for _, obj := range w.stored(simThread) {
+		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
+			had[thread.Status.ThreadID]++
+		}
+	}
+	for _, thread := range w.threads() {
+		released := thread.Metadata[chatv1alpha1.StampReleasedBy] != "" && thread.Metadata[chatv1alpha1.StampUID] == ""
+		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
+			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
+		}
+	}
+}
+
+// countMembers notes who came into a thread, or went, while a call was answered.
+func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
+	w.mu.Lock()
+	armed := w.armed
+	w.mu.Unlock()
+	if !armed {
+		return call()
+	}
+	was := w.membersNow()
+	response, err := call()
+	is := w.membersNow()
+	declared := w.declaredPlaces()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for place, since := range is {
+		if _, before := was[place]; !before && slices.Contains(w.people, place.user) {
+			w.joins[place.user]++
+			w.checkHistory(place, since)
+		}
+	}
+	for place, since := range was {
+		if _, stays := is[place]; !stays {
+			w.removals[place.user]++
+			if declared[place.folded()] {
+				w.takenOut[place] = since
+			}
+		}
+	}
+	return response, err
+}
+
+// checkHistory says whether a member that the operator took out, to put back, lost history. All that a member
+// declares gives a start that is known: that of all history, that of a time, or that which it had.
+func (w *simWorld) checkHistory(place simPlace, since time.Time) {
+	had, wasIn := w.takenOut[place]
+	delete(w.takenOut, place)
+	// Of two operators the later one renews once more whom the other has just given a new start.
+	if w.lags.pause > 0 && !had.Before(w.armedAt) {
+		return
+	}
+	if wasIn && had.Unix() != 0 && since.Unix() != 0 && !since.Equal(modelSince) && !since.Equal(had) {
+		w.t.Errorf("%s could read since %s before it was added again, and can since %s", place.user, had, since)
+	}
+}
+
+// forgetUndeclared drops who is no longer declared from those who are to be put back.
+func (w *simWorld) forgetUndeclared() {
+	declared := w.declaredPlaces()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.takenOut, func(place simPlace, _ time.Time) bool { return !declared[place.folded()] })
+}
+
+// declaredPlaces are the members that resources declare.
+func (w *simWorld) declaredPlaces() map[simPlace]bool {
+	declared := map[simPlace]bool{}
+	threads := map[string]string{}
+	for _, obj := range w.stored(simThread) {
+		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
+			threads[thread.Name] = thread.Status.ThreadID
+			for _, m := range thread.Spec.Participants {
+				declared[simPlace{thread.Status.ThreadID, string(m.UserID)}.folded()] = true
+			}
+		}
+	}
+	for _, obj := range w.stored(simParticipant) {
+		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok && p.DeletionTimestamp.IsZero() {
+			declared[simPlace{threads[p.Spec.ThreadRef.Name], string(p.Spec.UserID)}.folded()] = true
+		}
+	}
+	return declared
+}
+
+// simPlace is a user in a thread.
+type simPlace struct{ thread, user string }
+
+// folded is the place as ids are compared.
+func (p simPlace) folded() simPlace { return simPlace{p.thread, strings.ToLower(p.user)} }
+
+// membersNow says since when each member of each thread can read.
+func (w *simWorld) membersNow() map[simPlace]time.Time {
+	places := map[simPlace]time.Time{}
+	for _, thread := range w.emulator.Threads() {
+		for _, m := range thread.Members {
+			places[simPlace{thread.ID, m.ID}] = m.ShareHistoryTime
+		}
+	}
+	return places
+}

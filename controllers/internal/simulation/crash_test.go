@@ -1,0 +1,131 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+)
+
+const (
+	// simWork is how long a run may take until all is quiet.
+	simWork = 25 * time.Minute
+	// maxPairs is how many effects a scenario has at most whose crashes are tried in pairs.
+	maxPairs = 12
+)
+
+// simService is how the service behaves in a run.
+type simService struct {
+	name     string
+	options  emulator.Options
+	downtime time.Duration
+}
+
+var simServices = []simService{
+	// The service has forgotten the create by the time the next process starts.
+	{"forgets", emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 6 * time.Minute},
+	{"lists late", emulator.Options{ListDelay: 9 * time.Second}, 0},
+}
+
+// simHardServices leave nothing but the rule on lists between a crash and a second thread: the service
+// has forgotten the create, and does not list its thread yet.
+var simHardServices = []simService{
+	simServices[0],
+	{"forgets and lists late", emulator.Options{RepeatabilityWindow: 3 * time.Second, ListDelay: 9 * time.Second}, 4 * time.Second},
+}
+
+// play makes a run, with strikes or without.
+func (s simScenario) play(t *testing.T, service simService, plan ...simStrike) *simWorld {
+	t.Helper()
+	w := newSimWorld(t, service.options, s.people, 1)
+	w.downtime = service.downtime
+	s.begin(w)
+	w.run(time.Minute)
+	w.arm(plan...)
+	s.act(w)
+	w.run(simWork)
+	w.settle()
+	return w
+}
+
+// undisturbed is the end of a run without strikes.
+func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
+	t.Helper()
+	var end simEnd
+	synctest.Test(t, func(t *testing.T) {
+		w := s.play(t, service)
+		w.checkOrphans()
+		end = w.end()
+		for _, obj := range append(w.stored(simConnection), append(w.stored(simThread), w.stored(simParticipant)...)...) {
+			_, reason := objects.ReadyReason(obj)
+			if reason != "Succeeded" || operatortest.ObservedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
+				t.Errorf("not at an end: %s", w.describe(obj))
+			}
+		}
+	})
+	return end
+}
+
+// Whatever effect the operator is struck at, everything ends as if it had not been: with as many threads,
+// and nobody added or removed once more.
+func TestSimCrash(t *testing.T) {
+	t.Parallel()
+	for _, s := range simScenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for _, service := range simHardServices {
+				want := s.undisturbed(t, service)
+				t.Logf("%s: %d effects:\n%s", service.name, len(want.effects), strings.Join(want.effects, "\n"))
+				for _, plan := range plansOf(want.effects) {
+					name := service.name
+					for _, strike := range plan {
+						name += fmt.Sprint(", ", strike)
+					}
+					t.Run(name, func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							s.play(t, service, plan...).compare(want, true)
+						})
+					})
+				}
+			}
+		})
+	}
+}
+
+// plansOf are the strikes at each effect, and at each two where there are few.
+func plansOf(effects []string) [][]simStrike {
+	var single, plans [][]simStrike
+	for at := range effects {
+		ways := []simWay{simBefore, simAfter, simLost}
+		if strings.HasSuffix(effects[at], "AddParticipants") {
+			ways = append(ways, simHalf)
+		}
+		for _, way := range ways {
+			single = append(single, []simStrike{{at + 1, way}})
+		}
+	}
+	plans = single
+	if len(effects) > maxPairs {
+		return plans
+	}
+	for _, first := range single {
+		for _, second := range single {
+			// Dying before an effect is dying after the one before.
+			if first[0].way == simBefore && first[0].at > 1 || second[0].way == simBefore && second[0].at > 1 {
+				continue
+			}
+			plans = append(plans, []simStrike{first[0], second[0]})
+		}
+	}
+	return plans
+}

@@ -1,0 +1,299 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+// simFault is something that goes wrong with a call.
+type simFault struct {
+	name string
+	// effect says that the call takes effect all the same.
+	effect bool
+	// slow says that no answer comes, so that the connection counts as out of reach.
+	slow bool
+	// needsBody says that only the answers that have a body can be wrong in this way.
+	needsBody bool
+	// heavy says that much is read of each answer: it lasts not quite as long.
+	heavy bool
+	// gap is how far apart calls must be that meet with it.
+	gap    time.Duration
+	answer simAnswer
+}
+
+// simAnswer gives what comes back of a call.
+type simAnswer func(*exchange) (*http.Response, error)
+
+const (
+	// retryAfter is what the service asks to wait for, in the faults in which it does.
+	retryAfter = 20 * time.Second
+	// hugeBody is how long an endless answer is, maxRead how much of it may be read: what package acs says.
+	hugeBody = 100 << 20
+	maxRead  = 8<<20 + 1
+)
+
+var faultStatuses = []int{400, 401, 403, 404, 408, 409, 412, 413, 500, 502, 503, 504}
+
+// simFaults are all faults.
+var simFaults = slices.Concat(refusals(), silences(), []simFault{
+	{name: "redirect 302", answer: redirect(http.StatusFound, "https://evil.example/chat/threads")},
+	{name: "redirect 307", answer: redirect(http.StatusTemporaryRedirect, "http://contoso.communication.azure.com/chat/threads")},
+	{name: "429 seconds", gap: retryAfter, answer: tooMany(func() string { return strconv.Itoa(int(retryAfter.Seconds())) })},
+	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter).UTC().Format(http.TimeFormat) })},
+	{name: "429", gap: outcome.ThrottleWait, answer: tooMany(func() string { return "" })},
+	{name: "portal", answer: page},
+	{name: "foreign 401", answer: refusedElsewhere(http.StatusUnauthorized)},
+	{name: "foreign 403", answer: refusedElsewhere(http.StatusForbidden)},
+	{name: "foreign 404", answer: refusedElsewhere(http.StatusNotFound)},
+	{name: "foreign 407", answer: refusedElsewhere(http.StatusProxyAuthRequired)},
+	{name: "HTML", effect: true, answer: after(page)},
+	{name: "empty", effect: true, answer: after(func(e *exchange) (*http.Response, error) {
+		return e.respond(e.success(), "", strings.NewReader("")), nil
+	})},
+	{name: "huge", effect: true, heavy: true, answer: after(func(e *exchange) (*http.Response, error) {
+		return e.respond(e.success(), "", &hugeReader{line: e.line, left: hugeBody}), nil
+	})},
+	{name: "huge 503", heavy: true, answer: func(e *exchange) (*http.Response, error) {
+		return e.respond(http.StatusServiceUnavailable, "", &hugeReader{line: e.line, left: hugeBody}), nil
+	}},
+	{name: "truncated", effect: true, needsBody: true, answer: changed(func(body []byte) io.Reader {
+		return io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{})
+	})},
+	{name: "garbled", effect: true, needsBody: true, answer: changedText(garbled)},
+	{name: "array", effect: true, needsBody: true, answer: changedText(func(body []byte) []byte { return slices.Concat([]byte("["), body, []byte("]")) })},
+	{name: "string", effect: true, needsBody: true, answer: changedText(func([]byte) []byte { return []byte(`"done"`) })},
+	{name: "numbers", effect: true, needsBody: true, answer: changedText(numbered)},
+	{name: "content type", effect: true, needsBody: true, answer: after(func(e *exchange) (*http.Response, error) {
+		response, err := e.serve()
+		if err == nil {
+			response.Header.Set("Content-Type", "image/png")
+		}
+		return response, err
+	})},
+})
+
+// refusals answer with a status.
+func refusals() []simFault {
+	faults := make([]simFault, 0, len(faultStatuses))
+	for _, status := range faultStatuses {
+		faults = append(faults, simFault{name: strconv.Itoa(status), answer: func(e *exchange) (*http.Response, error) {
+			return e.refuse(status), nil
+		}})
+	}
+	return faults
+}
+
+// silences give no answer.
+func silences() []simFault {
+	reset := func(*exchange) (*http.Response, error) { return nil, resetError() }
+	wait := func(e *exchange) (*http.Response, error) {
+		<-e.req.Context().Done()
+		return nil, e.req.Context().Err()
+	}
+	return []simFault{
+		{name: "time-out", slow: true, answer: wait},
+		{name: "time-out after", slow: true, effect: true, answer: after(wait)},
+		{name: "reset", slow: true, answer: reset},
+		{name: "reset after", slow: true, effect: true, answer: after(reset)},
+	}
+}
+
+// resetError is that of a connection that broke, from another port each time.
+func resetError() error {
+	port := int(time.Now().UnixNano()/int64(time.Second)) % 1000
+	return &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 30000 + port},
+		Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 443}, Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+}
+
+// after has the call take effect before it is answered.
+func after(answer simAnswer) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		effect := e.serve
+		response, err := effect()
+		if err != nil {
+			return nil, err
+		}
+		e.serve = func() (*http.Response, error) { return response, nil }
+		return answer(e)
+	}
+}
+
+// changed changes the body of the true answer.
+func changed(change func([]byte) io.Reader) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		response, err := e.serve()
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return nil, err
+		}
+		response.Body, response.ContentLength = io.NopCloser(change(body)), -1
+		return response, nil
+	}
+}
+
+func changedText(change func([]byte) []byte) simAnswer {
+	return changed(func(body []byte) io.Reader { return bytes.NewReader(change(body)) })
+}
+
+func garbled(body []byte) []byte {
+	out := slices.Clone(body)
+	for i := 0; i < len(out); i += 7 {
+		out[i] ^= 0x15
+	}
+	return out
+}
+
+// numbered has a number where a text was, and for a body without any text.
+func numbered(body []byte) []byte {
+	var content any
+	if json.Unmarshal(body, &content) != nil {
+		return []byte("7")
+	}
+	out, err := json.Marshal(withNumbers(content))
+	if err != nil || bytes.Equal(bytes.TrimSpace(body), out) {
+		return []byte("7")
+	}
+	return out
+}
+
+func withNumbers(content any) any {
+	switch c := content.(type) {
+	case string:
+		return 7
+	case []any:
+		for i := range c {
+			c[i] = withNumbers(c[i])
+		}
+	case map[string]any:
+		for key := range c {
+			c[key] = withNumbers(c[key])
+		}
+	}
+	return content
+}
+
+func tooMany(wait func() string) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		response := e.refuse(http.StatusTooManyRequests)
+		if value := wait(); value != "" {
+			response.Header.Set("Retry-After", value)
+		}
+		return response, nil
+	}
+}
+
+// redirect sends the client elsewhere, with what a server of another would like to see.
+func redirect(status int, location string) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		response := e.respond(status, "text/html", strings.NewReader(strings.Join(e.echo, "\n")))
+		response.Header.Set("Location", location)
+		return response, nil
+	}
+}
+
+// page is the answer of something that is not the service, such as a proxy that wants a login.
+func page(e *exchange) (*http.Response, error) {
+	html := "<html><body><h1>Welcome</h1><pre>" + strings.Join(e.echo, "\n") + "</pre></body></html>"
+	return e.respond(e.success(), "text/html", strings.NewReader(html)), nil
+}
+
+// refusedElsewhere refuses a call in place of the service, as a gateway does.
+func refusedElsewhere(status int) simAnswer {
+	return func(e *exchange) (*http.Response, error) {
+		return e.respond(status, "text/html", strings.NewReader("<html><body>"+http.StatusText(status)+"</body></html>")), nil
+	}
+}
+
+// success is the status of a true answer that has a body.
+func (e *exchange) success() int {
+	if e.req.Method == http.MethodPost && !strings.HasSuffix(e.req.URL.Path, ":issueAccessToken") && !strings.HasSuffix(e.req.URL.Path, ":remove") {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// simWording is how a service words its refusals.
+type simWording int
+
+const (
+	// wordedPlainly is as recorded, wordedAnew differs from answer to answer, wordedHostile is what nobody
+	// should see.
+	wordedPlainly simWording = iota
+	wordedAnew
+	wordedHostile
+)
+
+// refuse answers with an error: as the service words it, or as something hostile might.
+func (e *exchange) refuse(status int) *http.Response {
+	switch e.line.wording {
+	case wordedPlainly:
+		return e.respond(status, "application/json",
+			strings.NewReader(`{"CommunicationError":{"Code":"Refused","Message":"It is not possible.","Details":[]}}`))
+	case wordedAnew:
+		return e.respond(status, "application/json",
+			strings.NewReader(fmt.Sprintf(`{"error":{"code":"Refused","message":"It is not possible (request %d)."}}`, e.number)))
+	}
+	said := "\x1b[31m\x00" + strings.Join(e.echo, "\r\n\u2028") + strings.Repeat(" \x07long", 1<<10)
+	body, err := json.Marshal(map[string]any{"error": map[string]string{"code": said, "message": said, "target": e.echo[0]}})
+	if err != nil {
+		panic(err)
+	}
+	// The same in other words, as a server may write them.
+	body = bytes.ReplaceAll(body, []byte("/"), []byte(`\/`))
+	response := e.respond(status, "application/json", bytes.NewReader(body))
+	response.Status += " " + e.echo[0]
+	// What has the service's header counts as its word.
+	response.Header.Set("MS-CV", "vector.0")
+	response.Header.Set("X-Cache", e.echo[0])
+	return response
+}
+
+func (e *exchange) respond(status int, contentType string, body io.Reader) *http.Response {
+	return &http.Response{
+		Status: fmt.Sprint(status, " ", http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(body), ContentLength: -1, Request: e.req,
+	}
+}
+
+// brokenReader ends a body before its time.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// hugeReader is a body that nobody holds in memory.
+type hugeReader struct {
+	line       *simLine
+	read, left int64
+}
+
+func (r *hugeReader) Read(p []byte) (int, error) {
+	n := min(int64(len(p)), r.left)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	r.read, r.left = r.read+n, r.left-n
+	r.line.mu.Lock()
+	defer r.line.mu.Unlock()
+	r.line.read = max(r.line.read, r.read)
+	return int(n), nil
+}

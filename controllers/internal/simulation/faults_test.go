@@ -1,0 +1,304 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+// simSpan is how long a fault lasts.
+type simSpan struct {
+	name     string
+	times    int
+	duration time.Duration
+	wording  simWording
+}
+
+var simSpans = []simSpan{
+	{name: "once", times: 1, duration: 3 * time.Minute, wording: wordedPlainly},
+	{name: "for a while", duration: 3 * time.Minute, wording: wordedHostile},
+	{name: "for good", duration: 100 * time.Minute, wording: wordedAnew},
+}
+
+const (
+	// simBegin is how long all takes that is there before a fault.
+	simBegin = time.Minute
+	// editAfter is when a fault has become usual, and other threads are edited.
+	editAfter = 100 * time.Second
+	// settledAfter is when nothing new is to be told of a fault that lasts for good.
+	settledAfter = 15 * time.Minute
+	// heavyLasts is how long a fault lasts at most whose answers are long.
+	heavyLasts = 30 * time.Minute
+	// promptly is how long an edit may take that no fault concerns, patiently where one pass at a time
+	// finds out whether the service is there at all.
+	promptly  = 5 * time.Second
+	patiently = 45 * time.Second
+)
+
+// Whatever answer the service gives to whatever call, once, for a while or for good: the operator says
+// what is wrong, asks no more than it must, harms no other thread, and ends where it would have ended.
+func TestSimFaults(t *testing.T) {
+	t.Parallel()
+	var cells atomic.Int64
+	t.Cleanup(func() { t.Logf("%d cells", cells.Load()) })
+	for _, operation := range faultedOperations {
+		t.Run(operation.name, func(t *testing.T) {
+			t.Parallel()
+			var want simEnd
+			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, simSpans[0]).end() })
+			for _, fault := range simFaults {
+				if fault.needsBody && !operation.hasBody() {
+					continue
+				}
+				for _, span := range simSpans {
+					t.Run(fault.name+" "+span.name, func(t *testing.T) {
+						cells.Add(1)
+						synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, span).checkEnd(want) })
+					})
+				}
+			}
+		})
+	}
+}
+
+// hasBody says whether the answer to the operation has a body.
+func (o faultedOperation) hasBody() bool {
+	return !slices.Contains([]string{"ThreadClient.UpdateProperties", "ThreadClient.RemoveParticipant", "ChatClient.DeleteThread"}, o.operation)
+}
+
+// play makes a run, with a fault or without.
+func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *simWorld {
+	t.Helper()
+	w := newSimWorld(t, emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 5, 1)
+	o.begun(w)
+	w.line.wording = span.wording
+	began := time.Now()
+	former := ""
+	if thread := w.storedThread("room"); thread != nil {
+		former = thread.Status.ThreadID
+	}
+	if fault != nil {
+		broken := &simBreakage{fault: *fault, operation: o.operation, times: span.times}
+		if o.target != nil {
+			broken.target = o.target(w)
+		}
+		w.line.put(broken)
+	}
+	w.arm()
+	o.act(w)
+	w.run(editAfter)
+	o.checkOthers(w, fault)
+	if fault != nil && fault.heavy {
+		span.duration = min(span.duration, heavyLasts)
+	}
+	w.run(span.duration - time.Since(began))
+	if fault != nil && span.times == 0 {
+		o.checkShown(w, *fault)
+		o.checkCalls(w, *fault, began)
+		w.checkWrites(began, o.harmsHall(*fault))
+	}
+	w.line.mend()
+	if o.believed {
+		w.forgetFormer(former)
+	}
+	if o.operation == "IdentityClient.CreateUser" {
+		// After lost answers the next try may be that far off.
+		w.run(connection.LastCreation)
+	}
+	w.run(simWork)
+	w.settle()
+	w.checkSilence()
+	if w.line.read > maxRead {
+		t.Errorf("%d bytes of an answer were read, more than %d", w.line.read, maxRead)
+	}
+	return w
+}
+
+// checkOthers edits the threads that the fault does not concern.
+func (o faultedOperation) checkOthers(w *simWorld, fault *simFault) {
+	w.t.Helper()
+	w.edit("elsewhere", promptly)
+	switch {
+	case !o.hall:
+	case fault == nil || !o.harmsHall(*fault) && !fault.slow && !fault.heavy:
+		w.edit("hall", promptly)
+	case !o.harmsHall(*fault):
+		w.edit("hall", patiently)
+	default:
+		w.edit("hall", 0)
+	}
+}
+
+// harmsHall says whether a fault concerns the other threads of the connection: an access key that is
+// refused is refused for all, and a quota is used up for all who share it.
+func (o faultedOperation) harmsHall(fault simFault) bool {
+	return fault.name == "401" && strings.HasPrefix(o.operation, "IdentityClient.") || fault.gap > 0 && o.sharesQuota
+}
+
+// edit changes the topic of a thread and waits until it is carried out.
+func (w *simWorld) edit(name string, bound time.Duration) {
+	w.t.Helper()
+	simEdit(w, simThreadNamed(name), func(thread *chatv1alpha1.ChatThread) { thread.Spec.Topic = "edited" })
+	began := time.Now()
+	for time.Since(began) < bound {
+		w.run(time.Second)
+		thread := w.storedThread(name)
+		if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonSucceeded && operatortest.ObservedGeneration(thread) == thread.Generation {
+			return
+		}
+	}
+	if bound == 0 {
+		return
+	}
+	w.t.Errorf("ChatThread %s was not edited within %s: %s", name, bound, w.describe(w.storedThread(name)))
+}
+
+// shown is what an object shows, in the words of the tables.
+func shown(obj objects.Conditioned) string {
+	_, reason := objects.ReadyReason(obj)
+	switch {
+	case apimeta.IsStatusConditionTrue(obj.GetConditions(), chatv1alpha1.ConditionStalled):
+		return "Stalled " + reason
+	case apimeta.IsStatusConditionTrue(obj.GetConditions(), chatv1alpha1.ConditionReconciling):
+		return "Reconciling " + reason
+	default:
+		return "Ready " + reason
+	}
+}
+
+// checkShown compares what the objects show with the table.
+func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
+	w.t.Helper()
+	got := showsGone
+	if thread := w.storedThread("room"); thread != nil {
+		got = shown(thread)
+		w.checkMessages(thread)
+	}
+	if want := o.shownBy(fault); got != want {
+		w.t.Errorf("ChatThread room shows %q, want %q", got, want)
+	}
+	for _, obj := range w.stored(simConnection) {
+		want := showsReady
+		if obj.GetName() == "default" {
+			want = o.shownByConnection(fault)
+		}
+		if got := shown(obj); got != want {
+			w.t.Errorf("ChatConnection %s shows %q, want %q", obj.GetName(), got, want)
+		}
+		w.checkMessages(obj)
+	}
+}
+
+func (w *simWorld) checkMessages(obj objects.Conditioned) {
+	w.t.Helper()
+	for _, c := range obj.GetConditions() {
+		if !acstest.IsFitToShow(c.Message) || len(c.Message) > 2*outcome.MaxMessage {
+			w.t.Errorf("%s: message of %s %q", obj.GetName(), c.Type, c.Message)
+		}
+	}
+}
+
+// checkCalls counts what is sent while a fault lasts: it must wait as asked, and once it is usual, make no
+// more calls than the backoff allows, and hardly any where a person must act.
+func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Time) {
+	w.t.Helper()
+	all := w.line.hits()
+	for i := range len(all) - 1 {
+		if gap := all[i+1].Sub(all[i]); gap < fault.gap {
+			w.t.Errorf("call %d came %s after the one before, want %s", i+2, gap, fault.gap)
+		}
+	}
+	if len(all) == 0 {
+		w.t.Error("the fault struck no call")
+	}
+	if time.Since(began) >= settledAfter+time.Hour {
+		o.checkRate(w, fault)
+	}
+}
+
+// checkRate counts the calls of the last hour.
+func (o faultedOperation) checkRate(w *simWorld, fault simFault) {
+	w.t.Helper()
+	const hour = time.Hour
+	hall := w.storedThread("hall")
+	calls := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
+		return c.endpoint == simEndpoint && (hall == nil || !strings.Contains(c.path, hall.Status.ThreadID))
+	})
+	hits := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
+		return c.endpoint == simEndpoint && c.operation == o.operation && strings.Contains(c.path, w.line.broken.target)
+	})
+	if most, mostHits := o.rates(fault, hour); len(calls) > most || len(hits) > mostHits {
+		w.t.Errorf("%d calls in the last hour, of these %d of the operation; want at most %d, %d", len(calls), len(hits), most, mostHits)
+	}
+}
+
+// rates are how many calls there may be at most, in all and of the operation.
+func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostHits int) {
+	shown := o.shownBy(fault) + o.shownByConnection(fault)
+	most, mostHits = 10*int(hour/objects.LastBackoff), 2*int(hour/objects.LastBackoff)
+	switch {
+	case fault.gap > 0:
+		most, mostHits = 5*int(hour/fault.gap), int(hour/fault.gap)
+	case strings.Contains(shown, "Stalled") || !strings.Contains(shown, "Reconciling"):
+		mostHits = max(strings.Count(shown, "Stalled"), 1) * int(hour/time.Minute)
+		// What is not concerned is read at each resync.
+		most = mostHits + 3*int(hour/simResync)
+	}
+	// The connection asks for a token, and the thread does.
+	if o.operation == "IdentityClient.IssueToken" && fault.gap == 0 && !strings.Contains(shown, "Stalled") {
+		mostHits *= 2
+	}
+	return most, mostHits
+}
+
+// checkWrites says what was written after the first minutes.
+func (w *simWorld) checkWrites(began time.Time, exceptHall bool) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for kind, events := range w.logs {
+		late := 0
+		var last types.NamespacedName
+		for _, e := range events {
+			if e.at.Sub(began) > settledAfter && (e.key.Name != "hall" || !exceptHall) {
+				late, last = late+1, e.key
+			}
+		}
+		if late > 0 {
+			w.t.Errorf("%s were written %d times while nothing changed, %s the last", kind, late, last)
+		}
+	}
+}
+
+// forgetFormer deletes a thread that the operator was told is gone, as it would be.
+func (w *simWorld) forgetFormer(id string) {
+	thread := w.storedThread("room")
+	if id != "" && (thread == nil || thread.Status.ThreadID != id) {
+		w.emulator.DeleteThread(id)
+	}
+}
+
+// checkEnd compares the end with that of a run without a fault.
+func (w *simWorld) checkEnd(want simEnd) {
+	w.t.Helper()
+	w.compare(want, false)
+}

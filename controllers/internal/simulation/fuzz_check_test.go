@@ -1,0 +1,175 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// maxFuzzMessage is how long a message may be: the ids of all service users may stand in it.
+const maxFuzzMessage = 8192
+
+// statusSchemas are the schemas of the status of each kind, as the API server has them.
+var statusSchemas = sync.OnceValues(func() (map[simKind]validation.SchemaValidator, error) {
+	validators := map[simKind]validation.SchemaValidator{}
+	for _, kind := range simKinds {
+		data, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "crd", "bases", "chat.acs-operator.io_"+strings.ToLower(string(kind))+"s.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(data, crd); err != nil {
+			return nil, err
+		}
+		status := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
+		internal := &apiextensions.JSONSchemaProps{}
+		if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&status, internal, nil); err != nil {
+			return nil, err
+		}
+		if validators[kind], _, err = validation.NewSchemaValidator(internal); err != nil {
+			return nil, err
+		}
+	}
+	return validators, nil
+})
+
+// checkStatus says what the API server would refuse of a status, or nobody should read in it.
+func (r *fuzzRun) checkStatus(event simEvent) {
+	obj, ok := event.now.(objects.Conditioned)
+	if !ok || r.declaring {
+		return
+	}
+	for _, broken := range r.refused(obj) {
+		r.w.t.Errorf("%s %s: %v", simKindOf(obj), obj.GetName(), broken)
+	}
+	fields, err := objects.StatusFields(obj)
+	if err != nil {
+		r.w.t.Error(err)
+	}
+	status, err := json.Marshal(fields)
+	if err != nil {
+		r.w.t.Error(err)
+	}
+	for _, secret := range slices.Concat(r.lies.secrets(), []string{r.w.emulator.AccessKey(), fuzzCanary}) {
+		if strings.Contains(string(status), secret) {
+			r.w.t.Errorf("%s %s: a credential stands in the status", simKindOf(obj), obj.GetName())
+		}
+	}
+	for _, c := range obj.GetConditions() {
+		if len(c.Message) > maxFuzzMessage {
+			r.w.t.Errorf("%s %s: a message of %d bytes", simKindOf(obj), obj.GetName(), len(c.Message))
+		}
+	}
+}
+
+// refused is what the API server would say to a status.
+func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
+	fields, err := objects.StatusFields(obj)
+	if err != nil {
+		return field.ErrorList{field.InternalError(field.NewPath("status"), err)}
+	}
+	return validation.ValidateCustomResource(field.NewPath("status"), fields, r.schemas[simKindOf(obj)])
+}
+
+// transient are reasons that an honest service does not leave a resource in.
+var transient = []string{chatv1alpha1.ReasonSearching, chatv1alpha1.ReasonCreating, chatv1alpha1.ReasonUpdating, chatv1alpha1.ReasonDeleting,
+	chatv1alpha1.ReasonWaitingForQuota, chatv1alpha1.ReasonThrottled, chatv1alpha1.ReasonServiceUnavailable}
+
+// checkEnd says what did not converge though the service was honest for long.
+func (r *fuzzRun) checkEnd() {
+	r.checkConditions()
+	r.checkRoom()
+}
+
+// checkConditions says what is still under way.
+func (r *fuzzRun) checkConditions() {
+	for _, kind := range simKinds {
+		for _, obj := range r.w.stored(kind) {
+			ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
+			switch {
+			case ready == nil:
+				r.w.t.Errorf("%s %s has no condition", kind, obj.GetName())
+			case ready.ObservedGeneration != obj.GetGeneration() && obj.GetDeletionTimestamp() == nil:
+				r.w.t.Errorf("%s %s was judged at generation %d, and is at %d", kind, obj.GetName(), ready.ObservedGeneration, obj.GetGeneration())
+			case slices.Contains(transient, ready.Reason) && !r.isStrange(obj):
+				r.w.t.Errorf("not at an end: %s", r.w.describe(obj))
+			}
+		}
+	}
+}
+
+// checkRoom says whether the room is as it was declared last.
+func (r *fuzzRun) checkRoom() {
+	room, _ := r.find(simThread, "room").(*chatv1alpha1.ChatThread)
+	if _, reason := objects.ReadyReason(room); reason != chatv1alpha1.ReasonSucceeded {
+		r.w.t.Errorf("the room is not as declared: %s", r.w.describe(room))
+		return
+	}
+	remote, found := r.w.emulator.Thread(room.Status.ThreadID)
+	if !found || remote.DeletedOn != nil || remote.Topic != room.Spec.Topic {
+		r.w.t.Errorf("the room is %+v at the service", remote)
+	}
+	for i, id := range r.w.people {
+		// The first was taken out, unless somebody else declares it.
+		if i > 0 && !hasMember(remote, id) {
+			r.w.t.Errorf("%s is not in the room: %+v", id, remote)
+		}
+	}
+}
+
+// isStrange says that a resource hangs on a connection of which nobody knows what it leads to.
+func (r *fuzzRun) isStrange(obj objects.Conditioned) bool {
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatThread:
+		return o.Spec.ConnectionRef.Name != "default"
+	case *chatv1alpha1.ChatParticipant:
+		thread, ok := r.find(simThread, o.Spec.ThreadRef.Name).(*chatv1alpha1.ChatThread)
+		return ok && r.isStrange(thread)
+	default:
+		return obj.GetName() != "default"
+	}
+}
+
+func (r *fuzzRun) find(kind simKind, name string) objects.Conditioned {
+	for _, obj := range r.w.stored(kind) {
+		if obj.GetName() == name {
+			return obj
+		}
+	}
+	return nil
+}
+
+// The schemas that are checked against are those of the kinds: a status of junk is refused.
+func TestSimFuzzSchemas(t *testing.T) {
+	t.Parallel()
+	schemas, err := statusSchemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range simKinds {
+		junk := map[string]any{"observedGeneration": "one", "conditions": []any{map[string]any{"type": "Ready"}}}
+		if broken := validation.ValidateCustomResource(field.NewPath("status"), junk, schemas[kind]); len(broken) < 2 {
+			t.Errorf("%s: only %v", kind, broken)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+const (
+	// fuzzCanary is a credential that no service takes.
+	fuzzCanary = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
+	// fuzzPasses is how many passes a run has at most; quiet ones have some hundreds.
+	fuzzPasses = 4000
+	// fuzzHeal is how long a run may take once the service is honest.
+	fuzzHeal = 45 * time.Minute
+	// maxFuzzObjects is how many resources an input makes.
+	maxFuzzObjects = 6
+)
+
+// fuzzRun is a run with resources and answers that an input decides.
+type fuzzRun struct {
+	w       *simWorld
+	lies    *fuzzLies
+	filler  *fuzzFiller
+	schemas map[simKind]validation.SchemaValidator
+	// declaring says that people write: for what they do no operator answers.
+	declaring bool
+}
+
+// FuzzReconcile passes over resources with whatever in their specs, with a service that answers
+// whatever: nothing panics, no status is one that the API server would refuse, none holds a credential
+// or a long message, and no pass follows the other without end. Then the service turns honest, and all
+// comes to an end.
+//
+// To look for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run depends on
+// chance, which would have the fuzzer spend all its time on shorter inputs.
+func FuzzReconcile(f *testing.F) {
+	f.Add([]byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, objects, answers []byte) {
+		schemas, err := statusSchemas()
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := simRun(t, func(tb simTB) {
+			w := newSimWorld(tb, emulator.Options{}, 4, 1)
+			w.maxPasses = fuzzPasses
+			r := &fuzzRun{w: w, schemas: schemas, lies: &fuzzLies{source: fuzzSource{data: answers}},
+				filler: &fuzzFiller{fuzzSource: &fuzzSource{data: objects}, people: w.people}}
+			r.play()
+		})
+		for _, failure := range report.failures {
+			t.Error(failure)
+		}
+		for _, line := range report.logs {
+			t.Log(line)
+		}
+	})
+}
+
+// play makes a room that is sound, has people do whatever while the service tells lies, and then wants
+// the room as declared.
+func (r *fuzzRun) play() {
+	w := r.w
+	w.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "junk"},
+		Data: map[string][]byte{"connectionString": []byte("endpoint=https://contoso.communication.azure.com/;accesskey=" + fuzzCanary + ";more=" + fuzzCanary),
+			"key": []byte(fuzzCanary)},
+	})
+	w.connect(1)
+	w.create(simThreadNamed("room", w.people[:2]...))
+	w.create(simParticipantNamed("guest", w.people[2]))
+	w.run(time.Minute)
+	w.watch, w.outage = r.checkStatus, fuzzElsewhere(w.t) //nolint:bodyclose // a function that answers
+	w.emulator.Inject(emulator.Fault{Transform: r.lies.transform})
+	w.editRoom(func(t *chatv1alpha1.ChatThread) {
+		t.Spec.Topic = "another"
+		t.Spec.Participants = simThreadNamed("", w.people[1], w.people[3]).Spec.Participants
+	})
+	w.run(30 * time.Second)
+	for range maxFuzzObjects {
+		if r.filler.isEmpty() {
+			break
+		}
+		r.declare(r.filler.object())
+		w.run([]time.Duration{0, time.Second, 20 * time.Second, 2 * time.Minute}[r.filler.below(4)])
+	}
+	w.run(5 * time.Minute)
+	r.lies.end()
+	w.run(fuzzHeal)
+	w.askRoom()
+	w.run(5 * time.Minute)
+	r.checkEnd()
+	if w.t.Failed() {
+		w.t.Logf("%d lies were told", r.lies.told)
+	}
+}
+
+// declare makes a resource, where it can be stored at all. One of its name that is there already is
+// deleted or changed.
+func (r *fuzzRun) declare(obj client.Object) {
+	if !canBeStored(obj) {
+		return
+	}
+	if thread, ok := obj.(*chatv1alpha1.ChatThread); ok && len(r.refused(obj)) > 0 {
+		thread.Status = chatv1alpha1.ChatThreadStatus{}
+	}
+	r.declaring = true
+	defer func() { r.declaring = false }()
+	before := r.find(simKindOf(obj), obj.GetName())
+	switch {
+	case before == nil:
+		r.w.create(obj)
+	case before.GetDeletionTimestamp() != nil:
+		return
+	case r.filler.below(2) == 0:
+		r.w.remove(obj)
+	default:
+		r.change(obj)
+	}
+}
+
+// change gives the spec of a resource to the one that is stored.
+func (r *fuzzRun) change(obj client.Object) {
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatThread:
+		simEdit(r.w, &chatv1alpha1.ChatThread{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatThread) { stored.Spec = o.Spec })
+	case *chatv1alpha1.ChatParticipant:
+		simEdit(r.w, &chatv1alpha1.ChatParticipant{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatParticipant) { stored.Spec = o.Spec })
+	case *chatv1alpha1.ChatConnection:
+		simEdit(r.w, &chatv1alpha1.ChatConnection{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatConnection) { stored.Spec = o.Spec })
+	}
+}
+
+// canBeStored says whether a resource survives its way through JSON.
+func canBeStored(obj client.Object) bool {
+	data, err := json.Marshal(obj)
+	return err == nil && json.Unmarshal(data, emptySim(simKindOf(obj))) == nil
+}

@@ -1,0 +1,272 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// modelOutage is how the service fails, and until when.
+type modelOutage struct {
+	what  string
+	until time.Time
+	// wait is what a 429 asks for.
+	wait int
+}
+
+var (
+	errServiceDown   = errors.New("connection refused")
+	modelBreakLength = []time.Duration{2 * time.Second, 8 * time.Second, 40 * time.Second, 3 * time.Minute, 15 * time.Minute, time.Hour}
+)
+
+func (m *modelRun) breaks() modelOutage {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	return m.outage
+}
+
+func (m *modelRun) setBreak(outage modelOutage) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.outage = outage
+}
+
+func (m *modelRun) breakService(a modelAction) {
+	outage := modelOutage{what: a.what, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
+	// Where the service knows no thread while one is to be deleted, there is nothing to delete.
+	for _, t := range m.threads {
+		if a.what == "404" && t.deleting {
+			return
+		}
+	}
+	m.setBreak(outage)
+}
+
+// modelRefused is a call to come that is refused, with its retry.
+type modelRefused struct {
+	status int
+	// skip is how many calls come before it, left how often it is refused; writes says that only those
+	// that change something are counted.
+	skip, left int
+	writes     bool
+	// reads says that only those that change nothing are counted, and foreign that a gateway refuses.
+	reads, foreign bool
+}
+
+func (m *modelRun) refuseCall(a modelAction) {
+	refusal := modelRefused{skip: a.n, left: 1}
+	switch a.what {
+	case "500":
+		refusal.status, refusal.left, refusal.writes = http.StatusInternalServerError, 2, a.n%2 == 0
+	case "429":
+		refusal.status = http.StatusTooManyRequests
+	case "404":
+		refusal.status, refusal.reads = http.StatusNotFound, true
+	case "foreign":
+		refusal.status, refusal.foreign = []int{http.StatusNotFound, http.StatusForbidden, http.StatusUnauthorized}[a.n%3], true
+	default:
+		refusal.status, refusal.writes = http.StatusForbidden, true
+	}
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.refusal = refusal
+}
+
+// isRefused says with what a single call is refused; 0 where it is not.
+func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	r := &m.refusal
+	switch {
+	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet:
+		return 0, false
+	case r.skip > 0:
+		r.skip--
+		return 0, false
+	}
+	r.left--
+	return r.status, r.foreign
+}
+
+// answer is what a service that fails says; nothing where it does not.
+func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
+	outage := m.breaks()
+	if !time.Now().Before(outage.until) {
+		if status, foreign := m.isRefused(req); status > 0 {
+			return modelAnswer(req, status, 0, foreign), nil
+		}
+		return nil, nil
+	}
+	switch outage.what {
+	case "down":
+		return nil, errServiceDown
+	case "hangs":
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	code, foreign := strings.CutPrefix(outage.what, "foreign ")
+	status, err := strconv.Atoi(code)
+	if err != nil {
+		return nil, err
+	}
+	return modelAnswer(req, status, outage.wait, foreign), nil
+}
+
+// modelAnswer is a refusal.
+func modelAnswer(req *http.Request, status, wait int, foreign bool) *http.Response {
+	header := http.Header{"Content-Type": {"application/json"}}
+	if status == http.StatusTooManyRequests && wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(wait))
+	}
+	body := fmt.Sprintf(`{"CommunicationError":{"Code":%q,"Message":"for a while"}}`, strings.ReplaceAll(http.StatusText(status), " ", ""))
+	if foreign {
+		header.Set("Content-Type", "text/html")
+		body = "<html><body>for a while</body></html>"
+	}
+	return &http.Response{
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+	}
+}
+
+// strikeEffect has an effect struck that is to come.
+func (m *modelRun) strikeEffect(a modelAction) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.w.count, m.w.plan = 0, []simStrike{{1 + a.n, simWay(a.what)}}
+}
+
+// restart ends the process; the next one knows nothing of what it remembered.
+func (m *modelRun) restart() {
+	m.w.process = newSimProcess(m.w, 0)
+}
+
+func (m *modelRun) makeStale(a modelAction) {
+	m.w.lags = simLags{latest: simDelays[a.n%len(simDelays)], events: 1 + 8*a.n}
+}
+
+// mend ends all that is broken.
+func (m *modelRun) mend() {
+	m.setBreak(modelOutage{})
+	m.w.lags = simLags{}
+	m.w.mu.Lock()
+	m.w.plan, m.refusal = nil, modelRefused{}
+	m.w.mu.Unlock()
+	if m.rotated != nil {
+		m.rotated()
+		m.rotated = nil
+	}
+}
+
+// drift is what people do to the thread of a resource at the service.
+func (m *modelRun) drift(a modelAction) {
+	declared, stored := m.threads[a.name], m.storedThread(a.name)
+	if declared == nil {
+		return
+	}
+	id := cmp.Or(stored.Status.ThreadID, declared.spec.ThreadID)
+	remote, live := m.live(id)
+	if !live {
+		return
+	}
+	found := m.remote(id)
+	found.seen = nil
+	switch a.what {
+	case "topic":
+		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Topic = fmt.Sprint("drift ", a.n) })
+	case "metadata":
+		m.driftMetadata(id, fmt.Sprint("key ", a.n), "drift")
+	case "retention":
+		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.RetentionDays = 40 + int32(a.n) }) //nolint:gosec // small
+		if found.retention >= 0 {
+			found.retention = 40 + int32(a.n) //nolint:gosec // small
+		}
+	case "delete":
+		m.w.emulator.DeleteThread(id)
+		found.deleted = true
+		m.losses++
+	case "empty the stamp":
+		m.driftStamp(stored, remote)
+	default:
+		m.driftMember(a, declared, stored, remote)
+	}
+}
+
+func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
+	if remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && stored.Status.ThreadID == remote.ID {
+		m.driftMetadata(remote.ID, chatv1alpha1.StampOwner, "")
+		m.driftMetadata(remote.ID, chatv1alpha1.StampUID, "")
+	}
+}
+
+func (m *modelRun) driftMetadata(id, key, value string) {
+	m.w.emulator.UpdateThread(id, func(t *emulator.Thread) {
+		if t.Metadata == nil {
+			t.Metadata = map[string]string{}
+		}
+		t.Metadata[key] = value
+	})
+	if kept := m.remote(id).kept; value != "" {
+		delete(kept, key)
+	}
+}
+
+func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) {
+	found := m.remote(remote.ID)
+	user := a.members[0].id(m.w)
+	isActor := slices.Contains(m.w.serviceUsers(), user)
+	switch {
+	case a.what == "remove" && !isActor:
+		m.w.emulator.RemoveMember(remote.ID, user)
+		delete(found.guests, acs.UserKey(user))
+	case a.what == "add" && a.members[0].user < modelPeople && !hasMember(remote, user):
+		member := emulator.Member{ID: user}
+		if a.members[0].name > 0 {
+			member.DisplayName = fmt.Sprint("name ", a.members[0].name)
+		}
+		m.w.emulator.AddMember(remote.ID, member)
+		found.added[acs.UserKey(user)]++
+		found.guests[acs.UserKey(user)] = m.mayStay(remote.ID, user)
+	case a.what == "shut us out" && stored.Status.ServiceUser != "":
+		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
+	case a.what == "let us in":
+		// An empty one is none that acts.
+		actors := append(m.actors(declared.spec), "")
+		if actor := cmp.Or(stored.Annotations[chatv1alpha1.AnnotationServiceUser], actors[0]); actor != "" && !hasMember(remote, actor) {
+			m.w.emulator.AddMember(remote.ID, emulator.Member{ID: actor})
+		}
+	}
+}
+
+// declares says whether somebody declares a user for a thread.
+func (m *modelRun) declares(name, user string) bool {
+	for _, member := range m.threads[name].spec.Participants {
+		if strings.EqualFold(string(member.UserID), user) {
+			return true
+		}
+	}
+	for _, p := range m.participants {
+		if p.spec.ThreadRef.Name == name && strings.EqualFold(string(p.spec.UserID), user) {
+			return true
+		}
+	}
+	return false
+}

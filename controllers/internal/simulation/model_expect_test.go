@@ -1,0 +1,363 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+)
+
+// modelVerdict is what should become of a ChatThread.
+type modelVerdict struct {
+	name   string
+	spec   chatv1alpha1.ChatThreadSpec
+	reason string
+	// remote is its thread at the service, where it has one that the operator can look at.
+	remote *emulator.Thread
+	// members are those that are declared, each user once, and others who declares one of them again.
+	members []modelDeclared
+	others  []modelDeclared
+}
+
+// modelDeclared is a user that is declared for a thread.
+type modelDeclared struct {
+	chatv1alpha1.Member
+	// participant is the ChatParticipant that declares the user; empty for an inline one.
+	participant string
+	key         string
+}
+
+// joins says whether the service takes the user.
+func (d modelDeclared) joins() bool {
+	return strings.HasPrefix(d.key, "8:acs:"+emulator.DefaultResourceID+"_")
+}
+
+// memberList are the declared users, inline ones before the others, which come by age.
+func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
+	var all []modelDeclared
+	for _, member := range m.threads[name].spec.Participants {
+		all = append(all, modelDeclared{Member: member, key: strings.ToLower(string(member.UserID))})
+	}
+	names := slices.DeleteFunc(sortedKeys(m.participants), func(p string) bool {
+		return m.participants[p].deleting || m.participants[p].spec.ThreadRef.Name != name
+	})
+	slices.SortStableFunc(names, func(a, b string) int {
+		one, other := m.participants[a], m.participants[b]
+		return cmp.Or(one.created.Compare(other.created), cmp.Compare(one.uid, other.uid))
+	})
+	for _, p := range names {
+		spec := m.participants[p].spec
+		all = append(all, modelDeclared{Member: spec.Member(), participant: p, key: strings.ToLower(string(spec.UserID))})
+	}
+	for _, d := range all {
+		if slices.ContainsFunc(members, func(before modelDeclared) bool { return before.key == d.key }) {
+			others = append(others, d)
+			continue
+		}
+		members = append(members, d)
+	}
+	return members, others
+}
+
+// judge says what should become of a ChatThread once all is at rest. Of the status it takes only which
+// thread at the service the resource has: any one will do that nobody else has.
+func (m *modelRun) judge(name string) modelVerdict {
+	declared, stored := m.threads[name], m.storedThread(name)
+	v := modelVerdict{name: name, spec: m.specOf(name)}
+	v.members, v.others = m.memberList(name)
+	id := cmp.Or(stored.Status.ThreadID, v.spec.ThreadID)
+	remote, live := m.live(id)
+	observes, recreates := modelObserves(declared.spec), m.recreates(v.spec, stored)
+	switch {
+	case m.connection(connectionName(declared.spec)) == nil:
+		v.reason = chatv1alpha1.ReasonConnectionNotFound
+	case id == "":
+		v.reason = m.judgeWithout(name, stored, observes)
+	case !live && observes && recreates && !m.isHidden(declared, stored, remote):
+		v.reason = chatv1alpha1.ReasonDrifted
+	case m.isShutOut(declared, stored, remote):
+		v.reason = chatv1alpha1.ReasonAccessLost
+	case !live:
+		v.reason = map[bool]string{true: "(not created anew)", false: chatv1alpha1.ReasonThreadGone}[recreates]
+	case m.isAnothers(stored, remote, observes):
+		v.reason = chatv1alpha1.ReasonOwnedByAnother
+	default:
+		v.remote = &remote
+		v.reason = m.judgeMembers(v, observes)
+	}
+	return v
+}
+
+// recreates says that a thread is created in place of one that is gone. What was never adopted is not.
+func (m *modelRun) recreates(spec chatv1alpha1.ChatThreadSpec, stored *chatv1alpha1.ChatThread) bool {
+	return modelRecreates(spec) && (spec.ThreadID == "" || stored.Status.ThreadID != "")
+}
+
+// judgeWithout says what should become of a ChatThread that has no thread.
+func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, observes bool) string {
+	switch {
+	case m.remembers(name, stored):
+		return chatv1alpha1.ReasonAccessLost
+	case observes:
+		return chatv1alpha1.ReasonDrifted
+	default:
+		return "(no thread)"
+	}
+}
+
+// remembers says that an earlier resource left a thread behind that nobody may see: as long as the process
+// remembers it, none is created.
+func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
+	_, reason := objects.ReadyReason(stored)
+	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
+		return m.remote(thread.ID).free != "" && thread.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
+	})
+}
+
+// isHidden says that a deleted thread cannot be told from one that nobody may see.
+func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
+	actors := m.actors(declared.spec)
+	if actor := stored.Status.ServiceUser; actor != "" {
+		actors = []string{actor}
+	}
+	return m.marks() && remote.ID != "" && !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
+}
+
+func (m *modelRun) marks() bool { return m.service.Marks }
+
+// isShutOut says that the service users may not see the thread: the one that acts, or any where none was
+// chosen yet.
+func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
+	if remote.ID == "" || remote.DeletedOn != nil && !m.marks() {
+		return false
+	}
+	actors := m.actors(declared.spec)
+	if actor := cmp.Or(stored.Annotations[chatv1alpha1.AnnotationServiceUser], stored.Status.ServiceUser); actor != "" {
+		actors = []string{actor}
+	}
+	return !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
+}
+
+// isAnothers says whether a thread carries the stamp of another resource.
+func (m *modelRun) isAnothers(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
+	owner, uid := remote.Metadata[chatv1alpha1.StampOwner], remote.Metadata[chatv1alpha1.StampUID]
+	switch {
+	case uid == string(stored.UID), owner == "" && uid == "":
+		return false
+	default:
+		return !observes || owner != simNamespace+"/"+stored.Name
+	}
+}
+
+// judgeMembers says whether all is as declared in a thread that the operator can look at.
+func (m *modelRun) judgeMembers(v modelVerdict, observes bool) string {
+	if observes {
+		return ""
+	}
+	for _, d := range v.others {
+		if d.participant == "" {
+			return chatv1alpha1.ReasonParticipantRejected
+		}
+	}
+	for _, d := range v.members {
+		if d.participant == "" && !m.isIn(v, d) {
+			return chatv1alpha1.ReasonParticipantRejected
+		}
+	}
+	return chatv1alpha1.ReasonSucceeded
+}
+
+// isIn says whether a declared user should be in the thread: who the service takes, but no service user
+// that is not there of its own accord.
+func (m *modelRun) isIn(v modelVerdict, d modelDeclared) bool {
+	if slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) }) {
+		return hasMember(*v.remote, d.key)
+	}
+	return d.joins()
+}
+
+// isRejected says whether a declared user is reported as refused. Where the operator only observes,
+// nobody was asked.
+func (m *modelRun) isRejected(v modelVerdict, d modelDeclared) bool {
+	isActor := slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) })
+	return !m.isIn(v, d) && (isActor || !modelObserves(v.spec))
+}
+
+// plan is the message of a thread that is only observed; empty where all is as declared. sure is false
+// where the model cannot tell.
+func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
+	spec := m.specOf(name)
+	if v.remote == nil {
+		return "would create the thread with " + strings.Replace(fmt.Sprintf("%d participants", len(v.members)), "1 participants", "1 participant", 1), true
+	}
+	parts := m.planProperties(spec, *v.remote)
+	adds, renews, sure := m.planDeclared(v)
+	removes := 0
+	for _, r := range v.remote.Members {
+		if !m.isDeclared(v, r) && !slices.Contains(m.actorsOf(v), r.ID) && (modelExclusive(spec) || m.isOurs(name, r)) {
+			removes++
+		}
+	}
+	for _, part := range []struct {
+		verb  string
+		count int
+	}{{"add", adds}, {"add again", renews}, {"remove", removes}} {
+		if part.count > 0 {
+			parts = append(parts, fmt.Sprint(part.verb, " ", part.count))
+		}
+	}
+	if len(parts) == 0 {
+		return "", sure
+	}
+	return "would " + strings.Join(parts, ", "), sure
+}
+
+// planProperties are the properties that would be set.
+func (m *modelRun) planProperties(spec chatv1alpha1.ChatThreadSpec, remote emulator.Thread) []string {
+	var parts []string
+	if remote.Topic != spec.Topic {
+		parts = append(parts, "set topic")
+	}
+	if len(m.metadataDiff(spec, remote)) > 0 {
+		parts = append(parts, "set metadata")
+	}
+	if days, judged := wantedDays(spec); judged && days != remote.RetentionDays {
+		parts = append(parts, "set retention")
+	}
+	return parts
+}
+
+// planDeclared counts the declared users that would be added, and those that would be added again.
+func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
+	actors, found := m.actorsOf(v), m.remote(v.remote.ID)
+	sure = true
+	for _, d := range v.members {
+		at := slices.IndexFunc(v.remote.Members, func(r emulator.Member) bool { return strings.EqualFold(r.ID, d.key) })
+		switch {
+		case slices.ContainsFunc(actors, func(actor string) bool { return strings.EqualFold(actor, d.key) }):
+		case at < 0:
+			adds++
+		case !m.isAsDeclared(v, d, v.remote.Members[at]):
+			renews++
+			// Once per generation is enough.
+			sure = sure && found.added[d.key] < 2
+		default:
+			// Whether a time was declared, or kept for somebody who joins anew, does not show.
+			sure = sure && (d.ShareHistory != chatv1alpha1.ShareHistorySinceJoin || !v.remote.Members[at].ShareHistoryTime.Equal(modelSince))
+		}
+	}
+	return adds, renews, sure
+}
+
+// isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread before does not.
+func (m *modelRun) isOurs(name string, r emulator.Member) bool {
+	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
+}
+
+func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
+	return slices.ContainsFunc(v.members, func(d modelDeclared) bool { return strings.EqualFold(d.key, r.ID) })
+}
+
+// isAsDeclared says whether a member stands in the thread as declared. Of one that people added only the
+// name counts, and only where one is declared.
+func (m *modelRun) isAsDeclared(v modelVerdict, d modelDeclared, r emulator.Member) bool {
+	if !m.isOurs(v.name, r) {
+		return d.DisplayName == "" || d.DisplayName == r.DisplayName
+	}
+	if d.DisplayName != r.DisplayName {
+		return false
+	}
+	switch d.ShareHistory {
+	case chatv1alpha1.ShareHistorySinceTime:
+		return r.ShareHistoryTime.Equal(modelSince)
+	case chatv1alpha1.ShareHistorySinceJoin:
+		// Who could read from a certain time on before keeps that.
+		return !r.ShareHistoryTime.Equal(time.Unix(0, 0))
+	default:
+		return r.ShareHistoryTime.Equal(time.Unix(0, 0))
+	}
+}
+
+// wantedDays is how long the service should keep the thread; judged is false where that is nobody's
+// business.
+func wantedDays(spec chatv1alpha1.ChatThreadSpec) (days int32, judged bool) {
+	if spec.Retention == nil {
+		return 0, spec.ThreadID == ""
+	}
+	return spec.Retention.DeleteAfterDays, true
+}
+
+// metadataDiff are the keys that are not as declared, the operator's own apart.
+func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulator.Thread) []string {
+	var keys []string
+	for key, value := range spec.Metadata {
+		if remote.Metadata[key] != string(value) {
+			keys = append(keys, key)
+		}
+	}
+	for key, value := range remote.Metadata {
+		if _, declared := spec.Metadata[key]; !declared && value != "" && spec.ThreadID == "" && !strings.HasPrefix(key, chatv1alpha1.StampPrefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// checkFree says which threads at the service are nobody's though they should be somebody's.
+func (m *modelRun) checkFree(owned map[string]string) {
+	for _, thread := range m.w.threads() {
+		if owned[thread.ID] != "" {
+			continue
+		}
+		found, known := m.remotes[thread.ID]
+		if !known || found.free == "" {
+			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
+			continue
+		}
+		if name := m.taker(thread, found); name != "" {
+			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
+		}
+	}
+}
+
+// taker is the resource that should have taken up a thread that was left behind: one that had a thread
+// created since.
+func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
+	_, name, _ := strings.Cut(found.owner, "/")
+	declared := m.threads[name]
+	if !found.certain || thread.Metadata[chatv1alpha1.StampOwner] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
+		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
+		return ""
+	}
+	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.left) {
+		return name
+	}
+	return ""
+}
+
+// isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that had the thread
+// before.
+func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) bool {
+	_, isGuest := found.guests[strings.ToLower(r.ID)]
+	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
+}
+
+// isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and would delete it.
+func (m *modelRun) isAwaited(name string, stored *chatv1alpha1.ChatThread) bool {
+	return !modelRetains(m.threads[name].spec) && slices.ContainsFunc(sortedKeys(m.threads), func(other string) bool {
+		spec := m.threads[other].spec
+		return other != name && !m.threads[other].deleting && !modelObserves(spec) && spec.ThreadID != "" && spec.ThreadID == stored.Status.ThreadID &&
+			connectionName(spec) == connectionName(m.threads[name].spec)
+	})
+}

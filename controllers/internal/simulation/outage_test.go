@@ -1,0 +1,185 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+)
+
+const (
+	// outageRooms is how many threads a connection has in an outage: more than workers.
+	outageRooms = 24
+	// outageLasts is how long it lasts, outageCounted how long calls are counted at its end.
+	outageLasts, outageCounted = 45 * time.Minute, 20 * time.Minute
+)
+
+// outage has a whole ACS resource meet with a fault that many threads depend on.
+func outage(t *testing.T, name, operation string) *simWorld {
+	t.Helper()
+	rooms := faultedOperation{hall: true, begin: func(w *simWorld) {
+		beginHall(w)
+		for i := range outageRooms {
+			w.create(simThreadNamed(fmt.Sprint("room", i), w.people[1]))
+		}
+	}}
+	w := newSimWorld(t, emulator.Options{}, 5, 1)
+	rooms.begun(w)
+	w.run(simBegin)
+	for _, fault := range simFaults {
+		if fault.name == name {
+			w.line.put(&simBreakage{fault: fault, operation: operation})
+		}
+	}
+	return w
+}
+
+// An ACS resource that gives no answer, or only bad ones, keeps no thread of another one waiting, is asked
+// as often as its threads may ask, and is told of as what it is.
+func TestSimFaultsOutage(t *testing.T) {
+	t.Parallel()
+	each := (outageRooms + 1) * int(outageCounted/objects.LastBackoff)
+	for name, most := range map[string]int{
+		// One pass at a time finds out, by calls that are tried twice.
+		"time-out": int(outageCounted / (5 * time.Second)), "reset": 2 * each, "503": 2 * each, "429": 3 * each,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := outage(t, name, "")
+				began := time.Now()
+				w.run(20 * time.Minute)
+				w.edit("elsewhere", promptly)
+				if name != "429" {
+					w.checkLatecomer(t)
+				}
+				w.run(outageLasts - time.Since(began))
+				calls := w.line.during(time.Now().Add(-outageCounted), time.Now(), func(c simCall) bool { return c.endpoint == simEndpoint })
+				if len(calls) > most {
+					t.Errorf("%d calls in %s, want at most %d", len(calls), outageCounted, most)
+				}
+				w.checkRooms(t, map[bool]string{true: showsReady, false: showsBroken}[name == "429"])
+				// Once that ACS does not answer, and once what came of the thread's own call.
+				if told := w.toldOfRooms(began); told > 2*outageRooms {
+					t.Errorf("%d writes to %d threads", told, outageRooms)
+				}
+				w.line.mend()
+				w.run(simWork)
+				w.checkRooms(t, showsReady)
+				w.settle()
+				w.checkSilence()
+				w.checkOrphans()
+			})
+		})
+	}
+}
+
+// checkLatecomer has a ChatParticipant come while its thread cannot be reached.
+func (w *simWorld) checkLatecomer(t *testing.T) {
+	t.Helper()
+	late := simParticipantNamed("late", w.people[2])
+	late.Spec.ThreadRef.Name = "room0"
+	w.create(late)
+	// The only worker may be busy with the probe of another thread, which takes 20 s.
+	w.run(2 * objects.LastBackoff)
+	if _, reason := objects.ReadyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
+		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
+	}
+	w.remove(late)
+}
+
+// toldOfRooms counts the writes to the threads of the connection from a moment on.
+func (w *simWorld) toldOfRooms(since time.Time) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	count := 0
+	for _, e := range w.logs[simThread] {
+		if strings.HasPrefix(e.key.Name, "room") && e.at.After(since) {
+			count++
+		}
+	}
+	return count
+}
+
+// checkRooms compares what the threads of the connection show.
+func (w *simWorld) checkRooms(t *testing.T, want string) {
+	t.Helper()
+	for _, obj := range w.stored(simThread) {
+		if got := shown(obj); got != want && strings.HasPrefix(obj.GetName(), "room") {
+			t.Errorf("ChatThread %s shows %q, want %q", obj.GetName(), got, want)
+		}
+	}
+}
+
+// A service that denies all threads, and lists them, does not double a single room. As soon as it knows them
+// again, all are as before.
+func TestSimFaultsAllDenied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := outage(t, "404", "ThreadClient.GetProperties")
+		began := time.Now()
+		w.run(outageLasts)
+		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
+		if len(made) > 0 {
+			t.Errorf("%d threads were made anew beside those that live", len(made))
+		}
+		w.checkRooms(t, showsBroken)
+		w.line.mend()
+		w.run(simWork)
+		w.checkRooms(t, showsReady)
+		w.settle()
+		w.checkSilence()
+		w.checkOrphans()
+	})
+}
+
+// Where all threads of a connection are deleted, a few are made anew, and for the others a person must ask: once,
+// on the connection, for all of them.
+func TestSimFleetDeleted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := outage(t, "", "")
+		for _, thread := range w.threads() {
+			if strings.HasPrefix(thread.Topic, "topic of room") {
+				w.emulator.DeleteThread(thread.ID)
+			}
+		}
+		began := time.Now()
+		w.run(outageLasts)
+		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
+		if len(made) != connection.MaxRecreations {
+			t.Errorf("%d threads were made anew, want %d", len(made), connection.MaxRecreations)
+		}
+		gone := 0
+		for _, obj := range w.stored(simThread) {
+			if shown(obj) == "Stalled "+chatv1alpha1.ReasonThreadGone {
+				gone++
+			}
+		}
+		if gone != outageRooms-connection.MaxRecreations {
+			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-connection.MaxRecreations)
+		}
+		simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
+		})
+		w.run(2 * time.Minute)
+		w.checkRooms(t, showsReady)
+		w.settle()
+		w.checkSilence()
+		w.checkOrphans()
+	})
+}

@@ -1,0 +1,199 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+)
+
+// elsewhere are places that are not the endpoint of the connection, however much they look like it. Of a
+// link to a next page there, path and query are asked for at the endpoint.
+var elsewhere = []string{
+	"https://evil.example/chat/threads",
+	otherEndpoint + "/chat/threads",
+	"http://contoso.communication.azure.com/chat/threads",
+	"http://contoso.communication.azure.com:443/chat/threads",
+	"https://contoso.communication.azure.com:8443/chat/threads",
+	"https://contoso.communication.azure.com./chat/threads",
+	"https://contoso.communication.azure.com.evil.example/chat/threads",
+	"https://contoso.communication.azure.com@evil.example/chat/threads",
+	"https://user:password@contoso.communication.azure.com/chat/threads",
+	"https://contoso.communication.azure.com\\@evil.example/chat/threads",
+	"https://contoso\u3002communication.azure.com/chat/threads",
+	"https://contoso.communication.\u0430zure.com/chat/threads",
+	"//evil.example/chat/threads",
+	"https:evil.example",
+	"file:///etc/passwd",
+	"https://%zz/",
+}
+
+// operationNamed is an operation of the table.
+func operationNamed(t *testing.T, name string) faultedOperation {
+	t.Helper()
+	for _, operation := range faultedOperations {
+		if operation.name == name {
+			return operation
+		}
+	}
+	t.Fatalf("no operation %s", name)
+	return faultedOperation{}
+}
+
+// A server can send the operator nowhere with its credentials: not by a redirect, and not by the link to
+// the next page of a list. The line checks each call.
+func TestSimFaultsElsewhere(t *testing.T) {
+	t.Parallel()
+	faults := map[string][]simFault{}
+	for i, place := range elsewhere {
+		for j, name := range []string{"create thread", "get properties", "issue token"} {
+			status := []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}[(i+j)%5]
+			faults[name] = append(faults[name], simFault{name: fmt.Sprint("redirect ", status, " ", place), answer: redirect(status, place)})
+		}
+		link := simFault{name: "next page " + place, effect: true, answer: changedText(func(body []byte) []byte {
+			return linked(body, place+"?api-version=2025-03-15")
+		})}
+		for _, name := range []string{"list threads", "list participants"} {
+			faults[name] = append(faults[name], link)
+		}
+	}
+	for name, faults := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			operation := operationNamed(t, name)
+			var want simEnd
+			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, simSpans[1]).end() })
+			for _, fault := range faults {
+				t.Run(fault.name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, simSpans[1]).checkEnd(want) })
+				})
+			}
+		})
+	}
+}
+
+// linked is a page with a link to the next one.
+func linked(body []byte, link string) []byte {
+	var page map[string]any
+	if err := json.Unmarshal(body, &page); err != nil {
+		return body
+	}
+	page["nextLink"] = link
+	out, err := json.Marshal(page)
+	if err != nil {
+		return body
+	}
+	return out
+}
+
+// strangeEndpoints are endpoints that a Secret may name and that nobody may be called at.
+var strangeEndpoints = map[string]string{
+	"https://user@contoso.communication.azure.com":           chatv1alpha1.ReasonInvalidConnectionString,
+	"https://user:password@contoso.communication.azure.com/": chatv1alpha1.ReasonInvalidConnectionString,
+	"https://contoso.communication.azure.com@evil.example":   chatv1alpha1.ReasonInvalidConnectionString,
+	"https://2130706433":                                   chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://0x7f000001":                                   chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://0x7f.0.0.1":                                   chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://0177.0.0.1":                                   chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://127.1":                                        chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://127.0.0.1":                                    chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://169.254.169.254":                              chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://[::1]":                                        chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://[::ffff:127.0.0.1]":                           chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://[::ffff:7f00:1]":                              chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://[fe80::1%25eth0]":                             chatv1alpha1.ReasonInvalidConnectionString,
+	"https://contoso.communication.azure.com.":             chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.azure.com:8443":         chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.azure.com:80":           chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.azure.com:0443":         chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.azure.com:":             chatv1alpha1.ReasonInvalidConnectionString,
+	"http://contoso.communication.azure.com":               chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.azure.com.evil.example": chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso-communication.azure.com":              chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://communication.azure.com":                      chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso.communication.\u0430zure.com":         chatv1alpha1.ReasonInvalidConnectionString,
+	"https://contoso.communication.xn--zure-53d.com":       chatv1alpha1.ReasonEndpointNotAllowed,
+	"https://contoso\u3002communication.azure.com":         chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example\uff0f.communication.azure.com":   chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example\\.communication.azure.com":       chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example%2f.communication.azure.com":      chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example/.communication.azure.com":        chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example?.communication.azure.com":        chatv1alpha1.ReasonInvalidConnectionString,
+	"https://evil.example#.communication.azure.com":        chatv1alpha1.ReasonInvalidConnectionString,
+	"https://\u202econtoso.communication.azure.com":        chatv1alpha1.ReasonInvalidConnectionString,
+	"https://kubernetes.default.svc":                       chatv1alpha1.ReasonEndpointNotAllowed,
+	"file:///etc/passwd":                                   chatv1alpha1.ReasonInvalidConnectionString,
+	"https://":                                             chatv1alpha1.ReasonInvalidConnectionString,
+}
+
+// Whatever endpoint a Secret names, from the first or in the place of the one that was good: no call is
+// made to another place than the operator allows, and the connection says why.
+func TestSimFaultsEndpoints(t *testing.T) {
+	t.Parallel()
+	for endpoint, reason := range strangeEndpoints {
+		t.Run(endpoint, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newSimWorld(t, emulator.Options{}, 1, 1)
+				w.line, w.canary = newSimLine(w), newSimCanary()
+				w.canary.learn("access key", w.emulator.AccessKey())
+				w.pointTo(endpoint)
+				w.room(w.people...)
+				w.run(time.Hour)
+				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, 0)
+				w.pointTo(simEndpoint)
+				w.run(time.Minute)
+				w.checkPointed(t, showsReady, showsReady, len(w.line.calls))
+				w.pointTo(endpoint)
+				// Until the Secret is read again, what it held before is good.
+				w.run(connection.ReadyInterval)
+				calls := len(w.line.calls)
+				w.run(time.Hour)
+				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, calls)
+				w.checkSilence()
+			})
+		})
+	}
+}
+
+// pointTo has the Secret name an endpoint.
+func (w *simWorld) pointTo(endpoint string) {
+	w.t.Helper()
+	secret := &corev1.Secret{}
+	secret.Namespace, secret.Name = simNamespace, "acs"
+	simEdit(w, secret, func(s *corev1.Secret) {
+		s.Data = map[string][]byte{"connectionString": []byte("endpoint=" + endpoint + ";accesskey=" + w.emulator.AccessKey())}
+	})
+}
+
+// checkPointed compares what connection and thread show, and how many calls there were.
+func (w *simWorld) checkPointed(t *testing.T, connection, thread string, calls int) {
+	t.Helper()
+	for kind, want := range map[simKind]string{simConnection: connection, simThread: thread} {
+		obj := w.stored(kind)[0]
+		if got := shown(obj); got != want {
+			t.Errorf("%s shows %q, want %q: %s", kind, got, want, w.describe(obj))
+		}
+		w.checkMessages(obj)
+		if strings.Contains(w.describe(obj), "password") {
+			t.Errorf("user info is shown: %s", w.describe(obj))
+		}
+	}
+	if len(w.line.calls) != calls {
+		t.Errorf("%d calls, want %d", len(w.line.calls), calls)
+	}
+}

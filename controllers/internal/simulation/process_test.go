@@ -1,0 +1,326 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/acs-operator/acs-chat-operator/controllers"
+)
+
+// simProcess is an operator from its start to its end: caches, memory and work queue.
+type simProcess struct {
+	world       *simWorld
+	number      int64
+	controllers *controllers.Controllers
+	// at are the controllers by kind.
+	at     map[simKind]controllers.Controller
+	passes int
+	// results are those of the last reconcile of each object.
+	results map[simKey]reconcile.Result
+	// dead says that the process crashed.
+	dead bool
+	// released holds the uids of the objects that it took the last finalizer off.
+	released sync.Map
+
+	// views are what the caches show, cursors how far they have come, ready when the next event comes.
+	views   map[simKind]map[types.NamespacedName]client.Object
+	cursors map[simKind]int
+	ready   map[simKind]time.Time
+	// cache is held while somebody reads from the caches or moves them on.
+	cache sync.Mutex
+
+	mu    sync.Mutex
+	queue map[simKey]time.Time
+	// busy are the objects that have a pass now, where passes go on beside each other.
+	busy  map[simKey]bool
+	woken chan struct{}
+}
+
+// simKey is an object in the work queue.
+type simKey struct {
+	kind simKind
+	types.NamespacedName
+}
+
+// simRecorder tells events to those who listen.
+type simRecorder struct{ world *simWorld }
+
+func (r simRecorder) Eventf(_ runtime.Object, _ runtime.Object, kind, reason, action, note string, args ...any) {
+	r.world.canary.hear("event", fmt.Sprintf(kind+" "+reason+" "+action+" "+note, args...))
+}
+
+// newSimProcess starts an operator: all objects that its caches show have a pass.
+func newSimProcess(w *simWorld, number int64) *simProcess {
+	p := &simProcess{
+		world: w, number: number,
+		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
+		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]controllers.Controller{}, results: map[simKey]reconcile.Result{},
+	}
+	p.controllers = controllers.New(controllers.Dependencies{
+		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: 16},
+		Client:   &simClient{w.live, p},
+		Recorder: func(string) events.EventRecorder { return simRecorder{w} }, APIReader: &simReader{w.live, p},
+	})
+	for _, controller := range p.controllers.All() {
+		p.at[controller.Kind] = controller
+		if err := controller.Wakes.Start(w.t.Context(), simQueue{process: p, kind: controller.Kind}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for _, kind := range simWatched {
+		p.list(kind)
+	}
+	for _, kind := range simWatched {
+		for _, key := range p.keys(kind) {
+			p.handle(kind, nil, p.views[kind][key], true)
+		}
+	}
+	return p
+}
+
+// list fills the cache of a kind, from an API server that may be behind.
+func (p *simProcess) list(kind simKind) {
+	behind := int(p.world.chance(int64(p.world.lags.events + 1)))
+	p.world.mu.Lock()
+	log := p.world.logs[kind]
+	p.world.mu.Unlock()
+	p.cursors[kind] = max(len(log)-behind, 0)
+	p.views[kind] = map[types.NamespacedName]client.Object{}
+	for _, e := range log[:p.cursors[kind]] {
+		if e.now == nil {
+			delete(p.views[kind], e.key)
+			continue
+		}
+		p.views[kind][e.key] = e.now
+	}
+}
+
+// keys are those of the objects that the cache of a kind shows, in order.
+func (p *simProcess) keys(kind simKind) []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(p.views[kind]), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) })
+}
+
+// matching are the objects in the cache that a list asks for.
+func (p *simProcess) matching(kind simKind, options client.ListOptions) []client.Object {
+	var found []client.Object
+	for _, key := range p.keys(kind) {
+		obj := p.views[kind][key]
+		matches := options.Namespace == "" || options.Namespace == key.Namespace
+		var wanted fields.Requirements
+		if options.FieldSelector != nil {
+			wanted = options.FieldSelector.Requirements()
+		}
+		for _, r := range wanted {
+			matches = matches && slices.Contains(p.world.indexes[string(kind)+" "+r.Field](obj), r.Value)
+		}
+		if matches {
+			found = append(found, obj)
+		}
+	}
+	return found
+}
+
+// run makes passes until a moment. It says whether the process crashed before.
+func (p *simProcess) run(until time.Time) (crashed bool) {
+	p.world.turn <- struct{}{}
+	defer func() { <-p.world.turn }()
+	for p.world.t.Context().Err() == nil {
+		arrival := p.nextArrival()
+		key, due := p.next()
+		now := time.Now()
+		switch {
+		case !due.After(now):
+			if p.passes++; p.passes > p.world.maxPasses {
+				p.world.t.Fatalf("a hot loop at %v", key)
+			}
+			if p.start(key) {
+				return true
+			}
+			continue
+		case !now.Before(until):
+			return false
+		}
+		if !arrival.IsZero() && arrival.Before(due) {
+			due = arrival
+		}
+		if until.Before(due) {
+			due = until
+		}
+		<-p.world.turn
+		timer := time.NewTimer(due.Sub(now))
+		select {
+		case <-timer.C:
+		case <-p.woken:
+			timer.Stop()
+		}
+		p.world.turn <- struct{}{}
+	}
+	return false
+}
+
+// pause waits a while before an effect, where the world has another operator in it.
+func (p *simProcess) pause() {
+	longest := p.world.lags.pause
+	if longest <= 0 {
+		return
+	}
+	wait := time.Duration(p.world.chance(int64(20 * time.Millisecond)))
+	if p.world.chance(20) == 0 {
+		wait = time.Duration(p.world.chance(int64(longest)))
+	}
+	<-p.world.turn
+	<-time.After(wait.Truncate(time.Microsecond) + time.Duration(1+p.number))
+	p.world.turn <- struct{}{}
+}
+
+// insideCache marks what the caches themselves call: it does not move them on.
+type insideCache struct{}
+
+// look brings to the caches the events that have come, and holds them until the caller has read.
+func (p *simProcess) look(ctx context.Context) (done func()) {
+	if ctx.Value(insideCache{}) != nil {
+		return func() {}
+	}
+	p.cache.Lock()
+	for _, kind := range simWatched {
+		for p.arrive(kind) {
+		}
+	}
+	return p.cache.Unlock
+}
+
+// nextArrival is when the next event comes, as far as that is known.
+func (p *simProcess) nextArrival() (first time.Time) {
+	defer p.look(p.world.t.Context())()
+	for _, ready := range p.ready {
+		if !ready.IsZero() && (first.IsZero() || ready.Before(first)) {
+			first = ready
+		}
+	}
+	return first
+}
+
+// arrive takes in the next event of a kind, if it has come.
+func (p *simProcess) arrive(kind simKind) bool {
+	p.world.mu.Lock()
+	log := p.world.logs[kind]
+	p.world.mu.Unlock()
+	pending := len(log) - p.cursors[kind]
+	if pending == 0 {
+		p.ready[kind] = time.Time{}
+		return false
+	}
+	lags := p.world.lags
+	if p.ready[kind].IsZero() {
+		p.ready[kind] = log[p.cursors[kind]].at.Add(time.Duration(p.world.chance(int64(lags.latest))))
+	}
+	if pending <= lags.events && p.ready[kind].After(time.Now()) {
+		return false
+	}
+	p.ready[kind] = time.Time{}
+	events := log[p.cursors[kind] : p.cursors[kind]+1]
+	if lags.latest > 0 && p.world.chance(5) == 0 {
+		// The watch broke off: the list that follows it shows only where all this led to.
+		events = latestOf(log[p.cursors[kind]:])
+		p.cursors[kind] = len(log)
+	} else {
+		p.cursors[kind]++
+	}
+	for _, e := range events {
+		old := p.views[kind][e.key]
+		if e.now == nil {
+			delete(p.views[kind], e.key)
+		} else {
+			p.views[kind][e.key] = e.now
+		}
+		p.handle(kind, old, e.now, false)
+		if lags.latest > 0 && p.world.chance(5) == 0 && e.now != nil {
+			p.handle(kind, e.now, e.now, false)
+		}
+	}
+	return true
+}
+
+// latestOf are the last events of each object.
+func latestOf(log []simEvent) []simEvent {
+	var latest []simEvent
+	seen := map[types.NamespacedName]bool{}
+	for _, e := range slices.Backward(log) {
+		if !seen[e.key] {
+			seen[e.key] = true
+			latest = append(latest, e)
+		}
+	}
+	return latest
+}
+
+// handle enqueues the objects that an event wakes.
+func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) {
+	if old == nil && now == nil {
+		return
+	}
+	ctx := context.WithValue(p.world.canary.logging(p.world.t.Context()), insideCache{}, true)
+	for _, watch := range p.controllers.Watches() {
+		if simKindOf(watch.Of) != kind || !lets(watch.Filter, old, now, initial) {
+			continue
+		}
+		enqueue, queue := watch.Handler, simQueue{process: p, kind: watch.Wakes}
+		if enqueue == nil {
+			enqueue = &handler.EnqueueRequestForObject{}
+		}
+		switch {
+		case now == nil:
+			enqueue.Delete(ctx, event.DeleteEvent{Object: old}, queue)
+		case old == nil:
+			enqueue.Create(ctx, event.CreateEvent{Object: now, IsInInitialList: initial}, queue)
+		default:
+			enqueue.Update(ctx, event.UpdateEvent{ObjectOld: old, ObjectNew: now}, queue)
+		}
+	}
+}
+
+// simQueue is the work queue of a controller, as its sources see it.
+type simQueue struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	process *simProcess
+	kind    simKind
+}
+
+func (q simQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
+
+func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) {
+	q.process.add(simKey{q.kind, r.NamespacedName}, after)
+}
+
+// lets says whether a predicate lets an event through.
+func lets(filter predicate.Predicate, old, now client.Object, initial bool) bool {
+	switch {
+	case now == nil:
+		return filter.Delete(event.DeleteEvent{Object: old})
+	case old == nil:
+		return filter.Create(event.CreateEvent{Object: now, IsInInitialList: initial})
+	default:
+		return filter.Update(event.UpdateEvent{ObjectOld: old, ObjectNew: now})
+	}
+}

@@ -1,0 +1,382 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+)
+
+// simQuotas is the service with its quotas.
+var simQuotas = emulator.Options{Quotas: true}
+
+// newQuotaWorld has a connection with one service user, and room for so many passes.
+func newQuotaWorld(t *testing.T, passes int) *simWorld {
+	t.Helper()
+	w := newSimWorld(t, simQuotas, 1, 1)
+	w.maxPasses = passes
+	w.connect(1)
+	w.run(time.Minute)
+	return w
+}
+
+func simThreadNumber(n int) *chatv1alpha1.ChatThread {
+	return simThreadNamed(fmt.Sprintf("room-%05d", n))
+}
+
+func (w *simWorld) createThreads(from, to int) {
+	for n := from; n < to; n++ {
+		w.create(simThreadNumber(n))
+	}
+}
+
+// runUntil lets time go by until something is so, and says how long that was.
+func (w *simWorld) runUntil(most time.Duration, so func() bool) time.Duration {
+	w.t.Helper()
+	start := time.Now()
+	for !so() {
+		if time.Since(start) > most {
+			w.t.Fatalf("not so after %s", most)
+		}
+		w.run(time.Second)
+	}
+	return time.Since(start)
+}
+
+// notReady counts the ChatThreads that are not as declared.
+func (w *simWorld) notReady() int {
+	count := 0
+	for _, obj := range w.stored(simThread) {
+		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || operatortest.ObservedGeneration(obj) != obj.GetGeneration() {
+			count++
+		}
+	}
+	return count
+}
+
+func (w *simWorld) refusedCalls() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused
+}
+
+// An operator that starts while the quota is used up knows nothing of it: it obeys what it is told, and
+// from then on is not told again.
+func TestSimQuotaRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const threads = 300
+		w := newQuotaWorld(t, 20000)
+		w.createThreads(0, threads)
+		w.runUntil(10*time.Minute, func() bool { return w.notReady() <= threads/2 })
+		if refused := w.refusedCalls(); refused > 0 {
+			t.Errorf("%d calls were answered with 429 before the restart", refused)
+		}
+		w.process = newSimProcess(w, 0)
+		w.run(simWindow)
+		first := w.refusedCalls()
+		took := w.runUntil(15*time.Minute, func() bool { return w.notReady() == 0 })
+		t.Logf("%d calls were refused in the first window after the restart; all was done %s later", first, took)
+		if later := w.refusedCalls(); later > first {
+			t.Errorf("%d calls were refused after the first window", later-first)
+		}
+		if made := len(w.emulator.Threads()); made != threads {
+			t.Errorf("%d threads were created for %d", made, threads)
+		}
+		w.checkOrphans()
+	})
+}
+
+// More service users, and larger quotas, count at once for the threads that wait already.
+func TestSimQuotaRaised(t *testing.T) {
+	t.Parallel()
+	perWindow := func(threads int32) *chatv1alpha1.Quotas {
+		return &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: threads}}
+	}
+	for name, c := range map[string]struct {
+		threads      int
+		before, edit func(*chatv1alpha1.ChatConnection)
+		// most is how long the threads that are left may take.
+		most time.Duration
+	}{
+		"service users": {threads: 60, before: func(*chatv1alpha1.ChatConnection) {}, most: 2 * simWindow,
+			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.ServiceUsers.Count = new(int32(4)) }},
+		"quotas": {threads: 8, before: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(1) }, most: simWindow,
+			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(8) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newQuotaWorld(t, 20000)
+				simEdit(w, operatortest.Connection(simNamespace, "default"), c.before)
+				w.run(time.Second)
+				w.createThreads(0, c.threads)
+				w.run(2 * time.Second)
+				simEdit(w, operatortest.Connection(simNamespace, "default"), c.edit)
+				took := w.runUntil(10*time.Minute, func() bool { return w.notReady() == 0 })
+				t.Logf("took %s", took)
+				if took > c.most {
+					t.Errorf("the threads that waited took %s, want at most %s", took, c.most)
+				}
+				if refused := w.refusedCalls(); refused > 0 {
+					t.Errorf("%d calls were answered with 429", refused)
+				}
+			})
+		})
+	}
+}
+
+// A thread that waited and turned out to need no slot leaves it to the next one.
+func TestSimQuotaGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newQuotaWorld(t, 2000)
+		simEdit(w, operatortest.Connection(simNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
+			conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1}}
+		})
+		w.run(time.Second)
+		w.createThreads(0, 2)
+		w.run(2 * time.Second)
+		simEdit(w, simThreadNumber(1), func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve })
+		w.run(time.Second)
+		w.createThreads(2, 3)
+		took := w.runUntil(time.Minute, func() bool { return w.notReady() == 1 })
+		if took > pacing.ShortWindow {
+			t.Errorf("took %s: the slot of another thread was waited for", took)
+		}
+	})
+}
+
+// simWindow is a window of the quotas, and a little more.
+const simWindow = pacing.ShortWindow + time.Second
+
+// Somebody else, who acts as the same service user, takes half of the budget: what is refused is put off,
+// and all is done in little more than twice the time.
+func TestSimQuotaShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const threads = 200
+		w := newQuotaWorld(t, 20000)
+		other := w.eatQuota(5)
+		w.createThreads(0, threads)
+		took := w.runUntil(30*time.Minute, func() bool { return w.notReady() == 0 })
+		refused := w.refusedCalls()
+		t.Logf("%d threads took %s; %d calls of the operator were refused; the other made %d", threads, took, refused, other())
+		if least := threads / 5 * pacing.ShortWindow; took > least*5/2 {
+			t.Errorf("took %s; half of the quota allows %s", took, least)
+		}
+		if refused == 0 || refused > threads {
+			t.Errorf("%d calls were refused", refused)
+		}
+		mine := map[string]int{}
+		for _, thread := range w.threads() {
+			mine[thread.Metadata[chatv1alpha1.StampUID]]++
+		}
+		delete(mine, "")
+		for uid, count := range mine {
+			if count != 1 {
+				t.Errorf("%d threads for %s", count, uid)
+			}
+		}
+		if len(mine) != threads {
+			t.Errorf("threads of %d resources, want %d", len(mine), threads)
+		}
+	})
+}
+
+// eatQuota has somebody else create threads as the service user, so many in each window. The result says
+// how many it has created so far.
+func (w *simWorld) eatQuota(perWindow int) (made func() int) {
+	w.t.Helper()
+	user := w.serviceUsers()[0]
+	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
+		Transport: simServed{w.emulator}, Retry: policy.RetryOptions{MaxRetries: -1},
+	}}
+	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(simEndpoint), options)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	chat, err := acs.NewChatClient(simEndpoint, acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+		issued, err := identity.IssueToken(ctx, user, []acs.TokenScope{acs.ScopeChat}, nil)
+		return issued.AccessToken, err
+	}, nil), options)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var count atomic.Int32
+	go func() {
+		for w.t.Context().Err() == nil {
+			if _, err := chat.CreateThread(w.t.Context(), "of somebody else", nil); err == nil {
+				count.Add(1)
+			}
+			select {
+			case <-w.t.Context().Done():
+			case <-time.After(pacing.ShortWindow / time.Duration(perWindow)):
+			}
+		}
+	}()
+	return func() int { return int(count.Load()) }
+}
+
+// seedThreads makes ChatThreads that an earlier process has brought to an end, with their threads.
+func (w *simWorld) seedThreads(count int) {
+	w.t.Helper()
+	user := w.serviceUsers()[0]
+	for n := range count {
+		thread := simThreadNumber(n)
+		thread.Finalizers = []string{chatv1alpha1.Finalizer}
+		thread.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: user}
+		w.create(thread)
+		id := w.emulator.CreateThread(user, thread.Spec.Topic)
+		w.emulator.UpdateThread(id, func(remote *emulator.Thread) {
+			remote.Metadata = map[string]string{chatv1alpha1.StampOwner: thread.Namespace + "/" + thread.Name, chatv1alpha1.StampUID: string(thread.UID)}
+		})
+		thread.Status = chatv1alpha1.ChatThreadStatus{
+			ThreadID: id, ServiceUser: user, CreatedOn: simTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
+			Participants: &chatv1alpha1.ParticipantCounts{},
+		}
+		objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
+		if err := w.live.Status().Update(w.t.Context(), thread); err != nil {
+			w.t.Fatal(err)
+		}
+		w.record(thread)
+	}
+}
+
+// More threads than the quota on reads allows for one user: their resyncs are put further apart, evenly,
+// without one refused call, and nobody who asks for something waits for them.
+func TestSimQuotaManyThreads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const threads, pace = 6000, 40
+		w := newQuotaWorld(t, 200000)
+		w.seedThreads(threads)
+		reads := &simReads{byThread: map[string][]time.Time{}}
+		w.onCall = reads.note
+		w.process = newSimProcess(w, 0)
+		// A ninth more than what the quota needs, as something is always put off.
+		floor := threads * pacing.ShortWindow * 10 / 9 / pace
+		start := time.Now()
+
+		w.run(simWindow)
+		w.create(simThreadNamed("searched-for"))
+		searched := w.runUntil(3*time.Minute, w.isDone("searched-for"))
+		w.create(simThreadNamed("new"))
+		created := w.runUntil(time.Minute, w.isDone("new"))
+		var edited time.Duration
+		for n := 0; time.Since(start) < 5*floor/2; n += 997 {
+			room := simThreadNumber(n % threads)
+			simEdit(w, room, func(t *chatv1alpha1.ChatThread) { t.Spec.Topic = fmt.Sprint("edited ", n) })
+			edited = max(edited, w.runUntil(time.Minute, w.isDone(room.Name)))
+			w.run(5 * time.Minute)
+			// It was read for the edit as well.
+			delete(reads.byThread, "/chat/threads/"+w.liveThread(room.Name).Status.ThreadID)
+		}
+		t.Logf("a create among the first reads took %s with the search of %d threads, the next %s, edits at most %s", searched, threads, created, edited)
+		if created > 5*time.Second || edited > 5*time.Second {
+			t.Errorf("a create took %s and an edit up to %s", created, edited)
+		}
+		if refused := w.refusedCalls(); refused > 0 {
+			t.Errorf("%d calls were answered with 429", refused)
+		}
+		if shown := w.resyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
+			t.Errorf("the metric shows %s between resyncs, want that of two more than %s", shown, floor)
+		}
+		shortest, longest, most := reads.spread(start)
+		t.Logf("in %s: %s to %s between two reads of a thread, at most %d reads a minute", time.Since(start), shortest, longest, most)
+		if shortest < floor*4/5 || longest > floor*6/5 {
+			t.Errorf("%s to %s between two reads of a thread, want about %s", shortest, longest, floor)
+		}
+		if most > pace*6*21/20 {
+			t.Errorf("%d reads a minute, want at most about %d", most, pace*6)
+		}
+	})
+}
+
+// isDone says whether a ChatThread is as declared.
+func (w *simWorld) isDone(name string) func() bool {
+	return func() bool {
+		thread := w.liveThread(name)
+		_, reason := objects.ReadyReason(thread)
+		return reason == chatv1alpha1.ReasonSucceeded && operatortest.ObservedGeneration(thread) == thread.Generation
+	}
+}
+
+func (w *simWorld) liveThread(name string) *chatv1alpha1.ChatThread {
+	thread := &chatv1alpha1.ChatThread{}
+	if err := w.live.Get(w.t.Context(), types.NamespacedName{Namespace: simNamespace, Name: name}, thread); err != nil {
+		w.t.Fatal(err)
+	}
+	return thread
+}
+
+// simReads notes when the properties of threads were read.
+type simReads struct {
+	byThread map[string][]time.Time
+	all      []time.Time
+}
+
+func (r *simReads) note(operation string, u *url.URL) {
+	if operation == "ThreadClient.GetProperties" {
+		now := time.Now()
+		r.byThread[u.Path] = append(r.byThread[u.Path], now)
+		r.all = append(r.all, now)
+	}
+}
+
+// spread says how far apart the reads of a thread were, and how many reads there were in a minute at most.
+func (r *simReads) spread(start time.Time) (shortest, longest time.Duration, most int) {
+	shortest = time.Since(start)
+	for _, times := range r.byThread {
+		for i := range times[1:] {
+			shortest = min(shortest, times[i+1].Sub(times[i]))
+			longest = max(longest, times[i+1].Sub(times[i]))
+		}
+		longest = max(longest, time.Since(times[len(times)-1]))
+	}
+	minutes := make([]int, time.Since(start)/time.Minute+1)
+	for _, at := range r.all {
+		minutes[at.Sub(start)/time.Minute]++
+	}
+	return shortest, longest, slices.Max(minutes)
+}
+
+// resyncFloor is the metric of that name.
+func (w *simWorld) resyncFloor() time.Duration {
+	w.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(w.process.controllers.Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "acs_chat_operator_resync_floor_seconds" {
+			return time.Duration(family.GetMetric()[0].GetGauge().GetValue() * float64(time.Second))
+		}
+	}
+	w.t.Fatal("there is no such metric")
+	return 0
+}

@@ -1,0 +1,84 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// simTB is what a run reports to: a test, or a simReport.
+type simTB interface {
+	Helper()
+	Context() context.Context
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Failed() bool
+}
+
+// simReport keeps what went wrong in a run until its bubble is left: a test that draws many histories
+// must be able to go on after one that failed, in order to look for a shorter one.
+type simReport struct {
+	done func() context.Context
+
+	mu       sync.Mutex
+	failures []string
+	logs     []string
+}
+
+// simEnded unwinds a run that cannot go on.
+type simEnded struct{}
+
+func (r *simReport) Helper()                  {}
+func (r *simReport) Context() context.Context { return r.done() }
+
+func (r *simReport) Error(args ...any)                 { r.Errorf("%s", fmt.Sprint(args...)) }
+func (r *simReport) Fatal(args ...any)                 { r.Fatalf("%s", fmt.Sprint(args...)) }
+func (r *simReport) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(simEnded{}) }
+
+func (r *simReport) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *simReport) Logf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logs = append(r.logs, fmt.Sprintf(format, args...))
+}
+
+func (r *simReport) Failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.failures) > 0
+}
+
+// simRun makes a run in a bubble of its own and says how it went. A panic in it is a failure like another.
+func simRun(t *testing.T, run func(simTB)) *simReport {
+	t.Helper()
+	report := &simReport{}
+	synctest.Test(t, func(t *testing.T) {
+		report.done = t.Context
+		defer func() {
+			if r := recover(); r != nil {
+				if _, ended := r.(simEnded); !ended {
+					report.Errorf("panic: %v", r)
+					report.Logf("%s", debug.Stack())
+				}
+			}
+		}()
+		run(report)
+	})
+	return report
+}
