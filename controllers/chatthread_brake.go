@@ -16,7 +16,6 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -41,21 +40,6 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 		return false, fmt.Errorf("get CustomResourceDefinition: %w", err)
 	}
 	return !crd.DeletionTimestamp.IsZero(), nil
-}
-
-// markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
-// afterwards, no ChatThread whose thread is gone says that it is Ready.
-func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s situation, doing string) error {
-	// Later tries keep what the one before said: the two would take turns.
-	if status, _ := objects.ReadyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
-		return nil
-	}
-	objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
-	if err := r.storeStatus(ctx, s); err != nil {
-		return err
-	}
-	s.memory.markedDeleting = true
-	return nil
 }
 
 // brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.

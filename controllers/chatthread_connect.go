@@ -5,13 +5,10 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -68,29 +65,6 @@ func (s situation) checkUsers() error {
 	return wait
 }
 
-// probeGrace is how long a background reconcile waits for a probe before its thread shows that: one call without
-// an answer may be about another thread.
-const probeGrace = time.Minute
-
-// awaitsProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
-// status already shows it, or nobody asked for this reconcile.
-func (s situation) awaitsProbe(err error, now time.Time) bool {
-	if !errors.Is(err, connection.ErrAwaitsProbe) {
-		s.memory.awaitingProbe = time.Time{}
-		return false
-	}
-	if s.memory.awaitingProbe.IsZero() {
-		s.memory.awaitingProbe = now
-	}
-	return s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
-}
-
-// saysUnavailable reports whether the status already shows a service that does not answer.
-func (s situation) saysUnavailable() bool {
-	ready := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
-	return ready != nil && ready.Reason == chatv1alpha1.ReasonServiceUnavailable && ready.ObservedGeneration == s.thread.Generation
-}
-
 // getConnection reads a connection. One in a namespace that is not watched cannot be seen, and the cache must
 // show what this process wrote.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
@@ -116,8 +90,4 @@ func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err 
 	}
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s).", key, o.Reason)}
-}
-
-func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
-	return types.NamespacedName{Namespace: thread.ConnectionNamespace(), Name: thread.Spec.ConnectionRef.Name}
 }

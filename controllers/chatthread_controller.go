@@ -6,71 +6,19 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
-
-// ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
-// alone calls ACS for a thread.
-type ChatThreadReconciler struct {
-	client.Client
-	// APIReader reads from the API server where a stale answer could make a second thread.
-	APIReader client.Reader
-	Recorder  events.EventRecorder
-	Store     *objects.Store
-	Sessions  *connection.Registry
-	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
-	WatchNamespaces []string
-
-	// namespacesUnwatched has each Namespace read when it is needed.
-	namespacesUnwatched bool
-
-	timing         timing
-	started        sync.Once
-	startedAt      time.Time
-	backoff        *objects.Backoff
-	memories       *memories
-	roster         *roster
-	wakeConnection func(types.NamespacedName)
-	// wakeListing has the list of a service user read.
-	wakeListing func(types.NamespacedName)
-}
-
-// timing holds the waits that make a search and a loss certain.
-type timing struct {
-	// listAfter is how long after the start of the process, or a lost answer, a list of threads shows
-	// what was created before.
-	listAfter time.Duration
-	// listFresh is how old such a list may be when a thread is created.
-	listFresh time.Duration
-	// goneConfirm is how far apart two answers that there is no such thread must be.
-	goneConfirm time.Duration
-	// goneAge is how old a thread must be for such an answer to count.
-	goneAge time.Duration
-	// foundGrace is how long nobody is removed from a thread that was found.
-	foundGrace time.Duration
-}
-
-var defaultTiming = timing{
-	listAfter:   10 * time.Second,
-	listFresh:   60 * time.Second,
-	goneConfirm: 10 * time.Second,
-	goneAge:     30 * time.Second,
-	foundGrace:  2 * debounceLimit,
-}
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatthreads,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatthreads/status,verbs=patch

@@ -5,14 +5,11 @@ package controllers
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -39,18 +36,6 @@ func (r *ChatThreadReconciler) implausible(ctx context.Context, s situation, mad
 		return "", err
 	}
 	return "which another ChatThread has", nil
-}
-
-// dateOf is when an answer was given, by the clock of the server that gave it.
-func dateOf(resp *http.Response) time.Time {
-	if resp == nil {
-		return time.Time{}
-	}
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return time.Time{}
-	}
-	return date
 }
 
 // created takes a new thread into status. If ACS answered the first try with what was sent, nothing need be
@@ -96,20 +81,6 @@ func containsAll(have, want map[string]string) bool {
 	return true
 }
 
-// unmatchedRefusal is a refusal that names none of the members that were sent; nil if all do.
-func unmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
-	names := make(map[string]bool, len(sent))
-	for _, m := range sent {
-		names[m.Key()] = true
-	}
-	for i := range refused {
-		if !names[acs.UserKey(refused[i].Target)] {
-			return &refused[i]
-		}
-	}
-	return nil
-}
-
 // refuseMissing counts the members as refused that were sent and are not in the thread.
 func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipant) {
 	isMember := make(map[string]bool, len(s.have.Members))
@@ -137,23 +108,4 @@ func (s situation) membersAfterCreate(sent []plan.Member, refused []acs.InvalidP
 		s.memory.added[m.Key()]++
 	}
 	return members
-}
-
-// discard deletes the thread that was just created, because the API server holds another id for the
-// ChatThread: two threads for one ChatThread must never be.
-func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
-	live := &chatv1alpha1.ChatThread{}
-	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
-		return fmt.Errorf("get ChatThread: %w", err)
-	}
-	made := s.threadID
-	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.isFound() || s.user == nil {
-		return nil
-	}
-	s.session.Directory.Drop(made)
-	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
-		return outcome.CallFailed("delete the second thread "+made, err)
-	}
-	s.events.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
-	return nil
 }

@@ -65,9 +65,6 @@ func (s situation) waitForPending(now time.Time) error {
 	return &outcome.Wait{Quiet: true, After: debounceInterval}
 }
 
-// errStaleCache ends a reconcile that saw an older version of an object than the API server has.
-func errStaleCache() error { return &outcome.Wait{Quiet: true, After: 100 * time.Millisecond} }
-
 // verifyThread makes sure that the cache held the ChatThread as the API server has it, and takes over its
 // metadata.
 func (r *ChatThreadReconciler) verifyThread(ctx context.Context, s situation) error {

@@ -22,9 +22,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// abandonHint is the way out of a deletion that cannot finish.
-const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`
-
 // finalize deletes the thread, or releases it, and then the ChatThread.
 func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situation, error) {
 	if !objects.HasFinalizer(s.thread) {

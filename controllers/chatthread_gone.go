@@ -24,20 +24,6 @@ const (
 	aliveInterval = 2 * time.Minute
 )
 
-// unconfirmed is since when ACS gives an answer that would be final. One alone may be a passing fault.
-type unconfirmed struct{ since time.Time }
-
-// rest is how long to wait until a second answer of the kind counts; zero once it does.
-func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
-	if u.since.IsZero() {
-		u.since = now
-	}
-	return max(u.since.Add(confirm).Sub(now), 0)
-}
-
-// end forgets the answer: the same call got another one.
-func (u *unconfirmed) end() { u.since = time.Time{} }
-
 // accessLost is the end of a pass over a thread that the service user may not see.
 func (r *ChatThreadReconciler) accessLost(s situation) error {
 	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {

@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -25,8 +24,6 @@ const (
 	maxAddedUnseen = 2
 	// maxAddCalls bounds how many calls of a reconcile look for malformed ids.
 	maxAddCalls = 10
-	// maxNamed is how many users an event names.
-	maxNamed = 5
 )
 
 // memberCalls carries out the plan of the members.
@@ -257,14 +254,6 @@ func (w *memberCalls) report() {
 	}
 }
 
-// firstOf names some of the users.
-func firstOf(names []string) string {
-	if more := len(names) - maxNamed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
-	}
-	return strings.Join(names, ", ")
-}
-
 // splitNamed parts the members that the answer to a failed call names from the others: by id, or by the place in
 // the list that was sent, where before says how many others stood before them. said is what ACS says of each.
 func splitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
@@ -316,3 +305,20 @@ func mentions(text, id string) bool {
 		}
 	}
 }
+
+// unmatchedRefusal is a refusal that names none of the members that were sent; nil if all do.
+func unmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
+	names := make(map[string]bool, len(sent))
+	for _, m := range sent {
+		names[m.Key()] = true
+	}
+	for i := range refused {
+		if !names[acs.UserKey(refused[i].Target)] {
+			return &refused[i]
+		}
+	}
+	return nil
+}
+
+// maxBatch is how many members ACS takes in one call.
+const maxBatch = 200

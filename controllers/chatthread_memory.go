@@ -229,3 +229,24 @@ func resyncInterval(thread *chatv1alpha1.ChatThread) time.Duration {
 func withJitter(interval time.Duration) time.Duration {
 	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // no secret depends on it
 }
+
+// unconfirmed is since when ACS gives an answer that would be final. One alone may be a passing fault.
+type unconfirmed struct{ since time.Time }
+
+// rest is how long to wait until a second answer of the kind counts; zero once it does.
+func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
+	if u.since.IsZero() {
+		u.since = now
+	}
+	return max(u.since.Add(confirm).Sub(now), 0)
+}
+
+// end forgets the answer: the same call got another one.
+func (u *unconfirmed) end() { u.since = time.Time{} }
+
+// foundNow notes since when a thread is this ChatThread's that was found.
+func (m *threadMemory) foundNow() {
+	if m.foundAt.IsZero() {
+		m.foundAt = time.Now()
+	}
+}

@@ -8,25 +8,23 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
-
-// concludeTimeout is how long reporting the end of a reconcile may take.
-const concludeTimeout = 10 * time.Second
 
 // conclude reports the end of a reconcile: conditions, events, ChatParticipants, and when to look again.
 func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err error) (ctrl.Result, error) {
@@ -104,10 +102,6 @@ func (s situation) extendResync() {
 	}
 }
 
-// isUnauthorized reports whether ACS refused the credential, in the call itself or when a token was to be
-// issued for it.
-func isUnauthorized(err error) bool { return acs.HasStatus(err, http.StatusUnauthorized) }
-
 // unauthorized separates two causes of 401: a rejected credential, after which the connection reads its
 // Secret again, as the key may have been rotated; and a rejected new token, which concerns this thread only.
 func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
@@ -127,34 +121,6 @@ func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
 		s.memory.unauthorized, refused.After = true, connection.RefusedInterval
 	}
 	return refused
-}
-
-// store writes conditions and allocated values, with the events of the reconcile so far.
-func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
-	objects.Mark(s.thread, o)
-	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
-	err := r.Store.PatchStatus(ctx, s.before, s.thread)
-	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
-		err = errors.Join(err, r.discard(ctx, s))
-	}
-	if err != nil {
-		if !s.thread.DeletionTimestamp.IsZero() {
-			return client.IgnoreNotFound(err)
-		}
-		return err
-	}
-	objects.Emit(ctx, r.Recorder, s.before, s.thread, s.events.take(), o)
-	s.thread.DeepCopyInto(s.before)
-	return nil
-}
-
-// storeStatus stores the status as it is so far, without conditions.
-func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) error {
-	if err := r.Store.PatchStatus(ctx, s.before, s.thread); err != nil {
-		return err
-	}
-	s.thread.DeepCopyInto(s.before)
-	return nil
 }
 
 // readyMessage says what is true of a thread that is as declared.
@@ -236,4 +202,37 @@ func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate 
 	default:
 		return unknown
 	}
+}
+
+// priority returns the priority of the next reconcile of an object. A reconcile that only looks for
+// drift gives way to all others, as those at the start of the process do. A change of the object
+// raises it.
+func priority(background bool) *int {
+	if background {
+		return new(handler.LowPriority)
+	}
+	return new(0)
+}
+
+// probeGrace is how long a background reconcile waits for a probe before its thread shows that: one call without
+// an answer may be about another thread.
+const probeGrace = time.Minute
+
+// awaitsProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
+// status already shows it, or nobody asked for this reconcile.
+func (s situation) awaitsProbe(err error, now time.Time) bool {
+	if !errors.Is(err, connection.ErrAwaitsProbe) {
+		s.memory.awaitingProbe = time.Time{}
+		return false
+	}
+	if s.memory.awaitingProbe.IsZero() {
+		s.memory.awaitingProbe = now
+	}
+	return s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
+}
+
+// saysUnavailable reports whether the status already shows a service that does not answer.
+func (s situation) saysUnavailable() bool {
+	ready := apimeta.FindStatusCondition(s.before.Status.Conditions, chatv1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == chatv1alpha1.ReasonServiceUnavailable && ready.ObservedGeneration == s.thread.Generation
 }

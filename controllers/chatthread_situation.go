@@ -5,10 +5,17 @@ package controllers
 
 import (
 	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -134,4 +141,69 @@ func (l *eventList) take() []objects.Event {
 	events := l.events
 	l.events = nil
 	return events
+}
+
+// ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
+// alone calls ACS for a thread.
+type ChatThreadReconciler struct {
+	client.Client
+	// APIReader reads from the API server where a stale answer could make a second thread.
+	APIReader client.Reader
+	Recorder  events.EventRecorder
+	Store     *objects.Store
+	Sessions  *connection.Registry
+	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	WatchNamespaces []string
+
+	// namespacesUnwatched has each Namespace read when it is needed.
+	namespacesUnwatched bool
+
+	timing         timing
+	started        sync.Once
+	startedAt      time.Time
+	backoff        *objects.Backoff
+	memories       *memories
+	roster         *roster
+	wakeConnection func(types.NamespacedName)
+	// wakeListing has the list of a service user read.
+	wakeListing func(types.NamespacedName)
+}
+
+// timing holds the waits that make a search and a loss certain.
+type timing struct {
+	// listAfter is how long after the start of the process, or a lost answer, a list of threads shows
+	// what was created before.
+	listAfter time.Duration
+	// listFresh is how old such a list may be when a thread is created.
+	listFresh time.Duration
+	// goneConfirm is how far apart two answers that there is no such thread must be.
+	goneConfirm time.Duration
+	// goneAge is how old a thread must be for such an answer to count.
+	goneAge time.Duration
+	// foundGrace is how long nobody is removed from a thread that was found.
+	foundGrace time.Duration
+}
+
+var defaultTiming = timing{
+	listAfter:   10 * time.Second,
+	listFresh:   60 * time.Second,
+	goneConfirm: 10 * time.Second,
+	goneAge:     30 * time.Second,
+	foundGrace:  2 * debounceLimit,
+}
+
+// allocate takes over into status what identifies the thread.
+func (s situation) allocate() {
+	s.memory.threadID, s.memory.actor = s.threadID, s.user.ID
+	s.thread.Status.ThreadID = s.threadID
+	s.thread.Status.ServiceUser = s.user.ID
+	s.thread.Status.UID = string(s.thread.UID)
+	s.thread.Status.CreatedOn = statusTime(s.have.Properties.CreatedOn)
+	s.session.Assign(s.thread.UID, s.user.ID)
+}
+
+// hasNoThread reports whether the ChatThread certainly has no thread: no create is outstanding, and none
+// succeeded.
+func (s situation) hasNoThread() bool {
+	return s.memory.create.nothingSent() && s.thread.Status.ThreadID == "" && s.memory.threadID == "" && !s.thread.Adopts()
 }

@@ -8,67 +8,19 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
-
-// reconcileTimeout bounds a reconcile.
-const reconcileTimeout = 60 * time.Second
 
 // Indexes of the cache.
-const (
-	indexConnection = "connection"
-	indexThreadID   = "threadID"
-	indexAdopts     = "adopts"
-	// indexThread is a selectable field of the kind too, so that the API server takes the same
-	// selector.
-	indexThread = "spec.threadRef.name"
-)
-
-// EndpointRules says to which hosts the operator may talk.
-type EndpointRules = connection.EndpointRules
-
-// DefaultEndpointSuffixes returns the domains of ACS in the public and the sovereign clouds.
-func DefaultEndpointSuffixes() []string { return slices.Clone(connection.DefaultEndpointSuffixes) }
-
-// ParseEndpointRules reads the value of the flag --allowed-endpoint-suffixes.
-func ParseEndpointRules(value string) (EndpointRules, error) {
-	return connection.ParseEndpointRules(value)
-}
-
-// NewHTTPClient returns the client for all calls to ACS. caFile adds PEM roots to those of the
-// system.
-func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewHTTPClient(caFile) }
-
-// Options are the settings of the controllers.
-type Options struct {
-	// AllowedEndpoints says to which hosts credentials may be sent.
-	AllowedEndpoints EndpointRules
-	// EntraNamespaces are the namespaces that may use the operator's own identity.
-	EntraNamespaces []string
-	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
-	WatchNamespaces []string
-	// HTTPClient sends all calls to ACS.
-	HTTPClient *http.Client
-	// ACSTimeout bounds one try of a call to ACS.
-	ACSTimeout time.Duration
-	// Pacing keeps calls within the quotas of ACS.
-	Pacing bool
-	// MaxConcurrentReconciles is how many objects of a kind are worked on at once.
-	MaxConcurrentReconciles int
-}
+const ()
 
 // Setup adds the controllers to a manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
@@ -105,57 +57,29 @@ func registerMetrics(collector prometheus.Collector) error {
 	return nil
 }
 
-// CacheOptions are those of the manager's cache: small, and a read that would start another watch,
-// such as one on all Secrets, is an error.
-func CacheOptions(watchNamespaces []string) cache.Options {
-	options := cache.Options{DefaultTransform: objects.KeepWhatIsRead, ReaderFailOnMissingInformer: true}
-	for _, namespace := range watchNamespaces {
-		if options.DefaultNamespaces == nil {
-			options.DefaultNamespaces = map[string]cache.Config{}
-		}
-		options.DefaultNamespaces[namespace] = cache.Config{}
+// mayListNamespaces says whether the operator watches all namespaces of the cluster, whose labels
+// spec.allowedNamespaces may select by. An operator for some namespaces may have permissions in these only:
+// then it reads a Namespace when it needs one, by its name, which a Role in that namespace permits.
+func mayListNamespaces(ctx context.Context, mgr ctrl.Manager, options Options) (bool, error) {
+	if len(options.WatchNamespaces) == 0 {
+		return true, nil
 	}
-	return options
+	err := mgr.GetAPIReader().List(ctx, &corev1.NamespaceList{}, client.Limit(1))
+	if apierrors.IsForbidden(err) {
+		mgr.GetLogger().Info("Namespaces are read one by one, as listing them is forbidden: a change of their labels counts from the next resync on")
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("list namespaces: %w", err)
+	}
+	return true, nil
 }
 
-// AddIndexes adds the indexes that the controllers list by.
-func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range []struct {
-		obj   client.Object
-		name  string
-		value func(client.Object) []string
-	}{
-		{&chatv1alpha1.ChatThread{}, indexConnection, func(obj client.Object) []string {
-			thread, ok := obj.(*chatv1alpha1.ChatThread)
-			if !ok {
-				return nil
-			}
-			return []string{connectionKey(thread).String()}
-		}},
-		{&chatv1alpha1.ChatThread{}, indexThreadID, func(obj client.Object) []string {
-			thread, ok := obj.(*chatv1alpha1.ChatThread)
-			if !ok || thread.Status.ThreadID == "" {
-				return nil
-			}
-			return []string{thread.Status.ThreadID}
-		}},
-		{&chatv1alpha1.ChatThread{}, indexAdopts, func(obj client.Object) []string {
-			thread, ok := obj.(*chatv1alpha1.ChatThread)
-			if !ok || thread.Spec.ThreadID == "" {
-				return nil
-			}
-			return []string{thread.Spec.ThreadID}
-		}},
-		{&chatv1alpha1.ChatParticipant{}, indexThread, func(obj client.Object) []string {
-			participant, ok := obj.(*chatv1alpha1.ChatParticipant)
-			if !ok {
-				return nil
-			}
-			return []string{participant.Spec.ThreadRef.Name}
-		}},
-	} {
-		if err := indexer.IndexField(ctx, index.obj, index.name, index.value); err != nil {
-			return fmt.Errorf("index %T by %s: %w", index.obj, index.name, err)
+// startInformers fills the cache on a standby too: a replica that becomes the leader needs it at once.
+func startInformers(ctx context.Context, mgr ctrl.Manager, watches []Watch) error {
+	for _, watch := range watches {
+		if _, err := mgr.GetCache().GetInformer(ctx, watch.Of); err != nil {
+			return fmt.Errorf("watch %T: %w", watch.Of, err)
 		}
 	}
 	return nil

@@ -199,15 +199,5 @@ func (c *Controllers) register(mgr ctrl.Manager) error {
 	return nil
 }
 
-// priority returns the priority of the next reconcile of an object. A reconcile that only looks for
-// drift gives way to all others, as those at the start of the process do. A change of the object
-// raises it.
-func priority(background bool) *int {
-	if background {
-		return new(handler.LowPriority)
-	}
-	return new(0)
-}
-
 // controller is the name of the controller of a kind.
 func (k Kind) controller() string { return strings.ToLower(string(k)) }

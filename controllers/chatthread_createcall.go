@@ -1,0 +1,134 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+)
+
+// madeThread is the answer to a create.
+type madeThread struct {
+	thread  acs.ThreadProperties
+	refused []acs.InvalidParticipant
+	// again says that the create was sent more than once: the answer may be a replay, which answers for the
+	// first body.
+	again bool
+	// asked is when ACS answered, by its own clock; zero if the answer does not say.
+	asked time.Time
+	// unanswered says that a create was sent that ACS did not certainly refuse: a thread may have been created
+	// even if a later try was refused.
+	unanswered bool
+}
+
+// sendCreate sends the create; again without the ids that ACS calls malformed, and in the end without any
+// member, as one malformed id fails the whole call.
+func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batch []plan.Member, isHeld bool) (madeThread, []plan.Member, error) {
+	made := madeThread{again: isHeld}
+	// If it has a name, the service user stands before the others.
+	before := min(len(s.displayName()), 1)
+	for try := 0; ; try++ {
+		err := made.send(ctx, s, s.createOptions(batch))
+		if err == nil || !acs.HasStatus(err, http.StatusBadRequest) || len(batch) == 0 {
+			return made, batch, err
+		}
+		made.again = true
+		bad, rest, said := splitNamed(err, batch, before)
+		if len(bad) == 0 || try >= maxNamedRetries {
+			batch = nil
+			continue
+		}
+		s.memory.noteMalformed(bad, err, said)
+		batch = rest
+	}
+}
+
+// send makes one call, with the tries that azcore makes of it. Members that ACS refuses one by one are no
+// error.
+func (m *madeThread) send(ctx context.Context, s situation, options *acs.CreateThreadOptions) error {
+	tried, tries := connection.CountTries(ctx)
+	var raw *http.Response
+	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
+	sent := tries.Load()
+	m.again = m.again || sent > 1
+	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.Definite(err)
+	m.asked = dateOf(raw)
+	if invalid, ok := errors.AsType[*acs.InvalidParticipantsError](err); ok {
+		m.refused, err = invalid.Participants, nil
+	}
+	if err == nil {
+		m.thread = answer.Thread
+	}
+	return err
+}
+
+func (s situation) createOptions(batch []plan.Member) *acs.CreateThreadOptions {
+	options := &acs.CreateThreadOptions{
+		RepeatabilityRequestID: repeatabilityID(s.thread.UID, s.thread.Status.Incarnation),
+		Metadata:               s.declared().WantedMetadata(),
+	}
+	if retention := s.thread.Spec.Retention; retention != nil {
+		options.RetentionPolicy = &acs.RetentionPolicy{Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: retention.DeleteAfterDays}
+	}
+	if name := s.displayName(); name != "" {
+		options.Participants = append(options.Participants, acs.Participant{ID: acs.ParseRawID(s.user.ID), DisplayName: name})
+	}
+	now := time.Now()
+	for _, member := range batch {
+		options.Participants = append(options.Participants, member.ParticipantFor(s.owner(), now, s.historyOf(member.Key())))
+	}
+	return options
+}
+
+// dateOf is when an answer was given, by the clock of the server that gave it.
+func dateOf(resp *http.Response) time.Time {
+	if resp == nil {
+		return time.Time{}
+	}
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}
+
+// displayName is the name under which the service user stands in a thread that it creates.
+func (s situation) displayName() string {
+	if s.conn.Spec.ServiceUsers == nil {
+		return ""
+	}
+	return s.conn.Spec.ServiceUsers.DisplayName
+}
+
+// repeatabilityID is the id under which ACS creates one thread however often the create is sent. It is known
+// before any crash: the API server stored the uid before the first reconcile.
+func repeatabilityID(uid types.UID, incarnation int64) string {
+	if incarnation == 0 {
+		return string(uid)
+	}
+	return incarnationID(uid, incarnation)
+}
+
+// incarnationID is the request id of a thread that takes the place of another one: a UUID of version 8 made by
+// SHA-256, as FIPS 140-3 allows no SHA-1.
+func incarnationID(uid types.UID, incarnation int64) string {
+	const version = 8
+	return uuid.NewHash(sha256.New(), uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", uid, incarnation), version).String()
+}
+
+// maxNamedRetries bounds how often a create is sent again without the ids that ACS named.
+const maxNamedRetries = 3

@@ -1,0 +1,111 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+// store writes conditions and allocated values, with the events of the reconcile so far.
+func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
+	objects.Mark(s.thread, o)
+	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
+	err := r.Store.PatchStatus(ctx, s.before, s.thread)
+	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
+		err = errors.Join(err, r.discard(ctx, s))
+	}
+	if err != nil {
+		if !s.thread.DeletionTimestamp.IsZero() {
+			return client.IgnoreNotFound(err)
+		}
+		return err
+	}
+	objects.Emit(ctx, r.Recorder, s.before, s.thread, s.events.take(), o)
+	s.thread.DeepCopyInto(s.before)
+	return nil
+}
+
+// storeStatus stores the status as it is so far, without conditions.
+func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) error {
+	if err := r.Store.PatchStatus(ctx, s.before, s.thread); err != nil {
+		return err
+	}
+	s.thread.DeepCopyInto(s.before)
+	return nil
+}
+
+// discard deletes the thread that was just created, because the API server holds another id for the
+// ChatThread: two threads for one ChatThread must never be.
+func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
+	live := &chatv1alpha1.ChatThread{}
+	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
+		return fmt.Errorf("get ChatThread: %w", err)
+	}
+	made := s.threadID
+	if live.UID != s.thread.UID || live.Status.ThreadID == "" || live.Status.ThreadID == made || made == "" || s.isFound() || s.user == nil {
+		return nil
+	}
+	s.session.Directory.Drop(made)
+	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
+		return outcome.CallFailed("delete the second thread "+made, err)
+	}
+	s.events.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the resource has thread %s already", made, live.Status.ThreadID)
+	return nil
+}
+
+// ensureFinalizer stores the finalizer and, in the same write, the service user that acts for the thread.
+func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation, user string) error {
+	err := r.Store.PatchMetadata(ctx, s.thread, func(obj client.Object) {
+		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
+		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
+	})
+	if apierrors.IsNotFound(err) {
+		return errStaleCache()
+	}
+	if err != nil {
+		return fmt.Errorf("add finalizer: %w", err)
+	}
+	s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
+	return nil
+}
+
+// restoreFinalizer restores the finalizer that somebody removed from a ChatThread that has a thread. That
+// comes before everything that may fail or wait: a deletion would not wait for the operator, and would leave
+// the thread behind.
+func (r *ChatThreadReconciler) restoreFinalizer(ctx context.Context, s situation) error {
+	status := s.thread.Status
+	if objects.HasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
+		return nil
+	}
+	return r.ensureFinalizer(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
+}
+
+// markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
+// afterwards, no ChatThread whose thread is gone says that it is Ready.
+func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s situation, doing string) error {
+	// Later tries keep what the one before said: the two would take turns.
+	if status, _ := objects.ReadyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
+		return nil
+	}
+	objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf("%s thread %s at ACS.", doing, s.threadID)})
+	if err := r.storeStatus(ctx, s); err != nil {
+		return err
+	}
+	s.memory.markedDeleting = true
+	return nil
+}

@@ -1,0 +1,62 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+)
+
+// errReleased ends a reconcile that removed the finalizer.
+var errReleased = errors.New("released")
+
+// firstOf names some of the users.
+func firstOf(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// maxNamed is how many users an event names.
+const maxNamed = 5
+
+// statusTime is a moment as status keeps it, in whole seconds; nil if it takes no such moment.
+func statusTime(t time.Time) *metav1.Time {
+	if year := t.UTC().Year(); year < 1970 || year > 2999 {
+		return nil
+	}
+	stored := metav1.NewTime(t.UTC().Truncate(time.Second))
+	return &stored
+}
+
+// isUnauthorized reports whether ACS refused the credential, in the call itself or when a token was to be
+// issued for it.
+func isUnauthorized(err error) bool { return acs.HasStatus(err, http.StatusUnauthorized) }
+
+// concludeTimeout is how long reporting the end of a reconcile may take.
+const concludeTimeout = 10 * time.Second
+
+// abandonHint is the way out of a deletion that cannot finish.
+const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`
+
+// errStaleCache ends a reconcile that saw an older version of an object than the API server has.
+func errStaleCache() error { return &outcome.Wait{Quiet: true, After: 100 * time.Millisecond} }
+
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

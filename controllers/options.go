@@ -1,0 +1,64 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// Options are the settings of the controllers.
+type Options struct {
+	// AllowedEndpoints says to which hosts credentials may be sent.
+	AllowedEndpoints EndpointRules
+	// EntraNamespaces are the namespaces that may use the operator's own identity.
+	EntraNamespaces []string
+	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	WatchNamespaces []string
+	// HTTPClient sends all calls to ACS.
+	HTTPClient *http.Client
+	// ACSTimeout bounds one try of a call to ACS.
+	ACSTimeout time.Duration
+	// Pacing keeps calls within the quotas of ACS.
+	Pacing bool
+	// MaxConcurrentReconciles is how many objects of a kind are worked on at once.
+	MaxConcurrentReconciles int
+}
+
+// EndpointRules says to which hosts the operator may talk.
+type EndpointRules = connection.EndpointRules
+
+// DefaultEndpointSuffixes returns the domains of ACS in the public and the sovereign clouds.
+func DefaultEndpointSuffixes() []string { return slices.Clone(connection.DefaultEndpointSuffixes) }
+
+// ParseEndpointRules reads the value of the flag --allowed-endpoint-suffixes.
+func ParseEndpointRules(value string) (EndpointRules, error) {
+	return connection.ParseEndpointRules(value)
+}
+
+// NewHTTPClient returns the client for all calls to ACS. caFile adds PEM roots to those of the
+// system.
+func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewHTTPClient(caFile) }
+
+// CacheOptions are those of the manager's cache: small, and a read that would start another watch,
+// such as one on all Secrets, is an error.
+func CacheOptions(watchNamespaces []string) cache.Options {
+	options := cache.Options{DefaultTransform: objects.KeepWhatIsRead, ReaderFailOnMissingInformer: true}
+	for _, namespace := range watchNamespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+// reconcileTimeout bounds a reconcile.
+const reconcileTimeout = 60 * time.Second
