@@ -269,7 +269,7 @@ func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 	if confirmed == "" || confirmed == conn.Status.ConfirmedDeletions {
 		return
 	}
-	conn.Status.ConfirmedDeletions, conn.Status.DeletionsConfirmedAt = confirmed, statusTime(now)
+	conn.Status.ConfirmedDeletions, conn.Status.DeletionsConfirmedAt = confirmed, objects.StatusTime(now)
 }
 
 // connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.

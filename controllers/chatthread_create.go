@@ -16,6 +16,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -32,7 +33,7 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s situation, isHeld b
 	if err := r.checkConnectionNotDeleting(ctx, s); err != nil {
 		return s, err
 	}
-	places := maxBatch
+	places := membership.MaxBatch
 	if s.displayName() != "" {
 		places--
 	}

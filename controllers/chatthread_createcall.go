@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -47,12 +48,12 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batc
 			return made, batch, err
 		}
 		made.again = true
-		bad, rest, said := splitNamed(err, batch, before)
+		bad, rest, said := membership.SplitNamed(err, batch, before)
 		if len(bad) == 0 || try >= maxNamedRetries {
 			batch = nil
 			continue
 		}
-		s.memory.noteMalformed(bad, err, said)
+		s.memory.members.NoteMalformed(bad, err, said)
 		batch = rest
 	}
 }
@@ -89,7 +90,7 @@ func (s situation) createOptions(batch []plan.Member) *acs.CreateThreadOptions {
 	}
 	now := time.Now()
 	for _, member := range batch {
-		options.Participants = append(options.Participants, member.ParticipantFor(s.owner(), now, s.historyOf(member.Key())))
+		options.Participants = append(options.Participants, member.ParticipantFor(s.owner(), now, membership.HistoryOf(&s.thread.Status, member.Key())))
 	}
 	return options
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -46,7 +47,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s situation, made ma
 	s.memory.create.replayed = false
 	s.session.Directory.Put(directory.Stamp{ID: made.thread.ID, Owner: s.owner(), UID: string(s.thread.UID), CreatedBy: s.user.ID, CreatedOn: made.thread.CreatedOn})
 	declared := s.declared()
-	unmatched := unmatchedRefusal(sent, made.refused)
+	unmatched := membership.UnmatchedRefusal(sent, made.refused)
 	asSent := !made.again && unmatched == nil && made.thread.Topic == declared.Topic && containsAll(made.thread.Metadata, declared.WantedMetadata())
 	if asSent {
 		// The answer need not repeat the retention policy.
@@ -88,8 +89,8 @@ func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipa
 		isMember[m.Key()] = true
 	}
 	for _, m := range sent {
-		if !s.memory.refusals[m.Key()].IsFor(m) && !isMember[m.Key()] {
-			s.memory.noteRefused(m, answer.Code, answer.Message)
+		if !s.memory.members.Refused[m.Key()].IsFor(m) && !isMember[m.Key()] {
+			s.memory.members.NoteRefused(m, answer.Code, answer.Message)
 		}
 	}
 }
@@ -97,15 +98,15 @@ func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipa
 // membersAfterCreate are the members of a new thread: those that were sent and not refused, and the service
 // user.
 func (s situation) membersAfterCreate(sent []plan.Member, refused []acs.InvalidParticipant) []plan.ObservedMember {
-	answers := refusalsByUser(refused)
+	answers := membership.RefusalsByUser(refused)
 	members := []plan.ObservedMember{{ID: s.user.ID, DisplayName: s.displayName()}}
 	for _, m := range sent {
 		if answer, bad := answers[m.Key()]; bad {
-			s.memory.noteRefused(m, answer.Code, answer.Message)
+			s.memory.members.NoteRefused(m, answer.Code, answer.Message)
 			continue
 		}
 		members = append(members, plan.ObservedMember{ID: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
-		s.memory.added[m.Key()]++
+		s.memory.members.NoteCreated(m)
 	}
 	return members
 }

@@ -160,7 +160,7 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s situation,
 	status := &s.thread.Status
 	status.Incarnation++
 	s.memory.incarnation = status.Incarnation
-	status.IncarnationSince = statusTime(time.Now())
+	status.IncarnationSince = objects.StatusTime(time.Now())
 	status.ThreadID, status.CreatedOn = "", nil
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
 	again := &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, After: 10 * time.Millisecond, Message: message}

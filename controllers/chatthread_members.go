@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -24,24 +24,23 @@ import (
 // arePropertiesSet says that ACS refused no change of the thread before.
 func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, arePropertiesSet bool) (situation, error) {
 	todo := s.plan().Members
-	// A member that is as declared, or has left, may have to be added again for the same reason one day.
-	maps.DeleteFunc(s.memory.renewed, func(key, _ string) bool { return !todo.Differing[key] })
 	s.results = plan.NewResults(s.declared())
 	s.results.Record(todo)
-	s.recordRefusals(todo)
+	s.memory.members.Recall(todo, s.results)
+	if s.origin != originCreated {
+		s.memory.members.NoteListed(s.have.Members)
+	}
 	unwanted := len(todo.Remove)
 	var err error
 	if !todo.IsEmpty() {
 		err = r.verifyLive(ctx, s, len(todo.Remove)+len(todo.Renew) > 0)
 	}
-	s.forgetRenewed(s.results.Declared)
+	membership.ForgetRenewed(&s.thread.Status, s.results.Declared, s.have.Members)
 	if err == nil {
 		todo.Remove, err = r.removable(ctx, s, todo.Remove)
 	}
 	if err == nil {
-		calls := &memberCalls{situation: s, results: s.results, store: func(ctx context.Context) error { return r.storeStatus(ctx, s) }}
-		err = calls.do(ctx, todo)
-		calls.report()
+		err = r.changeMembers(ctx, s, todo)
 	}
 	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
 		err = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
@@ -57,22 +56,21 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	return s, err
 }
 
-// recordRefusals takes over the members that ACS refused before and that are not tried again, and forgets the
-// doubts about members that it lists.
-func (s situation) recordRefusals(todo plan.Members) {
-	for _, m := range todo.Skipped {
-		s.results.Refused[m.Key()] = s.memory.refusals[m.Key()]
+// changeMembers makes the calls of a plan, with one event of all that was added and one of all that was removed.
+func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, todo plan.Members) error {
+	calls := &membership.Calls{
+		Thread: s.client(), Owner: s.owner(), Status: &s.thread.Status, Memory: s.memory.members, Results: s.results,
+		Store: func(ctx context.Context) error { return r.storeStatus(ctx, s) },
+		Room:  func(wanted int) (int, error) { return s.session.Pacer.RoomForMembers(s.caller, s.threadID, wanted) },
 	}
-	for _, m := range todo.Joined {
-		if refusal := s.memory.kept[m.Key()]; refusal.IsFor(m) {
-			s.results.Refused[m.Key()] = refusal
-		}
+	err := calls.Do(ctx, todo)
+	if len(calls.Added) > 0 {
+		s.events.add(chatv1alpha1.EventMembersAdded, "Added %s: %s", outcome.Plural(len(calls.Added), "member"), firstOf(calls.Added))
 	}
-	for _, m := range s.have.Members {
-		if s.origin != originCreated {
-			delete(s.memory.added, m.Key())
-		}
+	if len(calls.Removed) > 0 {
+		s.events.add(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", outcome.Plural(len(calls.Removed), "member"), firstOf(calls.Removed))
 	}
+	return err
 }
 
 // removable says which members may be removed now. Nobody is removed for a while from a thread that was found,

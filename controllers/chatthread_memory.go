@@ -4,19 +4,15 @@
 package controllers
 
 import (
-	"cmp"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
@@ -69,16 +65,8 @@ type threadMemory struct {
 	// foundAt is when a thread that was made before was found: what declares its members may come later.
 	foundAt time.Time
 
-	// refusals holds the users that ACS refused, by key.
-	refusals map[string]plan.Refusal
-	// malformed holds ids that made a whole call fail, with the answer; they are sent apart from others.
-	malformed map[string]plan.Refusal
-	// renewed holds for which declaration and stamp a member was added again.
-	renewed map[string]string
-	// kept holds the members that are in the thread as they were declared before, as ACS refused how they are
-	// declared now, and added how often ACS answered that it added a member that was not listed since. By key.
-	kept  map[string]plan.Refusal
-	added map[string]int
+	// members is what is known of the members from earlier calls.
+	members *membership.Memory
 	// refusedParts holds what ACS did not take of topic, metadata and retention, with its answer.
 	refusedParts map[string]error
 	// sent holds the values that were sent and what the service then held, by field.
@@ -87,7 +75,7 @@ type threadMemory struct {
 
 // tried is what a plan does not try again.
 func (m *threadMemory) tried() plan.Tried {
-	return plan.Tried{Refused: m.refusals, Malformed: m.malformed, Renewed: m.renewed, Sent: m.sent}
+	return plan.Tried{Refused: m.members.Refused, Malformed: m.members.Malformed, Renewed: m.members.Renewed, Sent: m.sent}
 }
 
 // noteSent notes what ACS made of values; nothing needs to be noted of those that it took.
@@ -98,23 +86,6 @@ func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
 			continue
 		}
 		m.sent[field] = value
-	}
-}
-
-// noteRefused notes that ACS refused a member.
-func (m *threadMemory) noteRefused(member plan.Member, code, message string) {
-	m.refusals[member.Key()] = plan.Refusal{Participant: member.Participant, Generation: member.Generation, Code: code, Message: message}
-}
-
-// noteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
-func (m *threadMemory) noteMalformed(members []plan.Member, err error, said map[string]string) {
-	message := "the id is malformed"
-	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
-		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
-	}
-	for _, member := range members {
-		m.noteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.Key()], outcome.MaxMessage), message))
-		m.malformed[member.Key()] = m.refusals[member.Key()]
 	}
 }
 
@@ -134,7 +105,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 	m.generation = thread.Generation
 	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
-	m.refusals = map[string]plan.Refusal{}
+	m.members.TryAgain()
 	m.refusedParts = map[string]error{}
 }
 
@@ -194,11 +165,7 @@ func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 		found = &keyedMemory{uid: thread.UID, threadMemory: &threadMemory{
 			create:       createState{former: map[string]bool{}},
 			refusedParts: map[string]error{},
-			refusals:     map[string]plan.Refusal{},
-			malformed:    map[string]plan.Refusal{},
-			renewed:      map[string]string{},
-			kept:         map[string]plan.Refusal{},
-			added:        map[string]int{},
+			members:      membership.NewMemory(),
 			sent:         map[string]plan.Sent{},
 		}}
 		m.byKey[key] = found

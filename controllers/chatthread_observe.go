@@ -8,14 +8,11 @@ import (
 	"net/http"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
-
-// membersPageSize is how many members a page has: all of them.
-const membersPageSize = chatv1alpha1.MaxMembers
 
 // observe reads the thread and its members, if there is a thread.
 func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situation, error) {
@@ -42,7 +39,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 	if s.previousUID, err = r.checkOwner(ctx, s, properties); err != nil {
 		return s, err
 	}
-	members, err := listMembers(ctx, s.client())
+	members, err := membership.List(ctx, s.client())
 	if acs.HasStatus(err, http.StatusForbidden) {
 		return s, r.accessLost(s)
 	}
@@ -87,17 +84,4 @@ func (s situation) actors() []string {
 		}
 	}
 	return first.With(s.users...)
-}
-
-func listMembers(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participant, error) {
-	var members []acs.Participant
-	pager := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: membersPageSize})
-	for pager.More() {
-		page, err := pager.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, page.Participants...)
-	}
-	return members, nil
 }

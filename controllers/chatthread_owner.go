@@ -171,7 +171,7 @@ func (s situation) disown(now time.Time) {
 		s.memory.incarnation = status.Incarnation
 	}
 	// A thread that was made for the former uid is older than this.
-	status.IncarnationSince = statusTime(now)
+	status.IncarnationSince = objects.StatusTime(now)
 	status.UID, status.ThreadID, status.CreatedOn, status.ServiceUser = string(s.thread.UID), "", nil, ""
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
 }

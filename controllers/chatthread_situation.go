@@ -198,7 +198,7 @@ func (s situation) allocate() {
 	s.thread.Status.ThreadID = s.threadID
 	s.thread.Status.ServiceUser = s.user.ID
 	s.thread.Status.UID = string(s.thread.UID)
-	s.thread.Status.CreatedOn = statusTime(s.have.Properties.CreatedOn)
+	s.thread.Status.CreatedOn = objects.StatusTime(s.have.Properties.CreatedOn)
 	s.session.Assign(s.thread.UID, s.user.ID)
 }
 

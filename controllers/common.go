@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -30,15 +28,6 @@ func firstOf(names []string) string {
 
 // maxNamed is how many users an event names.
 const maxNamed = 5
-
-// statusTime is a moment as status keeps it, in whole seconds; nil if it takes no such moment.
-func statusTime(t time.Time) *metav1.Time {
-	if year := t.UTC().Year(); year < 1970 || year > 2999 {
-		return nil
-	}
-	stored := metav1.NewTime(t.UTC().Truncate(time.Second))
-	return &stored
-}
 
 // isUnauthorized reports whether ACS refused the credential, in the call itself or when a token was to be
 // issued for it.

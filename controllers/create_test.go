@@ -11,6 +11,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // The budget of a create: one call that writes, two writes to the API server, one event; a call and a write more
@@ -60,7 +61,7 @@ func TestStatusTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := ""
-			if stored := statusTime(c.at); stored != nil {
+			if stored := objects.StatusTime(c.at); stored != nil {
 				got = stored.UTC().Format(time.RFC3339Nano)
 			}
 			if got != c.want {

@@ -57,8 +57,8 @@ func TestMemoryBegin(t *testing.T) {
 				t.Fatal("the first pass does not try everything")
 			}
 			member := plan.Member{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
-			memory.noteRefused(member, "404", "unknown")
-			memory.malformed[member.Key()] = memory.refusals[member.Key()]
+			memory.members.NoteRefused(member, "404", "unknown")
+			memory.members.Malformed[member.Key()] = memory.members.Refused[member.Key()]
 			due := memory.nextResync
 			if c.change != nil {
 				c.change(thread)
@@ -66,11 +66,11 @@ func TestMemoryBegin(t *testing.T) {
 			if got := triesAgain(memory, thread, start.Add(c.after)); got != c.want {
 				t.Fatalf("tries everything: %v, want %v", got, c.want)
 			}
-			if refused := memory.refusals[member.Key()].IsFor(member); refused == c.want {
+			if refused := memory.members.Refused[member.Key()].IsFor(member); refused == c.want {
 				t.Errorf("what was refused stays so: %v", refused)
 			}
 			// Which ids are malformed is known for good: they go into a call of their own.
-			if _, malformed := memory.malformed[member.Key()]; !malformed {
+			if _, malformed := memory.members.Malformed[member.Key()]; !malformed {
 				t.Error("what was malformed is forgotten")
 			}
 			if moved := !memory.nextResync.Equal(due); moved != c.want {
@@ -131,7 +131,7 @@ func TestMemoryRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, memory := remembered()
-			memory.noteRefused(member, "404", "unknown")
+			memory.members.NoteRefused(member, "404", "unknown")
 			other := member
 			c.change(&other)
 			if refused := memory.tried().Refused[other.Key()].IsFor(other); refused != c.want {

@@ -6,6 +6,7 @@ package objects
 import (
 	"slices"
 	"strings"
+	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,4 +77,13 @@ func ReadyReason(obj Conditioned) (metav1.ConditionStatus, string) {
 		return "", ""
 	}
 	return ready.Status, ready.Reason
+}
+
+// StatusTime is a moment as status keeps it, in whole seconds; nil if it takes no such moment.
+func StatusTime(t time.Time) *metav1.Time {
+	if year := t.UTC().Year(); year < 1970 || year > 2999 {
+		return nil
+	}
+	stored := metav1.NewTime(t.UTC().Truncate(time.Second))
+	return &stored
 }

@@ -1,7 +1,15 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+// Package membership changes the members of one thread at ACS as a plan says.
+//
+// It adds members in as few calls as ACS allows, finds the ids that make a whole call fail, and renews
+// members: ACS cannot change how a member stands in a thread, so the member is removed and added again.
+// What it learns stays in a Memory.
+//
+// The package does not decide who is to be a member, which is the task of plan, nor whether somebody may
+// be removed now. It does not read the thread before it begins.
+package membership
 
 import (
 	"context"
@@ -20,27 +28,39 @@ import (
 )
 
 const (
-	// maxAddedUnseen is how often the operator relies on ACS that it added a member that no list shows.
+	// MaxBatch is how many members ACS takes in one call.
+	MaxBatch = 200
+	// pageSize is how many members a page has: all of them.
+	pageSize = chatv1alpha1.MaxMembers
+	// maxAddedUnseen is how often ACS may answer that it added a member that no list shows.
 	maxAddedUnseen = 2
 	// maxAddCalls bounds how many calls of a reconcile look for malformed ids.
 	maxAddCalls = 10
 )
 
-// memberCalls carries out the plan of the members.
-type memberCalls struct {
-	situation
-	// results are those of the situation, as far as the calls have come.
-	results        plan.Results
-	calls          int
-	added, removed []string
-	// store writes the status in the middle of the work.
-	store func(context.Context) error
+// Calls carries out the plan of the members of one thread.
+type Calls struct {
+	// Thread is the client of the acting service user, and Owner the stamp of the ChatThread.
+	Thread *acs.ThreadClient
+	Owner  string
+	// Status is that of the ChatThread: it says how members stood that are out for a renewal. Store writes it.
+	Status *chatv1alpha1.ChatThreadStatus
+	Store  func(context.Context) error
+	// Room is how many changes of members the quota has room for, of as many as wanted.
+	Room func(wanted int) (int, error)
+	// Memory is what is known from earlier calls, and Results are brought up to date.
+	Memory  *Memory
+	Results plan.Results
+
+	calls int
+	// Added and Removed are the users that calls added and removed.
+	Added, Removed []string
 }
 
-// do first brings back the members that were removed to be renewed, and adds before it removes, as far as the
-// thread has room. Nobody is removed if an addition failed outright. Renewals, which remove people for a moment,
-// come last: a removal may be urgent.
-func (w *memberCalls) do(ctx context.Context, todo plan.Members) error {
+// Do first brings back the members that were removed to be renewed, and adds before it removes, as far
+// as the thread has room. Nobody is removed if an addition failed outright. Renewals, which remove
+// people for a moment, come last: a removal may be urgent.
+func (w *Calls) Do(ctx context.Context, todo plan.Members) error {
 	back, add := w.splitReturning(todo.Add)
 	first := todo.RemovalsFirst()
 	if len(back) > 0 && todo.Present+len(back) <= chatv1alpha1.MaxMembers {
@@ -66,10 +86,10 @@ func (w *memberCalls) do(ctx context.Context, todo plan.Members) error {
 	return w.renewAll(ctx, todo.Renew)
 }
 
-// splitReturning parts the members that were taken out and are not back yet from those that are new.
-func (w *memberCalls) splitReturning(members []plan.Member) (back, others []plan.Member) {
+// splitReturning separates the members that are out for a renewal from those that are new.
+func (w *Calls) splitReturning(members []plan.Member) (back, others []plan.Member) {
 	for _, m := range members {
-		if _, isOut := w.renewing(m.Key()); isOut {
+		if _, isOut := renewing(w.Status, m.Key()); isOut {
 			back = append(back, m)
 			continue
 		}
@@ -78,36 +98,36 @@ func (w *memberCalls) splitReturning(members []plan.Member) (back, others []plan
 	return back, others
 }
 
-func (w *memberCalls) remove(ctx context.Context, members []plan.ObservedMember) error {
+func (w *Calls) remove(ctx context.Context, members []plan.ObservedMember) error {
 	for _, m := range members {
-		if _, err := w.client().RemoveParticipant(ctx, acs.ParseRawID(m.ID), nil); err != nil {
+		if _, err := w.Thread.RemoveParticipant(ctx, acs.ParseRawID(m.ID), nil); err != nil {
 			return outcome.CallFailed("remove a member", err)
 		}
-		w.removed = append(w.removed, m.ID)
+		w.Removed = append(w.Removed, m.ID)
 	}
 	return nil
 }
 
 // add adds members in as few calls as ACS allows. Ids that made a call fail before go last, in a call
 // of their own.
-func (w *memberCalls) add(ctx context.Context, members []plan.Member) error {
+func (w *Calls) add(ctx context.Context, members []plan.Member) error {
 	var sound, suspect []plan.Member
 	for _, m := range members {
-		if _, bad := w.memory.malformed[m.Key()]; bad {
+		if _, bad := w.Memory.Malformed[m.Key()]; bad {
 			suspect = append(suspect, m)
 			continue
 		}
 		sound = append(sound, m)
 	}
 	for len(sound) > 0 {
-		batch := sound[:min(maxBatch, len(sound))]
+		batch := sound[:min(MaxBatch, len(sound))]
 		sound = sound[len(batch):]
 		if err := w.addBatch(ctx, batch, w.isolate); err != nil {
 			return err
 		}
 	}
 	for len(suspect) > 0 {
-		batch := suspect[:min(maxBatch, len(suspect))]
+		batch := suspect[:min(MaxBatch, len(suspect))]
 		suspect = suspect[len(batch):]
 		if err := w.addBatch(ctx, batch, w.refuseAll); err != nil {
 			return err
@@ -117,14 +137,14 @@ func (w *memberCalls) add(ctx context.Context, members []plan.Member) error {
 }
 
 // addBatch makes one call; malformed deals with one that fails as a whole.
-func (w *memberCalls) addBatch(ctx context.Context, batch []plan.Member, malformed func(context.Context, []plan.Member, error) error) error {
+func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed func(context.Context, []plan.Member, error) error) error {
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
 	for _, m := range batch {
-		participants = append(participants, m.ParticipantFor(w.owner(), now, w.historyOf(m.Key())))
+		participants = append(participants, m.ParticipantFor(w.Owner, now, HistoryOf(w.Status, m.Key())))
 	}
 	w.calls++
-	_, err := w.client().AddParticipants(ctx, participants, nil)
+	_, err := w.Thread.AddParticipants(ctx, participants, nil)
 	var invalid *acs.InvalidParticipantsError
 	switch {
 	case err == nil:
@@ -138,27 +158,27 @@ func (w *memberCalls) addBatch(ctx context.Context, batch []plan.Member, malform
 		return outcome.CallFailed("add members", err)
 	}
 	for _, m := range batch {
-		if _, refused := w.results.Refused[m.Key()]; refused {
+		if _, refused := w.Results.Refused[m.Key()]; refused {
 			continue
 		}
-		delete(w.memory.malformed, m.Key())
-		w.added = append(w.added, string(m.UserID))
+		delete(w.Memory.Malformed, m.Key())
+		w.Added = append(w.Added, string(m.UserID))
 		w.isBack(m.Key())
-		delete(w.memory.kept, m.Key())
-		// What ACS says is not what it does: a member that it lists in no later list is not in the thread.
-		if w.memory.added[m.Key()]++; w.memory.added[m.Key()] > maxAddedUnseen {
+		delete(w.Memory.kept, m.Key())
+		// A member that no later list shows is not in the thread, whatever ACS answers.
+		if w.Memory.added[m.Key()]++; w.Memory.added[m.Key()] > maxAddedUnseen {
 			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
 			continue
 		}
-		w.results.Joined[m.Key()] = true
+		w.Results.Joined[m.Key()] = true
 	}
 	return nil
 }
 
-// note takes over the answers to single members. Where one of them cannot be told to belong to a member, the
-// list of members says who is in the thread.
-func (w *memberCalls) note(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) error {
-	answers := refusalsByUser(refused)
+// note takes over the answers to single members. If one of them names no member, the list of members
+// decides.
+func (w *Calls) note(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) error {
+	answers := RefusalsByUser(refused)
 	matched := map[string]bool{}
 	for _, m := range batch {
 		if answer, ok := answers[m.Key()]; ok {
@@ -166,11 +186,11 @@ func (w *memberCalls) note(ctx context.Context, batch []plan.Member, refused []a
 			w.refuse(m, answer.Code, answer.Message)
 		}
 	}
-	unmatched := unmatchedRefusal(batch, refused)
+	unmatched := UnmatchedRefusal(batch, refused)
 	if unmatched == nil {
 		return nil
 	}
-	listed, err := listMembers(ctx, w.client())
+	listed, err := List(ctx, w.Thread)
 	if err != nil {
 		return outcome.CallFailed("list the members", err)
 	}
@@ -191,7 +211,8 @@ func missingMembers(declared []plan.Member, listed []acs.Participant) []plan.Mem
 	return slices.DeleteFunc(slices.Clone(declared), func(m plan.Member) bool { return isMember[m.Key()] })
 }
 
-func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
+// RefusalsByUser returns the refusals by key of the user.
+func RefusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
 	answers := make(map[string]acs.InvalidParticipant, len(refused))
 	for _, answer := range refused {
 		answers[acs.UserKey(answer.Target)] = answer
@@ -199,22 +220,22 @@ func refusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidPart
 	return answers
 }
 
-func (w *memberCalls) refuse(m plan.Member, code, message string) {
-	w.memory.noteRefused(m, code, message)
-	w.results.Refused[m.Key()] = w.memory.refusals[m.Key()]
-	delete(w.results.Joined, m.Key())
+func (w *Calls) refuse(m plan.Member, code, message string) {
+	w.Memory.NoteRefused(m, code, message)
+	w.Results.Refused[m.Key()] = w.Memory.Refused[m.Key()]
+	delete(w.Results.Joined, m.Key())
 }
 
-// isolate finds the malformed ids that made a call fail, by name where the answer names them and by
-// halves where it does not, and goes on with the others.
-func (w *memberCalls) isolate(ctx context.Context, batch []plan.Member, err error) error {
-	bad, rest, said := splitNamed(err, batch, 0)
+// isolate finds the malformed ids that made a call fail, by name if the answer names them and by halves
+// if it does not, and continues with the others.
+func (w *Calls) isolate(ctx context.Context, batch []plan.Member, err error) error {
+	bad, rest, said := SplitNamed(err, batch, 0)
 	if len(bad) == 0 && len(batch) == 1 {
 		bad, rest = batch, nil
 	}
-	w.memory.noteMalformed(bad, err, said)
+	w.Memory.NoteMalformed(bad, err, said)
 	for _, m := range bad {
-		w.results.Refused[m.Key()] = w.memory.refusals[m.Key()]
+		w.Results.Refused[m.Key()] = w.Memory.Refused[m.Key()]
 	}
 	halves := [][]plan.Member{rest}
 	if len(bad) == 0 {
@@ -235,28 +256,19 @@ func (w *memberCalls) isolate(ctx context.Context, batch []plan.Member, err erro
 	return nil
 }
 
-// refuseAll deals with ids that were found malformed before and still are.
-func (w *memberCalls) refuseAll(_ context.Context, batch []plan.Member, _ error) error {
+// refuseAll refuses ids that were malformed before and still are.
+func (w *Calls) refuseAll(_ context.Context, batch []plan.Member, _ error) error {
 	for _, m := range batch {
-		before := w.memory.malformed[m.Key()]
+		before := w.Memory.Malformed[m.Key()]
 		w.refuse(m, before.Code, before.Message)
 	}
 	return nil
 }
 
-// report makes one event of all that was added and one of all that was removed.
-func (w *memberCalls) report() {
-	if len(w.added) > 0 {
-		w.events.add(chatv1alpha1.EventMembersAdded, "Added %s: %s", outcome.Plural(len(w.added), "member"), firstOf(w.added))
-	}
-	if len(w.removed) > 0 {
-		w.events.add(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", outcome.Plural(len(w.removed), "member"), firstOf(w.removed))
-	}
-}
-
-// splitNamed parts the members that the answer to a failed call names from the others: by id, or by the place in
-// the list that was sent, where before says how many others stood before them. said is what ACS says of each.
-func splitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
+// SplitNamed separates the members that the answer to a failed call names from the others: by id, or by
+// the place in the list that was sent, in which other participants stood before them. said is what ACS
+// says of each.
+func SplitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
 	detail, _ := acs.Detail(err)
 	all := acs.UserKey(detail.Message + " " + detail.Target)
 	said = map[string]string{}
@@ -292,7 +304,7 @@ func placeIn(target string) (int, bool) {
 	return at, err == nil
 }
 
-// mentions says whether a text has an id in it that is not merely the beginning of another.
+// mentions reports whether a text contains an id that is not merely the beginning of another one.
 func mentions(text, id string) bool {
 	for {
 		at := strings.Index(text, id)
@@ -306,8 +318,8 @@ func mentions(text, id string) bool {
 	}
 }
 
-// unmatchedRefusal is a refusal that names none of the members that were sent; nil if all do.
-func unmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
+// UnmatchedRefusal returns a refusal that names none of the members that were sent; nil if all do.
+func UnmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
 	names := make(map[string]bool, len(sent))
 	for _, m := range sent {
 		names[m.Key()] = true
@@ -320,5 +332,16 @@ func unmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs
 	return nil
 }
 
-// maxBatch is how many members ACS takes in one call.
-const maxBatch = 200
+// List reads the members of a thread.
+func List(ctx context.Context, thread *acs.ThreadClient) ([]acs.Participant, error) {
+	var members []acs.Participant
+	pager := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: pageSize})
+	for pager.More() {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, page.Participants...)
+	}
+	return members, nil
+}

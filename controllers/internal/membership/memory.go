@@ -1,0 +1,81 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package membership
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"strconv"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+)
+
+// Memory is what a process remembers of the members of one thread between reconciles. Its maps are by key
+// of the user. Without it the operator tries something once more, and no more.
+type Memory struct {
+	// Refused are the users that ACS refused, until TryAgain.
+	Refused map[string]plan.Refusal
+	// Malformed are ids that made a whole call fail, with the answer. They are sent apart from others.
+	Malformed map[string]plan.Refusal
+	// Renewed says for which declaration and stamp a member was added again.
+	Renewed map[string]string
+
+	// kept are the members that are in the thread as they were declared before, as ACS refused the present
+	// declaration. added counts how often ACS answered that it added a member that was not listed since.
+	kept  map[string]plan.Refusal
+	added map[string]int
+}
+
+// NewMemory returns a Memory that knows nothing.
+func NewMemory() *Memory {
+	return &Memory{Refused: map[string]plan.Refusal{}, Malformed: map[string]plan.Refusal{}, Renewed: map[string]string{},
+		kept: map[string]plan.Refusal{}, added: map[string]int{}}
+}
+
+// TryAgain has the users tried again that ACS refused.
+func (m *Memory) TryAgain() { m.Refused = map[string]plan.Refusal{} }
+
+// NoteRefused notes that ACS refused a member.
+func (m *Memory) NoteRefused(member plan.Member, code, message string) {
+	m.Refused[member.Key()] = plan.Refusal{Participant: member.Participant, Generation: member.Generation, Code: code, Message: message}
+}
+
+// NoteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
+func (m *Memory) NoteMalformed(members []plan.Member, err error, said map[string]string) {
+	message := "the id is malformed"
+	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
+		message = outcome.Sanitize(detail.Message, outcome.MaxMessage)
+	}
+	for _, member := range members {
+		m.NoteRefused(member, strconv.Itoa(http.StatusBadRequest), cmp.Or(outcome.Sanitize(said[member.Key()], outcome.MaxMessage), message))
+		m.Malformed[member.Key()] = m.Refused[member.Key()]
+	}
+}
+
+// NoteCreated notes that ACS answered to have created a thread with a member.
+func (m *Memory) NoteCreated(member plan.Member) { m.added[member.Key()]++ }
+
+// NoteListed notes that ACS lists members.
+func (m *Memory) NoteListed(members []plan.ObservedMember) {
+	for _, member := range members {
+		delete(m.added, member.Key())
+	}
+}
+
+// Recall takes over what earlier calls brought: members that ACS refused and that are not tried again. A
+// member that is as declared, or has left, may have to be added again for the same reason one day.
+func (m *Memory) Recall(todo plan.Members, results plan.Results) {
+	maps.DeleteFunc(m.Renewed, func(key, _ string) bool { return !todo.Differing[key] })
+	for _, member := range todo.Skipped {
+		results.Refused[member.Key()] = m.Refused[member.Key()]
+	}
+	for _, member := range todo.Joined {
+		if refusal := m.kept[member.Key()]; refusal.IsFor(member) {
+			results.Refused[member.Key()] = refusal
+		}
+	}
+}
