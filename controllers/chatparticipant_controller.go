@@ -18,6 +18,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
 // ChatParticipantReconciler writes ChatParticipants: their finalizer, and in their status what the
@@ -28,7 +29,7 @@ type ChatParticipantReconciler struct {
 	Recorder events.EventRecorder
 	Store    *objects.Store
 
-	roster *roster
+	roster *roster.Roster
 }
 
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
@@ -46,9 +47,9 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	entry := rosterEntry{}
+	entry := roster.Entry{}
 	if thread != nil {
-		if found, ok := r.roster.entry(thread.UID, participant.UID); ok && found.generation == participant.Generation {
+		if found, ok := r.roster.Entry(thread.UID, participant.UID); ok && found.Generation == participant.Generation {
 			entry = found
 		}
 	}
@@ -81,7 +82,7 @@ var errUnjudged = errors.New("unjudged")
 
 // keep stores the finalizer, upon which the thread counts the participant, and takes over what the
 // last pass over the thread says.
-func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
 	p := snapshot.Object
 	if thread == nil {
 		p.Status.ThreadID = ""
@@ -97,46 +98,46 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *particip
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
 			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", outcome.Sanitize(string(p.Spec.ShareHistory), outcome.MaxMessage))}
 	}
-	takesNobody := thread.Observes() || entry.state == rosterShut || entry.state == rosterClosed
+	takesNobody := thread.Observes() || entry.State == roster.AccessLost || entry.State == roster.NotManaged
 	if !takesNobody {
 		err := snapshot.PatchMetadata(ctx, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
 		}
 	}
-	if entry.state == rosterUnjudged {
+	if entry.State == roster.Pending {
 		return errUnjudged
 	}
-	p.Status.ThreadID = entry.threadID
-	switch entry.state {
-	case rosterJoined:
+	p.Status.ThreadID = entry.ThreadID
+	switch entry.State {
+	case roster.Joined:
 		return nil
-	case rosterRefused:
-		return &outcome.Stalled{Reason: entry.reason, Message: entry.message}
+	case roster.Rejected:
+		return &outcome.Stalled{Reason: entry.Reason, Message: entry.Message}
 	default:
-		return &outcome.Wait{Reason: entry.reason, Message: entry.message}
+		return &outcome.Wait{Reason: entry.Reason, Message: entry.Message}
 	}
 }
 
 // finalize lets the participant go once a pass that no longer counted it has finished, or where no
 // thread waits for that.
-func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry rosterEntry) error {
+func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
 	p := snapshot.Object
 	if !objects.HasFinalizer(p) {
 		return errReleased
 	}
 	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || objects.IsAbandoned(p)
-	if free || entry.state == rosterReleased || entry.state == rosterClosed {
+	if free || entry.State == roster.Removed || entry.State == roster.NotManaged {
 		if err := snapshot.RemoveFinalizer(ctx); err != nil {
 			return err
 		}
 		return errReleased
 	}
 	// Until the thread was looked at since, nothing is known of what the deletion waits for.
-	if entry.state == rosterUnjudged || entry.message == "" {
+	if entry.State == roster.Pending || entry.Message == "" {
 		return errUnjudged
 	}
-	return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.message + " The user stays in the thread until then. " + abandonHint}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.Message + " The user stays in the thread until then. " + abandonHint}
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, snapshot *participantSnapshot, err error) (ctrl.Result, error) {

@@ -105,7 +105,7 @@ func (r *ChatThreadReconciler) reportPanic(ctx context.Context, s situation) {
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {
-		r.roster.forget(uid)
+		r.roster.Forget(uid)
 		r.Sessions.ForgetThread(uid)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
 // conclude reports the end of a reconcile: conditions, events, ChatParticipants, and when to look again.
@@ -141,10 +142,10 @@ func (r *ChatThreadReconciler) publish(s situation, o outcome.Outcome) {
 		return
 	}
 	unknown := s.unknownEntry(o)
-	lines := make([]rosterLine, 0, len(s.counted)+len(s.deleted))
-	add := func(p *chatv1alpha1.ChatParticipant, entry rosterEntry) {
-		entry.generation = p.Generation
-		lines = append(lines, rosterLine{key: objects.KeyOf(p), uid: p.UID, rosterEntry: entry})
+	lines := make([]roster.Line, 0, len(s.counted)+len(s.deleted))
+	add := func(p *chatv1alpha1.ChatParticipant, entry roster.Entry) {
+		entry.Generation = p.Generation
+		lines = append(lines, roster.Line{Key: objects.KeyOf(p), UID: p.UID, Entry: entry})
 	}
 	duplicates := map[string]bool{}
 	for _, m := range s.results.Duplicates {
@@ -157,47 +158,47 @@ func (r *ChatThreadReconciler) publish(s situation, o outcome.Outcome) {
 	for i := range s.deleted {
 		entry := unknown
 		if s.membersDone {
-			entry.state = rosterReleased
+			entry.State = roster.Removed
 		}
 		add(&s.deleted[i], entry)
 	}
-	r.roster.publish(s.thread.UID, lines)
+	r.roster.Publish(s.thread.UID, lines)
 }
 
 // unknownEntry is the entry of a ChatParticipant of which the reconcile found out nothing.
-func (s situation) unknownEntry(o outcome.Outcome) rosterEntry {
-	entry := rosterEntry{state: rosterWaiting, threadID: s.thread.Status.ThreadID, reason: chatv1alpha1.ReasonThreadNotReady,
-		message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.Reason)}
+func (s situation) unknownEntry(o outcome.Outcome) roster.Entry {
+	entry := roster.Entry{State: roster.Unknown, ThreadID: s.thread.Status.ThreadID, Reason: chatv1alpha1.ReasonThreadNotReady,
+		Message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.Reason)}
 	switch o.Reason {
 	case chatv1alpha1.ReasonAccessLost, chatv1alpha1.ReasonCredentialsLost, chatv1alpha1.ReasonNamespaceNotAllowed:
-		entry.state = rosterShut
+		entry.State = roster.AccessLost
 	case chatv1alpha1.ReasonThreadGone, chatv1alpha1.ReasonOwnedByAnother:
-		entry.state = rosterClosed
+		entry.State = roster.NotManaged
 	}
 	if s.thread.Observes() {
-		entry.state = rosterClosed
-		entry.message = fmt.Sprintf("ChatThread %s only observes (managementPolicy Observe) and adds nobody.", s.thread.Name)
+		entry.State = roster.NotManaged
+		entry.Message = fmt.Sprintf("ChatThread %s only observes (managementPolicy Observe) and adds nobody.", s.thread.Name)
 	}
 	return entry
 }
 
 // entryOf is what the results say of one ChatParticipant; unknown if they say nothing.
-func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate bool, unknown rosterEntry) rosterEntry {
+func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate bool, unknown roster.Entry) roster.Entry {
 	key := acs.UserKey(string(p.Spec.UserID))
 	refusal, isRefused := results.Refused[key]
-	refused := rosterEntry{state: rosterRefused, threadID: unknown.threadID, reason: chatv1alpha1.ReasonRejected}
+	refused := roster.Entry{State: roster.Rejected, ThreadID: unknown.ThreadID, Reason: chatv1alpha1.ReasonRejected}
 	switch {
 	case isDuplicate:
-		refused.reason = chatv1alpha1.ReasonDuplicate
-		refused.message = "The same user is declared elsewhere for this thread: inline, or by an older ChatParticipant."
+		refused.Reason = chatv1alpha1.ReasonDuplicate
+		refused.Message = "The same user is declared elsewhere for this thread: inline, or by an older ChatParticipant."
 		return refused
 	case results.Joined[key] && !isRefused:
-		return rosterEntry{state: rosterJoined, threadID: unknown.threadID}
+		return roster.Entry{State: roster.Joined, ThreadID: unknown.ThreadID}
 	case isRefused:
 		if refusal.Reason != "" {
-			refused.reason = refusal.Reason
+			refused.Reason = refusal.Reason
 		}
-		refused.message = refusal.Text()
+		refused.Message = refusal.Text()
 		return refused
 	default:
 		return unknown

@@ -21,6 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
 // run is one reconcile of a ChatThread.
@@ -163,7 +164,7 @@ type ChatThreadReconciler struct {
 	startedAt      time.Time
 	backoff        *objects.Backoff
 	memories       *memories
-	roster         *roster
+	roster         *roster.Roster
 	wakeConnection func(types.NamespacedName)
 	// wakeListing has the list of a service user read.
 	wakeListing func(types.NamespacedName)

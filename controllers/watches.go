@@ -25,6 +25,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
 // Kind is a kind of object that the operator reconciles.
@@ -85,7 +86,7 @@ func New(deps Dependencies) *Controllers {
 		Wake:             c.wakeThreadOrListing,
 		WakeConnection:   c.connectionWakes.Wake,
 	}
-	roster := newRoster(c.participantWakes.Wake)
+	roster := roster.New(c.participantWakes.Wake)
 	store := objects.NewStore(deps.Client, deps.APIReader)
 	c.connections = &ChatConnectionReconciler{
 		Reader: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
