@@ -38,6 +38,8 @@ type endpoint struct {
 	// that is under way.
 	slowUntil time.Time
 	pending   map[*time.Time]bool
+	// answered is when the last call had an answer.
+	answered time.Time
 }
 
 // admit lets a call through. While the endpoint is down it lets one through at a time, until leave;
@@ -93,10 +95,23 @@ func (e *endpoint) begin() (done func(error)) {
 		if now.Sub(began) > slowCall {
 			e.slowUntil = now.Add(slowMemory)
 		}
-		if err == nil || !errors.Is(err, context.Canceled) {
+		if err == nil {
+			e.answered = now
+		}
+		if !errors.Is(err, context.Canceled) {
 			e.isDown = err != nil
 		}
 	}
+}
+
+// answersAtOnce reports whether the endpoint is in use, and answers fast.
+func (e *endpoint) answersAtOnce(now time.Time) bool {
+	if e.isSlow(now) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return now.Sub(e.answered) <= slowCall
 }
 
 // isSlow reports whether calls lately took longer than slowCall, or one has already done so.

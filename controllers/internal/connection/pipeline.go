@@ -88,11 +88,12 @@ func (attemptPolicy) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// gate lets one try at a time probe an endpoint that does not answer.
+// gate stops tries that must not be sent now: beside the probe of an endpoint that does not answer,
+// and beyond the share of a slow one.
 type gate struct{ at *endpoint }
 
 func (g gate) Do(req *policy.Request) (*http.Response, error) {
-	leave, err := g.at.admit()
+	leave, err := g.enter(req.Raw().Context())
 	if err != nil {
 		// The try before it failed: that is the answer to the call, and something may have been done.
 		if last, ok := req.Raw().Context().Value(attemptKey{}).(*attempt); ok && last.isSent {
@@ -102,6 +103,15 @@ func (g gate) Do(req *policy.Request) (*http.Response, error) {
 	}
 	defer leave()
 	return req.Next()
+}
+
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		if err := v.checkCall(g.at); err != nil {
+			return nil, err
+		}
+	}
+	return g.at.admit()
 }
 
 // watch notes of each try that is sent whether the endpoint answers, and how long it takes.

@@ -27,9 +27,11 @@ const (
 // workers are the workers of one controller. They keep an ACS resource that hangs or is slow from
 // occupying all of them: a reconcile holds a worker for as long as its calls take.
 //
-// No endpoint holds more than a quarter of the workers, not even a fast one: it may begin to hang
-// at any moment, and a call that is under way cannot be taken back. All slow endpoints together hold
-// no more than half. So half of the workers stay with endpoints that are fast.
+// An endpoint has a share of a quarter of the workers, and all slow endpoints together hold no more
+// than half. An endpoint that answers at once may exceed its share while half of the workers are
+// free. If it begins to hang, it holds half of them for as long as its calls take to time out, and
+// another endpoint that hangs at the same time holds a quarter: some are left for the others. From
+// then on a reconcile in excess of its share ends before its next call.
 //
 // A reconcile that finds no place ends before its first call, and is woken when it has one. The
 // namespaces at an endpoint take turns.
@@ -40,8 +42,8 @@ type workers struct {
 
 // room is an endpoint as the workers of one controller share it.
 type room struct {
-	// inside are the reconciles at work, and called those that were woken and have not come yet, with
-	// the end of their time.
+	// inside are the reconciles at work, false for those that end before their next call. called are
+	// those that were woken and have not come yet, with the end of their time.
 	inside map[types.NamespacedName]bool
 	called map[types.NamespacedName]time.Time
 	// line are the reconciles that wait.
@@ -51,6 +53,17 @@ type room struct {
 }
 
 func (r *room) taken() int { return len(r.inside) + len(r.called) }
+
+// staying is how many reconciles are at work and may make more calls.
+func (r *room) staying() int {
+	count := 0
+	for _, stays := range r.inside {
+		if stays {
+			count++
+		}
+	}
+	return count
+}
 
 func (r *room) isEmpty() bool { return r.taken() == 0 && len(r.line.turns) == 0 }
 
@@ -71,6 +84,19 @@ func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait
 	delete(r.called, key)
 	r.inside[key] = true
 	return 0, called
+}
+
+// giveWay ends a reconcile before its next call if its endpoint is slow and holds more than its share.
+// It returns how long to wait then, at most; 0 if the call may be made.
+func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName) (wait time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.room(at)
+	if !r.inside[key] || r.staying() <= share(total) || !at.isSlow(time.Now()) {
+		return 0
+	}
+	r.inside[key] = false
+	return placeWait + time.Duration(r.line.add(key))*placeWaitStep
 }
 
 // leave gives a place back, and returns the reconciles that have one now.
@@ -143,20 +169,24 @@ func (w *workers) dismiss(now time.Time) {
 
 // hasRoom reports whether another reconcile may enter. The caller holds the lock.
 func (w *workers) hasRoom(total int, at *endpoint, r *room, now time.Time) bool {
-	if r.taken() >= max(total/4, 1) {
-		return false
-	}
-	if !at.isSlow(now) {
-		return true
-	}
-	slow := 0
-	for other, at := range w.rooms {
-		if other.isSlow(now) {
-			slow += at.taken()
+	isSlow, taken, slow := at.isSlow(now), 0, 0
+	for other, room := range w.rooms {
+		taken += room.taken()
+		if isSlow && other.isSlow(now) {
+			slow += room.taken()
 		}
 	}
-	return slow < max(total/2, 1)
+	half := max(total/2, 1)
+	switch hasShare := r.taken() < share(total); {
+	case isSlow:
+		return hasShare && slow < half
+	default:
+		return hasShare || taken < half && at.answersAtOnce(now)
+	}
 }
+
+// share is how many of the workers an endpoint may hold in any case.
+func share(total int) int { return max(total/4, 1) }
 
 func (w *workers) room(at *endpoint) *room {
 	if w.rooms == nil {
@@ -275,6 +305,17 @@ func (v *visit) enter(at *endpoint) error {
 		return &outcome.Wait{Quiet: true, After: wait}
 	}
 	v.at = at
+	return nil
+}
+
+// checkCall fails with a wait that changes no status if the next call to the endpoint must not be sent.
+func (v *visit) checkCall(at *endpoint) error {
+	if v.at != at {
+		return nil
+	}
+	if wait := v.workers.giveWay(v.total, at, v.key); wait > 0 {
+		return &outcome.Wait{Quiet: true, After: wait}
+	}
 	return nil
 }
 

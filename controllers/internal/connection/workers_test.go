@@ -4,12 +4,14 @@
 package connection
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +19,12 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// shop is a controller with workers, whose reconciles make one call each.
+// shop is a controller with workers, in fake time. Each reconcile makes two calls.
 type shop struct {
 	*WithT
 	t        *testing.T
@@ -30,42 +33,61 @@ type shop struct {
 	running  sync.WaitGroup
 
 	mu sync.Mutex
-	// queued are the reconciles that wait for a worker, in order, and again those that come later.
-	queued []job
+	// queued are the objects that wait for a worker, in order, and jobs those that are not done.
+	queued []types.NamespacedName
 	jobs   map[types.NamespacedName]job
-	// done is how long each took to its end, and asked how often it was made.
+	// done is how long each took, order the order of their ends, and asked the number of reconciles.
 	done  map[types.NamespacedName]time.Duration
 	order []types.NamespacedName
 	asked int
 }
 
-// job is an object, the connection that it uses, and how long its call takes.
+// job is an object, and the resource that it is about.
 type job struct {
-	key   types.NamespacedName
-	found *Connection
-	takes func() time.Duration
+	*resource
 	begun time.Time
 }
 
-func newShop(t *testing.T, workers int) *shop {
+// resource is an ACS resource that takes a time for each answer.
+type resource struct {
+	found *Connection
+	chat  *acs.ChatClient
+	takes atomic.Int64
+}
+
+func newShop(t *testing.T) *shop {
 	t.Helper()
+	const workers = 16
 	s := &shop{WithT: NewWithT(t), t: t, free: make(chan struct{}, workers), jobs: map[types.NamespacedName]job{}, done: map[types.NamespacedName]time.Duration{}}
 	s.registry = &Registry{Workers: workers, Wake: s.wake}
 	return s
 }
 
-// connectionTo returns a connection to an endpoint.
-func (s *shop) connectionTo(url string) *Connection {
-	found := NewConnection(pacing.New(false))
-	found.endpoint = &endpoint{url: url}
-	return found
+func (s *shop) resource(url string, takes time.Duration) *resource {
+	s.t.Helper()
+	r := &resource{found: NewConnection(pacing.New(false))}
+	r.takes.Store(int64(takes))
+	r.found.ownEndpoint().url = url
+	transport := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		select {
+		case <-time.After(time.Duration(r.takes.Load())):
+		case <-req.Context().Done():
+			return nil, req.Context().Err()
+		}
+		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Ms-Cv": {"a"}}, Body: http.NoBody, Request: req}, nil
+	})}
+	var err error
+	r.chat, err = acs.NewChatClient("https://contoso.communication.azure.com", acs.NewStaticUserCredential("token"),
+		ClientOptions(transport, 10*time.Second, r.found))
+	s.Expect(err).NotTo(HaveOccurred())
+	return r
 }
 
-// add enqueues an object.
-func (s *shop) add(namespace, name string, found *Connection, takes func() time.Duration) types.NamespacedName {
+// add enqueues a new object.
+func (s *shop) add(namespace, name string, about *resource) types.NamespacedName {
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	s.mu.Lock()
-	s.jobs[key] = job{key, found, takes, time.Now()}
+	s.jobs[key] = job{about, time.Now()}
 	s.mu.Unlock()
 	s.wake(key)
 	return key
@@ -74,140 +96,168 @@ func (s *shop) add(namespace, name string, found *Connection, takes func() time.
 func (s *shop) wake(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one, ok := s.jobs[key]; ok && !slices.ContainsFunc(s.queued, func(other job) bool { return other.key == key }) {
-		s.queued = append(s.queued, one)
+	if _, ok := s.jobs[key]; ok && !slices.Contains(s.queued, key) {
+		s.queued = append(s.queued, key)
 	}
 }
 
-// run works until a moment.
+// run works for some time.
 func (s *shop) run(duration time.Duration) {
-	end := time.Now().Add(duration)
-	for time.Now().Before(end) {
+	for end := time.Now().Add(duration); time.Now().Before(end); <-time.After(time.Millisecond) {
 		s.mu.Lock()
 		for len(s.queued) > 0 && len(s.free) < cap(s.free) {
-			one := s.queued[0]
+			key := s.queued[0]
 			s.queued = s.queued[1:]
 			s.free <- struct{}{}
-			s.running.Go(func() { s.reconcile(one) })
+			s.running.Go(func() { s.reconcile(key) })
 		}
 		s.mu.Unlock()
-		<-time.After(time.Millisecond)
 	}
 }
 
-func (s *shop) reconcile(one job) {
+// stop drops what is not done.
+func (s *shop) stop() {
+	s.mu.Lock()
+	clear(s.jobs)
+	s.queued = nil
+	s.mu.Unlock()
+	s.running.Wait()
+}
+
+func (s *shop) reconcile(key types.NamespacedName) {
 	defer func() { <-s.free }()
-	ctx, end := s.registry.BeginThread(s.t.Context(), one.key)
+	ctx, end := s.registry.BeginThread(s.t.Context(), key)
 	defer end()
 	s.mu.Lock()
 	s.asked++
+	one, ok := s.jobs[key]
 	s.mu.Unlock()
-	if err := one.found.Enter(ctx); err != nil {
-		o := outcome.Classify(err)
-		if !errors.Is(err, ErrAwaitsProbe) && !o.Quiet {
-			s.t.Error(err)
-		}
-		time.AfterFunc(o.After, func() { s.wake(one.key) })
+	if !ok {
 		return
 	}
-	call := one.found.ownEndpoint().begin()
-	takes := one.takes()
-	if takes > 10*time.Second {
-		<-time.After(10 * time.Second)
-		call(context.DeadlineExceeded)
-		time.AfterFunc(time.Second, func() { s.wake(one.key) })
+	if err := one.work(ctx); err != nil {
+		wait := cmp.Or(outcome.Classify(err).After, time.Second)
+		time.AfterFunc(wait, func() { s.wake(key) })
 		return
 	}
-	<-time.After(takes)
-	call(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done[one.key] = time.Since(one.begun)
-	s.order = append(s.order, one.key)
-	delete(s.jobs, one.key)
+	s.done[key] = time.Since(one.begun)
+	s.order = append(s.order, key)
+	delete(s.jobs, key)
 }
 
-func takes(duration time.Duration) func() time.Duration {
-	return func() time.Duration { return duration }
+func (r *resource) work(ctx context.Context) error {
+	if err := r.found.Enter(ctx); err != nil {
+		return err
+	}
+	for range 2 {
+		_, err := r.chat.ThreadClient("19:a").GetProperties(ctx, nil)
+		if !acs.HasStatus(err, http.StatusForbidden) {
+			return outcome.CallFailed("read the thread", err)
+		}
+	}
+	return nil
 }
 
-// Neither an endpoint that hangs, nor one that is slow, nor several of them keep an edit elsewhere waiting. What waits
-// is not asked all the time.
+// Neither resources that hang or are slow, nor one that begins to hang with many reconciles under way, keep an edit
+// elsewhere waiting. What waits is not reconciled all the time.
 func TestWorkersOfOthersAreFree(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		endpoints int
-		took      time.Duration
+		// resources are as many as are bad; they begin to be so at the same time.
+		resources   int
+		first, then time.Duration
 	}{
-		"one hangs": {1, time.Minute}, "one is slow": {1, 9 * time.Second}, "three hang": {3, time.Minute}, "three are slow": {3, 9 * time.Second},
+		"one hangs":            {1, time.Minute, time.Minute},
+		"one is slow":          {1, 9 * time.Second, 9 * time.Second},
+		"three hang":           {3, time.Minute, time.Minute},
+		"three are slow":       {3, 9 * time.Second, 9 * time.Second},
+		"one begins to hang":   {1, 100 * time.Millisecond, time.Minute},
+		"two begin to hang":    {2, 100 * time.Millisecond, time.Minute},
+		"one slows down":       {1, 100 * time.Millisecond, 9 * time.Second},
+		"one slows down a bit": {1, 100 * time.Millisecond, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newShop(t, 16)
-				healthy := s.connectionTo("healthy")
-				for n := range 600 {
-					at := n % c.endpoints
-					if n < c.endpoints {
-						s.add("bad", fmt.Sprint("first of ", at), s.connectionTo(fmt.Sprint("bad ", at)), takes(c.took))
-						continue
-					}
-					s.mu.Lock()
-					found := s.jobs[types.NamespacedName{Namespace: "bad", Name: fmt.Sprint("first of ", at)}].found
-					s.mu.Unlock()
-					s.add("bad", fmt.Sprint(n), found, takes(c.took))
+				s := newShop(t)
+				bad := make([]*resource, c.resources)
+				for i := range bad {
+					bad[i] = s.resource(fmt.Sprint("bad ", i), c.first)
 				}
-				for n := range 30 {
-					edit := s.add("good", fmt.Sprint("edit ", n), healthy, takes(100*time.Millisecond))
-					s.run(time.Second)
-					s.mu.Lock()
-					took, ok := s.done[edit]
-					s.mu.Unlock()
-					if !ok || took > time.Second {
-						t.Errorf("edit %d took %s", n, took)
-					}
+				const rooms = 1000
+				for n := range rooms {
+					s.add("bad", fmt.Sprint(n), bad[n%len(bad)])
 				}
-				s.mu.Lock()
-				asked := s.asked
-				s.jobs = nil
-				s.queued = nil
-				s.mu.Unlock()
-				if perSecond := (asked - 600) / 30; perSecond > 200 {
+				s.run(time.Second)
+				for _, one := range bad {
+					one.takes.Store(int64(c.then))
+				}
+				healthy := s.resource("healthy", 100*time.Millisecond)
+				for n := range 60 {
+					edit := s.add("good", fmt.Sprint("edit ", n), healthy)
+					s.run(500 * time.Millisecond)
+					s.mu.Lock()
+					if _, ok := s.done[edit]; !ok {
+						t.Errorf("edit %d is not done", n)
+					}
+					s.mu.Unlock()
+				}
+				// While a resource is down, each thread looks every 5 s whether it answers.
+				if perSecond := (s.asked - rooms) / 30; perSecond > 2*rooms/5 {
 					t.Errorf("%d reconciles a second", perSecond)
 				}
-				s.running.Wait()
+				s.stop()
 			})
 		})
 	}
 }
 
-// A fast endpoint uses its share to the full, the namespaces at it take turns, and each goes on in order.
+// A resource that gets slow gives back the workers beyond its share at once, and goes on with its share.
+func TestSlowResourceGivesWorkersBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		about := s.resource("busy", 100*time.Millisecond)
+		for n := range 1000 {
+			s.add("many", fmt.Sprint(n), about)
+		}
+		s.run(5 * time.Second)
+		s.Expect(len(s.free)).To(Equal(8), "half are free for others")
+		s.Expect(len(s.order)).To(BeNumerically(">", 8*23))
+		about.takes.Store(int64(5 * time.Second))
+		s.run(7 * time.Second)
+		s.Expect(len(s.free)).To(Equal(4))
+		before := len(s.order)
+		s.run(40 * time.Second)
+		s.Expect(len(s.order) - before).To(BeNumerically("~", 4*4, 4))
+		s.stop()
+	})
+}
+
+// The namespaces at a resource take turns, and in each the one that came first is first.
 func TestWorkersAreTakenInTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 16)
-		found := s.connectionTo("busy")
-		for n := range 100 {
-			s.add("many", fmt.Sprintf("%03d", n), found, takes(40*time.Millisecond))
+		s := newShop(t)
+		about := s.resource("busy", 20*time.Millisecond)
+		for n := range 300 {
+			s.add("many", fmt.Sprint(n), about)
 		}
 		few := make([]types.NamespacedName, 0, 5)
 		for n := range 5 {
-			few = append(few, s.add("few", fmt.Sprint(n), found, takes(40*time.Millisecond)))
+			few = append(few, s.add("few", fmt.Sprint(n), about))
 		}
 		s.run(2 * time.Second)
-		s.Expect(s.order).To(HaveLen(105))
+		s.Expect(s.order).To(HaveLen(305))
 		for _, key := range few {
 			s.Expect(s.done[key]).To(BeNumerically("<", 200*time.Millisecond))
 		}
 		// Those that come at the same time have no order.
 		for i, key := range slices.DeleteFunc(slices.Clone(s.order), func(key types.NamespacedName) bool { return key.Namespace == "few" }) {
-			s.Expect(strconv.Atoi(key.Name)).To(BeNumerically("~", i, 16))
+			s.Expect(strconv.Atoi(key.Name)).To(BeNumerically("~", i, 24))
 		}
-		longest := time.Duration(0)
-		for _, took := range s.done {
-			longest = max(longest, took)
-		}
-		s.Expect(longest).To(BeNumerically("<", 105*45/4*time.Millisecond), "four at a time")
 		s.running.Wait()
 		s.Expect(s.registry.threadWorkers.rooms).To(BeEmpty(), "nothing is left of it")
 	})
@@ -221,7 +271,8 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 		var woken []string
 		r := &Registry{Workers: 4, Wake: func(key types.NamespacedName) { woken = append(woken, key.Name) }}
 		found := NewConnection(pacing.New(false))
-		found.ownEndpoint()
+		// A quarter of the workers is one.
+		found.ownEndpoint().slowUntil = time.Now().Add(time.Hour)
 		enter := func(name string) (err error, end func()) {
 			ctx, end := r.BeginThread(t.Context(), types.NamespacedName{Namespace: "a", Name: name})
 			return found.Enter(ctx), end
