@@ -165,6 +165,23 @@ func TestBudgetShares(t *testing.T) {
 	}
 }
 
+// While resyncs wait, the moments of edits follow from the share of edits.
+func TestMomentsFollowTheShares(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := pacing.New(true)
+		p.SetQuotas(reads(10))
+		u := newUser(t, p)
+		g.Expect(roomFor(u, false, 10)).To(Equal(10))
+		g.Expect(roomFor(u, true, 5)).To(BeZero())
+		for n := range 16 {
+			wait := waitOf(u.read(nameless(fmt.Sprint("edit ", n))))
+			g.Expect(wait.After).To(Equal(time.Duration(n/8+1)*pacing.ShortWindow), "edit %d", n)
+		}
+	})
+}
+
 // roomFor reads for many threads and returns how many reads had room.
 func roomFor(u *user, background bool, threads int) int {
 	sent := 0

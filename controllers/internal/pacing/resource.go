@@ -25,7 +25,7 @@ func (r *resource) moment(now time.Time, ahead int) time.Time {
 
 // expected is when a caller has a slot that waits behind some others at the limit of its user.
 func (r *resource) expected(now time.Time, ahead int) time.Time {
-	return r.moment(now, min(r.callers, (ahead+1)*r.users))
+	return r.moment(now, max(min(r.callers, (ahead+1)*r.users)-1, 0))
 }
 
 // joined and left count the callers that wait.

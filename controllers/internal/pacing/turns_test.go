@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
@@ -132,9 +133,45 @@ func TestMomentsFollowTheTurns(t *testing.T) {
 		for n := range 10 {
 			g.Expect(wait("b", n)).To(Equal(time.Duration(n+1)*pacing.ShortWindow), "b has one slot of two")
 		}
+		p.Release("b9")
+		g.Expect(wait("b", 10)).To(Equal(10*pacing.ShortWindow), "the place of a thread that is gone")
 		g.Expect(wait("c", 0)).To(Equal(2*pacing.ShortWindow), "c comes behind one thread each of a and b")
 		g.Expect(wait("a", 100)).To(Equal((99 + 11) / 2 * pacing.ShortWindow))
-		p.Release("b3")
-		g.Expect(wait("b", 10)).To(BeNumerically("<=", 11*pacing.ShortWindow))
+	})
+}
+
+// At the limit of the resource, service users take turns.
+func TestUsersTakeTurnsAtTheResource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := NewWithT(t)
+		p := pacing.New(true)
+		p.SetQuotas(creates(5000))
+		const limit, window = 3000, time.Minute
+		few := 0
+		p.Wake = func(key types.NamespacedName) {
+			if key.Namespace == "few" {
+				few++
+			}
+		}
+		create := func(user, namespace string, n int) *outcome.Wait {
+			name := fmt.Sprint(namespace, "/", n)
+			return waitOf(newUserNamed(t, p, user).call(caller(name), "ChatClient.CreateThread"))
+		}
+		for n := range limit {
+			g.Expect(create("a", "many", n)).To(BeNil())
+		}
+		first := create("a", "many", limit)
+		g.Expect(first.Message).To(ContainSubstring("again at " + time.Now().Add(window).UTC().Format(time.RFC3339)))
+		for n := range limit - 1 {
+			g.Expect(create("a", "many", limit+1+n).Message).To(Equal(first.Message))
+		}
+		g.Expect(create("a", "many", 2*limit).Message).To(ContainSubstring("again at " + time.Now().Add(2*window).UTC().Format(time.RFC3339)))
+		for n := range 100 {
+			_ = create("b", "few", n)
+		}
+		<-time.After(window)
+		synctest.Wait()
+		g.Expect(few).To(Equal(100))
 	})
 }

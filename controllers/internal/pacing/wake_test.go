@@ -83,24 +83,27 @@ func TestLateThreadsKeepTheirPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWoken(t)
-		w.Expect(w.read(caller("a"))).To(Succeed())
-		for _, name := range []string{"b", "c", "d"} {
+		w.Expect(w.read(caller("n/a"))).To(Succeed())
+		for _, name := range []string{"n/b", "n/c", "n/d"} {
 			w.Expect(w.read(caller(name))).NotTo(Succeed())
 		}
 		<-time.After(pacing.ShortWindow)
-		w.expect("b")
+		w.expect("n/b")
 		<-time.After(29 * time.Second)
 		w.expect()
-		w.Expect(w.read(caller("b"))).To(Succeed())
+		w.Expect(w.read(caller("n/b"))).To(Succeed())
 		<-time.After(pacing.ShortWindow)
-		w.expect("c")
-		<-time.After(30 * time.Second)
-		w.expect("d")
-		w.Expect(w.read(caller("d"))).To(Succeed())
-		w.Expect(w.read(caller("e"))).NotTo(Succeed())
-		w.Expect(w.read(caller("c"))).NotTo(Succeed())
+		w.expect("n/c")
+		<-time.After(5 * time.Second)
+		for _, name := range []string{"n/e", "n/f"} {
+			w.Expect(w.read(caller(name))).NotTo(Succeed())
+		}
+		<-time.After(25 * time.Second)
+		w.expect("n/d")
+		w.Expect(w.read(caller("n/c"))).NotTo(Succeed())
+		w.Expect(w.read(caller("n/d"))).To(Succeed())
 		<-time.After(pacing.ShortWindow)
-		w.expect("c")
+		w.expect("n/c")
 	})
 }
 
@@ -157,6 +160,14 @@ func TestShownMomentStays(t *testing.T) {
 		w.Expect(wait.Quiet).To(BeTrue())
 		<-time.After(2 * time.Second)
 		w.expect("b")
+		// Unless it is long past.
+		end = w.begin(caller("b"))
+		shown = waitOf(w.read(caller("c"))).Message
+		<-time.After(69 * time.Second)
+		w.Expect(waitOf(w.read(caller("c"))).Message).To(Equal(shown))
+		<-time.After(2 * time.Second)
+		w.Expect(waitOf(w.read(caller("c"))).Message).NotTo(Equal(shown))
+		end(ok)
 	})
 }
 
