@@ -31,6 +31,8 @@ type simSurroundings struct {
 	canary *simCanary
 	// parallel says that passes go on beside each other, as workers make them.
 	parallel bool
+	// late, where there is one, has each of these passes come late.
+	late func()
 }
 
 // simLine is what lies between an operator and the services. It carries calls, and lets some of them meet

@@ -68,6 +68,9 @@ func (p *simProcess) start(key simKey) (crashed bool) {
 			p.mu.Unlock()
 			p.wake()
 		}()
+		if p.world.late != nil {
+			p.world.late()
+		}
 		p.pass(key)
 	}()
 	return false

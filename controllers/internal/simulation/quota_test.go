@@ -8,8 +8,11 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,6 +21,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -80,6 +84,60 @@ func (w *simWorld) refusedCalls() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refused
+}
+
+// A bulk apply uses 95 % of the budget, though reconciles come late and calls take their time. A thread that waits has
+// one more reconcile, at its moment, and shows one wait.
+func TestSimQuotaBulk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const threads, users, perWindow = 1920, 32, 320
+		w := newSimWorld(t, simQuotas, 1, 1)
+		w.maxPasses, w.parallel = 3*threads, true
+		w.late = func() { <-time.After(time.Duration(w.chance(int64(200 * time.Millisecond)))) }
+		w.outage = func(*http.Request) (*http.Response, error) {
+			<-time.After(time.Duration(w.chance(int64(200 * time.Millisecond))))
+			return nil, nil //nolint:nilnil // it only takes its time
+		}
+		w.connect(users)
+		w.run(time.Minute)
+		var lock sync.Mutex
+		waits := map[string]int{}
+		w.watch = func(e simEvent) {
+			lock.Lock()
+			defer lock.Unlock()
+			before, isChange := e.old.(*chatv1alpha1.ChatThread)
+			now, isThread := e.now.(*chatv1alpha1.ChatThread)
+			if !isChange || !isThread || equality.Semantic.DeepEqual(before.Status, now.Status) {
+				return
+			}
+			if _, reason := objects.ReadyReason(now); reason == chatv1alpha1.ReasonWaitingForQuota {
+				waits[e.key.Name]++
+			}
+		}
+		passes := w.process.passes
+		w.createThreads(0, threads)
+		burst := w.runUntil(time.Minute, func() bool { return w.notReady() <= threads-perWindow })
+		took := w.runUntil(5*time.Minute, func() bool { return w.notReady() == 0 })
+		most := slices.Max(slices.Collect(maps.Values(waits)))
+		perThread := float64(w.process.passes-passes) / threads
+		least := (threads/perWindow - 1) * pacing.ShortWindow
+		t.Logf("%d threads took %s and %s, the quota allows %s: %d %%; %.2f reconciles a thread; %d waited, with at most %d writes", threads, burst, took,
+			least, 100*least/took, perThread, len(waits), most)
+		if took > least*100/95 {
+			t.Errorf("took %s after the burst, the quota allows %s", took, least)
+		}
+		if perThread > 2.2 || most > 1 {
+			t.Errorf("%.2f reconciles a thread, want one for the declaration and 1.2 at its moment; up to %d waits shown", perThread, most)
+		}
+		if refused := w.refusedCalls(); refused > 0 {
+			t.Errorf("%d calls were answered with 429", refused)
+		}
+		if made := len(w.emulator.Threads()); made != threads {
+			t.Errorf("%d threads were created for %d", made, threads)
+		}
+		w.process.kill()
+	})
 }
 
 // An operator that starts while the quota is used up knows nothing of it: it obeys what it is told, and
