@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
@@ -32,12 +33,21 @@ func (w *Waker) Source() source.Source {
 	})
 }
 
-// Wake has an object reconciled soon.
+// wokenPriority is above that of all other reconciles.
+const wokenPriority = 1
+
+// Wake has an object reconciled before all that were not woken. A ChatThread that waited for a quota holds a
+// slot from its wake on: behind the first reconciles of a bulk apply, the slot would be unused.
 func (w *Waker) Wake(key types.NamespacedName) {
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
-	if queue != nil {
-		queue.Add(reconcile.Request{NamespacedName: key})
+	request := reconcile.Request{NamespacedName: key}
+	switch first, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); {
+	case queue == nil:
+	case ok:
+		first.AddWithOpts(priorityqueue.AddOpts{Priority: new(wokenPriority)}, request)
+	default:
+		queue.Add(request)
 	}
 }

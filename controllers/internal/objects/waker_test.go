@@ -4,8 +4,11 @@
 package objects
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -42,4 +45,27 @@ func TestWaker(t *testing.T) {
 			t.Errorf("%d objects wait after the end", queue.Len())
 		}
 	})
+}
+
+// An object that was woken comes before all that wait for their first reconcile, also if it waits for a later one.
+func TestWokenObjectsComeFirst(t *testing.T) {
+	t.Parallel()
+	queue := priorityqueue.New[reconcile.Request]("test")
+	defer queue.ShutDown()
+	for n := range 100 {
+		queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "a", Name: fmt.Sprint(n)}})
+	}
+	var waker Waker
+	if err := waker.Source().Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	woken := types.NamespacedName{Namespace: "a", Name: "woken"}
+	queue.AddAfter(reconcile.Request{NamespacedName: woken}, time.Minute)
+	waker.Wake(woken)
+	for queue.Len() < 101 {
+		runtime.Gosched()
+	}
+	if got, _ := queue.Get(); got.NamespacedName != woken {
+		t.Errorf("%s comes before the woken object", got)
+	}
 }

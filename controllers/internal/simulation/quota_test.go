@@ -136,7 +136,6 @@ func TestSimQuotaBulk(t *testing.T) {
 		if made := len(w.emulator.Threads()); made != threads {
 			t.Errorf("%d threads were created for %d", made, threads)
 		}
-		w.process.kill()
 	})
 }
 
