@@ -16,9 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
@@ -61,10 +61,10 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batc
 // send makes one call, with the tries that azcore makes of it. Members that ACS refuses one by one are no
 // error.
 func (m *madeThread) send(ctx context.Context, s situation, options *acs.CreateThreadOptions) error {
-	tried, tries := connection.CountTries(ctx)
+	tried, attempts := pacing.WithAttempts(ctx)
 	var raw *http.Response
 	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
-	sent := tries.Load()
+	sent := attempts.Count
 	m.again = m.again || sent > 1
 	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.Definite(err)
 	m.asked = dateOf(raw)

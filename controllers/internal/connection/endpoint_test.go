@@ -58,9 +58,9 @@ func newService(t *testing.T) *service {
 
 // read reads a thread, and counts the tries.
 func (s *service) read(ctx context.Context) (tries int32, err error) {
-	counted, sent := CountTries(ctx)
+	counted, sent := pacing.WithAttempts(ctx)
 	_, err = s.chat.ThreadClient("19:a").GetProperties(counted, nil)
-	return sent.Load(), err
+	return int32(sent.Count), err //nolint:gosec // a few
 }
 
 func (s *service) issue(ctx context.Context) error {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -34,9 +33,9 @@ func clientOptions(transport *http.Client, timeout time.Duration, at *endpoint, 
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:        transport,
 		Retry:            retryOptions(timeout),
-		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, callPolicy{}, refusalLog{}},
+		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
-		PerRetryPolicies: slices.Concat([]policy.Policy{gate{at}}, first, []policy.Policy{callMetrics{}, attemptPolicy{}, watch{at}}),
+		PerRetryPolicies: slices.Concat([]policy.Policy{gate{at}}, first, []policy.Policy{callMetrics{}, pacing.AttemptPolicy{}, watch{at}}),
 	}}
 }
 
@@ -50,44 +49,6 @@ func retryOptions(timeout time.Duration) policy.RetryOptions {
 	}
 }
 
-type triesKey struct{}
-
-// CountTries returns a context that counts how often the calls made with it are sent.
-func CountTries(ctx context.Context) (context.Context, *atomic.Int32) {
-	tries := new(atomic.Int32)
-	return context.WithValue(ctx, triesKey{}, tries), tries
-}
-
-// attempt is the last try of a call that was sent. The tries of a call follow one another.
-type attempt struct {
-	isSent bool
-	resp   *http.Response
-	err    error
-}
-
-type attemptKey struct{}
-
-// callPolicy makes the record that the tries of a call share.
-type callPolicy struct{}
-
-func (callPolicy) Do(req *policy.Request) (*http.Response, error) {
-	return req.WithContext(context.WithValue(req.Raw().Context(), attemptKey{}, &attempt{})).Next()
-}
-
-// attemptPolicy records and counts each try that is sent.
-type attemptPolicy struct{}
-
-func (attemptPolicy) Do(req *policy.Request) (*http.Response, error) {
-	if tries, ok := req.Raw().Context().Value(triesKey{}).(*atomic.Int32); ok {
-		tries.Add(1)
-	}
-	resp, err := req.Next()
-	if last, ok := req.Raw().Context().Value(attemptKey{}).(*attempt); ok {
-		*last = attempt{isSent: true, resp: resp, err: err}
-	}
-	return resp, err
-}
-
 // gate stops tries that must not be sent now: beside the probe of an endpoint that does not answer,
 // and beyond the share of a slow one.
 type gate struct{ at *endpoint }
@@ -96,8 +57,8 @@ func (g gate) Do(req *policy.Request) (*http.Response, error) {
 	leave, err := g.enter(req.Raw().Context())
 	if err != nil {
 		// The try before it failed: that is the answer to the call, and something may have been done.
-		if last, ok := req.Raw().Context().Value(attemptKey{}).(*attempt); ok && last.isSent {
-			return last.resp, last.err
+		if before := pacing.AttemptsOf(req.Raw().Context()); before != nil && before.Count > 0 {
+			return before.Last()
 		}
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 const (
@@ -58,9 +59,9 @@ func (r *Registry) CreateUser(ctx context.Context, found *Connection) (acs.Creat
 		return acs.CreateUserResponse{}, err
 	}
 	once := policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: r.Timeout})
-	counted, tries := CountTries(once)
+	counted, attempts := pacing.WithAttempts(once)
 	user, err := found.IdentityClient().CreateUser(counted, &acs.CreateUserOptions{TokenScopes: []acs.TokenScope{acs.ScopeChat}})
-	return user, found.creation.tried(ctx, tries.Load() > 0, outcome.CallFailed("create a service user", err))
+	return user, found.creation.tried(ctx, attempts.Count > 0, outcome.CallFailed("create a service user", err))
 }
 
 // KeepSpare keeps a service user that was created and could not be stored.

@@ -24,8 +24,8 @@ const (
 	mostSlip = time.Minute
 )
 
-// Room holds a slot for a thread that is about to be created, so that nothing has to be undone because the
-// call has no room. It returns an outcome.Wait if there is none yet.
+// Room holds a slot for a thread that is about to be created, so that nothing has to be undone
+// because the call has no room. It returns an outcome.Wait if there is none yet.
 func (p *Pacer) Room(who Caller, user string) error {
 	if !p.enabled {
 		return nil
@@ -50,7 +50,8 @@ func (p *Pacer) Reserve(who Caller, user string) {
 	p.ask(now, who, p.limit(now, keyFor(classCreateThread, acs.UserKey(user), "")))
 }
 
-// Waits predicts how long each of some users would have to wait before it could create a thread, in whole seconds.
+// Waits predicts how long each of some users would have to wait before it could create a thread, in
+// whole seconds.
 func (p *Pacer) Waits(who Caller, users []string) []time.Duration {
 	waits := make([]time.Duration, len(users))
 	if !p.enabled {
@@ -70,8 +71,8 @@ func (p *Pacer) Waits(who Caller, users []string) []time.Duration {
 	return waits
 }
 
-// Withdraw takes some threads that wait for a create out of their lines. It returns them in the order in which
-// they came. A thread whose slot is held keeps it.
+// Withdraw takes some threads that wait for a create out of their lines. It returns them in the
+// order in which they came. A thread whose slot is held keeps it.
 func (p *Pacer) Withdraw(of func(types.UID) bool) []Caller {
 	now, unlock := p.lock()
 	defer unlock()
@@ -98,8 +99,9 @@ func (p *Pacer) Withdraw(of func(types.UID) bool) []Caller {
 	return callers
 }
 
-// RoomForMembers is how many changes of the members of a thread can be sent now. If it is fewer than wanted
-// and less than a whole window holds, it is none, with an outcome.Wait until more have room.
+// RoomForMembers is how many changes of the members of a thread can be sent now. If it is fewer
+// than wanted and less than a whole window holds, it is none, with an outcome.Wait until more have
+// room.
 func (p *Pacer) RoomForMembers(who Caller, thread string, wanted int) (int, error) {
 	if !p.enabled {
 		return wanted, nil
@@ -120,8 +122,8 @@ func (p *Pacer) RoomForMembers(who Caller, thread string, wanted int) (int, erro
 	return wanted, nil
 }
 
-// ask returns the place of a caller at a limit: granted if there is a slot for it, otherwise in line. The
-// caller of ask holds the lock.
+// ask returns the place of a caller at a limit: granted if there is a slot for it, otherwise in
+// line. The caller of ask holds the lock.
 func (p *Pacer) ask(now time.Time, who Caller, l *limit) *place {
 	p.asking = who.key()
 	l.advance(now)
@@ -157,8 +159,8 @@ func (p *Pacer) newPlace(who Caller, l *limit) *place {
 	return &place{who: who, limit: l, seq: p.seq}
 }
 
-// takeProbe makes a caller the one that finds out whether ACS takes calls again, if another one was woken for that
-// and has not come yet.
+// takeProbe makes a caller the one that finds out whether ACS takes calls again, if another one was
+// woken for that and has not come yet.
 func (l *limit) takeProbe(now time.Time, pl *place) {
 	if l.probe == nil || l.probe.state != granted {
 		return
@@ -191,7 +193,8 @@ func (l *limit) ahead(who Caller, pl *place) int {
 	}
 }
 
-// take gives a call its slot, or returns an outcome.Wait. An unpaced call is sent in any case, and counts.
+// take gives a call its slot, or returns an outcome.Wait. An unpaced call is sent in any case, and
+// counts.
 func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 	now, unlock := p.lock()
 	defer unlock()
@@ -218,8 +221,8 @@ func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 	return pl, nil
 }
 
-// answered counts a call from its answer on. A call that ACS refused for its rate comes first once ACS takes
-// calls again; the result is its wait.
+// answered counts a call from its answer on. A call that ACS refused for its rate comes first once
+// ACS takes calls again; the result is its wait.
 func (p *Pacer) answered(pl *place, resp *http.Response) *outcome.Wait {
 	var err error
 	if resp != nil && resp.StatusCode == http.StatusTooManyRequests {
@@ -268,8 +271,8 @@ func (p *Pacer) wait(now time.Time, who Caller, pl *place) *outcome.Wait {
 	return waitForQuota(l.key.class, pl.shown, after, who.IsQuietWait(pl.shown.Sub(now), asked.Until.Sub(now)))
 }
 
-// fallback is when a thread comes again if nobody wakes it. A thread that is woken comes no earlier than that:
-// the moment slips if calls are answered later than predicted.
+// fallback is when a thread comes again if nobody wakes it. A thread that is woken comes no earlier
+// than that: the moment slips if calls are answered later than predicted.
 func (p *Pacer) fallback(who Caller, after time.Duration) time.Duration {
 	if p.wakes(who) {
 		return 2*after + leastFallback
@@ -277,9 +280,9 @@ func (p *Pacer) fallback(who Caller, after time.Duration) time.Duration {
 	return max(after, 10*time.Millisecond)
 }
 
-// waitForQuota is the end of a reconcile that has no room for a call. Its message names a moment that does not
-// change from reconcile to reconcile. A short wait is not worth a write, and that of a look for drift says
-// nothing of the thread.
+// waitForQuota is the end of a reconcile that has no room for a call. Its message names a moment
+// that does not change from reconcile to reconcile. A short wait is not worth a write, and that of
+// a look for drift says nothing of the thread.
 func waitForQuota(of class, at time.Time, after time.Duration, quiet bool) *outcome.Wait {
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonWaitingForQuota, After: after, Quiet: quiet,
 		Message: fmt.Sprintf("The quota of ACS (%s) has room again at %s.", of, outcome.ShownTime(at))}

@@ -44,8 +44,8 @@ func createAll(t *testing.T, s *service, c *controller, names []string) map[stri
 	return created
 }
 
-// A bulk apply uses 95 % of the budget from first to last, though reconciles come late and calls take their time.
-// No thread is reconciled again before it has a slot, and each shows one moment.
+// A bulk apply uses 95 % of the budget from first to last, though reconciles come late and calls
+// take their time. No thread is reconciled again before it has a slot, and each shows one moment.
 func TestBulkUsesTheBudget(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -71,7 +71,8 @@ func TestBulkUsesTheBudget(t *testing.T) {
 				}
 				created := slices.Sorted(maps.Values(createAll(t, s, work, names)))
 				s.checkRefused(t)
-				// The workers need some time for the burst that the first window allows; then the budget is what counts.
+				// The workers need some time for the burst that the first window allows; then the
+				// budget is what counts.
 				burst, took := created[10*users-1], created[threads-1]
 				least := (threads/users/10 - 1) * pacing.ShortWindow
 				t.Logf("the burst took %s, the rest %s, the quota allows %s: %d %%; %d reconciles, %d in vain, %d waits shown", burst,

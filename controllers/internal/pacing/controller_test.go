@@ -24,18 +24,19 @@ func caller(name string) pacing.Caller {
 	return pacing.Caller{Thread: types.UID(name), Namespace: namespace, Name: name}
 }
 
-// controller reconciles threads as the operator does: some workers, and a queue in which threads that were woken
-// come first.
+// controller reconciles threads as the operator does: some workers, and a queue in which threads
+// that were woken come first.
 type controller struct {
 	first, others chan func()
-	// late is how late a reconcile comes at most, and busy how long it keeps its worker besides its call.
+	// late is how late a reconcile comes at most, and busy how long it keeps its worker besides its
+	// call.
 	late, busy time.Duration
 
 	mu     sync.Mutex
 	random *rand.Rand
 	woken  map[types.NamespacedName]chan struct{}
-	// reconciles counts all of them, vain those that came again and had no room, shown how often a thread showed a
-	// wait that it had not shown before.
+	// reconciles counts all of them, vain those that came again and had no room, shown how often a
+	// thread showed a wait that it had not shown before.
 	reconciles, vain, shown int
 }
 

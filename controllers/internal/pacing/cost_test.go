@@ -14,8 +14,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// crowd is a pacer for which many threads wait, of a few namespaces. A create has so little room that none comes
-// to its turn.
+// crowd is a pacer for which many threads wait, of a few namespaces. A create has so little room
+// that none comes to its turn.
 func crowd(waiting int) *pacing.Pacer {
 	p := pacing.New(true)
 	p.SetQuotas(creates(1))

@@ -31,7 +31,8 @@ func kindOf(who Caller) kind {
 	return interactive
 }
 
-// While calls of both kinds wait, a limit has two shares, so that neither kind can shut out the other:
+// While calls of both kinds wait, a limit has two shares, so that neither kind can shut out the
+// other:
 //
 //	call         who else waits   may use
 //	interactive  no background    the limit
@@ -44,15 +45,16 @@ func interactiveShare(limit int) int { return max(limit-backgroundShare(limit), 
 
 func backgroundShare(limit int) int { return max(limit/5, 1) }
 
-// slots are one list in the order of their moments: calls that were answered, then calls under way and held
-// slots, which count as if they were answered now, then those of the callers that wait. The moments of the
-// last follow from the ones before them, so they need not be stored.
+// slots are one list in the order of their moments: calls that were answered, then calls under way
+// and held slots, which count as if they were answered now, then those of the callers that wait.
+// The moments of the last follow from the ones before them, so they need not be stored.
 type slots struct {
 	answered []time.Time
 	open     int
 }
 
-// next is the moment of a slot behind some others, if no more than share of them may be in a window.
+// next is the moment of a slot behind some others, if no more than share of them may be in a
+// window.
 func (s *slots) next(now time.Time, share int, window time.Duration, ahead int) time.Time {
 	at := now
 	switch i := len(s.answered) + s.open + ahead%share - share; {
@@ -92,18 +94,19 @@ type limit struct {
 	all    slots
 	byKind [2]slots
 	lines  [2]line
-	// grants are the slots that are held, in the order of their ends. An entry is stale if the place is no
-	// longer granted, or is granted again until another moment.
+	// grants are the slots that are held, in the order of their ends. An entry is stale if the
+	// place is no longer granted, or is granted again until another moment.
 	grants []grant
 	// last is the kind that had the last slot.
 	last kind
 	// places counts the waiting, granted and lapsed ones.
 	places int
 
-	// blockedUntil is when ACS allows the next call, after it refused one. It stays until a call was answered
-	// otherwise.
+	// blockedUntil is when ACS allows the next call, after it refused one. It stays until a call
+	// was answered otherwise.
 	blockedUntil time.Time
-	// refusedAt is when ACS last refused a call, and again says that it had refused another one not long before.
+	// refusedAt is when ACS last refused a call, and again says that it had refused another one not
+	// long before.
 	refusedAt time.Time
 	again     bool
 	// probe is the one call that finds out whether ACS takes calls again, and probing since when.
@@ -148,7 +151,8 @@ func (l *limit) expected(now time.Time, of kind, ahead int) time.Time {
 	return at
 }
 
-// advance does what is due: held slots end, and slots that are free are granted to the callers next in turn.
+// advance does what is due: held slots end, and slots that are free are granted to the callers next
+// in turn.
 func (l *limit) advance(now time.Time) {
 	l.forget(now)
 	l.lapse(now)
@@ -270,8 +274,8 @@ func (l *limit) forget(now time.Time) {
 	}
 }
 
-// answer gives the slot of a call its moment. A call that was not refused ends the wait that ACS asked for, if it
-// was the probe, and if an answer came.
+// answer gives the slot of a call its moment. A call that was not refused ends the wait that ACS
+// asked for, if it was the probe, and if an answer came.
 func (l *limit) answer(p *place, now time.Time, isAnswered bool) {
 	l.all.answer(now)
 	l.byKind[p.kind()].answer(now)
@@ -307,8 +311,8 @@ func (l *limit) throttle() outcome.Throttle {
 	return outcome.Throttle{Until: l.blockedUntil, Again: l.again}
 }
 
-// isProbed reports whether another call finds out whether ACS takes calls again. One that takes longer than
-// any call may has ended in some other way.
+// isProbed reports whether another call finds out whether ACS takes calls again. One that takes
+// longer than any call may has ended in some other way.
 func (l *limit) isProbed(now time.Time) bool {
 	return l.probe != nil && (l.probe.state == granted || now.Sub(l.probing) < longestCall)
 }

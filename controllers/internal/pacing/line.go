@@ -40,9 +40,9 @@ type place struct {
 
 func (p *place) kind() kind { return kindOf(p.who) }
 
-// line holds the places of one kind that wait for a limit. Namespaces take turns: a place belongs to a round,
-// and each namespace has one place in a round. So a thread waits for one place of each other namespace,
-// however many threads these have. Each operation costs O(log n).
+// line holds the places of one kind that wait for a limit. Namespaces take turns: a place belongs
+// to a round, and each namespace has one place in a round. So a thread waits for one place of each
+// other namespace, however many threads these have. Each operation costs O(log n).
 type line struct {
 	places     places
 	namespaces map[string]*turns
@@ -151,7 +151,8 @@ func (h *places) Pop() any {
 	return p
 }
 
-// tally counts places by round, and sums the counts, in O(log n): a Fenwick tree over the rounds from first on.
+// tally counts places by round, and sums the counts, in O(log n): a Fenwick tree over the rounds
+// from first on.
 type tally struct {
 	first int64
 	tree  []int
@@ -161,8 +162,8 @@ const leastRounds = 64
 
 func (t *tally) holds(round int64) bool { return round-t.first < int64(len(t.tree)) }
 
-// reset has the tally begin with a round, with room for twice the rounds in use. So many must pass before
-// the next reset that its cost does not count.
+// reset has the tally begin with a round, with room for twice the rounds in use. So many must pass
+// before the next reset that its cost does not count.
 func (t *tally) reset(all places, first, last int64) {
 	t.first, t.tree = first, make([]int, max(leastRounds, 2*(last-first+1)))
 	for _, p := range all {

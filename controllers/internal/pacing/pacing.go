@@ -3,15 +3,15 @@
 
 // Package pacing keeps the calls of one connection within the quotas of ACS.
 //
-// A call that has room is sent. One that has none fails with an outcome.Wait, and its thread gets a place in
-// line. When a slot is free, the pacer holds it for the thread next in turn and wakes that thread. So a
-// thread that waits has one reconcile at its moment, and keeps its slot if that reconcile comes late.
-// Namespaces take turns, calls that somebody asked for go before those that look for drift, and no step
-// costs more the more threads wait.
+// A call that has room is sent. One that has none fails with an outcome.Wait, and its thread gets a
+// place in line. When a slot is free, the pacer holds it for the thread next in turn and wakes that
+// thread. So a thread that waits has one reconcile at its moment, and keeps its slot if that
+// reconcile comes late. Namespaces take turns, calls that somebody asked for go before those that
+// look for drift, and no step costs more the more threads wait.
 //
-// The package never sleeps and never retries. It does not choose service users, knows no Kubernetes objects
-// but for the names of the threads that it wakes, stores nothing, and cannot see the calls that others make as
-// the same user: it learns of these by the 429 that they cause.
+// The package never sleeps and never retries. It does not choose service users, knows no Kubernetes
+// objects but for the names of the threads that it wakes, stores nothing, and cannot see the calls
+// that others make as the same user: it learns of these by the 429 that they cause.
 package pacing
 
 import (
@@ -33,14 +33,14 @@ type Caller struct {
 	Namespace, Name string
 	// Background calls look for drift only: they leave room for those that somebody asked for.
 	Background bool
-	// Patience is for how long ACS may keep a background call waiting before the status of its thread shows
-	// that; zero is for ever.
+	// Patience is for how long ACS may keep a background call waiting before the status of its
+	// thread shows that; zero is for ever.
 	Patience time.Duration
 }
 
-// IsQuietWait reports whether a wait does not change the status of the thread: a short one, and that of a look
-// for drift, unless ACS has it wait for so long that the status is old. blocked is the part of the wait
-// that ACS asked for.
+// IsQuietWait reports whether a wait does not change the status of the thread: a short one, and
+// that of a look for drift, unless ACS has it wait for so long that the status is old. blocked is
+// the part of the wait that ACS asked for.
 func (c Caller) IsQuietWait(wait, blocked time.Duration) bool {
 	return wait <= outcome.ShownWait || c.Background && (c.Patience <= 0 || blocked <= c.Patience)
 }
@@ -54,8 +54,9 @@ func WithCaller(ctx context.Context, who Caller) context.Context {
 
 // Pacer keeps the calls of one connection within the quotas of ACS.
 type Pacer struct {
-	// Wake, if it is set, is called when a slot is held for a ChatThread, from any goroutine. A caller without a
-	// name is not woken, and must come again at its moment. It is set before the first call.
+	// Wake, if it is set, is called when a slot is held for a ChatThread, from any goroutine. A
+	// caller without a name is not woken, and must come again at its moment. It is set before the
+	// first call.
 	Wake func(thread types.NamespacedName)
 
 	enabled bool
@@ -71,8 +72,8 @@ type Pacer struct {
 	seq int64
 	// sweepAt is the number of limits at which to search for idle ones.
 	sweepAt int
-	// asking is the thread that asks for a slot: it need not be woken. woken are those to wake when the lock is
-	// released.
+	// asking is the thread that asks for a slot: it need not be woken. woken are those to wake when
+	// the lock is released.
 	asking types.NamespacedName
 	woken  []types.NamespacedName
 }
@@ -85,7 +86,8 @@ func New(enabled bool) *Pacer {
 	return p
 }
 
-// lock returns the moment of what is done, and a function that ends it and wakes the threads that have slots.
+// lock returns the moment of what is done, and a function that ends it and wakes the threads that
+// have slots.
 func (p *Pacer) lock() (now time.Time, unlock func()) {
 	p.mu.Lock()
 	return time.Now(), func() {
@@ -111,8 +113,8 @@ func (c Caller) key() types.NamespacedName {
 	return types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 }
 
-// SetQuotas sets the quotas. If they change, callers that wait have new moments, in their order, and no call
-// waits for what ACS asked for before.
+// SetQuotas sets the quotas. If they change, callers that wait have new moments, in their order,
+// and no call waits for what ACS asked for before.
 func (p *Pacer) SetQuotas(quotas Quotas) {
 	now, unlock := p.lock()
 	defer unlock()
@@ -156,8 +158,8 @@ func (p *Pacer) release(now time.Time, thread types.UID) {
 	}
 }
 
-// Interval is how far apart the resyncs of each thread must be, so that those of all threads of a user fit
-// into the quota, with room to make up for those that had to wait.
+// Interval is how far apart the resyncs of each thread must be, so that those of all threads of a
+// user fit into the quota, with room to make up for those that had to wait.
 func (p *Pacer) Interval(threads int) time.Duration {
 	if !p.enabled {
 		return 0

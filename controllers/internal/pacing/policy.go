@@ -6,7 +6,6 @@ package pacing
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -14,14 +13,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// RetriedStatuses are answers after which a call is tried again at once.
-var RetriedStatuses = []int{
-	http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway,
-	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-}
-
-// Policy paces the calls of one service user. It stands in the pipeline behind the retries, so each try
-// takes a slot of its own.
+// Policy paces the calls of one service user. It stands in the pipeline behind the retries, so each
+// try takes a slot of its own.
 func (p *Pacer) Policy(user string) policy.Policy {
 	return &pacingPolicy{pacer: p, user: acs.UserKey(user)}
 }
@@ -39,22 +32,17 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return req.Next()
 	}
 	who, _ := ctx.Value(callerKey{}).(Caller)
-	before, _ := ctx.Value(tryKey{}).(*earlierTry)
 	pl, err := p.pacer.take(who, keyFor(of, p.user, threadInPath(req.Raw().URL)), ctx.Value(unpacedKey{}) != nil)
-	if err != nil {
-		// A try that failed is shown, and backed off from. A wait for room would hide it.
-		if before != nil && before.failed {
-			p.pacer.Release(who.Thread)
-			return before.resp, before.err
-		}
-		quotaWaits.WithLabelValues(operation).Inc()
-		return nil, err
+	if err == nil {
+		return p.send(req, pl)
 	}
-	resp, err := p.send(req, pl)
-	if before != nil {
-		*before = earlierTry{resp: resp, err: err, failed: err != nil || slices.Contains(RetriedStatuses, resp.StatusCode)}
+	// A try that failed is shown, and backed off from. A wait for room would hide it.
+	if before, _ := ctx.Value(attemptsKey{}).(*Attempts); before.hasFailed() {
+		p.pacer.Release(who.Thread)
+		return before.resp, before.err
 	}
-	return resp, err
+	quotaWaits.WithLabelValues(operation).Inc()
+	return nil, err
 }
 
 // send makes a try of a call that has a slot. The slot counts even if the try panics.
@@ -70,26 +58,8 @@ func (p *pacingPolicy) send(req *policy.Request, pl *place) (resp *http.Response
 
 type unpacedKey struct{}
 
-// WithoutPacing returns a context whose calls are sent at once, whether or not a quota has room. They count all
-// the same.
+// WithoutPacing returns a context whose calls are sent at once, whether or not a quota has room.
+// They count all the same.
 func WithoutPacing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unpacedKey{}, true)
-}
-
-type tryKey struct{}
-
-// earlierTry is the end of the last try of a call.
-type earlierTry struct {
-	resp *http.Response
-	err  error
-	// failed says that azcore tries again.
-	failed bool
-}
-
-// CallPolicy has each try of a call know the end of the one before.
-type CallPolicy struct{}
-
-// Do makes the record that the tries share.
-func (CallPolicy) Do(req *policy.Request) (*http.Response, error) {
-	return req.WithContext(context.WithValue(req.Raw().Context(), tryKey{}, &earlierTry{})).Next()
 }

@@ -5,9 +5,9 @@ package pacing
 
 import "time"
 
-// resource is the limit on the threads that all users of an ACS resource create together. Nobody has a place in
-// line here: threads wait at the limits of their users, which take turns. So while this limit is the
-// tighter one, a thread may wait for one slot of each user besides its turn.
+// resource is the limit on the threads that all users of an ACS resource create together. Nobody
+// has a place in line here: threads wait at the limits of their users, which take turns. So while
+// this limit is the tighter one, a thread may wait for one slot of each user besides its turn.
 type resource struct {
 	slots
 	// callers and users count the callers that wait at the limits of users, and these limits.

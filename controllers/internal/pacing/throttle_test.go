@@ -196,8 +196,8 @@ func TestRequestIsHeededOnce(t *testing.T) {
 	})
 }
 
-// The thread that was refused and those behind it show the same moment. If ACS asks for short waits again and
-// again, none shows one: the status would be written each time.
+// The thread that was refused and those behind it show the same moment. If ACS asks for short waits
+// again and again, none shows one: the status would be written each time.
 func TestThrottledMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// Namespaces take turns: however many threads of one wait for reads, a thread of another one waits for one slot.
+// Namespaces take turns: however many threads of one wait for reads, a thread of another one waits
+// for one slot.
 func TestNamespacesTakeTurnsAtReads(t *testing.T) {
 	t.Parallel()
 	for name, background := range map[string]bool{"edits": false, "resyncs": true} {

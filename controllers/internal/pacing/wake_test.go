@@ -77,8 +77,8 @@ func TestThreadsAreWokenInTurn(t *testing.T) {
 	})
 }
 
-// A thread that comes late to its moment keeps its slot for 30 seconds. Then the next one has it, and the late one
-// comes first when it asks.
+// A thread that comes late to its moment keeps its slot for 30 seconds. Then the next one has it,
+// and the late one comes first when it asks.
 func TestLateThreadsKeepTheirPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,7 +185,8 @@ func TestNewQuotasWake(t *testing.T) {
 	})
 }
 
-// When ACS takes calls again, the threads that waited are woken: one first, the others once it was answered.
+// When ACS takes calls again, the threads that waited are woken: one first, the others once it was
+// answered.
 func TestOneThreadIsWokenToTry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
