@@ -154,9 +154,12 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 	if !armed {
 		return call()
 	}
-	was := w.membersNow()
+	before, was := w.emulator.Threads(), w.membersNow()
 	response, err := call()
 	is := w.membersNow()
+	if w.onChange != nil {
+		w.onChange(before, w.emulator.Threads())
+	}
 	declared := w.declaredPlaces()
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -50,13 +50,21 @@ func (m *modelRun) setBreak(outage modelOutage) {
 
 func (m *modelRun) breakService(a modelAction) {
 	outage := modelOutage{what: a.what, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
-	// Where the service knows no thread while one is to be deleted, there is nothing to delete.
-	for _, t := range m.threads {
-		if a.what == "404" && t.deleting {
-			return
-		}
+	if a.what == "404" && m.anyDeleted() {
+		return
 	}
 	m.setBreak(outage)
+}
+
+// anyDeleted says that a thread is being deleted. If the service answers then that there is none, there
+// is nothing to delete.
+func (m *modelRun) anyDeleted() bool {
+	for _, t := range m.threads {
+		if t.deleting {
+			return true
+		}
+	}
+	return false
 }
 
 // modelRefused is a call to come that is refused, with its retry.
@@ -96,7 +104,8 @@ func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
 	r := &m.refusal
 	switch {
-	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet:
+	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet,
+		r.reads && m.anyDeleted():
 		return 0, false
 	case r.skip > 0:
 		r.skip--

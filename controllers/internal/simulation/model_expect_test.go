@@ -253,8 +253,8 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 			// Once per generation is enough.
 			sure = sure && found.added[d.key] < 2
 		default:
-			// Whether a time was declared, or kept for somebody who joins anew, does not show.
-			sure = sure && (d.ShareHistory != chatv1alpha1.ShareHistorySinceJoin || !v.remote.Members[at].ShareHistoryTime.Equal(modelSince))
+			// Whether a time was declared, or kept for a member that joined again, does not show.
+			sure = sure && !v.remote.Members[at].ShareHistoryTime.Equal(modelSince)
 		}
 	}
 	return adds, renews, sure

@@ -35,6 +35,8 @@ type modelRun struct {
 	participants map[string]*modelParticipant
 	// remotes are the threads at the service of which there is something to know, by id.
 	remotes map[string]*modelRemote
+	// owners are the resources that there ever were, by uid.
+	owners map[types.UID]string
 	// losses counts the threads that people deleted at the service.
 	losses int
 	// rotated says that the Secret still holds the former key.
@@ -89,8 +91,8 @@ type modelRemote struct {
 }
 
 func newModelRun(w *simWorld, service modelService) *modelRun {
-	m := &modelRun{w: w, service: service, threads: map[string]*modelThread{}, participants: map[string]*modelParticipant{}, remotes: map[string]*modelRemote{}}
-	w.watch, w.outage = m.saw, m.answer
+	m := &modelRun{w: w, service: service, threads: map[string]*modelThread{}, participants: map[string]*modelParticipant{}, remotes: map[string]*modelRemote{}, owners: map[types.UID]string{}}
+	w.watch, w.outage, w.onChange = m.saw, m.answer, m.checkCall
 	return m
 }
 
@@ -214,23 +216,40 @@ func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 	return spec
 }
 
-// saw is called at each change at the API server: at no time may a resource have two threads, and what
-// becomes of the thread of a resource that goes is decided by then.
+// saw is called at each change at the API server. What becomes of the thread of a resource that goes is
+// decided by then.
 func (m *modelRun) saw(event simEvent) {
-	owners := map[string]string{}
-	for _, thread := range m.w.threads() {
-		uid := thread.Metadata[chatv1alpha1.StampUID]
-		if other, twice := owners[uid]; uid != "" && twice {
-			m.w.t.Errorf("two threads carry the stamp of %s: %s and %s", thread.Metadata[chatv1alpha1.StampOwner], other, thread.ID)
-		}
-		owners[uid] = thread.ID
+	if thread, ok := event.now.(*chatv1alpha1.ChatThread); ok {
+		m.owners[thread.UID] = simNamespace + "/" + thread.Name
+		m.forgetSeen(thread)
 	}
+	m.checkStamps(m.w.emulator.Threads())
 	thread, ok := event.old.(*chatv1alpha1.ChatThread)
 	if ok && event.now == nil {
-		m.threadWent(thread, owners[string(thread.UID)])
+		stamped := ""
+		for _, remote := range m.w.threads() {
+			if remote.Metadata[chatv1alpha1.StampUID] == string(thread.UID) {
+				stamped = remote.ID
+			}
+		}
+		m.threadWent(thread, stamped)
 	}
 	if p, ok := event.old.(*chatv1alpha1.ChatParticipant); ok && event.now == nil {
 		delete(m.participants, p.Name)
+	}
+}
+
+// forgetSeen notes that a thread is not only observed: a managed ChatThread names it, or looks for it
+// by its stamp. So a resource of that name that only observes again finds it changed.
+func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
+	if modelObserves(thread.Spec) {
+		return
+	}
+	for id, found := range m.remotes {
+		if found.seen != nil && (id == thread.Status.ThreadID || id == thread.Spec.ThreadID ||
+			found.seen.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+thread.Name) {
+			found.seen = nil
+		}
 	}
 }
 

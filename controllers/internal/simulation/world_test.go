@@ -65,6 +65,8 @@ type simWorld struct {
 	maxPasses int
 	// onCall is told of each call to the service.
 	onCall func(operation string, u *url.URL)
+	// onChange is told of each call that may have changed something at the service.
+	onChange func(before, after []emulator.Thread)
 	// refused counts the calls that were answered with 429.
 	refused int
 	// people are the users that threads are declared with, created how many objects there were.

@@ -1,0 +1,101 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+)
+
+// The invariants hold at every moment, whatever people do and whatever is broken. They have no
+// exceptions, and need nothing that the model remembers of a history but the uids of its resources.
+
+// checkStamps judges the stamps of all threads: a resource has one thread, and a stamp names the
+// resource that its uid belongs to.
+func (m *modelRun) checkStamps(threads []emulator.Thread) {
+	stamped := map[string]string{}
+	for _, thread := range threads {
+		uid, owner := thread.Metadata[chatv1alpha1.StampUID], thread.Metadata[chatv1alpha1.StampOwner]
+		if uid == "" || thread.DeletedOn != nil {
+			continue
+		}
+		if other, twice := stamped[uid]; twice {
+			m.fail("two threads carry the stamp of %s: %s and %s", owner, other, thread.ID)
+		}
+		stamped[uid] = thread.ID
+		if declared := m.owners[types.UID(uid)]; declared != owner {
+			m.fail("thread %s carries the stamp of %s with the uid of %q", thread.ID, owner, declared)
+		}
+	}
+}
+
+// checkCall judges what a call of the operator changed at the service.
+func (m *modelRun) checkCall(before, after []emulator.Thread) {
+	m.checkStamps(after)
+	for _, was := range before {
+		at := slices.IndexFunc(after, func(is emulator.Thread) bool { return is.ID == was.ID && is.DeletedOn == nil })
+		if at < 0 {
+			continue
+		}
+		for _, member := range was.Members {
+			if !hasMember(after[at], member.ID) {
+				m.checkRemoval(was, member.ID)
+			}
+		}
+	}
+}
+
+// checkRemoval judges that the operator took a user out of a thread: a managed ChatThread has it, does
+// not declare the user, or says in its status that the user is to come back, and acts as another one.
+func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
+	var why string
+	for _, owner := range m.owning(thread) {
+		if why = m.forbidsRemoval(owner, user); why == "" {
+			return
+		}
+	}
+	m.fail("%s was taken out of thread %s: %s", user, thread.ID, cmp.Or(why, "no ChatThread has it"))
+}
+
+// owning are the ChatThreads that have a thread: the one whose stamp it carries, or, if people emptied
+// the stamp, those that name it.
+func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
+	var owning []*chatv1alpha1.ChatThread
+	uid := thread.Metadata[chatv1alpha1.StampUID]
+	for _, obj := range m.w.stored(simThread) {
+		owner, ok := obj.(*chatv1alpha1.ChatThread)
+		if ok && (uid == string(owner.UID) || uid == "" && owner.Status.ThreadID == thread.ID) {
+			owning = append(owning, owner)
+		}
+	}
+	return owning
+}
+
+// forbidsRemoval says why a user must stay in the thread of a resource; it is empty if the user may go.
+func (m *modelRun) forbidsRemoval(owner *chatv1alpha1.ChatThread, user string) string {
+	is := func(id string) bool { return acs.UserKey(id) == acs.UserKey(user) }
+	isRenewed := slices.ContainsFunc(owner.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return is(r.UserID) })
+	isDeclared := slices.ContainsFunc(owner.Spec.Participants, func(d chatv1alpha1.Member) bool { return is(string(d.UserID)) })
+	for _, obj := range m.w.stored(simParticipant) {
+		p, ok := obj.(*chatv1alpha1.ChatParticipant)
+		isDeclared = isDeclared || ok && p.Spec.ThreadRef.Name == owner.Name && p.DeletionTimestamp.IsZero() && is(string(p.Spec.UserID))
+	}
+	switch {
+	case modelObserves(owner.Spec):
+		return "ChatThread " + owner.Name + " only observes"
+	case slices.ContainsFunc(m.actors(owner.Spec), is):
+		return "it is a service user"
+	case isDeclared && !isRenewed:
+		return "ChatThread " + owner.Name + " declares it"
+	}
+	return ""
+}
