@@ -6,29 +6,22 @@
 package simulation
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // simCrashed unwinds the pass in which the process dies.
@@ -223,100 +216,4 @@ func (r *simReader) Get(ctx context.Context, key client.ObjectKey, obj client.Ob
 		return nil
 	}
 	return r.Reader.Get(ctx, key, obj, opts...)
-}
-
-// simTransport is the way of a process to the service.
-type simTransport struct {
-	world   *simWorld
-	process *simProcess
-}
-
-// simServed is a service as a caller that is no operator reaches it.
-type simServed struct{ handler http.Handler }
-
-// Do has the service answer a request.
-func (s simServed) Do(req *http.Request) (*http.Response, error) {
-	served := req.Clone(req.Context())
-	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
-	if served.Body == nil {
-		served.Body = http.NoBody
-	}
-	recorder := httptest.NewRecorder()
-	s.handler.ServeHTTP(recorder, served)
-	response := recorder.Result()
-	response.Request = req
-	return response, nil
-}
-
-// serve has the service answer a request of an operator.
-func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
-	response, err := simServed{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode == http.StatusTooManyRequests {
-		t.world.mu.Lock()
-		t.world.refused++
-		t.world.mu.Unlock()
-	}
-	return response, nil
-}
-
-func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
-	if t.world.outage != nil {
-		if response, err := t.world.outage(req); response != nil || err != nil {
-			return response, err
-		}
-	}
-	if t.world.line == nil {
-		return t.call(operation, req)
-	}
-	return t.world.line.carry(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
-}
-
-// call has the service answer, unless it is struck.
-func (t *simTransport) call(operation string, req *http.Request) (*http.Response, error) {
-	// A token changes nothing at the service, and is asked for in a goroutine of its own.
-	if strings.HasSuffix(operation, "IssueToken") {
-		return t.serve(req)
-	}
-	t.process.pause()
-	t.world.mu.Lock()
-	t.world.requests++
-	t.world.mu.Unlock()
-	if t.world.onCall != nil {
-		t.world.onCall(operation, req.URL)
-	}
-	if req.Method == http.MethodGet {
-		return t.serve(req)
-	}
-	way := t.world.strike(operation)
-	if way == simBefore {
-		t.process.die()
-	}
-	if way == simHalf {
-		if err := operatortest.Halve(req); err != nil {
-			return nil, err
-		}
-	}
-	response, err := t.world.countMembers(func() (*http.Response, error) { return t.serve(req) })
-	t.world.mu.Lock()
-	t.world.lastWrite = time.Now()
-	t.world.mu.Unlock()
-	switch way {
-	case simAfter, simHalf:
-		t.process.die()
-	case simLost:
-		return nil, errAnswerLost
-	}
-	if req.Context().Err() != nil {
-		return nil, req.Context().Err()
-	}
-	return response, err
-}
-
-// threads are those at the service that are not deleted.
-func (w *simWorld) threads() []emulator.Thread {
-	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
 }

@@ -8,7 +8,6 @@ package simulation
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -30,7 +29,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
@@ -371,40 +369,4 @@ func (w *simWorld) definition(crd *metav1.PartialObjectMetadata, name string) {
 	if w.uninstalling {
 		crd.DeletionTimestamp = new(metav1.Now())
 	}
-}
-
-// rotate changes the access key; the Secret follows when update is called.
-func (w *simWorld) rotate() (update func()) {
-	w.emulator.RotateAccessKey()
-	return func() {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "acs"}}
-		simEdit(w, secret, func(s *corev1.Secret) {
-			s.Data = map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(simEndpoint))}
-		})
-	}
-}
-
-// httpClient is what a process calls the service with.
-func (w *simWorld) httpClient(p *simProcess) *http.Client {
-	httpClient, err := connection.NewHTTPClient("")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	httpClient.Transport = &simTransport{world: w, process: p}
-	return httpClient
-}
-
-// serviceUsers are the users at the service that no thread is declared with.
-func (w *simWorld) serviceUsers() []string {
-	people := map[string]bool{}
-	for _, id := range w.people {
-		people[id] = true
-	}
-	return slices.DeleteFunc(slices.Clone(w.emulator.Users()), func(id string) bool { return people[id] })
-}
-
-func (w *simWorld) counts() (joins, removals map[string]int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maps.Clone(w.joins), maps.Clone(w.removals)
 }

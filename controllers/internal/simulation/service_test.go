@@ -1,0 +1,157 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"cmp"
+	"crypto/tls"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+)
+
+// simTransport is the way of a process to the service.
+type simTransport struct {
+	world   *simWorld
+	process *simProcess
+}
+
+// simServed is a service as a caller that is no operator reaches it.
+type simServed struct{ handler http.Handler }
+
+// Do has the service answer a request.
+func (s simServed) Do(req *http.Request) (*http.Response, error) {
+	served := req.Clone(req.Context())
+	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, served)
+	response := recorder.Result()
+	response.Request = req
+	return response, nil
+}
+
+// serve has the service answer a request of an operator.
+func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
+	response, err := simServed{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusTooManyRequests {
+		t.world.mu.Lock()
+		t.world.refused++
+		t.world.mu.Unlock()
+	}
+	return response, nil
+}
+
+func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
+	if t.world.outage != nil {
+		if response, err := t.world.outage(req); response != nil || err != nil {
+			return response, err
+		}
+	}
+	if t.world.line == nil {
+		return t.call(operation, req)
+	}
+	return t.world.line.carry(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
+}
+
+// call has the service answer, unless it is struck.
+func (t *simTransport) call(operation string, req *http.Request) (*http.Response, error) {
+	// A token changes nothing at the service, and is asked for in a goroutine of its own.
+	if strings.HasSuffix(operation, "IssueToken") {
+		return t.serve(req)
+	}
+	t.process.pause()
+	t.world.mu.Lock()
+	t.world.requests++
+	t.world.mu.Unlock()
+	if t.world.onCall != nil {
+		t.world.onCall(operation, req.URL)
+	}
+	if req.Method == http.MethodGet {
+		return t.serve(req)
+	}
+	way := t.world.strike(operation)
+	if way == simBefore {
+		t.process.die()
+	}
+	if way == simHalf {
+		if err := operatortest.Halve(req); err != nil {
+			return nil, err
+		}
+	}
+	response, err := t.world.countMembers(func() (*http.Response, error) { return t.serve(req) })
+	t.world.mu.Lock()
+	t.world.lastWrite = time.Now()
+	t.world.mu.Unlock()
+	switch way {
+	case simAfter, simHalf:
+		t.process.die()
+	case simLost:
+		return nil, errAnswerLost
+	}
+	if req.Context().Err() != nil {
+		return nil, req.Context().Err()
+	}
+	return response, err
+}
+
+// threads are those at the service that are not deleted.
+func (w *simWorld) threads() []emulator.Thread {
+	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
+}
+
+// rotate changes the access key; the Secret follows when update is called.
+func (w *simWorld) rotate() (update func()) {
+	w.emulator.RotateAccessKey()
+	return func() {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "acs"}}
+		simEdit(w, secret, func(s *corev1.Secret) {
+			s.Data = map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(simEndpoint))}
+		})
+	}
+}
+
+// httpClient is what a process calls the service with.
+func (w *simWorld) httpClient(p *simProcess) *http.Client {
+	httpClient, err := connection.NewHTTPClient("")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	httpClient.Transport = &simTransport{world: w, process: p}
+	return httpClient
+}
+
+// serviceUsers are the users at the service that no thread is declared with.
+func (w *simWorld) serviceUsers() []string {
+	people := map[string]bool{}
+	for _, id := range w.people {
+		people[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(w.emulator.Users()), func(id string) bool { return people[id] })
+}
+
+func (w *simWorld) counts() (joins, removals map[string]int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.joins), maps.Clone(w.removals)
+}
