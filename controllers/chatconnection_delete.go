@@ -31,7 +31,7 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	if used != "" {
 		r.keepCredential(ctx, conn)
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
-			Message: fmt.Sprintf("In use by %s; it goes when they are deleted.", used)}
+			Message: fmt.Sprintf("In use by %s; it is deleted once they are.", used)}
 	}
 	if err := r.Store.RemoveFinalizer(ctx, conn); err != nil {
 		return err

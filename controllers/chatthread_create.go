@@ -76,7 +76,7 @@ func (r *ChatThreadReconciler) createFailed(s situation, unanswered bool, err er
 	if acs.HasStatus(err, http.StatusForbidden) {
 		if rest := s.memory.uncreatable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 			return &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, After: rest,
-				Message: "ACS refused to create a thread (403); the operator tries again before it believes that."}
+				Message: "ACS refused to create a thread (403); the operator tries again to confirm that."}
 		}
 		return &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: outcome.CallFailed("create a thread", err)}
 	}
@@ -141,5 +141,5 @@ func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s
 
 func (s situation) errConnectionDeleting() error {
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,
-		Message: fmt.Sprintf("ChatConnection %s is being deleted and makes no new threads.", connectionKey(s.thread))}
+		Message: fmt.Sprintf("ChatConnection %s is being deleted and creates no new threads.", connectionKey(s.thread))}
 }

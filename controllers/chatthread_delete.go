@@ -65,7 +65,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 // leaveThread reports whether a deletion leaves the thread as it is, with its stamp: because a person says so,
 // or because the operator is being uninstalled.
 func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s situation) (bool, error) {
-	note := "Let thread %s go without a call; it stays at ACS"
+	note := "Released thread %s without calling ACS; it still exists"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
 		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
 		if err != nil || !uninstalled {
@@ -231,7 +231,7 @@ func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation)
 	case !mine:
 		// An adoption that did not happen is no news.
 		if !s.isFound() {
-			s.events.warn(chatv1alpha1.ReasonOwnedByAnother, "Left thread %s alone: it carries the stamp of another resource", s.threadID)
+			s.events.warn(chatv1alpha1.ReasonOwnedByAnother, "Did not touch thread %s: it carries the stamp of another ChatThread", s.threadID)
 		}
 		// It may be that of an earlier ChatThread of this name, which the next one takes over.
 		s.session.Directory.Forget(s.threadID)
@@ -255,7 +255,7 @@ func (r *ChatThreadReconciler) mayNotDelete(s situation) error {
 	}
 	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest,
-			Message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again before it believes that.", s.threadID)}
+			Message: fmt.Sprintf("ACS refuses to show or delete thread %s (403); the operator tries again to confirm that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
@@ -336,6 +336,6 @@ func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) e
 	if err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.CallFailed("release the thread", err)
 	}
-	s.events.add(chatv1alpha1.EventReleased, "Let thread %s go; it stays at ACS", s.threadID)
+	s.events.add(chatv1alpha1.EventReleased, "Released thread %s; it stays at ACS", s.threadID)
 	return nil
 }

@@ -28,7 +28,7 @@ const (
 func (r *ChatThreadReconciler) accessLost(s situation) error {
 	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest,
-			Message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator looks again before it believes that.", s.threadID)}
+			Message: fmt.Sprintf("ACS refuses to show thread %s (403); the operator reads it again to confirm that.", s.threadID)}
 	}
 	if err := s.lostUser(); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (s situation) lostUser() error {
 func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 	if rest := s.memory.unchangeable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: rest,
-			Message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again before it believes that.", outcome.Attempted(err), s.threadID)}
+			Message: fmt.Sprintf("ACS refused to %s (403) in thread %s, which it shows; the operator tries again to confirm that.", outcome.Attempted(err), s.threadID)}
 	}
 	return &outcome.Refused{Reason: chatv1alpha1.ReasonAccessLost, Err: err,
 		Prefix: fmt.Sprintf("Service user %s may read thread %s, but not change it. ", s.user.ID, s.threadID),
@@ -80,7 +80,7 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 	}
 	if now.Before(certain) {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
-			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator looks again before it believes that.", s.threadID)}
+			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator reads it again to confirm that.", s.threadID)}
 	}
 	if err := r.checkNotListed(s); err != nil {
 		return err
@@ -141,13 +141,13 @@ func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation)
 	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.MayRecreate(time.Now())) {
 		s.memory.holdRecreation(s.conn)
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
-			Message: fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so it is not created anew before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
+			Message: fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so no other thread is created before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
 				s.threadID, connection.MaxRecreations, connection.RecreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
 	}
 	recreations.Inc()
 	// Lists may show it yet: it is not read again to find out whose it is.
 	s.session.Directory.Put(directory.Stamp{ID: s.threadID})
-	return r.nextIncarnation(ctx, s, s.threadID, fmt.Sprintf("Thread %s no longer exists at ACS; creating it anew", s.threadID),
+	return r.nextIncarnation(ctx, s, s.threadID, fmt.Sprintf("Thread %s no longer exists at ACS; creating another one", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }
 

@@ -68,7 +68,7 @@ func (s situation) checkConsent(properties acs.ThreadProperties) error {
 		return nil
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
-		"Thread %s (topic %q) carries the name of this ChatThread, and was made for another uid. Members of other namespaces' threads could have written that name, as ChatConnection %s is shared. "+
+		"Thread %s (topic %q) carries the name of this ChatThread, and was created for another uid. Members of other namespaces' threads could have written that name, as ChatConnection %s is shared. "+
 			"If the thread is yours, set the annotation %s to its id, or to %q for any; to have a new thread created, set it to %q.",
 		s.threadID, outcome.Sanitize(properties.Topic, outcome.MaxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
 }

@@ -139,14 +139,14 @@ func (s situation) reportTakeOver() {
 	}
 	switch {
 	case s.previousUID != "":
-		event.Note = fmt.Sprintf("Took thread %s over from an earlier resource of this name (uid %s)", s.threadID, s.previousUID)
+		event.Note = fmt.Sprintf("Found thread %s, created for a previous ChatThread of this name (uid %s)", s.threadID, s.previousUID)
 	case s.thread.Adopts():
 		event.Note = "Adopted thread " + s.threadID
 	default:
-		event.Note = fmt.Sprintf("Found thread %s, which was made for this resource before", s.threadID)
+		event.Note = fmt.Sprintf("Found thread %s, created for this ChatThread before", s.threadID)
 	}
 	if len(s.others) > 0 {
-		event.Note += ". It is the oldest with the stamp of this resource; left alone are " + firstOf(s.others)
+		event.Note += ". It is the oldest with the stamp of this ChatThread; not touched: " + firstOf(s.others)
 	}
 	s.events.addEvent(event)
 }

@@ -23,7 +23,7 @@ import (
 var (
 	recreations = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "acs_chat_operator_recreations_total",
-		Help: "Threads created anew because they had been deleted at ACS.",
+		Help: "Threads created in the place of one that had been deleted at ACS.",
 	})
 )
 
@@ -44,7 +44,7 @@ func newStateMetrics(reader client.Reader, sessions *connection.Registry) *state
 	return &stateMetrics{
 		reader: reader, sessions: sessions,
 		threads: prometheus.NewDesc("acs_chat_operator_threads",
-			"ChatThreads by the reason of their Ready condition; empty before the first pass.", []string{"reason"}, nil),
+			"ChatThreads by the reason of their Ready condition; empty before the first reconcile.", []string{"reason"}, nil),
 		floor: prometheus.NewDesc("acs_chat_operator_resync_floor_seconds",
 			"How far apart resyncs must be for those of all threads to fit into the quota on reads; a longer resyncInterval is kept, a shorter one is stretched to this.", nil, nil),
 	}

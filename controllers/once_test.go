@@ -199,7 +199,7 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	left, _ := w.emulator.Thread(younger)
 	w.Expect(left.DeletedOn).To(BeNil())
 	w.Expect(left.Topic).To(Equal("second"))
-	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("left alone"), ContainSubstring(younger))))
+	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("not touched"), ContainSubstring(younger))))
 }
 
 // A thread that was deleted behind our back is created anew, under another request id.

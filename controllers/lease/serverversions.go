@@ -21,7 +21,7 @@ import (
 )
 
 // newestVersion is the newest resource version that the API server answered with. Reads of the latest state and writes
-// never give an older one, unless etcd was restored from a backup. A watch that goes on at a version which the server
+// never give an older one, unless etcd was restored from a backup. A watch that continues at a version which the server
 // does not have any more shows nothing until it has as many again, and no error.
 type newestVersion struct {
 	restored func(error)

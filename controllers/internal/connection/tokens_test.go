@@ -77,7 +77,7 @@ func TestTokensAreThrottled(t *testing.T) {
 			_, err := user.Credential.Token(t.Context())
 			o := outcome.Classify(outcome.CallFailed("issue a token", err))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
-			w.Expect(o.Message).To(ContainSubstring("goes on at " + end.UTC().Format(time.RFC3339)))
+			w.Expect(o.Message).To(ContainSubstring("continues at " + end.UTC().Format(time.RFC3339)))
 			w.Expect(o.After).To(Equal(time.Until(end)))
 			<-time.After(time.Minute)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-const unconfirmedMessage = "ACS lists threads that it refuses to show. The operator asks again before it believes that the service user left them, so that no second thread is created where one exists."
+const unconfirmedMessage = "ACS lists threads that it refuses to show. The operator asks again to confirm that the service user left them, so that no second thread is created where one exists."
 
 // list is what is known of the threads of one user. The lock of the Directory guards it, except for
 // reading, which belongs to the one call of Read at a time.

@@ -354,7 +354,7 @@ func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
 	case err == nil:
-		return &outcome.Contradiction{Message: "ACS refuses to show a thread whose members it lists; the operator asks again before it believes that the thread is gone or of no concern."}
+		return &outcome.Contradiction{Message: "ACS refuses to show a thread whose members it lists; the operator asks again to confirm that the thread is gone or not its own."}
 	case IsInaccessible(err):
 		return nil
 	default:

@@ -69,7 +69,7 @@ func TestClassifyAnswers(t *testing.T) {
 	t.Parallel()
 	const (
 		said   = `{"error":{"code":"SomeCode","message":"Some message."}}`
-		limits = "ACS limits the rate of calls (429); the operator goes on when it allows."
+		limits = "ACS limits the rate of calls (429); the operator continues when it allows."
 	)
 	refused := func(status int, detail string) string {
 		return fmt.Sprintf("ACS refused to read the thread (%d%s).", status, detail)
@@ -140,12 +140,12 @@ func TestClassifyAnswers(t *testing.T) {
 			now := time.Now()
 			got := Classify(err)
 			// The moment that the message names is the one at which the wait ends.
-			if said, moment, ok := strings.Cut(got.Message, "goes on at "); ok && got.After > ShownWait {
+			if said, moment, ok := strings.Cut(got.Message, "continues at "); ok && got.After > ShownWait {
 				end, err := time.Parse(time.RFC3339, strings.TrimSuffix(moment, "."))
 				if err != nil || end.Sub(now.Add(got.After)).Abs() > 2*time.Second {
 					t.Errorf("%q names another moment than in %s", got.Message, got.After)
 				}
-				got.Message = said + "goes on when it allows."
+				got.Message = said + "continues when it allows."
 			}
 			if diff := cmp.Diff(c.want, verdictOf(got)); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)

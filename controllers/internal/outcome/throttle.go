@@ -48,9 +48,9 @@ func (t Throttle) OrLater(other Throttle) Throttle {
 // it wait again and again for a short time: the status would be written each time.
 func (t Throttle) Wait(now time.Time) *Wait {
 	wait := &Wait{Reason: chatv1alpha1.ReasonThrottled, After: t.Until.Sub(now),
-		Message: "ACS limits the rate of calls (429); the operator goes on when it allows."}
+		Message: "ACS limits the rate of calls (429); the operator continues when it allows."}
 	if wait.After > time.Minute || wait.After > ShownWait && !t.Again {
-		wait.Message = fmt.Sprintf("ACS limits the rate of calls (429); the operator goes on at %s.", ShownTime(t.Until))
+		wait.Message = fmt.Sprintf("ACS limits the rate of calls (429); the operator continues at %s.", ShownTime(t.Until))
 	}
 	return wait
 }

@@ -107,7 +107,7 @@ func TestOneCallTriesAfterALongWait(t *testing.T) {
 				until := time.Now().Add(10 * time.Minute)
 				wait := u.waits(nameless("b"))
 				u.Expect(wait.Reason).To(Equal(chatv1alpha1.ReasonThrottled))
-				u.Expect(wait.Message).To(ContainSubstring("goes on at " + until.UTC().Format(time.RFC3339)))
+				u.Expect(wait.Message).To(ContainSubstring("continues at " + until.UTC().Format(time.RFC3339)))
 				u.Expect(wait.Quiet).To(BeFalse())
 				<-time.After(wait.After)
 				end := u.begin(nameless("a"))
@@ -216,16 +216,16 @@ func TestThrottledMessages(t *testing.T) {
 		}
 		<-time.After(999 * time.Millisecond)
 		first := read("a")
-		g.Expect(first).To(ContainSubstring("goes on at "))
+		g.Expect(first).To(ContainSubstring("continues at "))
 		<-time.After(time.Minute)
 		g.Expect(read("b")).To(Equal(first))
 		<-time.After(20 * time.Minute)
 		seconds = 20
-		g.Expect(read("a")).To(And(ContainSubstring("goes on at "), Not(Equal(first))))
+		g.Expect(read("a")).To(And(ContainSubstring("continues at "), Not(Equal(first))))
 		for range 3 {
 			<-time.After(20 * time.Second)
-			g.Expect(read("a")).To(ContainSubstring("goes on when it allows"))
-			g.Expect(read("b")).To(ContainSubstring("goes on when it allows"))
+			g.Expect(read("a")).To(ContainSubstring("continues when it allows"))
+			g.Expect(read("b")).To(ContainSubstring("continues when it allows"))
 		}
 	})
 }

@@ -194,7 +194,7 @@ func TestOneThreadIsWokenToTry(t *testing.T) {
 		w.pacer.SetQuotas(reads(10))
 		restore := w.answerWith(func() reply { return reply{status: http.StatusTooManyRequests, after: 60} })
 		wait := waitOf(w.read(caller("a")))
-		w.Expect(wait.Message).To(ContainSubstring("goes on at "))
+		w.Expect(wait.Message).To(ContainSubstring("continues at "))
 		restore()
 		w.Expect(w.read(caller("b"))).NotTo(Succeed())
 		w.Expect(w.read(caller("c"))).NotTo(Succeed())
