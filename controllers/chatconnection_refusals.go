@@ -16,8 +16,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// connectionRefusals remembers what ACS refused each ChatConnection, so that ACS is not asked again as often as
-// the Secret is read. The zero value is ready.
+// connectionRefusals remembers what ACS refused each ChatConnection, so that ACS is not asked again
+// as often as the Secret is read. The zero value is ready.
 type connectionRefusals struct {
 	mu    sync.Mutex
 	byKey map[types.NamespacedName]connectionRefusal

@@ -86,8 +86,8 @@ func (n *neighbor) create(w *world) {
 	}
 }
 
-// ACS resources that hang, begin to hang, or are slow, with many connections or many threads, keep no edit elsewhere
-// waiting.
+// ACS resources that hang, begin to hang, or are slow, with many connections or many threads, keep
+// no edit elsewhere waiting.
 func TestTenancyWorkersAreShared(t *testing.T) { //nolint:paralleltest // it measures how long things take
 	w := newWorld(t, emulator.Options{})
 	w.options.ACSTimeout = 10 * time.Second

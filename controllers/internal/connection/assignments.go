@@ -23,7 +23,8 @@ type assignments struct {
 	// threads holds the service user of each ChatThread, by key, and loads how many each user has.
 	threads map[types.UID]string
 	loads   map[string]int
-	// free are threads for which nothing was sent yet: another user of the pool may still create them.
+	// free are threads for which nothing was sent yet: another user of the pool may still create
+	// them.
 	free map[types.UID]bool
 	// pool are the users that the last thread could choose from.
 	pool []string
@@ -98,12 +99,14 @@ func (a *assignments) choose(who pacing.Caller, pool []string) string {
 	chosen := pool[at]
 	a.free[who.Thread] = true
 	a.reassign(who.Thread, acs.UserKey(chosen))
-	// The slot is reserved before the next thread chooses: otherwise all would see the same user free.
+	// The slot is reserved before the next thread chooses: otherwise all would see the same user
+	// free.
 	a.pacer.Reserve(who, chosen)
 	return chosen
 }
 
-// ResyncFloor is the shortest resync interval at which the resyncs of all threads of a user have room.
+// ResyncFloor is the shortest resync interval at which the resyncs of all threads of a user have
+// room.
 func (a *assignments) ResyncFloor(user string) time.Duration {
 	a.mu.Lock()
 	threads := a.loads[acs.UserKey(user)]

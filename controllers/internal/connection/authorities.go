@@ -14,19 +14,19 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// authorityInterval is how often the file of certificate authorities is looked at, while there are calls.
+// authorityInterval is how often the file of certificate authorities is read while there are calls.
 const authorityInterval = 5 * time.Second
 
-// authorityFile is a PEM file of certificate authorities to trust besides those of the system. What it
-// says can change: a certificate authority is replaced before it runs out.
+// authorityFile is a PEM file of certificate authorities to trust besides those of the system. It
+// can change: a certificate authority is replaced before it expires.
 type authorityFile struct {
 	name string
 	log  logr.Logger
 
 	mu sync.Mutex
-	// roots are what the file last said, where that could be used.
+	// roots are the authorities that the file last held and that could be used.
 	roots *x509.CertPool
-	// content is what stands in the file, used or not; it is nil where the file could not be read.
+	// content is the content of the file, used or not; nil if the file could not be read.
 	content []byte
 	looked  time.Time
 }
@@ -45,7 +45,7 @@ func (f *authorityFile) load() error {
 	return err
 }
 
-// current gives the roots to trust. A file that cannot be used changes nothing.
+// current returns the roots to trust. A file that cannot be used changes nothing.
 func (f *authorityFile) current() *x509.CertPool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,7 +63,7 @@ func (f *authorityFile) current() *x509.CertPool {
 		roots, err = f.parse(content)
 	}
 	if err != nil {
-		f.log.Error(err, "Kept the certificate authorities of before, as the file cannot be used", "file", f.name)
+		f.log.Error(err, "Kept the former certificate authorities, as the file cannot be used", "file", f.name)
 		return f.roots
 	}
 	f.log.Info("Read new certificate authorities", "file", f.name)
@@ -71,7 +71,7 @@ func (f *authorityFile) current() *x509.CertPool {
 	return f.roots
 }
 
-// expire has the file read with the next call, as a certificate was just refused.
+// expire has the file read with the next call, because a certificate was refused.
 func (f *authorityFile) expire() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// MaxRecreations threads of one connection are created again within RecreationWindow: a fault of
-	// the service that answers 404 must not double every room.
+	// MaxRecreations threads of one connection are created again within RecreationWindow: a fault
+	// of the service that answers 404 must not double every room.
 	MaxRecreations = 3
 	// RecreationWindow is the time within which recreations are counted.
 	RecreationWindow = 10 * time.Minute
@@ -27,8 +27,8 @@ const (
 // deletionBrake counts the threads of a connection that were deleted at ACS.
 type deletionBrake struct {
 	mu sync.Mutex
-	// passed holds when the deletion of each thread was allowed, and held the threads that wait until
-	// somebody confirms.
+	// passed holds when the deletion of each thread was allowed, and held the threads that wait
+	// until somebody confirms.
 	passed map[types.UID]time.Time
 	held   map[types.UID]bool
 	// isSet says that the deletions of an earlier process were counted. If they were more than the

@@ -16,7 +16,7 @@ import (
 
 var acsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "acs_chat_operator_acs_requests_total",
-	Help: "Calls to ACS by operation and status code; code is 0 where no answer came.",
+	Help: "Calls to ACS by operation and status code; code is 0 if no answer came.",
 }, []string{operationField, "code"})
 
 var acsRequestSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -30,10 +30,10 @@ var acsThrottled = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Help: "Calls that ACS answered with 429, by operation.",
 }, []string{operationField})
 
-// operationField names what is done at ACS, in metrics and in logs.
+// operationField names the operation at ACS, in metrics and in logs.
 const operationField = "operation"
 
-// callMetrics counts and times each try of each call.
+// callMetrics counts and times each try of each call that is sent.
 type callMetrics struct{}
 
 func (callMetrics) Do(req *policy.Request) (*http.Response, error) {

@@ -76,7 +76,8 @@ func (c *Connection) Heed(conn *chatv1alpha1.ChatConnection) {
 	}
 }
 
-// isAsked reports whether a request or a generation of the ChatConnection is seen for the first time.
+// isAsked reports whether a request or a generation of the ChatConnection is seen for the first
+// time.
 func (c *Connection) isAsked(conn *chatv1alpha1.ChatConnection) (requested, changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +98,8 @@ func (c *Connection) TryAtOnce() {
 	c.askForTokens()
 }
 
-// KnowUsers stores which service users may act. Deletions need them once the ChatConnection is gone.
+// KnowUsers stores which service users may act. Deletions need them once the ChatConnection is
+// gone.
 func (c *Connection) KnowUsers(ids UserIDs) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,8 +113,8 @@ func (c *Connection) UsersKnown() UserIDs {
 	return c.known
 }
 
-// Enter has a reconcile begin to call ACS: it takes one of the workers that the endpoint may have. It
-// fails at once, with a wait, while there is none. It also fails while another call probes the
+// Enter has a reconcile begin to call ACS: it takes one of the workers that the endpoint may have.
+// It fails at once, with a wait, while there is none. It also fails while another call probes the
 // endpoint, except for a ChatConnection, which often needs no call.
 func (c *Connection) Enter(ctx context.Context) error {
 	at := c.reachedAt()

@@ -24,8 +24,8 @@ type credential struct {
 	identity    *acs.IdentityClient
 	// users holds the clients of the service users, by key.
 	users map[string]*User
-	// loaded is where that credential came from, and read the result of the last look. isReading says
-	// that a reconcile looks there now, stale asks for another look before the next use.
+	// loaded is where that credential came from, and read the result of the last look. isReading
+	// says that a reconcile looks there now, stale asks for another look before the next use.
 	loaded    origin
 	read      reading
 	isReading bool
@@ -40,20 +40,21 @@ type credential struct {
 type reading struct {
 	origin     origin
 	generation int64
-	// next is when to look again if nobody asks, and failures how many looks in a row failed because
-	// the API server did not answer.
+	// next is when to look again if nobody asks, and failures how many looks in a row failed
+	// because the API server did not answer.
 	next     time.Time
 	failures int
-	// problem is why the look brought no credential. The clients before it stay: they finish deletions.
+	// problem is why the look brought no credential. The clients before it stay: they finish
+	// deletions.
 	problem error
-	// isTold says that the reconcile of the ChatConnection has seen it.
-	isTold bool
+	// isReported says that the reconcile of the ChatConnection has seen it.
+	isReported bool
 }
 
 // after returns the reading that follows r. Trouble of the API server is waited out in growing
 // steps, because it may be over in a second.
 func (r reading) after(conn *chatv1alpha1.ChatConnection, problem error, now time.Time) reading {
-	next := reading{origin: originOf(conn), generation: conn.Generation, next: now.Add(UnreadyInterval), problem: problem, isTold: problem == nil}
+	next := reading{origin: originOf(conn), generation: conn.Generation, next: now.Add(UnreadyInterval), problem: problem, isReported: problem == nil}
 	if unreadable, ok := errors.AsType[*unreadableError](problem); ok && !unreadable.isLasting() {
 		next.failures = min(r.failures+1, 10)
 		next.next = now.Add(min(time.Second<<r.failures, UnreadyInterval))
@@ -101,12 +102,12 @@ func (c *credential) usable(conn *chatv1alpha1.ChatConnection) error {
 	return nil
 }
 
-// tell returns why the ChatConnection is not Ready, or nil. Its reconcile tries a credential that
+// report returns why the ChatConnection is not Ready, or nil. Its reconcile tries a credential that
 // was rejected again after a while, or at once if that was requested.
-func (c *credential) tell(requested bool) error {
+func (c *credential) report(requested bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.read.isTold = true
+	c.read.isReported = true
 	if c.read.problem != nil {
 		return c.read.problem
 	}
@@ -120,7 +121,7 @@ func (c *credential) tell(requested bool) error {
 func (c *credential) isUntold() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.read.isTold
+	return !c.read.isReported
 }
 
 // nextReading is when the credential is read again if nobody asks.
@@ -181,7 +182,7 @@ func (c *credential) CredentialRejected(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rejectedAt, c.rejection = time.Now(), &rejectionError{clock: outcome.ClockHint(err)}
-	c.stale, c.read.isTold = true, false
+	c.stale, c.read.isReported = true, false
 	return c.rejection
 }
 

@@ -16,8 +16,8 @@ import (
 const (
 	// probeInterval is how long a reconcile waits while another call probes its endpoint.
 	probeInterval = 5 * time.Second
-	// slowCall is how long a call of a healthy endpoint takes at most, and slowMemory is how long an
-	// endpoint counts as slow after a call that took longer.
+	// slowCall is how long a call of a healthy endpoint takes at most, and slowMemory is how long
+	// an endpoint counts as slow after a call that took longer.
 	slowCall   = time.Second
 	slowMemory = 30 * time.Second
 )

@@ -68,8 +68,8 @@ func (s *service) issue(ctx context.Context) error {
 	return err
 }
 
-// While an endpoint does not answer, one call at a time probes it, of whatever connection and kind. The others are
-// not sent. An answer opens it for all.
+// While an endpoint does not answer, one call at a time probes it, of whatever connection and kind.
+// The others are not sent. An answer opens it for all.
 func TestOneCallProbesAnEndpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +118,8 @@ func TestOneCallProbesAnEndpoint(t *testing.T) {
 	})
 }
 
-// A call whose second try finds a probe under way ends as its first try did: something may have been done.
+// A call whose second try finds a probe under way ends as its first try did: something may have
+// been done.
 func TestRetryBehindAProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestSlowEndpoint(t *testing.T) {
 		isSlow(false)
 		s.takes.Store(int64(9 * time.Second))
 		var running sync.WaitGroup
-		running.Go(func() { _ = s.issue(t.Context()) }) //nolint:errcheck // only how long it takes counts
+		running.Go(func() { _ = s.issue(t.Context()) })
 		<-time.After(time.Second)
 		isSlow(false)
 		<-time.After(time.Millisecond)

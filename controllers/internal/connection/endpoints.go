@@ -22,8 +22,8 @@ var DefaultEndpointSuffixes = []string{
 	".communication.azure.cn",
 }
 
-// EndpointRules says to which hosts the operator may talk. An entry that starts with a dot is a
-// suffix of hosts at port 443; any other is a whole host, with its port where that is not 443.
+// EndpointRules say to which hosts the operator may talk. An entry that starts with a dot is a
+// suffix of hosts at port 443; any other is a whole host, with its port if that is not 443.
 type EndpointRules []string
 
 // ParseEndpointRules reads the value of the flag --allowed-endpoint-suffixes.
@@ -50,11 +50,11 @@ func ParseEndpointRules(value string) (EndpointRules, error) {
 	return rules, nil
 }
 
-// hostname is the name of a host as it stands in DNS: what else a library might make of other letters
-// does not count.
+// hostname is the name of a host as it is in DNS: other letters, of which a library might make a
+// name, do not count.
 var hostname = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
-// isHost says whether text is a host name or an IP address, the latter of version 6 in brackets.
+// isHost reports whether text is a host name or an IP address, with brackets for version 6.
 func isHost(text string) bool {
 	if inner, ok := strings.CutPrefix(text, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
@@ -63,7 +63,7 @@ func isHost(text string) bool {
 	return hostname.MatchString(text)
 }
 
-// check returns a stalledError unless the operator may send credentials to the endpoint.
+// Check returns an outcome.Stalled unless the operator may send credentials to the endpoint.
 func (rules EndpointRules) Check(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Hostname() == "" || u.User != nil {
@@ -78,7 +78,7 @@ func (rules EndpointRules) Check(endpoint string) error {
 		if !isHost(strings.TrimSuffix(host, ":"+u.Port())) {
 			break
 		}
-		// A host that still has a port here has none that a suffix could end in.
+		// A host that still has a port here matches no suffix.
 		isSuffix := strings.HasPrefix(rule, ".")
 		if !isSuffix && host == rule || isSuffix && strings.HasSuffix(host, rule) {
 			return nil

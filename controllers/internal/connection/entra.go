@@ -23,22 +23,22 @@ import (
 )
 
 const (
-	// maxEntraWords is how much is told of what Entra says. It names the subject that it did not find a federated
-	// credential for, which is what people need.
+	// maxEntraWords is how much of an answer of Entra is shown. It names the subject that has no
+	// federated credential, which people need.
 	maxEntraWords = 768
-	// entraHost is who is asked for tokens where nobody was asked yet.
+	// entraHost is the host that is named if no host was asked for a token yet.
 	entraHost = "login.microsoftonline.com"
 )
 
-// entraError is why Microsoft Entra gave no token. ACS was not asked, and is not to be blamed.
+// entraError says why Microsoft Entra issued no token. ACS was not called.
 type entraError struct {
-	// host was asked, and answered with status; zero says that no answer came, or that nobody was asked.
+	// host was asked, and answered with status; zero means no answer, or that no host was asked.
 	host   string
 	status int
-	// code and words are what Entra said.
+	// code and words are the answer of Entra.
 	code, words string
-	// unreached is why no answer came, and local what is wrong with the operator's own identity, so that nobody
-	// was asked.
+	// unreached is why no answer came. local is the fault of the operator's own identity because of
+	// which no host was asked.
 	unreached error
 	local     string
 }
@@ -47,9 +47,10 @@ func (e *entraError) Error() string { return e.Outcome().Message }
 
 func (e *entraError) Unwrap() error { return e.unreached }
 
-// NonRetriable tells azcore that whatever helped was tried.
+// NonRetriable stops azcore from trying again: azidentity has already done so.
 func (e *entraError) NonRetriable() {}
 
+// Outcome says what is wrong, and names Entra.
 func (e *entraError) Outcome() outcome.Outcome {
 	unavailable := func(what string) outcome.Outcome {
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Err: e,
@@ -72,7 +73,7 @@ func (e *entraError) Outcome() outcome.Outcome {
 	}
 }
 
-// entraCredential is the operator's own identity. It says of an error whose it is.
+// entraCredential is the operator's own identity. Its errors name Entra, not ACS.
 type entraCredential struct{ identity azcore.TokenCredential }
 
 // newEntraCredential makes the workload identity of a connection.
@@ -112,8 +113,8 @@ func (c *entraCredential) GetToken(ctx context.Context, options policy.TokenRequ
 	return token, e
 }
 
-// entraWords are the code and the description in an answer of Entra, without the ids and times at its end, which
-// differ each time. Both are empty where it is no answer of Entra.
+// entraWords returns the code and the description in an answer of Entra, without the ids and times
+// at its end, which differ each time. Both are empty if it is no answer of Entra.
 func entraWords(resp *http.Response) (code, words string) {
 	body, err := runtime.Payload(resp)
 	if err != nil {
@@ -136,17 +137,17 @@ func entraWords(resp *http.Response) (code, words string) {
 
 type entraCallKey struct{}
 
-// entraCall is the last call on the way to a token: azidentity keeps of an error only the words.
+// entraCall is the last call for a token: azidentity keeps only the text of its error.
 type entraCall struct {
 	host string
 	err  error
 }
 
-// entraTransport notes what came of the calls for a token.
+// entraTransport records the result of the calls for a token.
 type entraTransport struct{ next *http.Client }
 
 func (t *entraTransport) Do(req *http.Request) (*http.Response, error) {
-	resp, err := t.next.Do(req) //nolint:gosec // azidentity makes the request; its host is that of the cloud that Azure names.
+	resp, err := t.next.Do(req) //nolint:gosec // azidentity makes the request, for the host of the cloud
 	if seen, ok := req.Context().Value(entraCallKey{}).(*entraCall); ok {
 		seen.host, seen.err = req.URL.Host, err
 	}

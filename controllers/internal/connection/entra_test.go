@@ -29,7 +29,8 @@ const (
 		`Trace ID: 11111111 Correlation ID: 22222222 Timestamp: 2026-03-01 12:00:00Z","error_codes":[70021]}`
 )
 
-// entraAnswer has the part of Microsoft Entra answer requests for a token. It describes its tenant as the real one does.
+// entraAnswer has the part of Microsoft Entra answer requests for a token. It describes its tenant
+// as the real one does.
 func entraAnswer(status int, body string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req}
@@ -47,7 +48,7 @@ func entraAnswer(status int, body string) func(*http.Request) (*http.Response, e
 	}
 }
 
-// What Microsoft Entra does is not told of ACS, and what it says is.
+// Errors of Microsoft Entra name Entra, not ACS, and show its words.
 func TestEntraIsNamed(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	acstest.MustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))
@@ -83,10 +84,10 @@ func TestEntraIsNamed(t *testing.T) {
 				t.Setenv("AZURE_FEDERATED_TOKEN_FILE", c.file)
 			}
 			g := NewWithT(t)
-			conn := newConnection("a", "default")
+			conn := newConnection("a")
 			conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: "https://contoso.communication.azure.com"}}
 			asked := 0
-			sessions := &Registry{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
+			sessions := &Registry{AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: 10 * time.Second,
 				Transport: &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 					if strings.HasPrefix(req.URL.Host, "contoso") {
 						asked++

@@ -19,15 +19,17 @@ import (
 )
 
 const (
-	// idleConnTimeout is how long a connection, and what is kept for a host, stays without a call.
+	// idleConnTimeout is how long a connection, and the transport of a host, stays without a call.
 	idleConnTimeout = 90 * time.Second
-	// maxTimeouts calls in a row without an answer in time give up the connections to their host.
+	// After maxTimeouts calls in a row without an answer in time, connections to the host are
+	// replaced.
 	maxTimeouts = 2
 )
 
-// liveness is how long a connection may be silent before it counts as dead.
+// liveness says how long a connection may be silent before it counts as dead.
 type liveness struct {
-	// silence is how long nothing comes before a ping is sent, answer how long its answer may take.
+	// Silence is how long nothing arrives before a ping is sent, and Answer how long its answer may
+	// take.
 	Silence, Answer time.Duration
 }
 
@@ -54,12 +56,13 @@ func httpClientWith(caFile string, alive liveness) (*http.Client, error) {
 	}, nil
 }
 
-// hostTransports holds a transport for each host. A transport has no way to give up connections that
-// are in use, so that one that died without an error would be used for ever: it is replaced instead,
-// and calls in hand end on the old one. So it is when the authorities to trust have changed.
+// hostTransports holds a transport for each host. A transport cannot close connections that are in
+// use, so one that died without an error would be used forever. The transport is replaced instead,
+// and calls that are under way end on the old one. It is also replaced when the trusted authorities
+// change.
 type hostTransports struct {
 	alive liveness
-	// authorities is nil where the system's are all that count.
+	// authorities is nil if only those of the system are trusted.
 	authorities *authorityFile
 	// dial connects to a host; nil leaves it to net/http.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -68,12 +71,12 @@ type hostTransports struct {
 	links map[string]*hostLink
 }
 
-// hostLink is how a host is reached at present.
+// hostLink is the way to a host at present.
 type hostLink struct {
 	transport *http.Transport
 	roots     *x509.CertPool
 	used      time.Time
-	// timeouts counts the calls by this transport that got no answer in time, since the last that got one.
+	// timeouts counts the calls by this transport without an answer in time, since the last answer.
 	timeouts int
 }
 
@@ -82,7 +85,7 @@ func (h *hostTransports) DialWith(dial func(ctx context.Context, network, addres
 	h.dial = dial
 }
 
-// RoundTrip sends a request by the transport that its host has at present.
+// RoundTrip sends a request by the present transport of its host.
 func (h *hostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
 	host := req.URL.Host
 	transport := h.transportFor(host)
@@ -94,7 +97,7 @@ func (h *hostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// CloseIdleConnections closes what is open and not in use.
+// CloseIdleConnections closes connections that are not in use.
 func (h *hostTransports) CloseIdleConnections() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -124,7 +127,7 @@ func (h *hostTransports) transportFor(host string) *http.Transport {
 	return link.transport
 }
 
-// forgetUnused keeps what tenants name once from being kept for ever.
+// forgetUnused drops hosts that are no longer called: tenants may name any number.
 func (h *hostTransports) forgetUnused(now time.Time) {
 	for host, link := range h.links {
 		if now.Sub(link.used) > idleConnTimeout {
@@ -134,7 +137,8 @@ func (h *hostTransports) forgetUnused(now time.Time) {
 	}
 }
 
-// judge notes how a call ended. A call by a transport that was replaced meanwhile says nothing of the new one.
+// judge records the end of a call. A call by a transport that was replaced meanwhile says nothing
+// about the new one.
 func (h *hostTransports) judge(host string, transport *http.Transport, err error) {
 	late := isTimeout(err)
 	if err != nil && !late {
@@ -156,7 +160,7 @@ func (h *hostTransports) judge(host string, transport *http.Transport, err error
 }
 
 func (l *hostLink) replace(transport *http.Transport, roots *x509.CertPool) {
-	// What is in use closes once it is idle, or when its pings stay without an answer.
+	// Connections in use close once they are idle, or when their pings get no answer.
 	l.transport.CloseIdleConnections()
 	l.transport, l.roots, l.timeouts = transport, roots, 0
 }
@@ -176,7 +180,7 @@ func (h *hostTransports) newTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-// isTimeout says whether a call got no answer in time. One that was called off says nothing.
+// isTimeout reports whether a call got no answer in time. A canceled call says nothing.
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true

@@ -25,8 +25,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// swallower passes connections on to a server. Once told to, it takes what comes over those that are
-// open and passes nothing on any more, as a middle box does that has forgotten them.
+// swallower passes connections on to a server. On command it takes what comes over those that
+// are open and passes nothing on any more, as a middle box does that has forgotten them.
 type swallower struct {
 	listener net.Listener
 	target   string
@@ -259,7 +259,7 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	}
 }
 
-// A file that cannot be used leaves the authorities of before, and is told of once.
+// A file that cannot be used leaves the former authorities, and is logged once.
 func TestAuthorityFileThatBreaks(t *testing.T) {
 	t.Parallel()
 	server, authority := serveHTTP2(t)
@@ -269,8 +269,8 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 	if !ok {
 		t.Fatalf("the transport is a %T", client.Transport)
 	}
-	var told []string
-	hosts.authorities.log = funcr.New(func(_, line string) { told = append(told, line) }, funcr.Options{})
+	var logged []string
+	hosts.authorities.log = funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
 	before := hosts.authorities.current()
 	for i, change := range []func() error{
 		func() error { return os.WriteFile(file, []byte("no certificate"), 0o600) },
@@ -279,15 +279,15 @@ func TestAuthorityFileThatBreaks(t *testing.T) {
 	} {
 		acstest.MustSucceed(t, change())
 		acstest.MustSucceed(t, call(t, client, server.URL, soon))
-		if len(told) != i {
-			t.Fatalf("the file was looked at all the time: %q", told)
+		if len(logged) != i {
+			t.Fatalf("the file was looked at all the time: %q", logged)
 		}
 		for range 3 {
 			hosts.authorities.looked = time.Now().Add(-authorityInterval)
 			acstest.MustSucceed(t, call(t, client, server.URL, soon))
 		}
-		if len(told) != i+1 {
-			t.Fatalf("change %d was told as %q", i, told)
+		if len(logged) != i+1 {
+			t.Fatalf("change %d was logged as %q", i, logged)
 		}
 	}
 	if hosts.authorities.current() == before {

@@ -47,7 +47,7 @@ func TestClockIsNamed(t *testing.T) {
 				}
 				_, err := w.registry.CreateUser(t.Context(), w.session)
 				rejected := w.session.CredentialRejected(err)
-				for _, err := range []error{w.session.usable(newConnection("a", "default")), rejected} {
+				for _, err := range []error{w.session.usable(newConnection("a")), rejected} {
 					o := outcome.Classify(err)
 					w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed))
 					w.Expect(o.Stalled).To(BeTrue())
@@ -86,7 +86,8 @@ func TestProxyIsNamed(t *testing.T) {
 	}
 }
 
-// What Microsoft's support asks for is in the log, of every call that ACS refuses, and no credential.
+// What Microsoft's support asks for is in the log, of every call that ACS refuses, and no
+// credential.
 func TestRefusalsAreLogged(t *testing.T) {
 	t.Parallel()
 	for status, shown := range map[int]bool{400: true, 403: true, 500: true, 404: false, 429: false} {

@@ -105,8 +105,8 @@ func (r *Registry) Get(ctx context.Context, conn *chatv1alpha1.ChatConnection) (
 	return found, found.usable(conn)
 }
 
-// Refresh returns the Connection of a ChatConnection for its own reconcile, and reads the credential
-// again when that is due or requested.
+// Refresh returns the Connection of a ChatConnection for its own reconcile, and reads the
+// credential again when that is due or requested.
 func (r *Registry) Refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection) (*Connection, error) {
 	found := r.opened(conn)
 	requested := objects.IsRequested(conn, conn.Status.LastHandledReconcileAt)
@@ -115,7 +115,7 @@ func (r *Registry) Refresh(ctx context.Context, conn *chatv1alpha1.ChatConnectio
 			return found, err
 		}
 	}
-	return found, found.tell(requested)
+	return found, found.report(requested)
 }
 
 // opened returns the Connection of a ChatConnection as its spec asks for.
@@ -133,8 +133,8 @@ func (r *Registry) GetForDeletion(key types.NamespacedName) (found *Connection, 
 	return found, found != nil && found.isLoaded()
 }
 
-// IsUntold reports whether the reconcile of a ChatConnection has something to tell of its credential
-// that it has not seen yet.
+// IsUntold reports whether the reconcile of a ChatConnection has something to show of its
+// credential that it has not seen yet.
 func (r *Registry) IsUntold(key types.NamespacedName) bool {
 	found := r.existing(key)
 	return found == nil || found.isUntold()
@@ -235,8 +235,8 @@ func (r *Registry) User(found *Connection, id string) (*User, error) {
 	return r.addUser(found, id, nil)
 }
 
-// addUser makes the chat client of a service user; first is a token that came with its creation. The
-// caller holds the lock of the credential.
+// addUser makes the chat client of a service user; first is a token that came with its creation.
+// The caller holds the lock of the credential.
 func (r *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
 	tokens := &tokenSource{identity: found.identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})

@@ -4,6 +4,7 @@
 package connection
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -217,5 +218,35 @@ func TestSessionsUser(t *testing.T) {
 	}
 	if user("8:acs:A") == first {
 		t.Error("the client of the old key is still in use")
+	}
+}
+
+// Connections that are gone leave nothing behind, whoever asks about them later.
+func TestConnectionsThatAreGone(t *testing.T) {
+	t.Parallel()
+	w := newSecretWorld(t, firstString)
+	for n := range 100 {
+		conn := w.conn.DeepCopy()
+		conn.Name, conn.UID = fmt.Sprint(n), types.UID(fmt.Sprint(n))
+		if n%2 == 0 {
+			conn.Spec.ConnectionStringSecretRef.Name = "none"
+		}
+		key := objects.KeyOf(conn)
+		found, err := w.registry.Get(t.Context(), conn)
+		if (n%2 == 0) != (err != nil) {
+			t.Fatal(err)
+		}
+		found.Assign("thread", "8:acs:a")
+		w.registry.Forget(key)
+		w.registry.ForgetThread("thread")
+		if !w.registry.IsUntold(key) || w.registry.UntilRead(key) != 0 {
+			t.Error("a connection that is gone is remembered")
+		}
+		if gone, usable := w.registry.GetForDeletion(key); gone != nil || usable {
+			t.Error("a connection that is gone can make calls")
+		}
+	}
+	if len(w.registry.connections) != 0 || len(w.registry.endpoints) != 0 {
+		t.Errorf("%d connections and %d endpoints are left", len(w.registry.connections), len(w.registry.endpoints))
 	}
 }

@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	// secretTimeout bounds the read of a Secret: an API server that cannot decrypt it may not answer.
+	// secretTimeout bounds the read of a Secret: an API server that cannot decrypt it may not
+	// answer.
 	secretTimeout = 10 * time.Second
 	// secretPause is how long a reconcile waits that needs the Secret while another one reads it.
 	secretPause = 250 * time.Millisecond
@@ -54,7 +55,7 @@ func sourceOf(conn *chatv1alpha1.ChatConnection) string {
 // material is a credential that was read, and not used yet.
 type material struct {
 	endpoint string
-	// fingerprint identifies the credential without telling it.
+	// fingerprint identifies the credential without revealing it.
 	fingerprint string
 	identity    func(*acs.ClientOptions) (*acs.IdentityClient, error)
 }
@@ -226,5 +227,6 @@ func (e *unreadableError) Outcome() outcome.Outcome {
 		Message: gist + ": " + outcome.Sanitize(e.err.Error(), 2*outcome.MaxMessage) + "); the operator tries again."}
 }
 
-// isLasting reports whether the API server refuses to show the Secret, rather than being in trouble.
+// isLasting reports whether the API server refuses to show the Secret, rather than being in
+// trouble.
 func (e *unreadableError) isLasting() bool { return e.Outcome().Stalled }

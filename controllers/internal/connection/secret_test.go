@@ -27,8 +27,8 @@ func forbiddenSecret() error {
 	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "acs", errors.New("no RBAC policy matched"))
 }
 
-// What the API server says of a Secret that it does not show is told at once. Threads go on with the credential
-// that was read before from the same place, and with no other.
+// The answer of the API server that does not show a Secret is shown at once. Threads go on with
+// the credential that was read before from the same place, and with no other.
 func TestSecretThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -81,13 +81,14 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// However many threads wait for a Secret, it is read every 30 seconds, and at once where somebody asks.
+// However many threads wait for a Secret, it is read every 30 seconds, and at once if somebody
+// asks.
 func TestSecretIsLookedForOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		reader := &countingReader{err: apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "acs")}
 		sessions := &Registry{Reader: reader}
-		conn := newConnection("a", "default")
+		conn := newConnection("a")
 		conn.UID, conn.Generation = "c1", 1
 		wakes := 0
 		look := func(reads int) {
@@ -127,7 +128,8 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 	})
 }
 
-// A read that does not end holds up nobody who can go on without it, and one at a time is under way.
+// A read that does not end holds up nobody who can go on without it, and one at a time is under
+// way.
 func TestSecretIsReadWithoutALock(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
@@ -172,7 +174,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	running.Wait()
 }
 
-// A process that stops has learned nothing of the Secret.
+// A process that stops has learned nothing about the Secret.
 func TestSecretReadThatWasCalledOff(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)
@@ -188,7 +190,8 @@ func TestSecretReadThatWasCalledOff(t *testing.T) {
 	}
 }
 
-// Connections to the same endpoint find out together whether it answers; others do not wait for that.
+// Connections to the same endpoint find out together whether it answers; others do not wait for
+// that.
 func TestConnectionsShareTheProbe(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)

@@ -17,26 +17,31 @@ import (
 )
 
 const (
-	// unknownConfirm is how far apart two answers must be that there is no such user: only then are they believed.
+	// unknownConfirm is how far apart two answers must be that there is no such user, before they
+	// count.
 	unknownConfirm = 10 * time.Second
-	// firstUnknown and lastUnknown bound for how long it is believed that ACS issues no token for a user.
+	// firstUnknown and lastUnknown bound how long the answer is kept that ACS knows no such user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
-	// uselessPause is how long no other token is asked for after one that had run out before it came.
+	// unconfirmedPause is how long such an answer is kept before it is confirmed: the threads that
+	// wait for the user share it.
+	unconfirmedPause = time.Second
+	// uselessPause is how long no other token is requested after one that had already expired.
 	uselessPause = 30 * time.Second
 )
 
-// tokenSource issues the tokens of a service user. All who need one obey what ACS said to any of them.
+// tokenSource issues the tokens of a service user. All callers obey an answer of ACS to any of
+// them.
 type tokenSource struct {
 	identity *acs.IdentityClient
 	user     string
 
 	mu sync.Mutex
-	// until is how long ACS is not asked, and answer what who asks is told instead.
+	// until is how long ACS is not asked, and answer is the error that callers get instead.
 	until  time.Time
 	answer error
-	// unknown is how often in a row it was believed that ACS knows no such user, unknownSince when it first said so,
-	// and throttles how often that calls come too fast.
+	// unknown is how often in a row it was confirmed that ACS knows no such user, and unknownSince
+	// is when ACS first said so. throttles is how often in a row ACS answered 429.
 	unknown, throttles int
 	unknownSince       time.Time
 }
@@ -55,7 +60,7 @@ func (t *tokenSource) issue(ctx context.Context) (acs.AccessToken, error) {
 	return issued.AccessToken, t.note(err, now)
 }
 
-// hold has ACS not asked for a while, and gives what who asks is told instead.
+// hold keeps an answer for a while, in which ACS is not asked, and returns it.
 func (t *tokenSource) hold(until time.Time, answer error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,7 +68,7 @@ func (t *tokenSource) hold(until time.Time, answer error) error {
 	return answer
 }
 
-// held is the answer that still counts; nil where ACS may be asked.
+// held returns the answer that still counts, or nil if ACS may be asked.
 func (t *tokenSource) held() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +84,7 @@ func (t *tokenSource) held() error {
 	return t.answer
 }
 
-// note keeps an answer that counts for a while: a limit of the rate, and that there is no such user.
+// note keeps an answer that counts for a while: a 429, and that there is no such user.
 func (t *tokenSource) note(err error, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,9 +99,12 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 	case t.unknownSince.IsZero():
 		t.unknownSince = now
+		t.until, t.answer = now.Add(unconfirmedPause), err
 	case now.Sub(t.unknownSince) >= unknownConfirm:
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
 		t.unknown = min(t.unknown+1, 10)
+	default:
+		t.until, t.answer = now.Add(unconfirmedPause), err
 	}
 	return err
 }

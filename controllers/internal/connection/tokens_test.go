@@ -18,7 +18,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// That ACS knows no such user is believed for a while, which grows, and asked again when somebody asks.
+// The answer that ACS knows no such user is kept for a growing while, and ACS is asked again when
+// somebody asks.
 func TestUnknownUserIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -37,6 +38,10 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		// One answer may be a mistake of the service.
 		_, err = user.Credential.Token(t.Context())
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
+		// The threads that wait for the user share it.
+		ask(0)
+		<-time.After(unconfirmedPause)
+		ask(1)
 		<-time.After(unknownConfirm)
 		ask(1)
 		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
@@ -45,17 +50,17 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 			<-time.After(time.Second)
 			ask(1)
 		}
-		conn := newConnection("a", "default")
+		conn := newConnection("a")
 		conn.Generation = 2
 		w.session.Heed(conn)
-		ask(100)
+		ask(1)
 		<-time.After(unknownConfirm)
 		ask(1)
 		w.session.Heed(conn)
 		ask(0)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		w.session.Heed(conn)
-		ask(100)
+		ask(1)
 		<-time.After(unknownConfirm)
 		ask(1)
 	})

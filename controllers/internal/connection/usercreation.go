@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// firstCreation and LastCreation bound the wait after the creation of a service user went without
-	// an answer. Each such try may leave a user behind that nothing can find.
+	// firstCreation and LastCreation bound the wait after the creation of a service user went
+	// without an answer. Each such try may leave a user behind that nothing can find.
 	firstCreation = 5 * time.Second
 	// LastCreation is the longest such wait.
 	LastCreation = time.Hour

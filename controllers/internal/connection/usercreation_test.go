@@ -20,7 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// insistForUsers asks for a service user each second, for some time, and returns after which waits it was sent.
+// insistForUsers asks for a service user each second, for some time, and returns after which waits
+// it was sent.
 func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (waits []time.Duration) {
 	t.Helper()
 	last := time.Now()
@@ -38,7 +39,8 @@ func (w *identityWorld) insistForUsers(t *testing.T, duration time.Duration) (wa
 	return waits
 }
 
-// Each try whose answer is lost may leave a user behind: it is not repeated at once, and ever more seldom.
+// Each try whose answer is lost may leave a user behind: it is not repeated at once, and ever more
+// seldom.
 func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +55,7 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 		w.Expect(w.emulator.Users()).To(HaveLen(12))
 
 		// A person who has changed something, or asks, need not wait.
-		conn := newConnection("a", "default")
+		conn := newConnection("a")
 		for step, change := range []func(){
 			func() { conn.Generation++ },
 			func() { objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now") },
@@ -63,7 +65,7 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 			w.Expect(w.insistForUsers(t, 10*time.Second)).To(HaveLen(2), "step %d", step)
 		}
 		w.answer = nil
-		w.session.Heed(newConnection("a", "default"))
+		w.session.Heed(newConnection("a"))
 		_, err := w.registry.CreateUser(t.Context(), w.session)
 		w.Expect(err).NotTo(HaveOccurred())
 	})

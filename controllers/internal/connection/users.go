@@ -22,7 +22,8 @@ const (
 // userForm is the form of the ids that spec and status take.
 var userForm = regexp.MustCompile(`^8:(acs|dod-acs|gcch-acs):[0-9A-Za-z_.=-]+$`)
 
-// UserIDs is a list of service users. ACS compares ids without regard to case, and so do its methods.
+// UserIDs is a list of service users. ACS compares ids without regard to case, and so do its
+// methods.
 type UserIDs []string
 
 // Contains reports whether a user is in the list.

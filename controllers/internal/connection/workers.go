@@ -18,8 +18,8 @@ import (
 const (
 	// callGrace is how long a place is kept for a reconcile that was woken for it.
 	callGrace = 2 * time.Second
-	// placeWait is when a reconcile looks again that was not woken, and placeWaitStep is what each of
-	// those that wait before it adds: thousands must not keep the workers busy with asking.
+	// placeWait is when a reconcile looks again that was not woken, and placeWaitStep is what each
+	// of those that wait before it adds: thousands must not keep the workers busy with asking.
 	placeWait     = 5 * time.Second
 	placeWaitStep = 20 * time.Millisecond
 )
@@ -42,13 +42,14 @@ type workers struct {
 
 // room is an endpoint as the workers of one controller share it.
 type room struct {
-	// inside are the reconciles at work, false for those that end before their next call. called are
-	// those that were woken and have not come yet, with the end of their time.
+	// inside are the reconciles at work, false for those that end before their next call. called
+	// are those that were woken and have not come yet, with the end of their time.
 	inside map[types.NamespacedName]bool
 	called map[types.NamespacedName]time.Time
 	// line are the reconciles that wait.
 	line line
-	// lastCall is when a reconcile was last woken: of two rooms, the one that waited longer is next.
+	// lastCall is when a reconcile was last woken: of two rooms, the one that waited longer is
+	// next.
 	lastCall time.Time
 }
 
@@ -67,8 +68,8 @@ func (r *room) staying() int {
 
 func (r *room) isEmpty() bool { return r.taken() == 0 && len(r.line.turns) == 0 }
 
-// enter takes a place at an endpoint. Without a free one it returns how long to wait, at most. It also
-// returns other reconciles that have a place now, because an endpoint is no longer slow.
+// enter takes a place at an endpoint. Without a free one it returns how long to wait, at most. It
+// also returns other reconciles that have a place now, because an endpoint is no longer slow.
 func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait time.Duration, called []types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,8 +87,8 @@ func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait
 	return 0, called
 }
 
-// giveWay ends a reconcile before its next call if its endpoint is slow and holds more than its share.
-// It returns how long to wait then, at most; 0 if the call may be made.
+// giveWay ends a reconcile before its next call if its endpoint is slow and holds more than its
+// share. It returns how long to wait then, at most; 0 if the call may be made.
 func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName) (wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,7 +108,8 @@ func (w *workers) leave(total int, at *endpoint, key types.NamespacedName) []typ
 	return w.call(total)
 }
 
-// cancel drops a reconcile that ended without asking for a place, and returns those that have one now.
+// cancel drops a reconcile that ended without asking for a place, and returns those that have one
+// now.
 func (w *workers) cancel(total int, key types.NamespacedName) []types.NamespacedName {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,7 +207,8 @@ type line struct {
 	waiting map[string][]types.NamespacedName
 }
 
-// add puts a reconcile at the end, unless it waits already. It returns about how many wait before it.
+// add puts a reconcile at the end, unless it waits already. It returns about how many wait before
+// it.
 func (l *line) add(key types.NamespacedName) (ahead int) {
 	same := l.waiting[key.Namespace]
 	place := slices.Index(same, key)
@@ -308,7 +311,8 @@ func (v *visit) enter(at *endpoint) error {
 	return nil
 }
 
-// checkCall fails with a wait that changes no status if the next call to the endpoint must not be sent.
+// checkCall fails with a wait that changes no status if the next call to the endpoint must not be
+// sent.
 func (v *visit) checkCall(at *endpoint) error {
 	if v.at != at {
 		return nil

@@ -36,7 +36,8 @@ type shop struct {
 	// queued are the objects that wait for a worker, in order, and jobs those that are not done.
 	queued []types.NamespacedName
 	jobs   map[types.NamespacedName]job
-	// done is how long each took, order the order of their ends, and asked the number of reconciles.
+	// done is how long each took, order the order of their ends, and asked the number of
+	// reconciles.
 	done  map[types.NamespacedName]time.Duration
 	order []types.NamespacedName
 	asked int
@@ -160,8 +161,8 @@ func (r *resource) work(ctx context.Context) error {
 	return nil
 }
 
-// Neither resources that hang or are slow, nor one that begins to hang with many reconciles under way, keep an edit
-// elsewhere waiting. What waits is not reconciled all the time.
+// Neither resources that hang or are slow, nor one that begins to hang with many reconciles under
+// way, keep an edit elsewhere waiting. What waits is not reconciled all the time.
 func TestWorkersOfOthersAreFree(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -214,7 +215,8 @@ func TestWorkersOfOthersAreFree(t *testing.T) {
 	}
 }
 
-// A resource that gets slow gives back the workers beyond its share at once, and goes on with its share.
+// A resource that gets slow gives back the workers beyond its share at once, and goes on with its
+// share.
 func TestSlowResourceGivesWorkersBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,14 +275,14 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 		found := NewConnection(pacing.New(false))
 		// A quarter of the workers is one.
 		found.ownEndpoint().slowUntil = time.Now().Add(time.Hour)
-		enter := func(name string) (err error, end func()) {
+		enter := func(name string) (end func(), err error) {
 			ctx, end := r.BeginThread(t.Context(), types.NamespacedName{Namespace: "a", Name: name})
-			return found.Enter(ctx), end
+			return end, found.Enter(ctx)
 		}
-		err, end := enter("a")
+		end, err := enter("a")
 		g.Expect(err).NotTo(HaveOccurred())
 		for _, name := range []string{"b", "c", "d"} {
-			err, endOther := enter(name)
+			endOther, err := enter(name)
 			g.Expect(outcome.Classify(err).Quiet).To(BeTrue())
 			endOther()
 		}
@@ -290,11 +292,11 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 		_, end = r.BeginThread(t.Context(), types.NamespacedName{Namespace: "a", Name: "b"})
 		end()
 		g.Expect(woken).To(Equal([]string{"b", "c"}))
-		err, end = enter("d")
+		end, err = enter("d")
 		end()
 		g.Expect(err).To(HaveOccurred(), "the place is kept for c")
 		<-time.After(callGrace + time.Millisecond)
-		err, end = enter("d")
+		end, err = enter("d")
 		g.Expect(err).NotTo(HaveOccurred())
 		// Other controllers have their own workers.
 		ctx, endOther := r.BeginConnection(t.Context(), types.NamespacedName{Namespace: "a", Name: "conn"})
@@ -305,7 +307,7 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 			defer end()
 			panic("in a reconcile")
 		}()
-		err, end = enter("e")
+		end, err = enter("e")
 		g.Expect(err).NotTo(HaveOccurred())
 		end()
 		g.Expect(r.threadWorkers.rooms).To(BeEmpty())

@@ -36,9 +36,9 @@ const (
 	secondString = "endpoint=https://contoso.communication.azure.com/;accesskey=c2Vjb25kLWtleQ=="
 )
 
-func newConnection(namespace, name string) *chatv1alpha1.ChatConnection {
+func newConnection(namespace string) *chatv1alpha1.ChatConnection {
 	return &chatv1alpha1.ChatConnection{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"},
 		Spec:       chatv1alpha1.ChatConnectionSpec{ConnectionStringSecretRef: &chatv1alpha1.SecretKeyReference{Name: "acs"}},
 	}
 }
@@ -82,7 +82,7 @@ func newSecretWorld(t *testing.T, connectionString string) *secretWorld {
 	t.Helper()
 	w := &secretWorld{
 		reader: &countingReader{Client: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).Build()},
-		conn:   newConnection("sessions", "default"),
+		conn:   newConnection("sessions"),
 	}
 	w.conn.UID = "c1"
 	w.registry = &Registry{Reader: w.reader, AllowedEndpoints: EndpointRules(DefaultEndpointSuffixes), Transport: &http.Client{}, Timeout: time.Second}
