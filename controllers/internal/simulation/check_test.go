@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
@@ -154,11 +155,13 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 	if !armed {
 		return call()
 	}
-	before, was := w.emulator.Threads(), w.membersNow()
+	before := w.emulator.Threads()
+	was := membersOf(before)
 	response, err := call()
-	is := w.membersNow()
+	after := w.emulator.Threads()
+	is := membersOf(after)
 	if w.onChange != nil {
-		w.onChange(before, w.emulator.Threads())
+		w.onChange(before, after)
 	}
 	declared := w.declaredPlaces()
 	w.mu.Lock()
@@ -228,10 +231,10 @@ type simPlace struct{ thread, user string }
 // folded is the place as ids are compared.
 func (p simPlace) folded() simPlace { return simPlace{p.thread, strings.ToLower(p.user)} }
 
-// membersNow says since when each member of each thread can read.
-func (w *simWorld) membersNow() map[simPlace]time.Time {
+// membersOf says since when each member of each thread can read.
+func membersOf(threads []emulator.Thread) map[simPlace]time.Time {
 	places := map[simPlace]time.Time{}
-	for _, thread := range w.emulator.Threads() {
+	for _, thread := range threads {
 		for _, m := range thread.Members {
 			places[simPlace{thread.ID, m.ID}] = m.ShareHistoryTime
 		}
