@@ -189,6 +189,23 @@ func TestRequireSince(t *testing.T) {
 	}
 }
 
+// Nothing is kept of it once all lists are newer.
+func TestRequireSinceEnds(t *testing.T) {
+	t.Parallel()
+	s := newService(t, emulator.Options{}, 2)
+	s.calls(Need{}, 2)
+	s.RequireSince("ns/a", time.Now())
+	query := s.query(Need{Begun: s.Since("ns/a")})
+	query.Users = s.ids[:1]
+	if _, _, err := s.ask(query); err != nil || s.Since("ns/a").IsZero() {
+		t.Errorf("forgotten before all lists are newer, or error %v", err)
+	}
+	s.calls(Need{Begun: s.Since("ns/a")}, 1)
+	if len(s.since) > 0 {
+		t.Errorf("still known: %v", s.since)
+	}
+}
+
 // Deleted threads of a list are marked.
 func TestListed(t *testing.T) {
 	t.Parallel()

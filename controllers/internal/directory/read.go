@@ -208,6 +208,22 @@ func (d *Directory) note(l *list, r *reading) {
 	maps.DeleteFunc(l.refused, func(id string, _ time.Time) bool { return isGone(id) })
 	maps.DeleteFunc(l.inaccessible, func(id string, _ bool) bool { return isGone(id) })
 	maps.DeleteFunc(l.failed, func(id string, _ failedThread) bool { return isGone(id) })
+	d.forgetSince()
+}
+
+// forgetSince drops the moments before which no list began: all lists that follow are good enough. The
+// caller holds the lock.
+func (d *Directory) forgetSince() {
+	var first time.Time
+	for _, l := range d.lists {
+		if l.ended.IsZero() {
+			return
+		}
+		if first.IsZero() || l.begun.Before(first) {
+			first = l.begun
+		}
+	}
+	maps.DeleteFunc(d.since, func(_ string, since time.Time) bool { return !since.After(first) })
 }
 
 // listFailed is the error of a list. A user that may not list threads may not create them.
