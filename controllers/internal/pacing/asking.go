@@ -200,9 +200,10 @@ func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 	defer unlock()
 	l := p.limit(now, key)
 	if unpaced {
-		// A thread that waits for another call keeps its place in line: it is to be woken.
-		if pl := p.placeAt(l, who.Thread); pl != nil && pl.state != waiting {
-			p.drop(pl)
+		// A slot that is held for the thread is for this call. A place in line stays: its thread is
+		// to be woken for the call that waits.
+		if held := p.placeAt(l, who.Thread); held != nil && held.state == granted {
+			p.drop(held)
 		}
 		pl := p.newPlace(who, l)
 		pl.state, pl.unpaced = underway, true
@@ -237,14 +238,17 @@ func (p *Pacer) answered(pl *place, resp *http.Response) *outcome.Wait {
 		return nil
 	}
 	l.block(now, now.Add(outcome.RetryAfter(err)))
-	if p.placeAt(l, pl.who.Thread) == nil {
-		again := p.newPlace(pl.who, l)
-		p.keep(again)
-		l.join(again, true)
-	}
 	wait := l.throttle().Wait(now)
 	wait.Err = err
 	wait.Quiet = pl.who.Background && pl.who.IsQuietWait(wait.After, wait.After)
+	if pl.unpaced {
+		return wait
+	}
+	if p.placeAt(l, pl.who.Thread) == nil {
+		pl.shown = time.Time{}
+		p.keep(pl)
+		l.join(pl, true)
+	}
 	wait.After = p.fallback(pl.who, wait.After)
 	return wait
 }

@@ -89,7 +89,11 @@ func (u *user) answerWith(answer func() reply) (restore func()) {
 
 // call makes one call of an operation.
 func (u *user) call(who pacing.Caller, operation string) error {
-	ctx := context.WithValue(pacing.WithCaller(u.tb.Context(), who), runtime.CtxAPINameKey{}, operation)
+	return u.callIn(u.tb.Context(), who, operation)
+}
+
+func (u *user) callIn(ctx context.Context, who pacing.Caller, operation string) error {
+	ctx = context.WithValue(pacing.WithCaller(ctx, who), runtime.CtxAPINameKey{}, operation)
 	req, err := runtime.NewRequest(ctx, http.MethodGet, endpoint+"/chat/threads/a")
 	if err != nil {
 		u.tb.Error(err)

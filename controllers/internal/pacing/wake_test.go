@@ -206,3 +206,20 @@ func TestOneThreadIsWokenToTry(t *testing.T) {
 		w.expect("b", "c")
 	})
 }
+
+// A call that waits for no quota leaves the place of its thread in line. If it is refused, its
+// thread comes again when ACS allows: nobody wakes it for such a call.
+func TestUnpacedCallsKeepTheWake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWoken(t)
+		restore := w.answerWith(func() reply { return reply{status: http.StatusTooManyRequests, after: 3} })
+		w.Expect(waitOf(w.read(caller("a"))).After).To(BeNumerically(">", 3*time.Second))
+		unpaced := waitOf(w.callIn(pacing.WithoutPacing(t.Context()), caller("a"), "ThreadClient.GetProperties"))
+		w.Expect(unpaced.After).To(Equal(3 * time.Second))
+		restore()
+		w.Expect(w.callIn(pacing.WithoutPacing(t.Context()), caller("a"), "ThreadClient.GetProperties")).To(Succeed())
+		<-time.After(pacing.ShortWindow)
+		w.expect("a")
+	})
+}
