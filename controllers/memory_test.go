@@ -225,7 +225,7 @@ func TestResyncInterval(t *testing.T) {
 			if shortest > got/100*92 || longest < got/100*108 {
 				t.Errorf("between %s and %s does not spread %s", shortest, longest, got)
 			}
-			memory := &threadMemory{}
+			_, memory := remembered()
 			if begun := time.Now(); !triesAgain(memory, thread, begun) || !memory.nextResync.After(begun) {
 				t.Errorf("next resync %s", memory.nextResync)
 			}
