@@ -1,6 +1,14 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package outcome turns the errors of a reconcile into reasons, messages and retries.
+//
+// Classify is the only place that decides which conditions an error leads to and when the operator
+// tries again. Packages with a reason of their own return one of the error types here, or implement
+// Classified. All text of a server goes through Sanitize before users see it.
+//
+// The package does not call ACS or the API server, writes no status and sends no events. It keeps
+// no state: backoff is the task of the work queue.
 package outcome
 
 import (
@@ -21,27 +29,27 @@ import (
 )
 
 const (
-	// deniedInterval is how long the operator waits before it repeats what the API server refused.
+	// deniedInterval is the wait before a request is repeated that the API server refused.
 	deniedInterval = 30 * time.Second
-	// maxMessage is how much of what a server says goes into a message.
+	// MaxMessage limits the part of a server's text that goes into a message.
 	MaxMessage = 256
 )
 
-// judgedError is an error that whoever saw it knows the meaning of.
+// Classified is an error that knows its own outcome.
 type Classified interface {
 	error
 	Outcome() Outcome
 }
 
-// waitError is work that goes on by itself, with no error to back off from.
+// Wait is work that continues without a person. There is no error to back off from.
 type Wait struct {
 	Reason  string
 	Message string
-	// after is when to look again; zero where something else wakes the object.
+	// After is the time until the next reconcile; zero if something else wakes the object.
 	After time.Duration
-	// quiet changes no status: the pass saw nothing that is worth telling.
+	// Quiet leaves the status unchanged: the reconcile found nothing to report.
 	Quiet bool
-	// err is the answer that asks for the wait; nil if no call was sent.
+	// Err is the answer that asks for the wait; nil if no call was sent.
 	Err error
 }
 
@@ -51,10 +59,10 @@ func (e *Wait) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, After: e.After, Quiet: e.Quiet}
 }
 
-// NonRetriable tells azcore that a call that waits for a quota is not to be tried again at once.
+// NonRetriable stops azcore from retrying a call at once that waits for a quota.
 func (e *Wait) NonRetriable() {}
 
-// stalledError is work that goes on only after a person acted.
+// Stalled is work that continues only after a person acted.
 type Stalled struct {
 	Reason  string
 	Message string
@@ -65,12 +73,12 @@ func (e *Stalled) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, Stalled: true}
 }
 
-// refusedError is a refusal of ACS after which a person must act, with a reason of its own.
+// Refused is a refusal by ACS after which a person must act. It has a reason of its own.
 type Refused struct {
 	Reason string
-	// prefix and suffix are more words around what ACS said.
+	// Prefix and Suffix stand around the text of ACS.
 	Prefix, Suffix string
-	// after is when to look again; zero leaves it to the resync.
+	// After is the time until the next reconcile; zero leaves it to the resync.
 	After time.Duration
 	Err   error
 }
@@ -82,7 +90,7 @@ func (e *Refused) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, StablePrefix: e.Prefix + gist, Message: e.Prefix + message + e.Suffix, Stalled: true, After: e.After}
 }
 
-// unbelievableError is an answer of ACS that cannot be, or that another one belies.
+// Contradiction is an answer of ACS that is impossible or that contradicts another one.
 type Contradiction struct{ Message string }
 
 func (e *Contradiction) Error() string { return e.Message }
@@ -90,7 +98,7 @@ func (e *Contradiction) Outcome() Outcome {
 	return Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: e.Message, Err: e}
 }
 
-// callError is a call to ACS that failed.
+// call is a call to ACS that failed.
 type call struct {
 	// attempt completes "ACS refused to …" and "ACS did not answer when asked to …".
 	attempt string
@@ -100,7 +108,7 @@ type call struct {
 func (e *call) Error() string { return e.attempt + ": " + Sanitize(e.err.Error(), MaxMessage*2) }
 func (e *call) Unwrap() error { return e.err }
 
-// failed names the call that err comes from.
+// CallFailed adds the attempted action to the error of a call.
 func CallFailed(attempt string, err error) error {
 	if err == nil {
 		return nil
@@ -108,26 +116,26 @@ func CallFailed(attempt string, err error) error {
 	return &call{attempt: attempt, err: err}
 }
 
-// outcome is what the end of a pass means for conditions, events and the next pass.
+// Outcome is the effect of a reconcile on conditions, events and the next reconcile.
 type Outcome struct {
 	Reason  string
 	Message string
-	// gist is how a message begins that tells the same in other words: ACS may put the id of a request,
-	// or a time, into what it says.
+	// StablePrefix is the part of a message that stays the same while the rest varies: the text of ACS
+	// may contain a request id or a time.
 	StablePrefix string
 	Ready        bool
 	Stalled      bool
-	// quiet leaves the conditions as they are.
+	// Quiet leaves the conditions unchanged.
 	Quiet bool
-	// after is when to look again; zero leaves it to the resync.
+	// After is the time until the next reconcile; zero leaves it to the resync.
 	After time.Duration
-	// err is given back to the work queue, which backs off.
+	// Err is returned to the work queue, which backs off.
 	Err error
 }
 
-// classify is the only place that turns an error into what users see and when it is tried again.
+// Classify is the only place that decides how users see an error and when the operator retries.
 func Classify(err error) Outcome {
-	var judged Classified
+	var classified Classified
 	var status apierrors.APIStatus
 	var call *call
 	var token *acs.TokenError
@@ -135,8 +143,8 @@ func Classify(err error) Outcome {
 	switch {
 	case err == nil:
 		return Outcome{Reason: chatv1alpha1.ReasonSucceeded, Ready: true}
-	case errors.As(err, &judged):
-		return judged.Outcome()
+	case errors.As(err, &classified):
+		return classified.Outcome()
 	case errors.As(err, &status):
 		return ClassifyKubernetes(status, err)
 	case acs.IsForeign(err):
@@ -151,14 +159,15 @@ func Classify(err error) Outcome {
 	case errors.As(err, &call) && !errors.Is(err, context.Canceled):
 		return Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: unreachable(err), Err: err}
 	default:
-		// The operator stops, or the API server cannot be reached: nothing to tell of ACS.
+		// The operator is stopping, or the API server is unreachable: there is nothing to report on ACS.
 		return Outcome{Quiet: true, Err: err}
 	}
 }
 
-// classifyKubernetes tells what the Kubernetes API server refuses to the operator, such as a write that an
-// admission policy denies. A status can be written all the same. A conflict is a stale cache; other
-// failures, and one that concerns the operator's own token, leave no status to write.
+// ClassifyKubernetes reports a request that the Kubernetes API server refused to the operator, such
+// as a write that an admission policy denies. The status can still be written. A conflict is a
+// stale cache. Other failures, such as a refusal of the operator's own token, make a status write
+// impossible.
 func ClassifyKubernetes(status apierrors.APIStatus, err error) Outcome {
 	switch code := status.Status().Code; {
 	case apierrors.IsConflict(err):
@@ -171,7 +180,7 @@ func ClassifyKubernetes(status apierrors.APIStatus, err error) Outcome {
 	}
 }
 
-// classifyForeign tells an answer that ACS did not give.
+// classifyForeign reports an answer that did not come from ACS.
 func classifyForeign(err error) Outcome {
 	response, _ := errors.AsType[*azcore.ResponseError](err)
 	kind := ""
@@ -194,7 +203,7 @@ func classifyResponse(response *azcore.ResponseError, err error) Outcome {
 		o.Reason, o.Stalled = chatv1alpha1.ReasonAuthenticationFailed, true
 	case status == http.StatusForbidden:
 		o.Reason, o.Stalled = chatv1alpha1.ReasonAccessLost, true
-	// What a server in trouble says may change from pass to pass: it goes to the log, not to status.
+	// The text of a failing server may change with each reconcile: it goes to the log, not to status.
 	case status >= 500:
 		o.Message = fmt.Sprintf("ACS is in trouble (%d) and did not %s; the operator tries again.", status, Attempted(err))
 		fallthrough
@@ -210,8 +219,8 @@ func classifyResponse(response *azcore.ResponseError, err error) Outcome {
 	return o
 }
 
-// classifyTokenRefusal deals with a service user for whom ACS issues no token: what it says of the user
-// says nothing of the thread.
+// classifyTokenRefusal handles a service user for which ACS issues no token. A refusal of the user
+// has no meaning for the thread.
 func classifyTokenRefusal(response *azcore.ResponseError, err error) Outcome {
 	o := classifyResponse(response, CallFailed("issue a token for the service user", err))
 	if o.Stalled || response.StatusCode == http.StatusNotFound {
@@ -220,14 +229,14 @@ func classifyTokenRefusal(response *azcore.ResponseError, err error) Outcome {
 	return o
 }
 
-// isRefused says whether ACS answered for certain that it did nothing.
+// Definite reports whether the answer of ACS makes certain that nothing was changed.
 func Definite(err error) bool {
 	return acs.HasStatus(err, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
 		http.StatusTooManyRequests)
 }
 
-// attempted says what was being tried when err happened.
+// Attempted returns the action that failed with err.
 func Attempted(err error) string {
 	if call, ok := errors.AsType[*call](err); ok {
 		return call.attempt
@@ -235,7 +244,8 @@ func Attempted(err error) string {
 	return "answer"
 }
 
-// refusal is a sentence on an answer of ACS that is no success, and how that begins whatever else ACS says.
+// refusalText returns a sentence on an answer of ACS that is not a success. The gist is the part of
+// the sentence that stays the same if ACS varies its text.
 func refusalText(err error) (gist, sentence string) {
 	var response *azcore.ResponseError
 	if !errors.As(err, &response) {
@@ -255,15 +265,16 @@ func refusalText(err error) (gist, sentence string) {
 	return gist, gist + ")."
 }
 
-// unreachable is a sentence on a call without an answer.
+// unreachable returns a sentence on a call without an answer.
 func unreachable(err error) string { return WithoutAnswer(err) + "; the operator tries again." }
 
-// withoutAnswer says why a call has no answer.
+// WithoutAnswer returns the reason why a call has no answer.
 func WithoutAnswer(err error) string {
 	return fmt.Sprintf("ACS %s when asked to %s", WhyNoAnswer(err), Attempted(err))
 }
 
-// cut makes what a server said fit for status, events and logs: one line, printable, of limited length.
+// Sanitize makes the text of a server fit for status, events and logs: one line, printable, of
+// limited length.
 func Sanitize(text string, limit int) string {
 	var b strings.Builder
 	space := ""
@@ -284,10 +295,10 @@ func Sanitize(text string, limit int) string {
 	return b.String()
 }
 
-// maxCode is how much of a code of ACS is shown, in bytes.
+// MaxCode limits the shown part of an error code of ACS, in bytes.
 const MaxCode = 60
 
-// shownWait is from which length on a wait for a quota is shown in status.
+// ShownWait is the shortest wait for a quota that status shows.
 const ShownWait = 5 * time.Second
 
 // Plural returns a count with its noun.

@@ -17,10 +17,12 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
-// clockTolerance is how far the clocks of ACS and of the operator may be apart before a refusal is blamed on them.
+// clockTolerance is the largest difference between the clocks of ACS and of the operator that does
+// not explain a refusal.
 const clockTolerance = 5 * time.Minute
 
-// clockHint says that a 401 may come from a clock, and how far it is off; empty where the clocks agree.
+// ClockHint explains a 401 by a wrong clock and names the difference. It is empty if the clocks
+// agree.
 func ClockHint(err error) string {
 	skew, known := acs.ClockSkew(err)
 	if !known || skew.Abs() <= clockTolerance || !acs.HasStatus(err, http.StatusUnauthorized) {
@@ -34,12 +36,12 @@ func ClockHint(err error) string {
 		int64(skew.Abs().Round(time.Minute)/time.Minute), side)
 }
 
-// proxyError is a proxy that does not let a connection through.
+// proxyError is the answer of a proxy that refuses a connection.
 type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
-// checkProxyAnswer is for http.Transport, which would give only the words of the proxy.
+// CheckProxyAnswer is for http.Transport, which would return only the text of the proxy.
 func CheckProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
@@ -47,14 +49,15 @@ func CheckProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http
 	return &proxyError{resp.StatusCode}
 }
 
-// isProxyUnreachable says that the proxy itself could not be reached.
+// isProxyUnreachable reports whether the proxy itself could not be reached.
 func isProxyUnreachable(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "proxyconnect"
 }
 
-// whyNoAnswer completes a sentence on a call without an answer, after the name of who was asked. It names no
-// address or port, which would change from pass to pass.
+// WhyNoAnswer completes a sentence on a call without an answer. The sentence begins with the name
+// of the server. The text has no address and no port, because these would differ between
+// reconciles.
 func WhyNoAnswer(err error) string {
 	var dns *net.DNSError
 	var netErr net.Error
@@ -79,7 +82,7 @@ func WhyNoAnswer(err error) string {
 	}
 }
 
-// isUnsent says that a call failed before anything of it could reach ACS.
+// IsUnsent reports whether a call failed before any part of it could reach ACS.
 func IsUnsent(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -87,6 +90,8 @@ func IsUnsent(err error) bool {
 	return errors.As(err, &dns) || errors.As(err, &proxy) || isProxyUnreachable(err) || errors.As(err, &op) && op.Op == "dial" || IsCertificateError(err)
 }
 
+// IsCertificateError reports whether a call failed because the certificate of the server is not
+// trusted.
 func IsCertificateError(err error) bool {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// throttleWait is how long a 429 without Retry-After is waited for: the shortest window of ACS.
+	// ThrottleWait is the wait after a 429 without Retry-After: the shortest window of ACS.
 	ThrottleWait = 10 * time.Second
-	// longestAsked is how long ACS is not asked again at most, whatever it asks for: what it says is a guess, and
-	// drift is not looked for meanwhile.
+	// LongestAsked bounds the wait after a 429, even if ACS asks for more. The value of ACS is an
+	// estimate, and drift is not detected during the wait.
 	LongestAsked = 10 * time.Minute
-	// probePause is how long a call waits for another one that finds out whether ACS takes calls again.
+	// ProbePause is the wait of a call while another call probes whether ACS takes calls again.
 	ProbePause = time.Second
 )
 
-// askedWait is how long ACS is waited for after a 429.
+// RetryAfter returns the wait after a 429.
 func RetryAfter(err error) time.Duration {
 	if after, ok := acs.RetryAfter(err); ok && after > 0 {
 		return min(after, LongestAsked)
@@ -29,14 +29,14 @@ func RetryAfter(err error) time.Duration {
 	return ThrottleWait
 }
 
-// throttle is what ACS asks for with a 429: until when it is not asked, and whether it asked before, without
-// having taken a call in between.
+// Throttle is the wait that ACS asks for with a 429. It lasts until Until. Again is set if ACS
+// asked for a wait before and has not taken a call since.
 type Throttle struct {
 	Until time.Time
 	Again bool
 }
 
-// orLater is the one of two that ends later.
+// OrLater returns the throttle that ends later.
 func (t Throttle) OrLater(other Throttle) Throttle {
 	if other.Until.After(t.Until) {
 		return other
@@ -44,8 +44,9 @@ func (t Throttle) OrLater(other Throttle) Throttle {
 	return t
 }
 
-// wait is the end of a pass that does what ACS asks for. It names the moment that ends the wait, unless ACS has
-// it wait again and again for a short time: the status would be written each time.
+// Wait returns the error of a reconcile that observes the throttle. Its message names the end of
+// the wait. If ACS asks for short waits again and again, the message names no time, because the
+// status would be written each time.
 func (t Throttle) Wait(now time.Time) *Wait {
 	wait := &Wait{Reason: chatv1alpha1.ReasonThrottled, After: t.Until.Sub(now),
 		Message: "ACS limits the rate of calls (429); the operator continues when it allows."}
@@ -55,5 +56,5 @@ func (t Throttle) Wait(now time.Time) *Wait {
 	return wait
 }
 
-// shownTime is a moment as messages name it.
+// ShownTime formats a time for messages.
 func ShownTime(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
