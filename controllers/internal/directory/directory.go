@@ -1,16 +1,16 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package directory knows which threads the service users of a connection made, and whose they are,
-// so that no ChatThread creates a thread while it has one already.
+// Package directory knows the threads that the service users of a connection made, and the owner of
+// each, so that no ChatThread creates a second thread.
 //
-// A Directory is filled from the lists of ACS, from the stamps of the listed threads, and with what
-// the operator itself creates. A ChatThread asks it with Search. If something is missing, Search says
-// which users are to be read, and the listing controller calls Read for each of them.
+// A Directory is filled from the lists of ACS, from the stamps of the listed threads, and with the
+// threads that the operator creates. A ChatThread asks it with Search. If something is missing,
+// Search names the users to be read, and the listing controller calls Read for each of them.
 //
 // The package does not remember which threads the ChatThreads of the cluster name: Search and Read
-// ask for that at the moment when it matters. It does not pace calls, which is the task of the
-// clients that it is given, and it never decides that a thread is to be created.
+// ask for that when it matters. It does not pace calls, which is the task of its clients, and it
+// never decides that a thread is to be created.
 package directory
 
 import (
@@ -26,14 +26,15 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Stamp says whose a thread is. It is empty but for the ID if the thread has no stamp.
+// Stamp names the owner of a thread. Without a stamp on the thread, only the ID and the creation
+// are set.
 type Stamp struct {
 	ID, Owner, UID string
 	CreatedBy      string
 	CreatedOn      time.Time
 }
 
-// StampOf returns the stamp that a thread carries in its metadata.
+// StampOf returns the stamp in the metadata of a thread.
 func StampOf(thread acs.ThreadProperties) Stamp {
 	stamp := Stamp{ID: thread.ID, Owner: thread.Metadata[chatv1alpha1.StampOwner], UID: thread.Metadata[chatv1alpha1.StampUID], CreatedOn: thread.CreatedOn}
 	if thread.CreatedBy != nil {
@@ -42,24 +43,26 @@ func StampOf(thread acs.ThreadProperties) Stamp {
 	return stamp
 }
 
-// Lister is a service user, and its client, by which its threads are listed and read.
+// Lister is a service user with the client that lists and reads its threads.
 type Lister struct {
 	ID   string
 	Chat *acs.ChatClient
 }
 
-// Directory knows the threads of the service users of one connection. It is safe for concurrent use.
+// Directory knows the threads of the service users of one connection. It is safe for concurrent
+// use.
 type Directory struct {
 	mu sync.Mutex
-	// lists are by key of the user.
+	// lists are by user key.
 	lists map[string]*list
-	// stamps are those that were read, created or written last, by id of the thread.
+	// stamps holds the last stamp that was read, created or written, by thread id.
 	stamps map[string]Stamp
-	// since is from when on a list shows all that an owner's former ChatThreads may have created.
+	// since holds, by owner, the moment from which on a list shows all threads that earlier
+	// ChatThreads of the owner may have created.
 	since map[string]time.Time
 }
 
-// New returns a directory that knows nothing.
+// New returns an empty directory.
 func New() *Directory {
 	return &Directory{lists: map[string]*list{}, stamps: map[string]Stamp{}, since: map[string]time.Time{}}
 }
@@ -97,16 +100,16 @@ func (d *Directory) Drop(id string) {
 	}
 }
 
-// Forget has the next search read a thread again. A ChatThread was removed without a call to ACS, and
-// nobody else checked the stamp while it had the thread.
+// Forget makes the next search read a thread again. Its ChatThread was removed without a call to
+// ACS, and nobody else checked the stamp while that ChatThread had the thread.
 func (d *Directory) Forget(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.stamps, id)
 }
 
-// RequireSince has an owner rely only on lists that begin at a moment or later: its former ChatThread
-// may have sent a create whose answer nobody saw.
+// RequireSince requires lists for an owner that begin at the given moment or later: its earlier
+// ChatThread may have sent a create whose answer is unknown.
 func (d *Directory) RequireSince(owner string, moment time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,7 +125,7 @@ func (d *Directory) Since(owner string) time.Time {
 	return d.since[owner]
 }
 
-// Created notes a service user that was just created, and so has made no thread.
+// Created notes a service user that was just created and so has made no thread.
 func (d *Directory) Created(user string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,7 +134,7 @@ func (d *Directory) Created(user string, now time.Time) {
 }
 
 // Find returns the threads that carry the stamp of an owner and that one of the users made, the
-// oldest first. Anybody who may write metadata can forge a stamp, but not the creator.
+// oldest first. Anybody with write access to the metadata can forge a stamp, but not the creator.
 func (d *Directory) Find(owner string, users []string) []Stamp {
 	creators := make(map[string]bool, len(users))
 	for _, user := range users {
@@ -162,7 +165,7 @@ func (d *Directory) Listed(user string) map[string]bool {
 	return listed
 }
 
-// waiters takes the ChatThreads that wait for a list, in order.
+// waiters returns and clears the ChatThreads that wait for a list, in order.
 func (l *list) waiters() []types.NamespacedName {
 	keys := slices.SortedFunc(maps.Keys(l.waiting), func(a, b types.NamespacedName) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))

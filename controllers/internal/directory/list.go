@@ -21,39 +21,40 @@ import (
 
 const unconfirmedMessage = "ACS lists threads that it refuses to show. The operator asks again to confirm that the service user left them, so that no second thread is created where one exists."
 
-// list is what is known of the threads of one user. The lock of the Directory guards it, except for
-// reading, which belongs to the one call of Read at a time.
+// list is the state of the threads of one user. The lock of the Directory guards it, except for
+// reading: only the one running Read uses it.
 type list struct {
-	// begun and ended are the moments of the last list that was read to its end; zero before.
+	// begun and ended are the moments of the last complete list; zero before the first one.
 	begun, ended time.Time
-	// threads are those in that list, and own those that the operator created or wrote to.
+	// threads are those in that list; own are those that the operator created or wrote to.
 	threads map[string]listedThread
 	own     map[string]bool
-	// wanted is when a list must begin at the earliest for the ChatThreads that wait for it.
+	// wanted is the earliest beginning of a list that the waiting ChatThreads accept.
 	wanted time.Time
-	// stampsWanted says that a ChatThread waits for the stamps of the listed threads.
+	// stampsWanted is set if a ChatThread waits for the stamps of the listed threads.
 	stampsWanted bool
 	waiting      map[types.NamespacedName]bool
-	// reading is the list that is being read; seen how many threads it has shown so far.
+	// reading is the list in progress; seen is its number of threads so far.
 	reading *reading
 	seen    int
-	// refused says since when ACS refuses to show a thread, inaccessible which refusals are confirmed.
+	// refused holds the time since when ACS refuses to show a thread; inaccessible holds the confirmed
+	// refusals.
 	refused      map[string]time.Time
 	inaccessible map[string]bool
 	// failed are threads that ACS fails to show.
 	failed map[string]failedThread
 	// failure is the error of the last Read, nil after a success; failures counts those in a row, and
-	// retryAt is when the next one may begin.
+	// retryAt is the earliest time of the next one.
 	failure error
-	// chat is the client of the last Read: another one need not wait.
+	// chat is the client of the last Read. A Read with another client need not wait.
 	chat     *acs.ChatClient
 	failures int
 	retryAt  time.Time
-	// noToken is since when ACS knows no such user, unreachable until when it is not asked again.
+	// noToken is the time since when ACS knows no such user. ACS is not asked again until unreachable.
 	noToken, unreachable time.Time
 }
 
-// listedThread is what a list says of a thread.
+// listedThread is a thread as a list shows it.
 type listedThread struct {
 	topic   string
 	deleted bool
@@ -67,7 +68,7 @@ type failedThread struct {
 	err          error
 }
 
-// lasts reports whether the failure is no passing one.
+// lasts reports whether the failure is a lasting one.
 func (f failedThread) lasts() bool {
 	return f.tries >= lastingTries && time.Since(f.since) >= lastingTime
 }
@@ -92,13 +93,15 @@ func (l *list) want(need Need) bool {
 	return true
 }
 
-// isOutdated reports whether a ChatThread waits for another list than the last one.
+// isOutdated reports whether a ChatThread waits for a newer list than the last one.
 func (l *list) isOutdated() bool { return l.ended.IsZero() || l.begun.Before(l.wanted) }
 
-// isUnreachable reports whether ACS certainly knows no such user. Nobody can read what it made.
+// isUnreachable reports whether it is certain that ACS knows no such user. Nobody can read the
+// threads of that user.
 func (l *list) isUnreachable(now time.Time) bool { return now.Before(l.unreachable) }
 
-// unconfirmed is the wait for a second refusal of a listed thread; nil if there is no first one.
+// unconfirmed returns the wait for a second refusal of a listed thread; nil if there is no first
+// one.
 func (l *list) unconfirmed(pending []string) error {
 	for _, id := range pending {
 		if !l.refused[id].IsZero() {
@@ -108,7 +111,7 @@ func (l *list) unconfirmed(pending []string) error {
 	return nil
 }
 
-// concerning is the failure to show a thread that may be the one that is searched for.
+// concerning returns an error if ACS fails to show a thread that may be the wanted one.
 func (l *list) concerning(q Query, user string, pending []string) error {
 	for _, id := range pending {
 		failed, ok := l.failed[id]
@@ -122,7 +125,7 @@ func (l *list) concerning(q Query, user string, pending []string) error {
 	return nil
 }
 
-// reason names how ACS fails to show a thread.
+// reason describes the failure to show a thread.
 func (f failedThread) reason() string {
 	if response, ok := errors.AsType[*azcore.ResponseError](f.err); ok && response.StatusCode >= http.StatusBadRequest {
 		return fmt.Sprint(response.StatusCode)

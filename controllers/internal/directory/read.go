@@ -21,15 +21,17 @@ import (
 )
 
 const (
-	// firstRetry and lastRetry bound the waits between reads of a list that fail in a row.
+	// firstRetry and lastRetry bound the waits between failed reads of a list.
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 	// refusedRetry is the wait after a read that ACS refused. Another credential ends it.
 	refusedRetry = 5 * time.Minute
-	// firstThreadRetry and lastThreadRetry bound the waits between reads of a thread that ACS fails to show.
+	// firstThreadRetry and lastThreadRetry bound the waits between reads of a thread that ACS fails to
+	// show.
 	firstThreadRetry = 2 * time.Second
 	lastThreadRetry  = 5 * time.Minute
-	// maxFailedInARow is how many threads in a row ACS may fail to show before it counts as in trouble.
+	// maxFailedInARow is the number of threads in a row that ACS may fail to show before the Read
+	// ends.
 	maxFailedInARow = 3
 )
 
@@ -37,13 +39,14 @@ const (
 type ReadOptions struct {
 	// Claimed reports whether a ChatThread has a thread now. Such a thread is not read.
 	Claimed func(id string) bool
-	// Confirm is how far apart two refusals must be before they count.
+	// Confirm is the shortest time between two refusals that count.
 	Confirm time.Duration
 }
 
-// Read reads the list of a user, if ChatThreads wait for one, and the stamps of the threads in it that
-// nobody claims. Only one Read of a user may run at a time. It returns the ChatThreads to wake, and how
-// the reconcile ends: nil if all was read. What was read stays, and the next Read continues there.
+// Read reads the list of a user, if ChatThreads wait for one, and the stamps of the listed threads
+// that nobody claims. Only one Read of a user may run at a time. It returns the ChatThreads to wake
+// and the end of the reconcile: nil if all was read. Partial results stay, and the next Read
+// continues there.
 func (d *Directory) Read(ctx context.Context, user Lister, options ReadOptions) (wake []types.NamespacedName, err error) {
 	d.mu.Lock()
 	l := d.list(user.ID)
@@ -86,15 +89,15 @@ func (d *Directory) areStampsWanted(l *list) bool {
 	return l.stampsWanted
 }
 
-// readResult is what a Read found out before it ended.
+// readResult is the result of a Read, also of one that failed.
 type readResult struct {
-	// isNews says that something was learned that a waiting ChatThread may need.
+	// isNews is set if the Read learned something that a waiting ChatThread may need.
 	isNews bool
-	// isList says that a list was read to its end.
+	// isList is set if a list was read to its end.
 	isList bool
-	// found are the ChatThreads whose stamps were read: they need not wait for the other threads.
+	// found are the ChatThreads whose stamps were read. They need not wait for the other threads.
 	found []types.NamespacedName
-	// next is when a thread is to be read again that ACS refused or failed to show; zero for none.
+	// next is the time to read a thread again that ACS refused or failed to show; zero for none.
 	next time.Time
 }
 
@@ -120,8 +123,8 @@ func (l *list) succeededRead(result readResult, now time.Time) ([]types.Namespac
 	return wake, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(result.next.Sub(now), 0), Quiet: true}
 }
 
-// failedRead notes the end of a Read with an error, which waiting ChatThreads show. The caller holds
-// the lock.
+// failedRead notes the end of a Read with an error, which waiting ChatThreads show. The caller
+// holds the lock.
 func (l *list) failedRead(err error, result readResult, confirm time.Duration, now time.Time) ([]types.NamespacedName, error) {
 	o := outcome.Classify(err)
 	after := o.After
@@ -154,8 +157,9 @@ func (l *list) failedRead(err error, result readResult, confirm time.Duration, n
 	return l.waiters(), retry
 }
 
-// noteUnknownUser notes that ACS knows no such user, and returns when to ask again. Two refusals of that
-// kind, some time apart, are certain: a fault of the Identity service must not hide all threads.
+// noteUnknownUser notes that ACS knows no such user, and returns the wait before the next try. Two
+// such refusals, some time apart, are certain: a fault of the Identity service must not hide all
+// threads.
 func (l *list) noteUnknownUser(confirm time.Duration, now time.Time) time.Duration {
 	if l.noToken.IsZero() {
 		l.noToken = now
@@ -167,8 +171,8 @@ func (l *list) noteUnknownUser(confirm time.Duration, now time.Time) time.Durati
 	return unreachableFor
 }
 
-// readPages reads lists until one meets all that ChatThreads wait for. A list that began too early for
-// some is read to its end for the others.
+// readPages reads lists until one meets all needs of the waiting ChatThreads. A list that began too
+// early for some of them is read to its end for the others.
 func (d *Directory) readPages(ctx context.Context, l *list, user Lister, result *readResult) error {
 	for d.isOutdated(l) {
 		r := l.reading
@@ -177,7 +181,7 @@ func (d *Directory) readPages(ctx context.Context, l *list, user Lister, result 
 			l.reading = r
 		}
 		if err := r.next(ctx); err != nil {
-			// A page that ACS refuses, or that cannot be asked for, is not asked for again.
+			// A page that ACS refuses, or whose link is unusable, is not requested again.
 			if errors.Is(err, acs.ErrNextLink) || outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 				l.reading = nil
 			}
@@ -195,7 +199,7 @@ func (d *Directory) isOutdated(l *list) bool {
 	return l.isOutdated()
 }
 
-// note takes over what a list that is being read shows.
+// note copies a list in progress into the state of the user.
 func (d *Directory) note(l *list, r *reading) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -226,7 +230,7 @@ func (d *Directory) forgetSince() {
 	maps.DeleteFunc(d.since, func(_ string, since time.Time) bool { return !since.After(first) })
 }
 
-// listFailed is the error of a list. A user that may not list threads may not create them.
+// listFailed returns the error of a list. A user that may not list threads may not create them.
 func listFailed(err error) error {
 	err = outcome.CallFailed("list threads", err)
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -235,7 +239,8 @@ func listFailed(err error) error {
 	return err
 }
 
-// readStamps reads the stamps of the listed threads. A thread that ACS fails to show holds up no other.
+// readStamps reads the stamps of the listed threads. A thread that ACS fails to show does not delay
+// the others.
 func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, options ReadOptions, result *readResult) error {
 	d.mu.Lock()
 	ids := d.unread(l)
@@ -268,7 +273,7 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 	return nil
 }
 
-// ownerOf is the ChatThread that the stamp of a thread names.
+// ownerOf returns the ChatThread that the stamp of a thread names.
 func (d *Directory) ownerOf(id string) types.NamespacedName {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -276,7 +281,7 @@ func (d *Directory) ownerOf(id string) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
-// retryOf is when a thread is to be read again; zero if ACS neither refused nor failed to show it.
+// retryOf returns when to read a thread again; zero if ACS neither refused nor failed to show it.
 func (d *Directory) retryOf(l *list, id string, confirm time.Duration) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -289,7 +294,8 @@ func (d *Directory) retryOf(l *list, id string, confirm time.Duration) time.Time
 	return time.Time{}
 }
 
-// noteFailed notes that ACS fails to show a thread, and reports whether that lasts since now.
+// noteFailed notes that ACS fails to show a thread, and reports whether the failure became a
+// lasting one with that.
 func (d *Directory) noteFailed(l *list, id string, err error) (lastsNow bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -305,8 +311,8 @@ func (d *Directory) noteFailed(l *list, id string, err error) (lastsNow bool) {
 	return failed.lasts() && !lasted
 }
 
-// isOfThread reports whether an error may concern one thread only: ACS answered, and it did not refuse
-// the credential or the rate.
+// isOfThread reports whether an error may concern one thread only: ACS answered, and it did not
+// refuse the credential or the rate.
 func isOfThread(err error) bool {
 	if _, impossible := errors.AsType[*outcome.Contradiction](err); impossible {
 		return true
@@ -318,7 +324,7 @@ func isOfThread(err error) bool {
 	return answered && response.StatusCode != http.StatusUnauthorized && response.StatusCode != http.StatusTooManyRequests
 }
 
-// readStamp reads whose a thread is.
+// readStamp reads the stamp of a thread.
 func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id string, confirm time.Duration) error {
 	properties, err := user.Chat.ThreadClient(id).GetProperties(ctx, nil)
 	if IsInaccessible(err) {
@@ -340,9 +346,9 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 	return nil
 }
 
-// noteRefused notes that ACS refuses to show a thread that it lists. Lists show threads that the user has
-// left, and may show deleted ones; but a thread that is overlooked is created a second time. So two
-// refusals must be some time apart, and agree with another call.
+// noteRefused notes that ACS refuses to show a thread that it lists. Lists contain threads that the
+// user has left, and may contain deleted ones; but an overlooked thread is created a second time.
+// So two refusals must be some time apart, and another call must agree.
 func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id string, confirm time.Duration) error {
 	d.mu.Lock()
 	since, again := l.refused[id]
@@ -364,8 +370,8 @@ func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id st
 	return nil
 }
 
-// ConfirmInaccessible returns nil if ACS refuses the members of a thread as well that it refused to show:
-// one refusal alone may be a fault.
+// ConfirmInaccessible returns nil if ACS also refuses the members of a thread that it refused to
+// show: one refusal alone may be a fault.
 func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) error {
 	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
 	switch {
@@ -378,7 +384,7 @@ func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) error {
 	}
 }
 
-// IsInaccessible reports whether a thread is not there, or not for this user.
+// IsInaccessible reports whether a thread does not exist, or not for this user.
 func IsInaccessible(err error) bool {
 	return acs.HasStatus(err, http.StatusNotFound, http.StatusForbidden)
 }

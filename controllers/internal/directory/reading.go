@@ -14,32 +14,33 @@ import (
 )
 
 const (
-	// listPageSize is how many threads a page has.
+	// listPageSize is the number of threads on a page.
 	listPageSize = 200
-	// listSkew is by how much the clock of ACS may differ from ours.
+	// listSkew is the largest difference between the clocks of ACS and of the operator.
 	listSkew = time.Minute
-	// maxIdle is how long a list may rest while it is read: the link to its next page need not last, and
-	// a list counts from the moment of its end.
+	// maxIdle is the longest pause within a list: the link to the next page may expire, and a list is
+	// valid from the moment of its end.
 	maxIdle = 2 * time.Minute
 )
 
-// reading is a list of the threads of one user while it is read. The quota may allow fewer pages at a
+// reading is a list of the threads of one user in progress. The quota may allow fewer pages at a
 // time than the list has, so a reading is kept between calls of Read.
 //
-// ACS lists by latest message: a thread that gets a message in the meantime moves to pages that were
-// read already. So at the end the first pages are read again, as far as something can have moved there.
+// ACS sorts by the latest message: a thread that gets a message during the reading moves to pages
+// that were read already. So at the end the first pages are read again, as far as something can
+// have moved there.
 type reading struct {
 	user Lister
-	// begun is when it began, and touched when a page was last read.
+	// begun is the start of the reading; touched is the time of the last page.
 	begun, touched time.Time
-	// pager is nil if the last page could not be read: a pager that has failed does not continue.
+	// pager is nil if the last page could not be read: a failed pager does not continue.
 	pager *runtime.Pager[acs.ListThreadsResponse]
 	// nextLink leads from the last page to the next one.
 	nextLink string
 	pages    int
 	seen     map[string]listedThread
-	// isAgain says that the first pages are read again, anyNew that they showed something new, and done
-	// that there is nothing more to list.
+	// isAgain is set while the first pages are read again, anyNew if they showed something new, and
+	// done if there is nothing more to list.
 	isAgain, anyNew, done bool
 }
 
@@ -48,7 +49,8 @@ func newReading(user Lister) *reading {
 	return &reading{user: user, begun: now, touched: now, seen: map[string]listedThread{}}
 }
 
-// next reads a page. After the last one it continues with the first, if something may have moved there.
+// next reads a page. After the last page it continues with the first one, if something may have
+// moved there.
 func (r *reading) next(ctx context.Context) error {
 	if err := r.ensurePager(ctx); err != nil {
 		return err
@@ -75,7 +77,7 @@ func (r *reading) next(ctx context.Context) error {
 	return nil
 }
 
-// ensurePager makes a pager that continues behind the last page.
+// ensurePager makes a pager that continues after the last page.
 func (r *reading) ensurePager(ctx context.Context) error {
 	if r.pager != nil {
 		return nil
@@ -89,7 +91,7 @@ func (r *reading) ensurePager(ctx context.Context) error {
 		if err := pager.UnmarshalJSON(last); err != nil {
 			return err
 		}
-		// The first page of such a pager is the one that it was given.
+		// The first page of such a pager is the page that it was made from.
 		if _, err := pager.NextPage(ctx); err != nil {
 			return err
 		}

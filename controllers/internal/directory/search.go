@@ -20,18 +20,19 @@ import (
 )
 
 const (
-	// progressInterval is how often a ChatThread that waits for lists shows how far they are.
+	// progressInterval is the time between two progress reports of a ChatThread that waits for lists.
 	progressInterval = time.Minute
-	// unreachableFor is how long ACS is not asked again for a token of a user that it does not know.
+	// unreachableFor is the pause before ACS is asked again for a token of a user that it does not
+	// know.
 	unreachableFor = time.Minute
-	// lastingTries and lastingTime are how often, and for how long, a thread must fail to be shown
-	// before the failure counts as one that lasts.
+	// lastingTries and lastingTime are the number of tries and the time after which the failure to
+	// show a thread counts as lasting.
 	lastingTries = 3
 	lastingTime  = 10 * time.Second
 )
 
-// Need says which lists are complete enough: they begin at Begun or later, so that they show all that
-// was created before, and they end at Ended or later.
+// Need describes the lists that are complete enough. They begin at Begun or later, so that they
+// show all threads created before, and they end at Ended or later.
 type Need struct{ Begun, Ended time.Time }
 
 // Query is a search for the thread of one ChatThread.
@@ -41,22 +42,22 @@ type Query struct {
 	Need  Need
 	// Claimed reports whether another ChatThread has a thread now.
 	Claimed func(id string) bool
-	// ListsOnly is for queries that do not ask whose the listed threads are.
+	// ListsOnly is for queries that do not need the owners of the listed threads.
 	ListsOnly bool
-	// Topic is that of the ChatThread, and Unsure says that a create of it may have been sent. A thread
-	// that ACS fails to show, with another topic, concerns only a ChatThread that is unsure.
+	// Topic is that of the ChatThread. Unsure is set if a create of the thread may have been sent. A
+	// thread with another topic that ACS fails to show concerns only an unsure ChatThread.
 	Topic  string
 	Unsure bool
 	// Waiter is woken when a list that it needs was read.
 	Waiter types.NamespacedName
 	// Since is when the ChatThread began to wait. A short wait is not worth a status write.
 	Since time.Time
-	// AtOnce ends the waits after failed reads, as a person asked for that.
+	// AtOnce ends the waits after failed reads, because a person asked for that.
 	AtOnce bool
 }
 
-// Search returns nil if the directory knows all threads that a query is about: Find then has the
-// answer. Otherwise it returns how the reconcile ends, and the users to be read.
+// Search returns nil if the directory knows all threads that concern a query: Find then has the
+// answer. Otherwise it returns the users to be read and the end of the reconcile.
 func (d *Directory) Search(q Query) (users []string, err error) {
 	pending := d.pending(q)
 	d.mu.Lock()
@@ -99,8 +100,8 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 	}
 }
 
-// pending returns the listed threads whose owner is not known, by user, without those that another
-// ChatThread has now and those that fail to be shown and do not concern the query.
+// pending returns the listed threads whose owner is not known, by user. It omits threads that
+// another ChatThread has now, and those that fail to be shown and do not concern the query.
 func (d *Directory) pending(q Query) map[string][]string {
 	if q.ListsOnly {
 		return nil
@@ -114,15 +115,15 @@ func (d *Directory) pending(q Query) map[string][]string {
 		})
 	}
 	d.mu.Unlock()
-	// Claims are asked for without the lock: the answer comes from a cache with locks of its own.
+	// Claims are checked without the lock: the answer comes from a cache with locks of its own.
 	for user, ids := range pending {
 		pending[user] = slices.DeleteFunc(ids, q.Claimed)
 	}
 	return pending
 }
 
-// mayOwn reports whether a thread that ACS fails to show may be the one that is searched for.
-// The topic of a thread that no list shows yet is not known.
+// mayOwn reports whether a thread that ACS fails to show may be the wanted one. The topic of a
+// thread that is in no list yet is not known.
 func (q Query) mayOwn(f failedThread) bool { return q.Unsure || f.topic == q.Topic || f.topic == "" }
 
 // unread returns the listed threads whose stamp is not known, in order. The caller holds the lock.
@@ -147,7 +148,7 @@ func (d *Directory) unread(l *list) []string {
 	return ids
 }
 
-// progress says how far the lists of the users are. The caller holds the lock.
+// progress reports how far the lists of the users are. The caller holds the lock.
 func (d *Directory) progress(q Query, unknown int, now time.Time) error {
 	if rest := q.Since.Add(outcome.ShownWait).Sub(now); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest, Quiet: true}
@@ -166,7 +167,7 @@ func (d *Directory) progress(q Query, unknown int, now time.Time) error {
 }
 
 // waitForList ends a reconcile that needs a list which cannot be read now. The listing controller
-// tries again and wakes the ChatThread.
+// retries and wakes the ChatThread.
 type waitForList struct{ err error }
 
 var _ outcome.Classified = (*waitForList)(nil)

@@ -1,14 +1,14 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package membership changes the members of one thread at ACS as a plan says.
+// Package membership changes the members of one thread at ACS as a plan asks for.
 //
-// It adds members in as few calls as ACS allows, finds the ids that make a whole call fail, and renews
-// members: ACS cannot change how a member stands in a thread, so the member is removed and added again.
-// What it learns stays in a Memory.
+// It adds members in as few calls as ACS allows, finds the ids that make a whole call fail, and
+// renews members: ACS cannot change the display name or the history of a member, so the member is
+// removed and added again. A Memory keeps the results between reconciles.
 //
-// The package does not decide who is to be a member, which is the task of plan, nor whether somebody may
-// be removed now. It does not read the thread before it begins.
+// The package does not decide who is to be a member, which is the task of plan, nor whether a
+// member may be removed now. It does not read the thread before it begins.
 package membership
 
 import (
@@ -28,13 +28,13 @@ import (
 )
 
 const (
-	// MaxBatch is how many members ACS takes in one call.
+	// MaxBatch is the number of members that ACS takes in one call.
 	MaxBatch = 200
-	// pageSize is how many members a page has: all of them.
+	// pageSize is the number of members on a page: all of them.
 	pageSize = chatv1alpha1.MaxMembers
 	// maxAddedUnseen is how often ACS may answer that it added a member that no list shows.
 	maxAddedUnseen = 2
-	// maxAddCalls bounds how many calls of a reconcile look for malformed ids.
+	// maxAddCalls limits the calls of a reconcile that look for malformed ids.
 	maxAddCalls = 10
 )
 
@@ -43,12 +43,13 @@ type Calls struct {
 	// Thread is the client of the acting service user, and Owner the stamp of the ChatThread.
 	Thread *acs.ThreadClient
 	Owner  string
-	// Status is that of the ChatThread: it says how members stood that are out for a renewal. Store writes it.
+	// Status is that of the ChatThread. It holds the former state of members that are out for a
+	// renewal. Store writes it.
 	Status *chatv1alpha1.ChatThreadStatus
 	Store  func(context.Context) error
-	// Room is how many changes of members the quota has room for, of as many as wanted.
+	// Room returns the number of member changes that the quota has room for, at most wanted.
 	Room func(wanted int) (int, error)
-	// Memory is what is known from earlier calls, and Results are brought up to date.
+	// Memory holds the results of earlier calls. Results are updated by each call.
 	Memory  *Memory
 	Results plan.Results
 
@@ -57,9 +58,9 @@ type Calls struct {
 	Added, Removed []string
 }
 
-// Do first brings back the members that were removed to be renewed, and adds before it removes, as far
-// as the thread has room. Nobody is removed if an addition failed outright. Renewals, which remove
-// people for a moment, come last: a removal may be urgent.
+// Do first brings back the members that were removed to be renewed. It adds before it removes, as
+// far as the thread has room. Nobody is removed if an addition failed outright. Renewals, which
+// remove people for a moment, come last: a removal may be urgent.
 func (w *Calls) Do(ctx context.Context, todo plan.Members) error {
 	back, add := w.splitReturning(todo.Add)
 	first := todo.RemovalsFirst()
@@ -86,7 +87,7 @@ func (w *Calls) Do(ctx context.Context, todo plan.Members) error {
 	return w.renewAll(ctx, todo.Renew)
 }
 
-// splitReturning separates the members that are out for a renewal from those that are new.
+// splitReturning separates the members that are out for a renewal from the new ones.
 func (w *Calls) splitReturning(members []plan.Member) (back, others []plan.Member) {
 	for _, m := range members {
 		if _, isOut := renewing(w.Status, m.Key()); isOut {
@@ -108,8 +109,8 @@ func (w *Calls) remove(ctx context.Context, members []plan.ObservedMember) error
 	return nil
 }
 
-// add adds members in as few calls as ACS allows. Ids that made a call fail before go last, in a call
-// of their own.
+// add adds members in as few calls as ACS allows. Ids that made a call fail before go last, in a
+// call of their own.
 func (w *Calls) add(ctx context.Context, members []plan.Member) error {
 	var sound, suspect []plan.Member
 	for _, m := range members {
@@ -136,7 +137,7 @@ func (w *Calls) add(ctx context.Context, members []plan.Member) error {
 	return nil
 }
 
-// addBatch makes one call; malformed deals with one that fails as a whole.
+// addBatch makes one call. If the whole call fails, it calls malformed.
 func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed func(context.Context, []plan.Member, error) error) error {
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
@@ -165,7 +166,7 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed fun
 		w.Added = append(w.Added, string(m.UserID))
 		w.isBack(m.Key())
 		delete(w.Memory.kept, m.Key())
-		// A member that no later list shows is not in the thread, whatever ACS answers.
+		// A member that no later list shows is not in the thread, even if ACS answers that it was added.
 		if w.Memory.added[m.Key()]++; w.Memory.added[m.Key()] > maxAddedUnseen {
 			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
 			continue
@@ -175,8 +176,8 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed fun
 	return nil
 }
 
-// note takes over the answers to single members. If one of them names no member, the list of members
-// decides.
+// note processes the answers on single members. If one of them names no known member, the list of
+// members decides.
 func (w *Calls) note(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) error {
 	answers := RefusalsByUser(refused)
 	matched := map[string]bool{}
@@ -202,7 +203,7 @@ func (w *Calls) note(ctx context.Context, batch []plan.Member, refused []acs.Inv
 	return nil
 }
 
-// missingMembers are the declared members that a list of the thread does not show.
+// missingMembers returns the declared members that a list of the thread does not show.
 func missingMembers(declared []plan.Member, listed []acs.Participant) []plan.Member {
 	isMember := make(map[string]bool, len(listed))
 	for _, p := range listed {
@@ -211,7 +212,7 @@ func missingMembers(declared []plan.Member, listed []acs.Participant) []plan.Mem
 	return slices.DeleteFunc(slices.Clone(declared), func(m plan.Member) bool { return isMember[m.Key()] })
 }
 
-// RefusalsByUser returns the refusals by key of the user.
+// RefusalsByUser returns the refusals by user key.
 func RefusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
 	answers := make(map[string]acs.InvalidParticipant, len(refused))
 	for _, answer := range refused {
@@ -226,8 +227,8 @@ func (w *Calls) refuse(m plan.Member, code, message string) {
 	delete(w.Results.Joined, m.Key())
 }
 
-// isolate finds the malformed ids that made a call fail, by name if the answer names them and by halves
-// if it does not, and continues with the others.
+// isolate finds the malformed ids that made a call fail and continues with the others. It takes the
+// ids from the answer, or halves the batch if the answer names none.
 func (w *Calls) isolate(ctx context.Context, batch []plan.Member, err error) error {
 	bad, rest, said := SplitNamed(err, batch, 0)
 	if len(bad) == 0 && len(batch) == 1 {
@@ -265,9 +266,9 @@ func (w *Calls) refuseAll(_ context.Context, batch []plan.Member, _ error) error
 	return nil
 }
 
-// SplitNamed separates the members that the answer to a failed call names from the others: by id, or by
-// the place in the list that was sent, in which other participants stood before them. said is what ACS
-// says of each.
+// SplitNamed separates the members that the answer to a failed call names from the others. The
+// answer names them by id, or by their position in the request, in which `before` other
+// participants come first. The result said holds the message of ACS on each of them.
 func SplitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
 	detail, _ := acs.Detail(err)
 	all := acs.UserKey(detail.Message + " " + detail.Target)
@@ -294,7 +295,7 @@ func SplitNamed(err error, batch []plan.Member, before int) (named, rest []plan.
 
 var participantPlace = regexp.MustCompile(`(?i)\bparticipants\[([0-9]{1,4})\]`)
 
-// placeIn is the place in the list of participants that the target of an error names.
+// placeIn returns the position in the list of participants that the target of an error names.
 func placeIn(target string) (int, bool) {
 	found := participantPlace.FindStringSubmatch(target)
 	if found == nil {
@@ -318,7 +319,7 @@ func mentions(text, id string) bool {
 	}
 }
 
-// UnmatchedRefusal returns a refusal that names none of the members that were sent; nil if all do.
+// UnmatchedRefusal returns a refusal that names none of the sent members; nil if all do.
 func UnmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
 	names := make(map[string]bool, len(sent))
 	for _, m := range sent {

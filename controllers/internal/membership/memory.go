@@ -14,29 +14,31 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// Memory is what a process remembers of the members of one thread between reconciles. Its maps are by key
-// of the user. Without it the operator tries something once more, and no more.
+// Memory keeps the results of calls on the members of one thread between reconciles. Its maps are
+// by user key. Without it, the operator only tries something once more.
 type Memory struct {
 	// Refused are the users that ACS refused, until TryAgain.
 	Refused map[string]plan.Refusal
-	// Malformed are ids that made a whole call fail, with the answer. They are sent apart from others.
+	// Malformed are ids that made a whole call fail, with the answer. They are sent in a call of their
+	// own.
 	Malformed map[string]plan.Refusal
-	// Renewed says for which declaration and stamp a member was added again.
+	// Renewed holds the declaration and the stamp for which a member was added again.
 	Renewed map[string]string
 
-	// kept are the members that are in the thread as they were declared before, as ACS refused the present
-	// declaration. added counts how often ACS answered that it added a member that was not listed since.
+	// kept are the members that are in the thread as declared before, because ACS refused the present
+	// declaration. added counts how often ACS answered that it added a member that was not listed
+	// since.
 	kept  map[string]plan.Refusal
 	added map[string]int
 }
 
-// NewMemory returns a Memory that knows nothing.
+// NewMemory returns an empty Memory.
 func NewMemory() *Memory {
 	return &Memory{Refused: map[string]plan.Refusal{}, Malformed: map[string]plan.Refusal{}, Renewed: map[string]string{},
 		kept: map[string]plan.Refusal{}, added: map[string]int{}}
 }
 
-// TryAgain has the users tried again that ACS refused.
+// TryAgain clears the refused users, so that they are tried again.
 func (m *Memory) TryAgain() { m.Refused = map[string]plan.Refusal{} }
 
 // NoteRefused notes that ACS refused a member.
@@ -44,7 +46,8 @@ func (m *Memory) NoteRefused(member plan.Member, code, message string) {
 	m.Refused[member.Key()] = plan.Refusal{Participant: member.Participant, Generation: member.Generation, Code: code, Message: message}
 }
 
-// NoteMalformed notes ids that made a whole call fail, with what ACS says of each, or else of the call.
+// NoteMalformed notes ids that made a whole call fail, with the message of ACS on each of them, or
+// else on the call.
 func (m *Memory) NoteMalformed(members []plan.Member, err error, said map[string]string) {
 	message := "the id is malformed"
 	if detail, ok := acs.Detail(err); ok && detail.Message != "" {
@@ -56,7 +59,7 @@ func (m *Memory) NoteMalformed(members []plan.Member, err error, said map[string
 	}
 }
 
-// NoteCreated notes that ACS answered to have created a thread with a member.
+// NoteCreated notes that ACS answered that it created a thread with a member.
 func (m *Memory) NoteCreated(member plan.Member) { m.added[member.Key()]++ }
 
 // NoteListed notes that ACS lists members.
@@ -66,8 +69,9 @@ func (m *Memory) NoteListed(members []plan.ObservedMember) {
 	}
 }
 
-// Recall takes over what earlier calls brought: members that ACS refused and that are not tried again. A
-// member that is as declared, or has left, may have to be added again for the same reason one day.
+// Recall copies the results of earlier calls: members that ACS refused and that are not tried
+// again. A member that is as declared, or has left, may have to be added again for the same reason
+// later.
 func (m *Memory) Recall(todo plan.Members, results plan.Results) {
 	maps.DeleteFunc(m.Renewed, func(key, _ string) bool { return !todo.Differing[key] })
 	for _, member := range todo.Skipped {

@@ -18,11 +18,12 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// Between the two calls of a renewal a member has no place, and nothing at ACS knows since when it could
-// read. So status.renewing holds each member as it was from before the removal until it is back, whatever
-// fails in between.
+// Between the two calls of a renewal a member is not in the thread, and ACS keeps no record of the
+// start of its history. So status.renewing holds each member with its former state from before the
+// removal until it is back, even if something fails in between.
 
-// ForgetRenewed drops the members from status.renewing that are back, or that nobody declares any more.
+// ForgetRenewed drops the members from status.renewing that are back, or that nobody declares any
+// more.
 func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared []plan.Member, observed []plan.ObservedMember) {
 	wanted := make(map[string]bool, len(declared))
 	for _, m := range declared {
@@ -36,7 +37,7 @@ func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared []plan.Member
 	})
 }
 
-// renewing is how a member stood that was removed and is not back yet.
+// renewing returns the former state of a member that was removed and is not back yet.
 func renewing(status *chatv1alpha1.ChatThreadStatus, key string) (chatv1alpha1.RenewingParticipant, bool) {
 	at := slices.IndexFunc(status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 	if at < 0 {
@@ -50,7 +51,7 @@ func (w *Calls) isBack(key string) {
 	w.Status.Renewing = slices.DeleteFunc(w.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 }
 
-// storeRenewing stores how members stand before they are removed.
+// storeRenewing stores the state of members before they are removed.
 func (w *Calls) storeRenewing(ctx context.Context, renewals []plan.Renewal) error {
 	for _, renewal := range renewals {
 		w.isBack(renewal.Observed.Key())
@@ -68,7 +69,7 @@ func asRenewing(m plan.ObservedMember) chatv1alpha1.RenewingParticipant {
 }
 
 const (
-	// maxUserID, maxDisplayName and maxStamp are how many characters status keeps.
+	// maxUserID, maxDisplayName and maxStamp limit the characters that status keeps.
 	maxUserID      = 256
 	maxDisplayName = 256
 	maxStamp       = 128
@@ -81,8 +82,8 @@ func firstRunes(text string, limit int) string {
 	return text
 }
 
-// renewAll removes no more members at a time than the quota lets come back in the same window, with one
-// call to add them.
+// renewAll removes no more members at a time than the quota allows to be added again in the same
+// window, with one call to add them.
 func (w *Calls) renewAll(ctx context.Context, renewals []plan.Renewal) error {
 	for len(renewals) > 0 {
 		room, err := w.Room(len(renewals) + 1)
@@ -110,7 +111,7 @@ func (w *Calls) renew(ctx context.Context, renewals []plan.Renewal) error {
 		if err != nil && outcome.Definite(err) {
 			break
 		}
-		// Without an answer the member may be out: to add one that is not is no change.
+		// Without an answer the member may be out. Adding a member that is not out changes nothing.
 		if err == nil {
 			w.Memory.Renewed[renewal.Declared.Key()] = plan.RenewalMark(renewal.Declared, renewal.Observed)
 		}
@@ -126,9 +127,9 @@ func (w *Calls) renew(ctx context.Context, renewals []plan.Renewal) error {
 	return errors.Join(err, w.bringBack(ctx, batch))
 }
 
-// bringBack adds members that were removed. It waits for no quota, not even after a 429: people are out
-// of the room meanwhile. If ACS refuses the present declaration of a member, the member comes back as it
-// was.
+// bringBack adds members that were removed. It waits for no quota, not even after a 429: people are
+// out of the thread meanwhile. If ACS refuses the present declaration of a member, the member comes
+// back in its former state.
 func (w *Calls) bringBack(ctx context.Context, members []plan.Member) error {
 	ctx = pacing.WithoutPacing(ctx)
 	var err error
@@ -154,8 +155,9 @@ func (w *Calls) bringBack(ctx context.Context, members []plan.Member) error {
 	return err
 }
 
-// restore adds a member as it stood before, and reports whether it is back. A member that ACS no longer
-// takes in any form stays in status.renewing: it shows as refused, and is to come back with its history.
+// restore adds a member in its former state and reports whether it is back. If ACS no longer takes
+// the member in any form, the member stays in status.renewing. It shows as refused, and comes back
+// with its history later.
 func (w *Calls) restore(ctx context.Context, former chatv1alpha1.RenewingParticipant) (bool, error) {
 	participant := acs.Participant{ID: acs.ParseRawID(former.UserID), DisplayName: former.DisplayName}
 	if former.ShareHistoryTime != nil {
@@ -171,7 +173,8 @@ func (w *Calls) restore(ctx context.Context, former chatv1alpha1.RenewingPartici
 	return err == nil, outcome.CallFailed("add a member again", err)
 }
 
-// HistoryOf is since when a member could read before it was removed; nil if that is not known.
+// HistoryOf returns the start of the history that a member could read before it was removed; nil if
+// it is not known.
 func HistoryOf(status *chatv1alpha1.ChatThreadStatus, key string) *time.Time {
 	former, _ := renewing(status, key)
 	if former.ShareHistoryTime == nil {
