@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime is how long the machine has run, the time in which it slept included. The monotonic clock of package time
-// stands still meanwhile, and the wall clock jumps when somebody sets it.
+// uptime returns the time since the start of the machine, including the time in which it slept. The
+// monotonic clock of package time stands still during sleep, and the wall clock jumps when somebody
+// sets it.
 func uptime() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

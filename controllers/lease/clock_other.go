@@ -7,8 +7,8 @@ package lease
 
 import "time"
 
-// uptime is how long the process has run. Where the machine sleeps, the clock of package time may stand still: there
-// the wall clock counts as well.
+// uptime returns the time since the start of the process. If the machine sleeps, the monotonic
+// clock of package time may stand still: therefore the wall clock counts as well.
 func uptime() time.Duration {
 	return max(time.Since(processStart), time.Now().Round(0).Sub(processStart.Round(0)))
 }

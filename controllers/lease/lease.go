@@ -1,6 +1,14 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package lease ensures that a process without the lease of the leader election sends nothing.
+//
+// It provides the lock of the leader election, which it renews no more often than needed, and
+// transports that refuse writes and calls once the lease has run out. It also notices an API server
+// that was restored from a backup. In both cases the caller must end the process.
+//
+// The package does not run the leader election, which is the task of the manager, and it does not
+// decide who leads. Without leader election nothing is refused.
 package lease
 
 import (
@@ -19,24 +27,27 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Times of the leader election. A standby reads the lease every LeaseRetryPeriod to 2.2 times that, so that it
-// works soon after a leader gave the lease back. A leader writes it only every leaseRenewInterval.
+// Times of the leader election. A standby reads the lease every RetryPeriod to 2.2 times that, so
+// that it works soon after a leader released the lease. A leader writes it only every
+// RenewInterval.
 const (
 	Duration      = 15 * time.Second
 	RenewDeadline = 10 * time.Second
 	RetryPeriod   = 500 * time.Millisecond
 	RenewInterval = 2 * time.Second
-	// leaseLimit is how long after its last renewal a leader may send: longer than it tries to renew, and shorter
-	// than others respect its lease. What lies between is for calls in hand: one that takes longer may reach
-	// ACS while another leads.
+	// leaseLimit is how long a leader may send after its last renewal: longer than it tries to renew,
+	// and shorter than others respect its lease. The time in between is for calls in flight. A call
+	// that takes longer may reach ACS while another process leads.
 	leaseLimit = 13 * time.Second
 )
 
-// NewLeaseLock gives the lock of the leader election. Of the renewals of a leader it writes one every
-// leaseRenewInterval, and takes the others for done: who waits for the lease may look for it more often than who
-// has it must write it. restored is called, from within the call that noticed, where the API server answers with an
-// older state than before, as after a restore of etcd from a backup: watches of this process show nothing then, and it
-// must end at once.
+// NewLock returns the lock of the leader election. It writes one renewal of a leader per
+// RenewInterval and reports success for the others, because a standby may read the lease more often
+// than a leader must write it.
+//
+// If the API server answers with an older state than before, as after a restore of etcd from a
+// backup, restored is called from within the call that noticed. Watches of this process then show
+// nothing, and it must end at once.
 func NewLock(config *rest.Config, namespace, name string, restored func(error)) (resourcelock.Interface, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -55,7 +66,7 @@ func NewLock(config *rest.Config, namespace, name string, restored func(error)) 
 	return &sparingLock{Interface: lease}, nil
 }
 
-// sparingLock is a lock that is written no more often than it must be.
+// sparingLock is a lock that is written no more often than needed.
 type sparingLock struct {
 	resourcelock.Interface
 
@@ -82,7 +93,8 @@ func (l *sparingLock) isFresh() bool {
 	return !l.renewed.IsZero() && time.Since(l.renewed) < RenewInterval
 }
 
-// written notes a write. After one that failed, or that gave the lock back, the next is made at once.
+// written notes a write. After a write that failed or released the lock, the next one is made at
+// once.
 func (l *sparingLock) written(record resourcelock.LeaderElectionRecord, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,9 +105,10 @@ func (l *sparingLock) written(record resourcelock.LeaderElectionRecord, err erro
 	return err
 }
 
-// Lease keeps a process from writing that led and lost its lease without noticing: one that was stopped,
-// or whose machine was, goes on where it was, with calls in hand that another leader has long done, or
-// undone. Without leader election there is no renewal, and nothing is refused.
+// lease prevents writes of a process that led and lost its lease without noticing. A process that
+// was stopped, alone or with its machine, continues at the same point. Its calls in flight may have
+// been made, or undone, by another leader. Without leader election there is no renewal, and nothing
+// is refused.
 type lease struct {
 	lost func(error)
 	// clock counts while the machine sleeps, too, and does not jump when somebody sets the time.
@@ -103,22 +116,23 @@ type lease struct {
 
 	mu      sync.Mutex
 	holds   bool          // a renewal succeeded
-	renewed time.Duration // when the last one was sent that did, by clock
+	renewed time.Duration // when the last successful one was sent, by clock
 	lapsed  bool
 }
 
-// NewLease gives the lease of this process. lost is called once it lapsed, from within the call that noticed, and must
-// not use the lease: the process must end at once, as what it remembers may be wrong.
+// New returns the lease of this process. lost is called once it lapsed, from within the call that
+// noticed, and must not use the lease. The process must end at once, because its memory may be
+// wrong.
 func New(lost func(error)) *lease { return &lease{lost: lost, clock: uptime} }
 
-// lapsedError ends passes of a process that no longer leads. It counts as a cancellation, of which
-// nothing is told.
+// lapsedError ends reconciles of a process that no longer leads. It counts as a cancellation, which
+// is not reported.
 type lapsedError struct{}
 
 func (lapsedError) Error() string        { return "the lease has run out, another operator may lead" }
 func (lapsedError) Is(target error) bool { return target == context.Canceled }
 
-// NonRetriable tells azcore not to try again.
+// NonRetriable stops azcore from retrying.
 func (lapsedError) NonRetriable() {}
 
 // roundTripper is a function as an http.RoundTripper.
@@ -126,7 +140,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// ForAPIServer notes renewals of the lease; once it has lapsed, writes of this operator's kinds fail.
+// ForAPIServer notes renewals of the lease. Once the lease has lapsed, writes of this operator's
+// kinds fail.
 func (l *lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		sent := l.clock()
@@ -144,7 +159,7 @@ func (l *lease) ForAPIServer(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// ForACS lets calls to ACS through; once the lease has lapsed, every one fails.
+// ForACS forwards calls to ACS. Once the lease has lapsed, every call fails.
 func (l *lease) ForACS(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		if err := l.check(); err != nil {
@@ -154,7 +169,7 @@ func (l *lease) ForACS(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// refuse does what a transport must do even with a request that it does not send.
+// refuse fulfills the contract of a transport for a request that is not sent: it closes the body.
 func refuse(req *http.Request, err error) (*http.Response, error) {
 	if req.Body != nil {
 		_ = req.Body.Close()
@@ -162,7 +177,7 @@ func refuse(req *http.Request, err error) (*http.Response, error) {
 	return nil, err
 }
 
-// check says whether this process may still write. Once it may not, it never may again.
+// check returns an error if this process may no longer write. Such a process may never write again.
 func (l *lease) check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

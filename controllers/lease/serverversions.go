@@ -20,9 +20,10 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// newestVersion is the newest resource version that the API server answered with. Reads of the latest state and writes
-// never give an older one, unless etcd was restored from a backup. A watch that continues at a version which the server
-// does not have any more shows nothing until it has as many again, and no error.
+// newestVersion is the newest resource version in the answers of the API server. Reads of the
+// latest state and writes never return an older one, unless etcd was restored from a backup. A
+// watch that continues at a version which the server no longer has shows nothing until the server
+// reaches that version again, and no error.
 type newestVersion struct {
 	restored func(error)
 
@@ -51,11 +52,12 @@ func (n *newestVersion) noteLease(lease *coordinationv1.Lease, err error) (*coor
 	return lease, err
 }
 
-// versionInterval is how often an operator without leader election asks for the version: with it, the lease tells.
+// versionInterval is the time between two reads of the version by an operator without leader
+// election. With leader election, the lease has the version.
 const versionInterval = 10 * time.Second
 
-// NewVersionCheck gives the part of a manager that calls restored where the API server answers with an older state than
-// before, for an operator without leader election: NewLeaseLock does it for one with.
+// NewVersionCheck returns a runnable that calls restored if the API server answers with an older
+// state than before. It is for an operator without leader election; with it, NewLock does the same.
 func NewVersionCheck(api client.Reader, watchNamespaces []string, restored func(error)) manager.Runnable {
 	namespace := ""
 	if len(watchNamespaces) > 0 {
@@ -66,7 +68,7 @@ func NewVersionCheck(api client.Reader, watchNamespaces []string, restored func(
 		wait.UntilWithContext(ctx, func(ctx context.Context) {
 			list := &metav1.PartialObjectMetadataList{}
 			list.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind("ChatConnectionList"))
-			// What an API server that does not answer means for the operator, its controllers tell.
+			// The controllers report an API server that does not answer.
 			if err := api.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err == nil {
 				newest.note(list.ResourceVersion)
 			}
@@ -75,7 +77,7 @@ func NewVersionCheck(api client.Reader, watchNamespaces []string, restored func(
 	})
 }
 
-// versionedLeases note the resource versions of the leases that they read and write.
+// versionedLeases notes the resource versions of the leases that are read and written.
 type versionedLeases struct {
 	coordinationv1client.LeasesGetter
 	newest *newestVersion

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package acstest makes the errors that tests need: those of real calls of the client to servers
-// that answer as the test says. It knows nothing of the operator, so that each package can use it.
+// that answer as the test asks for. It does not depend on the operator, so that each package can
+// use it.
 package acstest
 
 import (

@@ -1,9 +1,9 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package operatortest makes the objects that tests of the operator declare, and judges and
-// describes what an operator left. The tests before a real API server and the simulation share it.
-// It runs no operator.
+// Package operatortest makes the objects that tests of the operator declare. It checks and
+// describes the state in which an operator left them. The tests with a real API server and the
+// simulation share it. It does not run an operator.
 package operatortest
 
 import (
@@ -68,7 +68,7 @@ func KindOf(obj client.Object) string {
 	return name[strings.LastIndex(name, ".")+1:]
 }
 
-// ObservedGeneration returns the generation that the status of an object answers for.
+// ObservedGeneration returns the observed generation in the status of an object.
 func ObservedGeneration(obj objects.Conditioned) int64 {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatConnection:
@@ -81,16 +81,16 @@ func ObservedGeneration(obj objects.Conditioned) int64 {
 	return 0
 }
 
-// BrokenInvariant returns what is wrong with the conditions of an object, after Flux and kstatus;
-// it is empty if they are sound.
+// BrokenInvariant returns the rule of Flux or kstatus that the conditions of an object break; it is
+// empty if they are sound.
 func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
-	judged := objects.CopyOf(obj)
+	checked := objects.CopyOf(obj)
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
-		// A reconcile that judged the spec before an edit says so by its observedGeneration.
-		judged.SetGeneration(ready.ObservedGeneration)
+		// A reconcile that saw the spec before an edit shows that by its observedGeneration.
+		checked.SetGeneration(ready.ObservedGeneration)
 		checker := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{chatv1alpha1.ConditionReconciling, chatv1alpha1.ConditionStalled}})
 		checker.DisableFetch = true
-		if fail, warn := checker.Check(ctx, judged); fail != nil || warn != nil {
+		if fail, warn := checker.Check(ctx, checked); fail != nil || warn != nil {
 			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
 		}
 	}
@@ -109,7 +109,7 @@ func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 	return ""
 }
 
-// expectedStatus returns the status that kstatus should compute of an object.
+// expectedStatus returns the status that kstatus should compute for an object.
 func expectedStatus(obj objects.Conditioned) status.Status {
 	ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
 	switch {
@@ -128,8 +128,8 @@ func expectedStatus(obj objects.Conditioned) status.Status {
 
 var userID = regexp.MustCompile(`8:acs:[0-9a-f_-]+`)
 
-// Describe returns an object as an operator left it, beside its thread at the service, without
-// values that differ from run to run.
+// Describe returns an object as an operator left it, with its thread at the service, without values
+// that differ between runs.
 func Describe(obj objects.Conditioned, service *emulator.Server) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: finalizer %t, judged %t", KindOf(obj), obj.GetName(), objects.HasFinalizer(obj), ObservedGeneration(obj) == obj.GetGeneration())
@@ -150,7 +150,7 @@ func Describe(obj objects.Conditioned, service *emulator.Server) string {
 	return b.String()
 }
 
-// DescribeThread returns a thread at the service, in which service users are alike.
+// DescribeThread returns a thread at the service, with all service users shown as the same.
 func DescribeThread(thread emulator.Thread, isServiceUser map[string]bool) string {
 	lines := make([]string, 0, len(thread.Members))
 	for _, m := range thread.Members {
@@ -158,7 +158,7 @@ func DescribeThread(thread emulator.Thread, isServiceUser map[string]bool) strin
 		if isServiceUser[id] {
 			id = "service user"
 		}
-		// The owner in it differs from test to test.
+		// The owner in the stamp differs between tests.
 		stamp := m.Metadata[chatv1alpha1.StampMember]
 		lines = append(lines, fmt.Sprintf("\n  %s %q %s all %t", id, m.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], m.ShareHistoryTime.Unix() == 0))
 	}
@@ -166,7 +166,7 @@ func DescribeThread(thread emulator.Thread, isServiceUser map[string]bool) strin
 	return fmt.Sprintf("thread %q %v %d%s", thread.Topic, thread.Metadata, thread.RetentionDays, strings.Join(lines, ""))
 }
 
-// Halve leaves half of the participants of a call to the service.
+// Halve removes half of the participants from a call to the service.
 func Halve(req *http.Request) error {
 	if req.Body == nil {
 		return nil

@@ -19,19 +19,19 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// declaredMember is one user that should be in a thread.
+// Member is one user that should be in a thread.
 type Member struct {
 	chatv1alpha1.Member
-	// participant declares the member, its uid being empty for an inline one.
+	// Participant is the ChatParticipant that declares the member; empty for an inline member.
 	Participant types.UID
-	// generation of the resource that declares it.
+	// Generation is that of the resource that declares the member.
 	Generation int64
 }
 
 func (m Member) Key() string    { return acs.UserKey(string(m.UserID)) }
 func (m Member) IsInline() bool { return m.Participant == "" }
 
-// stamp identifies what is declared of the member, apart from who it is.
+// Stamp identifies the declaration of the member without its user id.
 func (m Member) Stamp() string {
 	history := cmp.Or(m.ShareHistory, chatv1alpha1.ShareHistoryAll)
 	since := ""
@@ -42,8 +42,9 @@ func (m Member) Stamp() string {
 	return "1:" + hex.EncodeToString(sum[:8])
 }
 
-// sentStamp is the stamp as a member carries it: with a hash of the ChatThread that added the member, so that
-// another one that adopts the thread does not take the member for its own.
+// sentStamp returns the stamp that a member carries at ACS. It contains a hash of the ChatThread
+// that added the member. So another ChatThread that adopts the thread does not mistake the member
+// for its own.
 func sentStamp(owner, stamp string) string {
 	_, declared, _ := strings.Cut(stamp, ":")
 	return ownedPrefix(owner) + declared
@@ -54,9 +55,9 @@ func ownedPrefix(owner string) string {
 	return "2:" + hex.EncodeToString(sum[:8]) + ":"
 }
 
-// ownStamp is the stamp of a member that the owner added, as declared members have it, and empty for one that
-// others added. The form without an owner, which earlier versions wrote, counts on a thread that was always
-// this resource's.
+// OwnStamp returns the stamp of a member that the owner added, in the form of declared members. It
+// is empty for a member that others added. Earlier versions wrote a form without an owner. It
+// counts if the thread always belonged to this ChatThread (always).
 func OwnStamp(raw, owner string, always bool) string {
 	if declared, ok := strings.CutPrefix(raw, ownedPrefix(owner)); ok {
 		return "1:" + declared
@@ -67,8 +68,8 @@ func OwnStamp(raw, owner string, always bool) string {
 	return ""
 }
 
-// participantFor is the member as it is sent to ACS for the owner. observed is since when the member could read
-// so far, where it is being added again.
+// ParticipantFor returns the member as it is sent to ACS for the owner. If the member is added
+// again, observed is the start of the history that it could read.
 func (m Member) ParticipantFor(owner string, now time.Time, observed *time.Time) acs.Participant {
 	return acs.Participant{
 		ID:               acs.ParseRawID(string(m.UserID)),
@@ -82,14 +83,14 @@ func (m Member) historyStart(now time.Time, observed *time.Time) *time.Time {
 	var start time.Time
 	switch m.ShareHistory {
 	case chatv1alpha1.ShareHistorySinceTime:
-		// The schema asks for the time; an object of an older schema may lack it.
+		// The schema requires the time; an object of an older schema may lack it.
 		if m.ShareHistoryTime == nil {
 			return nil
 		}
 		start = m.ShareHistoryTime.Time
 	case chatv1alpha1.ShareHistorySinceJoin:
 		start = now
-		// The epoch is how ACS shows the whole history: such a member has no moment of joining to keep.
+		// ACS shows the whole history as the epoch: such a member has no moment of joining to keep.
 		if observed != nil && observed.Unix() > 0 {
 			start = *observed
 		}
@@ -100,19 +101,20 @@ func (m Member) historyStart(now time.Time, observed *time.Time) *time.Time {
 	return &start
 }
 
-// observedMember is one user that ACS holds in a thread.
+// ObservedMember is one user that ACS holds in a thread.
 type ObservedMember struct {
 	ID           string
 	DisplayName  string
 	HistorySince *time.Time
-	// stamp is that of a member that this resource added, rawStamp whatever the member carries.
+	// Stamp is that of a member that this ChatThread added. RawStamp is the stamp at ACS, from any
+	// source.
 	Stamp, RawStamp string
 }
 
 func (m ObservedMember) Key() string { return acs.UserKey(m.ID) }
 
-// observeMembers turns what ACS listed into the form in which it is compared. always says that the thread was
-// never another resource's.
+// observeMembers converts the members that ACS listed for the comparison. always is set if the
+// thread never belonged to another ChatThread.
 func observeMembers(participants []acs.Participant, owner string, always bool) []ObservedMember {
 	members := make([]ObservedMember, 0, len(participants))
 	for _, p := range participants {
@@ -127,9 +129,9 @@ func observeMembers(participants []acs.Participant, owner string, always bool) [
 	return members
 }
 
-// declareMembers merges inline members with ChatParticipants, in the order in which they take the
-// places of a thread: inline ones in the order of the spec, then the oldest resource. The second
-// result holds the members whose user is declared before them.
+// declareMembers merges inline members with ChatParticipants. The order decides on the places in
+// the thread: inline members in the order of the spec, then ChatParticipants by age, the oldest
+// first. The second result holds the members whose user is declared before them.
 func declareMembers(thread *chatv1alpha1.ChatThread, participants []chatv1alpha1.ChatParticipant) (declared, duplicates []Member) {
 	var all []Member
 	for _, m := range thread.Spec.Participants {
@@ -155,25 +157,26 @@ func declareMembers(thread *chatv1alpha1.ChatThread, participants []chatv1alpha1
 	return declared, duplicates
 }
 
-// membersInput is all that the difference of declared and observed members depends on.
+// membersInput holds everything that the difference of declared and observed members depends on.
 type membersInput struct {
 	declared []Member
 	observed []ObservedMember
-	// serviceUsers are never in the difference, by key.
+	// serviceUsers are never in the difference. By user key.
 	serviceUsers map[string]bool
-	// protected users are declared by a ChatParticipant that does not count yet: they are not added, and
-	// not removed either. By key.
+	// protected users are declared by a ChatParticipant that does not count yet: they are neither
+	// added nor removed. By user key.
 	protected map[string]bool
 	policy    chatv1alpha1.MembershipPolicy
-	// skip says that a member is not to be tried now: it was refused and nothing has changed since.
+	// skip reports whether a member is not to be tried now: it was refused, and nothing has changed
+	// since.
 	skip func(Member) bool
-	// renew says whether a member without our stamp is to be added again for its display name.
+	// renew reports whether a member that differs is to be removed and added again.
 	renew func(Member, ObservedMember) bool
 }
 
-// Members are the changes that make the members as declared, and how those stand that need none.
+// Members holds the changes that make the members as declared, and the members that need no change.
 type Members struct {
-	// Present is how many members the thread has, the acting service user included.
+	// Present is the number of members in the thread, including the acting service user.
 	Present int
 	Joined  []Member
 	Add     []Member
@@ -183,8 +186,8 @@ type Members struct {
 	// Absent are declared service users that are not in the thread.
 	Absent  []Member
 	Skipped []Member
-	// Differing are the members that differ from what is declared, also if they were added again for
-	// the same reason before. By key.
+	// Differing are the members that differ from their declaration, including those that were added
+	// again for the same reason before. By user key.
 	Differing map[string]bool
 }
 
@@ -227,7 +230,7 @@ func planMembers(in membersInput) Members {
 }
 
 // planServiceUsers plans for declared service users and returns the other declared members. The
-// operator adds no service user: one that is not in the thread is reported as absent.
+// operator adds no service user: a service user that is not in the thread is reported as absent.
 func (in membersInput) planServiceUsers(plan *Members, observed map[string]ObservedMember) []Member {
 	others := make([]Member, 0, len(in.declared))
 	for _, m := range in.declared {
@@ -245,7 +248,7 @@ func (in membersInput) planServiceUsers(plan *Members, observed map[string]Obser
 }
 
 // planObserved plans for the members that nobody declares. It returns the observed members by key,
-// those of them whose place nobody can take, and how many places are left for the others.
+// those of them that keep their place, and the number of places that are left for the others.
 func (in membersInput) planObserved(plan *Members) (observed map[string]ObservedMember, seated map[string]bool, places int) {
 	declared := make(map[string]bool, len(in.declared))
 	for _, m := range in.declared {
@@ -267,18 +270,18 @@ func (in membersInput) planObserved(plan *Members) (observed map[string]Observed
 			plan.Remove = append(plan.Remove, m)
 		}
 	}
-	// The service user that acts is a member even if the list is late.
+	// The acting service user is a member even if the list does not show it yet.
 	acting := max(serviceUsers, 1)
 	plan.Present = len(observed) - serviceUsers + acting
 	return observed, seated, chatv1alpha1.MaxMembers - acting - len(seated)
 }
 
-// mayRemove reports whether a member that is not to be in the thread is the operator's to remove.
+// mayRemove reports whether the operator may remove a member that is not to be in the thread.
 func (in membersInput) mayRemove(m ObservedMember) bool {
 	return in.policy == chatv1alpha1.MembershipExclusive || m.Stamp != ""
 }
 
-// differs reports whether only a removal and an addition make a member as declared.
+// differs reports whether a member must be removed and added again to be as declared.
 func differs(declared Member, observed ObservedMember) bool {
 	if observed.Stamp == declared.Stamp() {
 		return false
@@ -287,7 +290,7 @@ func differs(declared Member, observed ObservedMember) bool {
 	return observed.Stamp != "" || declared.DisplayName != "" && declared.DisplayName != observed.DisplayName
 }
 
-// differ plans for a member that differs from what is declared.
+// differ plans for a member that differs from its declaration.
 func (p *Members) differ(declared Member, observed ObservedMember, renew func(Member, ObservedMember) bool) {
 	if p.Differing == nil {
 		p.Differing = map[string]bool{}
@@ -300,8 +303,8 @@ func (p *Members) differ(declared Member, observed ObservedMember, renew func(Me
 	p.Joined = append(p.Joined, declared)
 }
 
-// RenewalMark identifies for what a member is added again. The same is not done twice: a service that
-// keeps another value than it was sent would be asked for ever.
+// RenewalMark identifies the reason to add a member again. The same renewal is not repeated: if a
+// service stores another value than the one it was sent, it would be repeated forever.
 func RenewalMark(m Member, observed ObservedMember) string {
 	if observed.Stamp == "" {
 		return "generation " + strconv.FormatInt(m.Generation, 10)
@@ -309,8 +312,8 @@ func RenewalMark(m Member, observed ObservedMember) string {
 	return m.Stamp() + " for " + observed.Stamp
 }
 
-// RemovalsFirst is how many removals must come before the additions, so that the thread never holds
-// more members than ACS allows.
+// RemovalsFirst returns the number of removals that must come before the additions, so that the
+// thread never holds more members than ACS allows.
 func (p Members) RemovalsFirst() int {
 	room := chatv1alpha1.MaxMembers - p.Present
 	return min(max(len(p.Add)-room, 0), len(p.Remove))

@@ -1,12 +1,14 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plan compares a ChatThread as it is declared with the thread as ACS holds it.
+// Package plan compares a ChatThread as declared with the thread as ACS holds it.
 //
-// One plan serves everything: it is the message of a ChatThread that only observes, the work of one
-// that manages, and what is left to do in its report. The package is pure: it has no clock, makes no
-// call and remembers nothing. What was tried before is a value that the caller hands in, and whether
-// something may be done now, such as a removal, is for the caller to decide.
+// One plan serves every use: it is the message of a ChatThread that only observes, the work of one
+// that manages, and the remaining work in its report.
+//
+// The package is pure: it has no clock, makes no call and remembers nothing. The results of earlier
+// tries are a value that the caller provides. Whether a change may be made now, such as a removal,
+// is for the caller to decide.
 package plan
 
 import (
@@ -18,29 +20,29 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Declared is what the cluster asks for.
+// Declared is the state that the cluster asks for.
 type Declared struct {
 	// Owner is namespace/name of the ChatThread, and UID its uid: together they are the stamp.
 	Owner, UID string
 	Topic      string
-	// Metadata is what is declared; a key with an empty value is to be emptied.
+	// Metadata is the declared metadata; a key with an empty value is to be emptied.
 	Metadata map[string]string
-	// Retention is nil if it is left as it is.
+	// Retention is nil if the policy of the thread is left unchanged.
 	Retention *acs.RetentionPolicy
-	// Adopts says that others may keep metadata in the thread, Observes that it carries no stamp.
+	// Adopts is set if others may keep metadata in the thread, Observes if the thread gets no stamp.
 	Adopts, Observes bool
 
 	Members, Duplicates []Member
 	// Protected users are declared by a ChatParticipant that does not count yet: they are neither
-	// added nor removed. By key.
+	// added nor removed. By user key.
 	Protected map[string]bool
-	// ServiceUsers are neither added nor removed, by key.
+	// ServiceUsers are neither added nor removed. By user key.
 	ServiceUsers map[string]bool
 	Policy       chatv1alpha1.MembershipPolicy
 }
 
-// Declare returns what a ChatThread declares together with the ChatParticipants that count. Pending
-// ones do not count yet.
+// Declare returns the state that a ChatThread and its ChatParticipants declare. Pending
+// ChatParticipants do not count yet.
 func Declare(thread *chatv1alpha1.ChatThread, counted, pending []chatv1alpha1.ChatParticipant, serviceUsers []string) Declared {
 	d := Declared{
 		Owner: thread.Namespace + "/" + thread.Name, UID: string(thread.UID), Topic: thread.Spec.Topic, Retention: declaredRetention(thread),
@@ -72,23 +74,23 @@ func Observe(properties acs.ThreadProperties, participants []acs.Participant, th
 	return &Observed{Properties: properties, Members: observeMembers(participants, owner, !thread.Adopts())}
 }
 
-// Tried is what was tried before and is not tried again.
+// Tried holds the results of earlier tries, which are not repeated.
 type Tried struct {
-	// Refused are users that ACS refused, and Malformed ids that made a whole call fail. By key.
+	// Refused are users that ACS refused, and Malformed ids that made a whole call fail. By user key.
 	Refused, Malformed map[string]Refusal
-	// Renewed says for which declaration and stamp a member was added again. By key.
+	// Renewed holds the declaration and the stamp for which a member was added again. By user key.
 	Renewed map[string]string
 	// Sent holds the values that ACS changed into others, by field.
 	Sent map[string]Sent
 }
 
-// Sent is a value that was sent, and the one that ACS made of it.
+// Sent is a value that was sent, and the value that ACS stored in its place.
 type Sent struct{ Want, Got string }
 
-// isSettled reports whether a value was sent before and ACS still holds what it made of it.
+// isSettled reports whether a value was sent before and ACS still holds its own form of it.
 func (t Tried) isSettled(field, want, got string) bool { return t.Sent[field] == Sent{want, got} }
 
-// Plan is all that makes a thread as declared, in the order in which it is done.
+// Plan holds all changes that make a thread as declared, in the order of their execution.
 type Plan struct {
 	// Create is nil if there is a thread.
 	Create     *Create
@@ -98,7 +100,7 @@ type Plan struct {
 
 // Create is a thread to be created.
 type Create struct {
-	// Participants is how many are declared, and Members those that can be sent with the create.
+	// Participants is the number of declared members. Members are those that the create can contain.
 	Participants int
 	Members      []Member
 }
@@ -119,7 +121,7 @@ func For(d Declared, observed *Observed, tried Tried) Plan {
 	})}
 }
 
-// String says what the plan does, for a sentence that begins with "would".
+// String describes the plan, for a sentence that begins with "would".
 func (p Plan) String() string {
 	if p.Create != nil {
 		return "create the thread with " + outcome.Plural(p.Create.Participants, "participant")

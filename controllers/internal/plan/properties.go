@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Names of what is changed, in messages, events and the memory of what was sent.
+// Names of the changed fields, in messages, events and Tried.Sent.
 const (
 	FieldTopic     = "topic"
 	FieldMetadata  = "metadata"
@@ -29,7 +29,7 @@ type Properties struct {
 	Retention *acs.RetentionPolicy
 }
 
-// Fields names what changes, for people.
+// Fields returns the names of the changed fields, for people.
 func (p Properties) Fields() []string {
 	var fields []string
 	if p.Topic != nil {
@@ -44,11 +44,11 @@ func (p Properties) Fields() []string {
 	return fields
 }
 
-// WantedMetadata is what is declared, with the stamp of the ChatThread.
+// WantedMetadata returns the declared metadata with the stamp of the ChatThread.
 func (d Declared) WantedMetadata() map[string]string {
 	wanted := map[string]string{chatv1alpha1.StampOwner: d.Owner, chatv1alpha1.StampUID: d.UID}
 	for key, value := range d.Metadata {
-		// To ACS an empty value is none.
+		// ACS treats an empty value as none.
 		if value != "" {
 			wanted[key] = value
 		}
@@ -56,7 +56,7 @@ func (d Declared) WantedMetadata() map[string]string {
 	return wanted
 }
 
-// declaredRetention is the retention policy to have; nil if the operator leaves it as it is.
+// declaredRetention returns the declared retention policy; nil if the operator leaves it unchanged.
 func declaredRetention(thread *chatv1alpha1.ChatThread) *acs.RetentionPolicy {
 	switch retention := thread.Spec.Retention; {
 	case retention != nil:
@@ -68,8 +68,8 @@ func declaredRetention(thread *chatv1alpha1.ChatThread) *acs.RetentionPolicy {
 	}
 }
 
-// planProperties compares topic, metadata and retention. A value that was sent before is not sent again
-// while ACS holds what it made of it.
+// planProperties compares topic, metadata and retention. A value that was sent before is not sent
+// again while ACS holds the same form of it.
 func planProperties(d Declared, observed acs.ThreadProperties, tried Tried) Properties {
 	var p Properties
 	if observed.Topic != d.Topic && !tried.isSettled(FieldTopic, d.Topic, observed.Topic) {
@@ -103,11 +103,11 @@ func planMetadata(d Declared, observed map[string]string, tried Tried) map[strin
 
 func isStamp(key string) bool { return strings.HasPrefix(key, chatv1alpha1.StampPrefix) }
 
-// metadataField names one key of the metadata in the memory of what was sent.
+// metadataField names one key of the metadata in Tried.Sent.
 func metadataField(key string) string { return FieldMetadata + " " + key }
 
-// isToBeEmptied reports whether a key that is not wanted is the operator's to empty. In an adopted
-// thread the keys of others are theirs, unless they are declared to be empty.
+// isToBeEmptied reports whether the operator is to empty a key that is not wanted. In an adopted
+// thread the keys of others stay, unless they are declared to be empty.
 func (d Declared) isToBeEmptied(key string) bool {
 	if isStamp(key) {
 		return key == chatv1alpha1.StampReleasedBy || key == chatv1alpha1.StampReleasedTo
@@ -128,18 +128,18 @@ func (p Properties) IsStamped(d Declared, observed map[string]string) bool {
 	return cmp.Or(p.Metadata[chatv1alpha1.StampUID], observed[chatv1alpha1.StampUID]) == d.UID
 }
 
-// Apart from the stamp, WithoutStamp returns the same changes.
+// WithoutStamp returns the changes apart from the stamp.
 func (p Properties) WithoutStamp() Properties {
 	p.Metadata = maps.Clone(p.Metadata)
 	maps.DeleteFunc(p.Metadata, func(key, _ string) bool { return isStamp(key) })
 	return p
 }
 
-// maxMetadata is how many bytes of keys and values ACS keeps with a thread.
+// maxMetadata is the number of bytes of keys and values that ACS keeps with a thread.
 const maxMetadata = 1024
 
 // CheckFits returns an error if the thread has no room for the metadata, except for a stamp. ACS
-// removes no key: one that is emptied keeps its place.
+// removes no key: an emptied key keeps its place.
 func (p Properties) CheckFits(observed map[string]string) error {
 	if len(p.Metadata) == 0 || p.Metadata[chatv1alpha1.StampUID] != "" {
 		return nil
@@ -162,7 +162,7 @@ func (p Properties) CheckFits(observed map[string]string) error {
 		size, maxMetadata, emptied)}
 }
 
-// Parts are the changes one by one, the stamp first.
+// Parts returns the changes one by one, the stamp first.
 func (p Properties) Parts() []Properties {
 	stamp, declared := map[string]string{}, map[string]string{}
 	for key, value := range p.Metadata {
@@ -187,7 +187,7 @@ func (p Properties) Parts() []Properties {
 	return parts
 }
 
-// And joins changes.
+// And returns the union of two sets of changes.
 func (p Properties) And(more Properties) Properties {
 	if more.Topic != nil {
 		p.Topic = more.Topic
@@ -203,7 +203,7 @@ func (p Properties) And(more Properties) Properties {
 	return p
 }
 
-// ID identifies changes.
+// ID returns a text that identifies the changes.
 func (p Properties) ID() string {
 	var b strings.Builder
 	if p.Topic != nil {
@@ -218,7 +218,7 @@ func (p Properties) ID() string {
 	return b.String()
 }
 
-// Sent returns, by field, what ACS made of the changes that were sent.
+// Sent returns, by field, the values that were sent and the values that ACS stored.
 func (p Properties) Sent(answer acs.ThreadProperties) map[string]Sent {
 	sent := map[string]Sent{}
 	if p.Topic != nil {

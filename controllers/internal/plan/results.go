@@ -15,22 +15,24 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Refusal is why a declared user is not in the thread.
+// Refusal is the reason why a declared user is not in the thread.
 type Refusal struct {
 	Participant types.UID
 	Generation  int64
-	// Reason is set if the operator itself refuses; otherwise Code and Message are ACS's, of any length.
+	// Reason is set if the operator itself refuses. Otherwise Code and Message come from ACS, in any
+	// length.
 	Reason, Code, Message string
-	// Kept says that the user is in the thread all the same, as it was declared before.
+	// Kept is set if the user is still in the thread, as declared before.
 	Kept bool
 }
 
-// IsFor reports whether ACS refused this very declaration of a member, so that it need not be tried again.
+// IsFor reports whether ACS refused this very declaration of a member, so that it need not be tried
+// again.
 func (r Refusal) IsFor(m Member) bool {
 	return r != Refusal{} && r.Participant == m.Participant && r.Generation == m.Generation
 }
 
-// suffix says that a refused user is in the thread all the same.
+// suffix adds to a message that a refused user is still in the thread.
 func (r Refusal) suffix() string {
 	if r.Kept {
 		return " (still in the thread as declared before)"
@@ -38,7 +40,7 @@ func (r Refusal) suffix() string {
 	return ""
 }
 
-// Text is the answer of ACS to the user, for a message, or the operator's own words.
+// Text returns the answer of ACS on the user, for a message, or the operator's own reason.
 func (r Refusal) Text() string {
 	if r.Reason != "" {
 		return r.Message
@@ -47,10 +49,10 @@ func (r Refusal) Text() string {
 	return fmt.Sprintf("ACS refused the user (%s)%s.", strings.TrimSuffix(strings.TrimSpace(said), "."), r.suffix())
 }
 
-// Results say of each declared member whether it is in the thread.
+// Results hold for each declared member whether it is in the thread.
 type Results struct {
 	Declared, Duplicates []Member
-	// Joined and Refused are by key. A member may be in neither.
+	// Joined and Refused are by user key. A member may be in neither.
 	Joined  map[string]bool
 	Refused map[string]Refusal
 }
@@ -60,7 +62,7 @@ func NewResults(d Declared) Results {
 	return Results{Declared: d.Members, Duplicates: d.Duplicates, Joined: map[string]bool{}, Refused: map[string]Refusal{}}
 }
 
-// Record takes over what a plan says without a call.
+// Record adds the results that a plan contains without a call.
 func (r *Results) Record(members Members) {
 	for _, m := range members.Joined {
 		r.Joined[m.Key()] = true
@@ -91,7 +93,8 @@ func (r *Results) Count(status *chatv1alpha1.ChatThreadStatus) {
 	status.Rejected = rejected[:min(len(rejected), chatv1alpha1.MaxRejectedShown)]
 }
 
-// rejectedInline are the inline participants that are not in the thread, in the order of the spec.
+// rejectedInline returns the inline participants that are not in the thread, in the order of the
+// spec.
 func (r *Results) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	var rejected []chatv1alpha1.RejectedParticipant
 	for _, m := range r.Declared {
@@ -109,8 +112,8 @@ func (r *Results) rejectedInline() []chatv1alpha1.RejectedParticipant {
 	return rejected
 }
 
-// Verdict is how a reconcile ends that did all it could: with ParticipantRejected if inline participants
-// are not in the thread. ChatParticipants answer for themselves.
+// Verdict returns the end of a reconcile that made all changes: ParticipantRejected if inline
+// participants are not in the thread. ChatParticipants report for themselves.
 func (r *Results) Verdict() error {
 	rejected := r.rejectedInline()
 	if len(rejected) == 0 {

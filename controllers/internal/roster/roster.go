@@ -3,8 +3,8 @@
 
 // Package roster hands the result of each reconcile of a ChatThread to its ChatParticipants.
 //
-// It lives in memory only: the next reconcile of the thread fills it again. It writes no status, which is
-// the task of the ChatParticipant controller, and calls nothing.
+// It lives in memory only: the next reconcile of the thread fills it again. It writes no status,
+// which is the task of the ChatParticipant controller. It makes no calls.
 package roster
 
 import (
@@ -13,34 +13,34 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Entry is what the last reconcile of a thread says of one ChatParticipant.
+// Entry is the result of the last reconcile of a thread for one ChatParticipant.
 type Entry struct {
 	State State
-	// Generation is that of the ChatParticipant that the entry answers for.
+	// Generation is the generation of the ChatParticipant that the reconcile saw.
 	Generation int64
 	ThreadID   string
-	// Reason and Message are those of a participant that is not in the thread.
+	// Reason and Message explain why a participant is not in the thread.
 	Reason, Message string
 }
 
-// State is how a ChatParticipant stands.
+// State is the state of a ChatParticipant.
 type State int
 
 // The states of a ChatParticipant.
 const (
-	// Pending is one of whose generation no reconcile of the thread has said anything yet.
+	// Pending: no reconcile of the thread has seen this generation of the ChatParticipant yet.
 	Pending State = iota
-	// Joined is one whose user is in the thread.
+	// Joined: the user is in the thread.
 	Joined
-	// Rejected is one whose user is not in the thread, and a person must act.
+	// Rejected: the user is not in the thread, and a person must act.
 	Rejected
-	// Unknown is one of a thread that cannot take members now; its former state stays.
+	// Unknown: the thread cannot take members now. The former state stays.
 	Unknown
-	// AccessLost is one of a thread that is out of reach: nobody is reported to be in it, and a deletion waits.
+	// AccessLost: the thread is out of reach. Nobody is reported as a member, and a deletion waits.
 	AccessLost
-	// NotManaged is one of a thread that takes no members (any more): a deletion does not wait for it.
+	// NotManaged: the thread takes no members (any more). A deletion does not wait for it.
 	NotManaged
-	// Removed is one that the thread no longer counts.
+	// Removed: the thread no longer counts the ChatParticipant.
 	Removed
 )
 
@@ -64,8 +64,8 @@ type Line struct {
 	Entry
 }
 
-// isKeptOver reports whether a later entry says nothing new: a thread that cannot be read now says nothing
-// of the ChatParticipants that were seen in it.
+// isKeptOver reports whether a later entry has no news: a thread that cannot be read now does not
+// change the state of the ChatParticipants that were seen in it.
 func (e Entry) isKeptOver(later Entry) bool {
 	return later.State == Unknown && e.Generation == later.Generation && e.ThreadID == later.ThreadID &&
 		(e.State == Joined || e.State == Rejected)
@@ -87,7 +87,8 @@ func (r *Roster) Publish(thread types.UID, lines []Line) {
 			changed = append(changed, line.Key)
 		}
 	}
-	// A thread that took nobody may take members now: a ChatParticipant without a finalizer stores it first.
+	// A thread that took no members may take some now: a ChatParticipant without a finalizer stores it
+	// first.
 	for uid, line := range before {
 		if _, found := after[uid]; !found && (line.State == AccessLost || line.State == NotManaged) {
 			changed = append(changed, line.Key)
@@ -100,7 +101,7 @@ func (r *Roster) Publish(thread types.UID, lines []Line) {
 	}
 }
 
-// Entry returns what is known of a ChatParticipant.
+// Entry returns the last entry of a ChatParticipant.
 func (r *Roster) Entry(thread, participant types.UID) (Entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,7 +109,7 @@ func (r *Roster) Entry(thread, participant types.UID) (Entry, bool) {
 	return line.Entry, ok
 }
 
-// Forget drops the entries of a thread that is no more.
+// Forget drops the entries of a thread that no longer exists.
 func (r *Roster) Forget(thread types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
