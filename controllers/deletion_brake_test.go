@@ -4,19 +4,15 @@
 package controllers
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // More deletions than the connection allows wait until somebody confirms them.
@@ -80,51 +76,4 @@ func TestMaxDeletions(t *testing.T) {
 	w.delete(late)
 	w.awaitReason(late, chatv1alpha1.ReasonDeleting)
 	w.Expect(w.threads()).To(HaveLen(1))
-}
-
-func TestMayDelete(t *testing.T) {
-	t.Parallel()
-	limit := &chatv1alpha1.MaxDeletions{Count: 2, Per: &metav1.Duration{Duration: time.Hour}}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := connection.NewConnection(pacing.New(true))
-	may := func(uid types.UID, after time.Duration, confirmed, want bool) {
-		t.Helper()
-		if got := s.MayDelete(uid, now.Add(after), limit, confirmed); got != want {
-			t.Errorf("%s after %s, confirmed %t: %t", uid, after, confirmed, got)
-		}
-	}
-	may("a", 0, false, true)
-	may("b", 0, false, true)
-	may("c", 0, false, false)
-	may("a", time.Minute, false, true)
-	may("c", 2*time.Hour, false, false)
-	may("d", 2*time.Hour, false, true)
-	may("c", 2*time.Hour, true, true)
-	may("e", 2*time.Hour, false, true)
-	may("f", 2*time.Hour, false, false)
-}
-
-// From the first remote call of a deletion on, no status says that the thread is Ready.
-func TestNoDeletedThreadIsReady(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	w.ready(allow)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationDeleteThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		close(reached)
-		<-goOn
-		return status, body
-	}})
-	w.delete(thread)
-	<-reached
-	w.get(thread)
-	status, reason := objects.ReadyReason(thread)
-	close(goOn)
-	if status == metav1.ConditionTrue || reason != chatv1alpha1.ReasonDeleting {
-		t.Errorf("while the thread is deleted at ACS, Ready is %s %s", status, reason)
-	}
-	w.awaitGone(thread)
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
@@ -104,55 +102,4 @@ func TestRestoredCopyTakesNothing(t *testing.T) {
 	w.request(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(backup.Status.ThreadID))
-}
-
-// What others strip from an object comes back, and is told of as nothing else.
-func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	conn := w.ready(allow)
-	thread, guest := w.newThread("room", w.users(1)...), w.newParticipant("guest", "room", w.users(1)[0])
-	w.create(thread, guest)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
-	for _, obj := range []client.Object{guest, thread, conn} {
-		w.get(obj)
-		before := objects.CopyOf(obj)
-		annotations := obj.GetAnnotations()
-		obj.SetFinalizers(nil)
-		obj.SetAnnotations(nil)
-		w.Expect(admin.Patch(t.Context(), obj, client.MergeFrom(before))).To(Succeed())
-		w.Eventually(func() bool { w.get(obj); return objects.HasFinalizer(obj) }).Should(BeTrue(), "%T", obj)
-		w.Eventually(func() map[string]string { w.get(obj); return obj.GetAnnotations() }).Should(Equal(annotations), "%T", obj)
-	}
-	w.request(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.Expect(thread.Status.Joined).To(Equal("2/2"))
-	w.Expect(w.eventReasons(thread)).NotTo(ContainElement(chatv1alpha1.EventFound))
-}
-
-// The finalizer comes back at once even where nothing else can be done: a deletion would not wait for the operator.
-func TestFinalizerComesBackWithoutACS(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	conn := w.ready(allow)
-	thread := w.newThread("room", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.RotateAccessKey()
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "again" })
-	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
-	w.awaitReason(thread, chatv1alpha1.ReasonConnectionNotReady)
-	before := thread.DeepCopy()
-	thread.Finalizers, thread.Annotations = nil, nil
-	w.Expect(admin.Patch(t.Context(), thread, client.MergeFrom(before))).To(Succeed())
-	w.Eventually(func() bool { w.get(thread); return objects.HasFinalizer(thread) }).Should(BeTrue())
-	w.Expect(thread.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationServiceUser, thread.Status.ServiceUser))
-	w.delete(thread)
-	w.Expect(w.threads()).To(HaveLen(1))
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "acs"}}
-	edit(w, secret, func(o *corev1.Secret) { o.Data["connectionString"] = []byte(w.emulator.ConnectionString(w.server.URL)) })
-	askConnection(w, conn, "1")
-	w.awaitGone(thread)
-	w.Expect(w.threads()).To(BeEmpty())
 }

@@ -23,6 +23,35 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
+// A cluster that is rebuilt from Git finds its threads: the stamp names the owner, and the new uid is
+// put in.
+func TestRebuildFindsThreads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	users := w.users(3)
+	pinned := w.emulator.CreateUser()
+	conn := w.connect(withPinned(pinned))
+	stop := w.start()
+	thread := w.newThread("rebuilt", users...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	before := w.remote(thread)
+	stop()
+
+	w.lose([]client.Object{thread, conn})
+	again := newConnection(w.namespace, "default")
+	withPinned(pinned)(again)
+	thread = w.newThread("rebuilt", users...)
+	w.emulator.ResetRequests()
+	w.create(again, thread)
+	w.start()
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(before.ID))
+	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
+	w.Expect(w.remote(thread).Metadata[chatv1alpha1.StampUID]).To(Equal(string(thread.UID)))
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(Equal([]string{chatv1alpha1.EventFound}))
+}
+
 // fleetSize is how many threads a cluster has that is rebuilt.
 const fleetSize = 30
 

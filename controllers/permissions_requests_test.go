@@ -5,82 +5,17 @@ package controllers
 
 import (
 	"maps"
-	"net/http"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
-
-// roundTrip is a way to a server.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (r roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
-
-// seenRequests notes what an operator asks of the API server.
-type seenRequests struct {
-	mu    sync.Mutex
-	rules map[string]bool
-	paths []string
-}
-
-// objectPath parts the path of a resource: group, namespace, resource, name, subresource.
-var objectPath = regexp.MustCompile(`^/(?:api|apis/([^/]+))/[^/]+(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+)(?:/([^/]+))?)?$`)
-
-// watching is the operator's way to the API server, with a note of what goes over it.
-func (s *seenRequests) watching(api *rest.Config) *rest.Config {
-	api = rest.CopyConfig(api)
-	api.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(req *http.Request) (*http.Response, error) {
-			s.note(req)
-			return next.RoundTrip(req)
-		})
-	})
-	return api
-}
-
-func (s *seenRequests) note(req *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.paths = append(s.paths, req.Method+" "+req.URL.RequestURI())
-	path := req.URL.Path
-	// The path of a namespace has no resource behind it.
-	if name, ok := strings.CutPrefix(path, "/api/v1/namespaces/"); ok && !strings.Contains(name, "/") {
-		s.rules[strings.ToLower(req.Method)+" namespaces"] = true
-		return
-	}
-	parts := objectPath.FindStringSubmatch(path)
-	if parts == nil {
-		return
-	}
-	verb := map[string]string{http.MethodPost: "create", http.MethodPut: "update"}[req.Method]
-	switch {
-	case verb != "":
-	case req.Method == http.MethodGet && parts[4] == "" && req.URL.Query().Has("watch"):
-		verb = "watch"
-	case req.Method == http.MethodGet && parts[4] == "":
-		verb = "list"
-	default:
-		verb = strings.ToLower(req.Method)
-	}
-	rule := verb + " " + parts[3]
-	if parts[5] != "" {
-		rule += "/" + parts[5]
-	}
-	if parts[1] != "" {
-		rule += "." + parts[1]
-	}
-	s.rules[rule] = true
-}
 
 // Whatever the operator does, it lists and watches no Secrets, and reads only the one that a connection
 // names.

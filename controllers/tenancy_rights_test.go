@@ -4,16 +4,16 @@
 package controllers
 
 import (
-	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // A namespace whose label lets it use another's connection has what it made there, and no more once the
@@ -71,73 +71,71 @@ func TestNamespaceLosesItsRight(t *testing.T) {
 	w.Expect(w.remote(kept).DeletedOn).To(BeNil())
 }
 
-// Whoever writes a stamp at the service gets nothing by it: neither does the resource that it names take
-// the thread, nor does the thread's own resource go on with it.
-func TestStampsForgedAtTheService(t *testing.T) {
+// Other namespaces use a connection only where it lets them, and lose it with that.
+func TestAllowedNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	guest := w.newNamespace()
 	w.options.WatchNamespaces = append(w.options.WatchNamespaces, guest)
-	conn := w.ready(func(conn *chatv1alpha1.ChatConnection) {
-		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
-	})
-	forge := func(th *emulator.Thread) {
-		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/next", chatv1alpha1.StampUID: "1"}
-	}
-	// One that an application made with the service user in it, and one that a guest has.
-	strange := foreignThread(w, conn)
-	w.emulator.UpdateThread(strange, forge)
-	thread := w.newThread("trap", w.users(1)...)
-	thread.Namespace, thread.Spec.ConnectionRef = guest, chatv1alpha1.ConnectionReference{Name: conn.Name, Namespace: conn.Namespace}
+	conn := w.ready()
+	thread := w.newThread("guest", w.users(1)...)
+	thread.Namespace = guest
+	thread.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: "default", Namespace: w.namespace}
 	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.UpdateThread(thread.Status.ThreadID, forge)
-	before := w.emulator.Threads()
+	w.awaitReason(thread, chatv1alpha1.ReasonNamespaceNotAllowed)
+	w.Expect(objects.HasFinalizer(thread)).To(BeFalse())
+	w.Expect(w.threads()).To(BeEmpty())
 
-	next := w.newThread("next", w.users(1)...)
-	next.Spec.MembershipPolicy = chatv1alpha1.MembershipAdditive
-	w.create(next)
-	w.awaitReason(next, chatv1alpha1.ReasonSucceeded)
-	w.Expect(next.Status.ThreadID).NotTo(BeElementOf(strange, thread.Status.ThreadID))
-	w.Expect(w.memberIDs(next)).To(HaveLen(1))
-	w.request(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
+		o.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromSelector,
+			Selector: &chatv1alpha1.LabelSelector{MatchLabels: map[string]chatv1alpha1.LabelValue{"kubernetes.io/metadata.name": chatv1alpha1.LabelValue(guest)}}}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) {
+		o.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromSame}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonNamespaceNotAllowed)
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "not sent" })
+	w.awaitReason(thread, chatv1alpha1.ReasonNamespaceNotAllowed)
+	w.Expect(w.threads()[0].Topic).NotTo(Equal("not sent"))
 	w.delete(thread)
 	w.awaitGone(thread)
-	w.Expect(slices.DeleteFunc(w.emulator.Threads(), func(th emulator.Thread) bool { return th.ID == next.Status.ThreadID })).To(Equal(before))
+	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// Who writes into a status of its own that it has a thread of another's keeps nobody from finding that
-// thread again.
-func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
+// A namespace that may not use a connection cannot have it delete what it did not make.
+func TestForeignNamespaceCannotDelete(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
-	w.connect()
-	strange := newConnection(w.namespace, "strange")
-	w.create(strange)
-	stop := w.start()
-	w.awaitReason(strange, chatv1alpha1.ReasonSucceeded)
-	thread := w.newThread("mine", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	stop()
-	forged := w.newThread("forged")
-	forged.Spec.ConnectionRef.Name, forged.Spec.ManagementPolicy = strange.Name, chatv1alpha1.ManagementObserve
+	w := newWorld(t, emulator.Options{})
+	guest := w.newNamespace()
+	w.options.WatchNamespaces = append(w.options.WatchNamespaces, guest)
+	conn := w.ready()
+	victim := w.newThread("victim")
+	w.create(victim)
+	w.awaitReason(victim, chatv1alpha1.ReasonSucceeded)
+	forged := w.newThread("victim")
+	forged.Namespace = guest
+	forged.Finalizers = []string{chatv1alpha1.Finalizer}
+	forged.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.UsersOf(conn).Recorded()[0]}
+	forged.Spec.ThreadID = victim.Status.ThreadID
+	forged.Spec.DeletionPolicy = chatv1alpha1.DeletionDelete
+	forged.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: "default", Namespace: w.namespace}
 	w.create(forged)
-	id := thread.Status.ThreadID
-	w.writeStatus(forged, chatv1alpha1.ChatThreadStatus{ThreadID: id})
-	w.writeStatus(thread, chatv1alpha1.ChatThreadStatus{Incarnation: 1})
-
-	w.start()
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.Expect(thread.Status.ThreadID).To(Equal(id))
+	w.delete(forged)
+	w.awaitGone(forged)
 	w.Expect(w.threads()).To(HaveLen(1))
+	w.Expect(w.remote(victim).Metadata[chatv1alpha1.StampUID]).To(Equal(string(victim.UID)))
 }
 
-// writeStatus writes a status as only somebody can who may write it.
-func (w *world) writeStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha1.ChatThreadStatus) {
-	w.t.Helper()
-	before := thread.DeepCopy()
-	thread.Status = status
-	w.Expect(admin.Status().Patch(w.t.Context(), thread, client.MergeFrom(before))).To(Succeed())
+// The operator's own identity is not for every namespace.
+func TestEntraNamespaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.start()
+	conn := newConnection(w.namespace, "entra")
+	conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: w.server.URL}}
+	w.create(conn)
+	w.awaitReason(conn, chatv1alpha1.ReasonNamespaceNotAllowed)
+	w.Expect(w.message(conn)).To(ContainSubstring("--entra-namespaces"))
+	w.Expect(w.emulator.Requests()).To(BeEmpty())
 }

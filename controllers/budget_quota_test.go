@@ -6,6 +6,7 @@ package controllers
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,4 +111,15 @@ func TestRequestOnThreadEndsWait(t *testing.T) {
 		g.Expect(read()).NotTo(Succeed())
 		g.Expect(tries).To(Equal(2))
 	})
+}
+
+// throttledBy is a 429 with a Retry-After of some seconds.
+func throttledBy(t *testing.T, seconds int) *http.Response {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Retry-After", fmt.Sprint(seconds))
+	answer.WriteHeader(http.StatusTooManyRequests)
+	response := answer.Result()
+	response.Request = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://contoso.communication.azure.com/chat/threads/a", nil)
+	return response
 }

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,86 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
+
+// Whoever writes a stamp at the service gets nothing by it: neither does the resource that it names take
+// the thread, nor does the thread's own resource go on with it.
+func TestStampsForgedAtTheService(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	guest := w.newNamespace()
+	w.options.WatchNamespaces = append(w.options.WatchNamespaces, guest)
+	conn := w.ready(func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
+	})
+	forge := func(th *emulator.Thread) {
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/next", chatv1alpha1.StampUID: "1"}
+	}
+	// One that an application made with the service user in it, and one that a guest has.
+	strange := foreignThread(w, conn)
+	w.emulator.UpdateThread(strange, forge)
+	thread := w.newThread("trap", w.users(1)...)
+	thread.Namespace, thread.Spec.ConnectionRef = guest, chatv1alpha1.ConnectionReference{Name: conn.Name, Namespace: conn.Namespace}
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.UpdateThread(thread.Status.ThreadID, forge)
+	before := w.emulator.Threads()
+
+	next := w.newThread("next", w.users(1)...)
+	next.Spec.MembershipPolicy = chatv1alpha1.MembershipAdditive
+	w.create(next)
+	w.awaitReason(next, chatv1alpha1.ReasonSucceeded)
+	w.Expect(next.Status.ThreadID).NotTo(BeElementOf(strange, thread.Status.ThreadID))
+	w.Expect(w.memberIDs(next)).To(HaveLen(1))
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.Expect(slices.DeleteFunc(w.emulator.Threads(), func(th emulator.Thread) bool { return th.ID == next.Status.ThreadID })).To(Equal(before))
+}
+
+// Who writes into a status of its own that it has a thread of another's keeps nobody from finding that
+// thread again.
+func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
+	w.connect()
+	strange := newConnection(w.namespace, "strange")
+	w.create(strange)
+	stop := w.start()
+	w.awaitReason(strange, chatv1alpha1.ReasonSucceeded)
+	thread := w.newThread("mine", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	stop()
+	forged := w.newThread("forged")
+	forged.Spec.ConnectionRef.Name, forged.Spec.ManagementPolicy = strange.Name, chatv1alpha1.ManagementObserve
+	w.create(forged)
+	id := thread.Status.ThreadID
+	w.writeStatus(forged, chatv1alpha1.ChatThreadStatus{ThreadID: id})
+	w.writeStatus(thread, chatv1alpha1.ChatThreadStatus{Incarnation: 1})
+
+	w.start()
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).To(Equal(id))
+	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// The stamp of somebody who is no service user is a forgery.
+func TestForgedStampIsNotTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	pinned := w.emulator.CreateUser()
+	forger := w.emulator.CreateUser()
+	forged := w.emulator.CreateThread(forger, "mine", emulator.Member{ID: pinned})
+	w.emulator.UpdateThread(forged, func(th *emulator.Thread) {
+		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/forged", chatv1alpha1.StampUID: "1"}
+	})
+	w.ready(withPinned(pinned))
+	thread := w.newThread("forged")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).NotTo(Equal(forged))
+}
 
 func shared(conn *chatv1alpha1.ChatConnection) {
 	conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}

@@ -10,12 +10,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -213,4 +216,72 @@ func TestRemoveFinalizer(t *testing.T) {
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(thread), thread); !apierrors.IsNotFound(err) {
 		t.Errorf("the thread is still there: %v", err)
 	}
+}
+
+// A pass over an older object than the one that is stored leaves a status that is of one piece.
+func TestPatchStatusOverAnOlderOne(t *testing.T) {
+	t.Parallel()
+	thread := stored(t)
+	older := thread.DeepCopy()
+	edited := now(t, thread)
+	edited.Spec.Topic = "another"
+	acstest.MustSucceed(t, admin.Update(t.Context(), edited))
+	for _, judged := range []*chatv1alpha1.ChatThread{older, edited} {
+		before := judged.DeepCopy()
+		objects.Mark(judged, readyOutcome)
+		judged.Status.ObservedGeneration = judged.Generation
+		acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, judged))
+	}
+	// It saw its own write, but not that of the other one.
+	before := older.DeepCopy()
+	objects.Mark(older, stalledOutcome)
+	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, older))
+	live := now(t, thread)
+	if ready := live.Status.Conditions[0]; live.Status.ObservedGeneration != ready.ObservedGeneration {
+		t.Errorf("observedGeneration is %d, Ready speaks of %d", live.Status.ObservedGeneration, ready.ObservedGeneration)
+	}
+}
+
+// The thread of a ChatParticipant and the conditions that name it are of one piece too.
+func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	p := w.newParticipant("guest", "room", w.users(1)[0])
+	w.create(p)
+	write := func(before *chatv1alpha1.ChatParticipant, threadID string, o outcome.Outcome) *chatv1alpha1.ChatParticipant {
+		after := before.DeepCopy()
+		after.Status.ThreadID = threadID
+		objects.Mark(after, o)
+		after.Status.ObservedGeneration = after.Generation
+		w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), before, after)).To(Succeed())
+		return after
+	}
+	joined := write(p, "19:one@thread.v2", readyOutcome)
+	write(joined, "", stalledOutcome)
+	// The cache shows the object as it was before.
+	again := readyOutcome
+	again.Message = "The user is in the thread again."
+	write(joined, "19:one@thread.v2", again)
+	w.get(p)
+	w.Expect(p.Status.ThreadID).To(Equal("19:one@thread.v2"))
+}
+
+// A namesake that replaced the resource meanwhile is not given the thread of the former.
+func TestStatusPatchNamesTheUID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	thread := w.newThread("namesake")
+	w.create(thread)
+	changed := thread.DeepCopy()
+	changed.UID = types.UID("00000000-0000-4000-8000-000000000000")
+	changed.Status.ThreadID = "19:x@thread.v2"
+	w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), thread, changed)).NotTo(Succeed())
+	w.get(thread)
+	w.Expect(thread.Status.ThreadID).To(BeEmpty())
+	stale := thread.DeepCopy()
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "edited" })
+	changed = stale.DeepCopy()
+	changed.Status.ThreadID = "19:x@thread.v2"
+	changed.Status.CreatedOn = &metav1.Time{Time: time.Unix(1700000000, 0)}
+	w.Expect(objects.NewStore(admin, admin).PatchStatus(t.Context(), stale, changed)).To(Succeed(), "an edit of the spec must not lose the id")
 }

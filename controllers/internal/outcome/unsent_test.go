@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package outcome
 
 import (
 	"io"
@@ -10,8 +10,6 @@ import (
 	"os"
 	"syscall"
 	"testing"
-
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // A call of which something may have arrived is not taken for one that was not sent.
@@ -20,7 +18,7 @@ func TestWhatWasSent(t *testing.T) {
 	for _, err := range []error{
 		&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded,
 	} {
-		if outcome.IsUnsent(&url.Error{Op: "Post", Err: err}) {
+		if IsUnsent(&url.Error{Op: "Post", Err: err}) {
 			t.Errorf("%v", err)
 		}
 	}

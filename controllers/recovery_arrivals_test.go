@@ -4,7 +4,6 @@
 package controllers
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -72,33 +71,4 @@ func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(thread.Status.ThreadID).To(Equal(id))
 	w.Expect(w.memberIDs(thread)).To(Equal(users[:1]))
-}
-
-// A thread that is written to while the list is read moves to a page that was read already.
-func TestSearchFindsThreadsThatMove(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	pinned := w.emulator.CreateUser()
-	id := w.emulator.CreateThread(pinned, "topic of moving")
-	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
-		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/moving", chatv1alpha1.StampUID: "former"}
-	})
-	for range 200 + 50 {
-		w.emulator.CreateThread(pinned, "another")
-	}
-	lists := 0
-	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		if lists++; lists == 1 {
-			// The oldest thread, on the last page so far, becomes the first.
-			w.emulator.AddMember(id, emulator.Member{ID: w.emulator.CreateUser()})
-		}
-		return status, body
-	}})
-	w.ready(withPinned(pinned), func(conn *chatv1alpha1.ChatConnection) {
-		conn.Spec.Quotas = &chatv1alpha1.Quotas{ReadThread: &chatv1alpha1.Quota{Per10s: 10000}}
-	})
-	thread := w.newThread("moving")
-	w.create(thread)
-	w.Eventually(func() string { w.get(thread); return thread.Status.ThreadID }).Should(Equal(id))
-	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
 }

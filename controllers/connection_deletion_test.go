@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,10 +18,83 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
+
+// A connection stays while threads use it, and makes no new ones.
+func TestConnectionInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	thread := w.newThread("user")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.delete(conn)
+	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
+	w.Expect(w.message(conn)).To(ContainSubstring("1 ChatThread;"))
+	late := w.newThread("late")
+	w.create(late)
+	w.awaitReason(late, chatv1alpha1.ReasonConnectionNotReady)
+	w.Expect(w.threads()).To(HaveLen(1))
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.awaitGone(conn)
+	w.awaitReason(late, chatv1alpha1.ReasonConnectionNotFound)
+	w.delete(late)
+	w.awaitGone(late)
+	w.Expect(w.threads()).To(BeEmpty())
+}
+
+// Who stored its finalizer in the moment in which its connection was deleted, and has nothing at ACS, does not
+// hold it.
+func TestConnectionIsNotHeldForNothing(t *testing.T) {
+	t.Parallel()
+	for name, nothing := range map[string]bool{"nothing was sent": true, "a create may have been sent": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			conn := w.connect(func(conn *chatv1alpha1.ChatConnection) { conn.Finalizers = []string{chatv1alpha1.Finalizer} })
+			cached := conn.DeepCopy()
+			w.delete(conn)
+			thread := w.newThread("late")
+			thread.Finalizers = []string{chatv1alpha1.Finalizer}
+			w.create(thread)
+			memory := &threadMemory{}
+			if nothing {
+				memory.create.finalizerStored()
+			}
+			s := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: memory}, link: link{conn: cached}}
+			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin, Store: objects.NewStore(admin, admin)}).checkConnectionNotDeleting(t.Context(), s))
+			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
+			w.get(thread)
+			w.Expect(objects.HasFinalizer(thread)).To(Equal(!nothing))
+			for _, obj := range []client.Object{thread, conn} {
+				edit(w, obj, func(o client.Object) { o.SetFinalizers(nil) })
+			}
+		})
+	}
+}
+
+// Threads are deleted by the users that made them, whoever cuts the record of these while the connection goes.
+func TestRecordIsCutWhileTheConnectionGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	thread := w.newThread("last", w.users(1)...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.delete(conn)
+	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers) })
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.awaitGone(conn)
+	w.Expect(w.threads()).To(BeEmpty())
+}
 
 // cachedThreads is a cache that shows some ChatThreads and no ChatConnection.
 type cachedThreads struct {

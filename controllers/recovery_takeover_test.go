@@ -27,14 +27,6 @@ func restored(w *world, thread *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThrea
 	return again
 }
 
-func observing(thread *chatv1alpha1.ChatThread) {
-	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve
-}
-
-func managing(thread *chatv1alpha1.ChatThread) {
-	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
-}
-
 // A thread that was restored to be observed first is no other cluster's when it is managed again.
 func TestRestoredToObserve(t *testing.T) {
 	t.Parallel()
@@ -171,23 +163,4 @@ func TestThreadThatWasGivenUp(t *testing.T) {
 	w.create(again)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
 	w.Expect(again.Status.ThreadID).NotTo(Equal(thread.Status.ThreadID))
-}
-
-// One answer that there is no such thread is not enough to make a second one, also not where the first
-// was found just now.
-func TestFoundThreadIsMissedOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	w.ready()
-	thread := w.newThread("missed")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	id := thread.Status.ThreadID
-	w.lose([]client.Object{thread})
-	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Times: 1, Status: http.StatusNotFound})
-	again := w.newThread("missed")
-	w.create(again)
-	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
-	w.Expect(again.Status.ThreadID).To(Equal(id))
-	w.Expect(w.emulator.Threads()).To(HaveLen(1))
 }

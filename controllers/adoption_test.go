@@ -1,0 +1,140 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// foreignThread is a thread that an application made, with a service user as a member.
+func foreignThread(w *world, conn *chatv1alpha1.ChatConnection, members ...string) string {
+	creator := w.emulator.CreateUser()
+	all := []emulator.Member{{ID: connection.UsersOf(conn).Recorded()[0]}}
+	for _, id := range members {
+		all = append(all, emulator.Member{ID: id})
+	}
+	return w.emulator.CreateThread(creator, "made by an application", all...)
+}
+
+func adopting(w *world, name, id string, members ...string) *chatv1alpha1.ChatThread {
+	thread := w.newThread(name, members...)
+	thread.Spec.ThreadID = id
+	return thread
+}
+
+// Adoption takes a thread as it is, keeps its members, and leaves it behind when it goes.
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	users := w.users(2)
+	id := foreignThread(w, conn, users[0])
+	w.emulator.UpdateThread(id, func(th *emulator.Thread) {
+		th.Metadata = map[string]string{"theirs": "kept"}
+		th.RetentionDays = 60
+	})
+	before, _ := w.emulator.Thread(id)
+	thread := adopting(w, "adopt", id, users[1])
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	remote := w.remote(thread)
+	w.Expect(remote.Topic).To(Equal("topic of adopt"))
+	w.Expect(remote.Members).To(HaveLen(len(before.Members) + 1))
+	w.Expect(remote.Metadata).To(HaveKeyWithValue("theirs", "kept"))
+	w.Expect(remote.RetentionDays).To(Equal(int32(60)))
+	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventAdopted))
+
+	second := adopting(w, "second", id)
+	w.create(second)
+	w.awaitReason(second, chatv1alpha1.ReasonOwnedByAnother)
+	w.Expect(objects.HasFinalizer(second)).To(BeFalse())
+	w.delete(second)
+	w.awaitGone(second)
+
+	w.delete(thread)
+	w.awaitGone(thread)
+	left, _ := w.emulator.Thread(id)
+	w.Expect(left.DeletedOn).To(BeNil())
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, w.namespace+"/adopt"))
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, ""))
+
+	// What was released can be adopted again, here.
+	again := adopting(w, "again", id)
+	w.create(again)
+	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
+	left, _ = w.emulator.Thread(id)
+	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, ""))
+}
+
+// An adoption that cannot be says why and creates nothing.
+func TestAdoptionRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready()
+	missing := adopting(w, "missing", "19:nothing@thread.v2")
+	shut := adopting(w, "shut", w.emulator.CreateThread(w.emulator.CreateUser(), "not ours"))
+	w.create(missing, shut)
+	w.awaitReason(missing, chatv1alpha1.ReasonThreadGone)
+	w.Expect(w.message(missing)).To(ContainSubstring("spec.threadID"))
+	w.awaitReason(shut, chatv1alpha1.ReasonAccessLost)
+	w.Expect(w.message(shut)).To(ContainSubstring(connection.UsersOf(conn).Recorded()[0]))
+	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
+	w.emulator.AddMember(shut.Spec.ThreadID, emulator.Member{ID: connection.UsersOf(conn).Recorded()[0]})
+	w.request(shut)
+	w.awaitReason(shut, chatv1alpha1.ReasonSucceeded)
+	w.delete(missing)
+	w.awaitGone(missing)
+}
+
+// What one namespace released, another one does not get through a shared connection.
+func TestReleasedByAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	guest := w.newNamespace()
+	w.options.WatchNamespaces = append(w.options.WatchNamespaces, guest)
+	conn := w.ready(func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
+	})
+	thread := w.newThread("private", w.users(1)...)
+	thread.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.Expect(w.threads()).To(HaveLen(1))
+	thief := adopting(w, "thief", id)
+	thief.Namespace = guest
+	thief.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: conn.Name, Namespace: conn.Namespace}
+	w.create(thief)
+	w.awaitReason(thief, chatv1alpha1.ReasonOwnedByAnother)
+}
+
+// A thread that a second cluster took is left alone, in life and in death.
+func TestOwnedByAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("taken")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) { th.Metadata[chatv1alpha1.StampUID] = "another cluster's" })
+	w.request(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+	w.emulator.ResetRequests()
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "not sent" })
+	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.Expect(w.writes()).To(BeZero())
+	w.Expect(w.threads()).To(HaveLen(1))
+}

@@ -1,0 +1,133 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// Of a change that ACS refuses in part the rest is made.
+func TestPropertiesDoNotBlockOneAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready(allow)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+		if requests := w.emulator.Requests(); strings.Contains(string(requests[len(requests)-1].Body), "retentionPolicy") {
+			return http.StatusBadRequest, []byte(`{"error":{"code":"BadRequest","message":"no such policy"}}`)
+		}
+		return status, body
+	}})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		o.Spec.Topic, o.Spec.Metadata = "another", map[string]chatv1alpha1.MetadataValue{"team": "blue"}
+		o.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonInvalidRequest)
+	w.Expect(w.message(thread)).To(ContainSubstring("ACS refused to set retention (400: BadRequest no such policy"))
+	remote := w.remote(thread)
+	w.Expect(remote.Topic).To(Equal("another"))
+	w.Expect(remote.Metadata).To(HaveKeyWithValue("team", "blue"))
+}
+
+// Metadata for which ACS has no room any more is counted before it is sent, and holds up no topic.
+func TestMetadataThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready(allow)
+	thread := w.newThread("room")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	reason := ""
+	for release := 0; release < 20 && reason != chatv1alpha1.ReasonInvalidRequest; release++ {
+		key := fmt.Sprintf("release-%02d-%s", release, strings.Repeat("x", 89))
+		edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+			o.Spec.Topic = fmt.Sprint("release ", release)
+			o.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{key: "1"}
+		})
+		w.Eventually(func() string {
+			w.get(thread)
+			if thread.Status.ObservedGeneration != thread.Generation {
+				return ""
+			}
+			_, reason = objects.ReadyReason(thread)
+			return reason
+		}).Should(BeElementOf(chatv1alpha1.ReasonSucceeded, chatv1alpha1.ReasonInvalidRequest))
+	}
+	w.Expect(w.message(thread)).To(And(ContainSubstring("spec.metadata: with it the thread would have"), ContainSubstring("ACS removes no key")))
+	w.Expect(w.remote(thread).Topic).To(Equal(thread.Spec.Topic))
+	for _, request := range w.emulator.Requests() {
+		w.Expect(request.Status).To(BeNumerically("<", 400), "%s %s", request.Operation, request.Body)
+	}
+	// Keys that were used before fit.
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		o.Spec.Metadata = map[string]chatv1alpha1.MetadataValue{fmt.Sprintf("release-%02d-%s", 0, strings.Repeat("x", 89)): "2"}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+}
+
+// A change that was made is told of, even where reading back what the service made of it fails.
+func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("told")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	// The first read of the pass succeeds, the one after the change does not, nor its retry.
+	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 2, Status: http.StatusServiceUnavailable})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "changed" })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	remove()
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventUpdated))
+}
+
+// A service that keeps another value than it was sent is not asked for ever.
+func TestRewritingServiceDoesNotLoop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	user := w.users(1)[0]
+	thread := w.newThread("rewritten", user)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	id := thread.Status.ThreadID
+	rewrite := func(th *emulator.Thread) {
+		th.Topic = "rewritten by the service"
+		for i := range th.Members {
+			if th.Members[i].ID == user {
+				th.Members[i].Metadata = map[string]string{chatv1alpha1.StampMember: "other"}
+			}
+		}
+	}
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+		w.emulator.UpdateThread(id, rewrite)
+		return status, body
+	}})
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+		w.emulator.UpdateThread(id, rewrite)
+		return status, body
+	}})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "declared" })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	for range 3 {
+		w.request(thread)
+	}
+	w.emulator.ResetRequests()
+	for range 3 {
+		w.request(thread)
+	}
+	w.Expect(w.writes()).To(BeZero())
+	w.Expect(w.message(thread)).To(ContainSubstring("topic"))
+}
