@@ -11,6 +11,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 // credential is how a connection authenticates itself: the clients that were made from its Secret
@@ -181,7 +182,7 @@ func (c *credential) replace(at *endpoint, m material, identity *acs.IdentityCli
 func (c *credential) CredentialRejected(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rejectedAt, c.rejection = time.Now(), &rejectionError{clock: outcome.ClockHint(err)}
+	c.rejectedAt, c.rejection = time.Now(), &rejectionError{clock: reach.ClockHint(err)}
 	c.stale, c.read.isReported = true, false
 	return c.rejection
 }

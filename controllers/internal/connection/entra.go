@@ -20,6 +20,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 const (
@@ -58,7 +59,7 @@ func (e *entraError) Outcome() outcome.Outcome {
 	}
 	switch {
 	case e.unreached != nil:
-		return unavailable(outcome.WhyNoAnswer(e.unreached))
+		return unavailable(reach.Why(e.unreached))
 	case e.status == 0:
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,
 			Message: "The operator has no token for Microsoft Entra: " + outcome.Sanitize(e.local, outcome.MaxMessage) + "."}

@@ -15,7 +15,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 const (
@@ -91,7 +91,7 @@ func (h *hostTransports) RoundTrip(req *http.Request) (*http.Response, error) {
 	transport := h.transportFor(host)
 	resp, err := transport.RoundTrip(req)
 	h.judge(host, transport, err)
-	if err != nil && h.authorities != nil && outcome.IsCertificateError(err) {
+	if err != nil && h.authorities != nil && reach.IsCertificateError(err) {
 		h.authorities.expire()
 	}
 	return resp, err
@@ -174,7 +174,7 @@ func (h *hostTransports) newTransport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        idleConnTimeout,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
-		OnProxyConnectResponse: outcome.CheckProxyAnswer,
+		OnProxyConnectResponse: reach.CheckProxyAnswer,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: h.alive.Silence, PingTimeout: h.alive.Answer},
 	}

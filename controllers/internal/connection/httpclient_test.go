@@ -22,7 +22,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 // swallower passes connections on to a server. On command it takes what comes over those that
@@ -248,13 +248,13 @@ func TestAuthorityIsReplaced(t *testing.T) {
 	file := authorityAt(t, oldAuthority)
 	client := clientFor(t, file, defaultLiveness)
 	acstest.MustSucceed(t, call(t, client, former.URL, soon))
-	if err := call(t, client, latter.URL, soon); !outcome.IsCertificateError(err) {
+	if err := call(t, client, latter.URL, soon); !reach.IsCertificateError(err) {
 		t.Fatalf("an unknown authority: %v", err)
 	}
 	acstest.MustSucceed(t, os.WriteFile(file, newAuthority, 0o600))
 	// What was read just before is read again, as a certificate was refused.
 	acstest.MustSucceed(t, call(t, client, latter.URL, soon))
-	if err := call(t, client, former.URL, soon); !outcome.IsCertificateError(err) {
+	if err := call(t, client, former.URL, soon); !reach.IsCertificateError(err) {
 		t.Errorf("an authority that is not trusted any more: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 // A clock that is wrong is not blamed on the access key.
@@ -80,7 +81,7 @@ func TestProxyIsNamed(t *testing.T) {
 		transport.Proxy = http.ProxyURL(through)
 		err = outcome.CallFailed("read the thread", acstest.ReadThread(t.Context(), t, "https://contoso.communication.azure.com", &http.Client{Transport: transport}))
 		transport.CloseIdleConnections()
-		if got := outcome.Classify(err).Message; got != want || !outcome.IsUnsent(err) {
+		if got := outcome.Classify(err).Message; got != want || !reach.IsUnsent(err) {
 			t.Errorf("%q of %v", got, err)
 		}
 	}

@@ -219,7 +219,7 @@ func (e *unreadableError) Outcome() outcome.Outcome {
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, After: UnreadyInterval, Message: fmt.Sprintf(
 			"The Kubernetes API server did not answer when asked for Secret %s; the operator tries again.", e.name)}
 	}
-	if o := outcome.ClassifyKubernetes(status, e); !o.Quiet {
+	if o := outcome.Classify(fmt.Errorf("get Secret %s: %w", e.name, e.err)); !o.Quiet {
 		return o
 	}
 	gist := fmt.Sprintf("The Kubernetes API server could not show Secret %s (%d", e.name, status.Status().Code)

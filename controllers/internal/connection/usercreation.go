@@ -19,6 +19,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 const (
@@ -123,7 +124,7 @@ func (u *userCreation) tried(ctx context.Context, sent bool, err error) error {
 	case err == nil, outcome.Definite(err), acs.IsForeign(err), acs.HasStatus(err, http.StatusServiceUnavailable):
 		u.wait = creationWait{}
 		return err
-	case !sent || outcome.IsUnsent(err):
+	case !sent || reach.IsUnsent(err):
 		return err
 	default:
 		u.wait = u.wait.lost(err, now)

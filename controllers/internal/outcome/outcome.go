@@ -26,6 +26,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
 const (
@@ -146,7 +147,7 @@ func Classify(err error) Outcome {
 	case errors.As(err, &classified):
 		return classified.Outcome()
 	case errors.As(err, &status):
-		return ClassifyKubernetes(status, err)
+		return classifyKubernetes(status, err)
 	case acs.IsForeign(err):
 		return classifyForeign(err)
 	case errors.Is(err, acs.ErrInvalidID):
@@ -164,11 +165,11 @@ func Classify(err error) Outcome {
 	}
 }
 
-// ClassifyKubernetes reports a request that the Kubernetes API server refused to the operator, such
+// classifyKubernetes reports a request that the Kubernetes API server refused to the operator, such
 // as a write that an admission policy denies. The status can still be written. A conflict is a
 // stale cache. Other failures, such as a refusal of the operator's own token, make a status write
 // impossible.
-func ClassifyKubernetes(status apierrors.APIStatus, err error) Outcome {
+func classifyKubernetes(status apierrors.APIStatus, err error) Outcome {
 	switch code := status.Status().Code; {
 	case apierrors.IsConflict(err):
 		return Outcome{Quiet: true, After: 100 * time.Millisecond}
@@ -256,7 +257,7 @@ func refusalText(err error) (gist, sentence string) {
 	}
 	gist = fmt.Sprintf("ACS refused to %s (%d", Attempted(err), response.StatusCode)
 	detail, _ := acs.Detail(err)
-	if hint := ClockHint(err); hint != "" {
+	if hint := reach.ClockHint(err); hint != "" {
 		return gist, gist + "). " + hint
 	}
 	if said := strings.TrimSuffix(Sanitize(strings.TrimSpace(detail.Code+" "+detail.Message), MaxMessage), "."); said != "" {
@@ -270,7 +271,7 @@ func unreachable(err error) string { return WithoutAnswer(err) + "; the operator
 
 // WithoutAnswer returns the reason why a call has no answer.
 func WithoutAnswer(err error) string {
-	return fmt.Sprintf("ACS %s when asked to %s", WhyNoAnswer(err), Attempted(err))
+	return fmt.Sprintf("ACS %s when asked to %s", reach.Why(err), Attempted(err))
 }
 
 // Sanitize makes the text of a server fit for status, events and logs: one line, printable, of

@@ -17,8 +17,6 @@ const (
 	// LongestAsked bounds the wait after a 429, even if ACS asks for more. The value of ACS is an
 	// estimate, and drift is not detected during the wait.
 	LongestAsked = 10 * time.Minute
-	// ProbePause is the wait of a call while another call probes whether ACS takes calls again.
-	ProbePause = time.Second
 )
 
 // RetryAfter returns the wait after a 429.

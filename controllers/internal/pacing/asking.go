@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// probePause is the wait of a call while another call probes whether ACS takes calls again.
+	probePause = time.Second
 	// leastFallback is by how much a thread comes later than predicted if nobody wakes it.
 	leastFallback = 30 * time.Second
 	// mostSlip is how long after its moment a prediction is still shown.
@@ -258,7 +260,7 @@ func (p *Pacer) wait(now time.Time, who Caller, pl *place) *outcome.Wait {
 	l := pl.limit
 	asked := l.throttle()
 	if l.isProbed(now) {
-		wait := outcome.Throttle{Until: now.Add(outcome.ProbePause)}.Wait(now)
+		wait := outcome.Throttle{Until: now.Add(probePause)}.Wait(now)
 		wait.Quiet, wait.After = true, p.fallback(who, wait.After)
 		return wait
 	}

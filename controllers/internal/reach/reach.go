@@ -1,7 +1,10 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package outcome
+// Package reach says why ACS could not be reached, in words for a status: DNS, proxy, certificate, clock.
+//
+// It only reads errors. Whether and when a call is tried again is for outcome to decide.
+package reach
 
 import (
 	"context"
@@ -55,10 +58,10 @@ func isProxyUnreachable(err error) bool {
 	return ok && op.Op == "proxyconnect"
 }
 
-// WhyNoAnswer completes a sentence on a call without an answer. The sentence begins with the name
+// Why completes a sentence on a call without an answer. The sentence begins with the name
 // of the server. The text has no address and no port, because these would differ between
 // reconciles.
-func WhyNoAnswer(err error) string {
+func Why(err error) string {
 	var dns *net.DNSError
 	var netErr net.Error
 	var proxy *proxyError
