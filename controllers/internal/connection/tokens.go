@@ -23,9 +23,6 @@ const (
 	// firstUnknown and lastUnknown bound how long the answer is kept that ACS knows no such user.
 	firstUnknown = time.Minute
 	lastUnknown  = 10 * time.Minute
-	// unconfirmedPause is how long such an answer is kept before it is confirmed: the threads that
-	// wait for the user share it.
-	unconfirmedPause = time.Second
 	// uselessPause is how long no other token is requested after one that had already expired.
 	uselessPause = 30 * time.Second
 )
@@ -99,12 +96,9 @@ func (t *tokenSource) note(err error, now time.Time) error {
 	case !acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 	case t.unknownSince.IsZero():
 		t.unknownSince = now
-		t.until, t.answer = now.Add(unconfirmedPause), err
 	case now.Sub(t.unknownSince) >= unknownConfirm:
 		t.until, t.answer = now.Add(min(firstUnknown<<t.unknown, lastUnknown)), err
 		t.unknown = min(t.unknown+1, 10)
-	default:
-		t.until, t.answer = now.Add(unconfirmedPause), err
 	}
 	return err
 }

@@ -38,10 +38,6 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		// One answer may be a mistake of the service.
 		_, err = user.Credential.Token(t.Context())
 		w.Expect(acs.HasStatus(err, http.StatusNotFound)).To(BeTrue(), "%v", err)
-		// The threads that wait for the user share it.
-		ask(0)
-		<-time.After(unconfirmedPause)
-		ask(1)
 		<-time.After(unknownConfirm)
 		ask(1)
 		for _, minutes := range []int{1, 2, 4, 8, 10, 10} {
@@ -53,14 +49,14 @@ func TestUnknownUserIsRemembered(t *testing.T) {
 		conn := newConnection("a")
 		conn.Generation = 2
 		w.session.Heed(conn)
-		ask(1)
+		ask(100)
 		<-time.After(unknownConfirm)
 		ask(1)
 		w.session.Heed(conn)
 		ask(0)
 		objects.SetAnnotation(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		w.session.Heed(conn)
-		ask(1)
+		ask(100)
 		<-time.After(unknownConfirm)
 		ask(1)
 	})
