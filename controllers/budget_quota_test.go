@@ -106,8 +106,7 @@ func TestRequestOnThreadEndsWait(t *testing.T) {
 		g.Expect(tries).To(Equal(1))
 		thread := &chatv1alpha1.ChatThread{}
 		objects.SetAnnotation(thread, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
-		err = situation{run: run{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{}}, link: link{session: found}}.enter(t.Context())
-		g.Expect(err).NotTo(HaveOccurred())
+		situation{run: run{thread: thread, before: thread.DeepCopy(), memory: &threadMemory{}}, link: link{session: found}}.tryAtOnce()
 		g.Expect(read()).NotTo(Succeed())
 		g.Expect(tries).To(Equal(2))
 	})

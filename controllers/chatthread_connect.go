@@ -39,15 +39,15 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s situation) (situat
 		return s, err
 	}
 	session.KnowUsers(s.users)
-	return s, s.enter(ctx)
+	s.tryAtOnce()
+	return s, nil
 }
 
-// enter ends the waits of ACS if somebody asked for the reconcile, and takes a place at the endpoint.
-func (s situation) enter(ctx context.Context) error {
+// tryAtOnce ends the waits of ACS if somebody asked for the reconcile.
+func (s situation) tryAtOnce() {
 	if s.isRequested() {
 		s.session.TryAtOnce()
 	}
-	return s.session.Enter(ctx)
 }
 
 // checkUsers waits for a connection that has no service user, or whose record lost some: until it is restored

@@ -96,7 +96,10 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (
 	if s.user, err = r.chooseUser(s); err != nil {
 		return s, err
 	}
-	return s, s.session.Pacer.Room(s.caller, s.user.ID)
+	if err := s.session.Pacer.Room(s.caller, s.user.ID); err != nil {
+		return s, err
+	}
+	return s, s.session.Enter(ctx)
 }
 
 // chooseUser returns the service user that was stored before, as every retry must, or the one of those for

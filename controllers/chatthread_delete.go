@@ -139,7 +139,8 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation)
 	if err := s.checkUsers(); err != nil {
 		return s, err
 	}
-	return s, s.enter(ctx)
+	s.tryAtOnce()
+	return s, nil
 }
 
 // retained returns the clients whose credentials are still in memory; why says what is wrong with the

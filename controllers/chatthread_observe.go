@@ -54,6 +54,9 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 // readThread reads the thread by the service user that acts for it. If none was chosen yet, the first one
 // that ACS lets acts from now on.
 func (r *ChatThreadReconciler) readThread(ctx context.Context, s situation) (situation, acs.ThreadProperties, error) {
+	if err := s.session.Enter(ctx); err != nil {
+		return s, acs.ThreadProperties{}, err
+	}
 	var err error
 	for _, id := range s.actors() {
 		s.user, err = r.Sessions.User(s.session, id)

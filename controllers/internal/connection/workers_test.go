@@ -226,8 +226,8 @@ func TestSlowResourceGivesWorkersBack(t *testing.T) {
 			s.add("many", fmt.Sprint(n), about)
 		}
 		s.run(5 * time.Second)
-		s.Expect(len(s.free)).To(Equal(8), "half are free for others")
-		s.Expect(len(s.order)).To(BeNumerically(">", 8*23))
+		s.Expect(len(s.free)).To(Equal(12), "a quarter is free for others")
+		s.Expect(len(s.order)).To(BeNumerically(">", 12*23))
 		about.takes.Store(int64(5 * time.Second))
 		s.run(7 * time.Second)
 		s.Expect(len(s.free)).To(Equal(4))

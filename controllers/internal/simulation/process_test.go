@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -51,7 +52,7 @@ type simProcess struct {
 	cache sync.Mutex
 
 	mu    sync.Mutex
-	queue map[simKey]time.Time
+	queue map[simKey]simDue
 	// busy are the objects that have a pass now, where passes go on beside each other.
 	busy  map[simKey]bool
 	woken chan struct{}
@@ -75,10 +76,10 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 	p := &simProcess{
 		world: w, number: number,
 		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
-		queue: map[simKey]time.Time{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]controllers.Controller{}, results: map[simKey]reconcile.Result{},
+		queue: map[simKey]simDue{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]controllers.Controller{}, results: map[simKey]reconcile.Result{},
 	}
 	p.controllers = controllers.New(controllers.Dependencies{
-		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: 16},
+		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: simWorkers},
 		Client:   &simClient{w.live, p},
 		Recorder: func(string) events.EventRecorder { return simRecorder{w} }, APIReader: &simReader{w.live, p},
 	})
@@ -310,7 +311,22 @@ type simQueue struct {
 func (q simQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
 
 func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) {
-	q.process.add(simKey{q.kind, r.NamespacedName}, after)
+	q.AddWithOpts(priorityqueue.AddOpts{After: after}, r)
+}
+
+func (q simQueue) AddWithOpts(o priorityqueue.AddOpts, requests ...reconcile.Request) {
+	priority := 0
+	if o.Priority != nil {
+		priority = *o.Priority
+	}
+	for _, r := range requests {
+		q.process.add(simKey{q.kind, r.NamespacedName}, o.After, priority)
+	}
+}
+
+// GetWithPriority is there for the interface: the simulation itself takes what is due.
+func (simQueue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
+	return reconcile.Request{}, 0, true
 }
 
 // lets says whether a predicate lets an event through.

@@ -13,16 +13,28 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/acs-operator/acs-chat-operator/controllers"
 )
 
-// add puts an object into the queue; the earlier moment counts.
-func (p *simProcess) add(key simKey, after time.Duration) {
+// simDue is when an object is due, and before which others.
+type simDue struct {
+	at       time.Time
+	priority int
+}
+
+// add puts an object into the queue; the earlier moment counts, and the higher priority.
+func (p *simProcess) add(key simKey, after time.Duration, priority int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	due := time.Now().Add(after)
-	if before, ok := p.queue[key]; !ok || due.Before(before) {
-		p.queue[key] = due
+	due := simDue{time.Now().Add(after), priority}
+	if before, ok := p.queue[key]; ok {
+		due.priority = max(due.priority, before.priority)
+		if before.at.Before(due.at) {
+			due.at = before.at
+		}
 	}
+	p.queue[key] = due
 	p.wake()
 }
 
@@ -34,20 +46,32 @@ func (p *simProcess) wake() {
 	}
 }
 
-// next is the object whose pass comes first.
+// simWorkers is how many reconciles of a kind go on beside each other.
+const simWorkers = 16
+
+// next is the object whose pass comes first: of those that are due, the one of the highest priority.
 func (p *simProcess) next() (first simKey, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	due = time.Now().Add(365 * 24 * time.Hour)
-	for key, at := range p.queue {
-		if p.busy[key] {
+	now := time.Now()
+	best := simDue{at: now.Add(365 * 24 * time.Hour)}
+	working := map[controllers.Kind]int{}
+	for key := range p.busy {
+		working[key.kind]++
+	}
+	for key, entry := range p.queue {
+		if p.busy[key] || working[key.kind] >= simWorkers {
 			continue
 		}
-		if order := at.Compare(due); order < 0 || order == 0 && cmp.Or(cmp.Compare(key.kind, first.kind), cmp.Compare(key.String(), first.String())) < 0 {
-			first, due = key, at
+		if !entry.at.After(now) {
+			entry.at = now
+		}
+		order := cmp.Or(entry.at.Compare(best.at), cmp.Compare(best.priority, entry.priority), p.queue[key].at.Compare(p.queue[first].at))
+		if order < 0 || order == 0 && cmp.Or(cmp.Compare(key.kind, first.kind), cmp.Compare(key.String(), first.String())) < 0 {
+			first, best = key, entry
 		}
 	}
-	return first, due
+	return first, best.at
 }
 
 // start makes a pass, beside others where the world has it so. It says whether the process died in it.
@@ -98,7 +122,11 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 	p.results[key] = result
 	p.mu.Unlock()
 	if wait := p.wait(key, result, err); wait > 0 {
-		p.add(key, wait)
+		priority := 0
+		if result.Priority != nil {
+			priority = *result.Priority
+		}
+		p.add(key, wait, priority)
 	}
 	return false
 }

@@ -94,7 +94,7 @@ func TestSimQuotaBulk(t *testing.T) {
 		const threads, users, perWindow = 1920, 32, 320
 		w := newSimWorld(t, simQuotas, 1, 1)
 		w.maxPasses, w.parallel = 3*threads, true
-		w.late = func() { <-time.After(time.Duration(w.chance(int64(200 * time.Millisecond)))) }
+		w.late = func() { <-time.After(time.Duration(w.chance(int64(100 * time.Millisecond)))) }
 		w.outage = func(*http.Request) (*http.Response, error) {
 			<-time.After(time.Duration(w.chance(int64(200 * time.Millisecond))))
 			return nil, nil //nolint:nilnil // it only takes its time
