@@ -71,13 +71,13 @@ func TestResyncStretch(t *testing.T) {
 	floor := found.ResyncFloor("user")
 	g.Expect(floor).To(Equal(6000 * pacing.ShortWindow * 10 / 9 / 40))
 	memory := &threadMemory{begun: time.Now(), nextResync: time.Now().Add(defaultResync)}
-	memory.stretch(floor, defaultResync)
+	memory.extendResync(floor, defaultResync)
 	g.Expect(memory.nextResync).To(BeTemporally("~", memory.begun.Add(floor), floor/10+time.Second))
 	stretched := memory.nextResync
-	memory.stretch(floor, defaultResync)
+	memory.extendResync(floor, defaultResync)
 	g.Expect(memory.nextResync).To(Equal(stretched), "a pass in between does not put it off again")
 	memory = &threadMemory{begun: time.Now(), nextResync: stretched}
-	memory.stretch(time.Minute, defaultResync)
+	memory.extendResync(time.Minute, defaultResync)
 	g.Expect(memory.nextResync).To(Equal(stretched))
 }
 

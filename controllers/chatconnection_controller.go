@@ -70,13 +70,13 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 		}
 		return r.conclude(ctx, before, conn, nil, err)
 	}
-	told, err := r.keep(ctx, conn)
-	return r.conclude(ctx, before, conn, told, err)
+	changes, err := r.reconcile(ctx, conn)
+	return r.conclude(ctx, before, conn, changes, err)
 }
 
 // keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
 // as often as the Secret is read.
-func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Event, error) {
+func (r *ChatConnectionReconciler) reconcile(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Event, error) {
 	session, err := r.Sessions.Refresh(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -91,24 +91,24 @@ func (r *ChatConnectionReconciler) keep(ctx context.Context, conn *chatv1alpha1.
 	if err := session.Enter(ctx); err != nil {
 		return nil, err
 	}
-	told, err := r.ensure(ctx, conn, session)
+	changes, err := r.ensure(ctx, conn, session)
 	r.refusals.note(conn, session, err, time.Now())
-	return told, err
+	return changes, err
 }
 
 // ensure sees to the service users and their tokens.
 func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
-	told, err := r.ensureUsers(ctx, conn, session)
+	changes, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
 		err = r.ensureTokens(ctx, conn, session)
 	}
 	if isUnauthorized(err) {
-		return told, session.CredentialRejected(err)
+		return changes, session.CredentialRejected(err)
 	}
 	if acs.HasStatus(err, http.StatusForbidden) {
-		return told, &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
+		return changes, &outcome.Refused{Reason: chatv1alpha1.ReasonAuthenticationFailed, Err: err}
 	}
-	return told, err
+	return changes, err
 }
 
 // ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
@@ -227,7 +227,7 @@ func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1
 	return outcome.CallFailed("issue a token for "+id, err)
 }
 
-func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, told []objects.Event, err error) (ctrl.Result, error) {
+func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *chatv1alpha1.ChatConnection, changes []objects.Event, err error) (ctrl.Result, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := outcome.Classify(err)
@@ -242,10 +242,10 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	confirmDeletions(conn, time.Now())
 	patchErr := r.Store.PatchStatus(ctx, before, conn)
 	if client.IgnoreNotFound(patchErr) != nil {
-		objects.Record(ctx, r.Recorder, conn, told)
+		objects.Record(ctx, r.Recorder, conn, changes)
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}
-	objects.Emit(ctx, r.Recorder, before, conn, told, o)
+	objects.Emit(ctx, r.Recorder, before, conn, changes, o)
 	switch {
 	case o.Err != nil:
 		return ctrl.Result{}, o.Err

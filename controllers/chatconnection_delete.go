@@ -56,7 +56,7 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 // It is empty where there are none. While the cache shows some, that will do. The last word has the API server,
 // which is asked only once and in parts: what others put there must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
-	count, err := countUsers(ctx, r.Reader, objects.KeyOf(conn))
+	count, err := countThreadsOf(ctx, r.Reader, objects.KeyOf(conn))
 	if err != nil || count > 0 {
 		return outcome.Plural(count, "ChatThread"), err
 	}
@@ -92,7 +92,7 @@ func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection)
 }
 
 // countUsers counts in the cache the threads that may have something at ACS through a connection.
-func countUsers(ctx context.Context, reader client.Reader, connection types.NamespacedName) (int, error) {
+func countThreadsOf(ctx context.Context, reader client.Reader, connection types.NamespacedName) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := reader.List(ctx, threads, client.MatchingFields{indexConnection: connection.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list ChatThreads: %w", err)
@@ -110,7 +110,7 @@ func countUsers(ctx context.Context, reader client.Reader, connection types.Name
 // need it, which happens where the connection went without waiting for them.
 func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
 	r.refusals.forget(key)
-	count, err := countUsers(ctx, r.Reader, key)
+	count, err := countThreadsOf(ctx, r.Reader, key)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if !participant.DeletionTimestamp.IsZero() {
 		err = r.finalize(ctx, snapshot, thread, entry)
 	} else {
-		err = r.keep(ctx, snapshot, thread, entry)
+		err = r.reconcile(ctx, snapshot, thread, entry)
 	}
 	return r.conclude(ctx, snapshot, err)
 }
@@ -77,12 +77,12 @@ func (r *ChatParticipantReconciler) thread(ctx context.Context, p *chatv1alpha1.
 // participantSnapshot is a ChatParticipant in memory, and what the API server holds of it.
 type participantSnapshot = objects.Snapshot[*chatv1alpha1.ChatParticipant]
 
-// errUnjudged ends a pass that learnt nothing new: the status stays.
-var errUnjudged = errors.New("unjudged")
+// errPending ends a pass that learnt nothing new: the status stays.
+var errPending = errors.New("pending")
 
 // keep stores the finalizer, upon which the thread counts the participant, and takes over what the
 // last pass over the thread says.
-func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
+func (r *ChatParticipantReconciler) reconcile(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
 	p := snapshot.Object
 	if thread == nil {
 		p.Status.ThreadID = ""
@@ -98,15 +98,15 @@ func (r *ChatParticipantReconciler) keep(ctx context.Context, snapshot *particip
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(
 			"spec.shareHistory: %s is not known to this version of the operator, which adds nobody.", outcome.Sanitize(string(p.Spec.ShareHistory), outcome.MaxMessage))}
 	}
-	takesNobody := thread.Observes() || entry.State == roster.AccessLost || entry.State == roster.NotManaged
-	if !takesNobody {
+	takesNoMembers := thread.Observes() || entry.State == roster.AccessLost || entry.State == roster.NotManaged
+	if !takesNoMembers {
 		err := snapshot.PatchMetadata(ctx, func(obj client.Object) { controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer) })
 		if err != nil {
 			return fmt.Errorf("add finalizer: %w", err)
 		}
 	}
 	if entry.State == roster.Pending {
-		return errUnjudged
+		return errPending
 	}
 	p.Status.ThreadID = entry.ThreadID
 	switch entry.State {
@@ -126,8 +126,8 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *part
 	if !objects.HasFinalizer(p) {
 		return errReleased
 	}
-	free := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || objects.IsAbandoned(p)
-	if free || entry.State == roster.Removed || entry.State == roster.NotManaged {
+	mayGo := thread == nil || !thread.DeletionTimestamp.IsZero() || thread.Observes() || objects.IsAbandoned(p)
+	if mayGo || entry.State == roster.Removed || entry.State == roster.NotManaged {
 		if err := snapshot.RemoveFinalizer(ctx); err != nil {
 			return err
 		}
@@ -135,13 +135,13 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *part
 	}
 	// Until the thread was looked at since, nothing is known of what the deletion waits for.
 	if entry.State == roster.Pending || entry.Message == "" {
-		return errUnjudged
+		return errPending
 	}
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonThreadNotReady, Message: entry.Message + " The user stays in the thread until then. " + abandonHint}
 }
 
 func (r *ChatParticipantReconciler) conclude(ctx context.Context, snapshot *participantSnapshot, err error) (ctrl.Result, error) {
-	if errors.Is(err, errUnjudged) || errors.Is(err, errReleased) {
+	if errors.Is(err, errPending) || errors.Is(err, errReleased) {
 		return ctrl.Result{}, nil
 	}
 	p, before := snapshot.Object, snapshot.Stored()

@@ -43,13 +43,13 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 }
 
 // brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.
-func (r *ChatThreadReconciler) brake(ctx context.Context, s situation) error {
+func (r *ChatThreadReconciler) checkMaxDeletions(ctx context.Context, s situation) error {
 	limit := s.conn.Spec.MaxDeletions
 	if limit == nil {
 		return nil
 	}
 	if !s.session.BrakeIsSet() {
-		left, err := r.leftDeletions(ctx, s)
+		left, err := r.unfinishedDeletions(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -63,8 +63,8 @@ func (r *ChatThreadReconciler) brake(ctx context.Context, s situation) error {
 		connectionKey(s.thread), outcome.Plural(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }
 
-// leftDeletions counts the threads of the connection whose deletion an earlier process left behind.
-func (r *ChatThreadReconciler) leftDeletions(ctx context.Context, s situation) (int, error) {
+// unfinishedDeletions counts the threads of the connection whose deletion an earlier process left behind.
+func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situation) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list ChatThreads: %w", err)

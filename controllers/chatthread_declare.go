@@ -30,7 +30,7 @@ func (r *ChatThreadReconciler) declare(ctx context.Context, s situation) (situat
 	if err := s.waitForPending(time.Now()); err != nil {
 		return s, err
 	}
-	s.caller = s.whoAsks()
+	s.caller = s.newCaller()
 	return s, nil
 }
 

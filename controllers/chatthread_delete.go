@@ -28,22 +28,22 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 		s.released = true
 		return s, nil
 	}
-	if s.isOfAnother() {
+	if s.isStatusForeign() {
 		if s.thread.Adopts() {
 			s.origin = originFound
 		} else {
-			s.disown(time.Now())
+			s.dropForeignStatus(time.Now())
 		}
 	}
 	if s.hasNoThread() {
 		return r.removeFinalizer(ctx, s)
 	}
-	if stays, err := r.leaveThread(ctx, s); err != nil {
+	if stays, err := r.keepsThread(ctx, s); err != nil {
 		return s, err
 	} else if stays {
 		return r.removeFinalizer(ctx, s)
 	}
-	s.caller = s.whoAsks()
+	s.caller = s.newCaller()
 	ctx = pacing.WithCaller(ctx, s.caller)
 	s, err := r.connectToDelete(ctx, s)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 
 // leaveThread reports whether a deletion leaves the thread as it is, with its stamp: because a person says so,
 // or because the operator is being uninstalled.
-func (r *ChatThreadReconciler) leaveThread(ctx context.Context, s situation) (bool, error) {
+func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bool, error) {
 	note := "Released thread %s without calling ACS; it still exists"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
 		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
@@ -267,10 +267,10 @@ func (r *ChatThreadReconciler) mayNotDelete(s situation) error {
 
 // deleteThread deletes the thread at ACS.
 func (r *ChatThreadReconciler) deleteThread(ctx context.Context, s situation) error {
-	if err := r.checkNotAwaited(ctx, s); err != nil {
+	if err := r.checkNoAdopter(ctx, s); err != nil {
 		return err
 	}
-	if err := r.brake(ctx, s); err != nil {
+	if err := r.checkMaxDeletions(ctx, s); err != nil {
 		return err
 	}
 	if err := r.markDeleting(ctx, s, "Deleting"); err != nil {
@@ -287,9 +287,9 @@ func (r *ChatThreadReconciler) deleteThread(ctx context.Context, s situation) er
 	return nil
 }
 
-// checkNotAwaited holds the deletion of a thread that another ChatThread is to adopt: who renames a ChatThread, and
+// checkNoAdopter holds the deletion of a thread that another ChatThread is to adopt: who renames a ChatThread, and
 // forgets to have the former one retain the thread, must not lose it.
-func (r *ChatThreadReconciler) checkNotAwaited(ctx context.Context, s situation) error {
+func (r *ChatThreadReconciler) checkNoAdopter(ctx context.Context, s situation) error {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexAdopts: s.threadID}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list ChatThreads: %w", err)

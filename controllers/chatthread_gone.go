@@ -68,7 +68,7 @@ func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 // believe that it is gone.
 func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) error {
 	if s.isFound() && s.thread.Adopts() {
-		return s.notThere()
+		return s.foundThreadGone()
 	}
 	now := time.Now()
 	if s.memory.missingSince.IsZero() {
@@ -86,7 +86,7 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 		return err
 	}
 	if s.isFound() {
-		return s.notThere()
+		return s.foundThreadGone()
 	}
 	return r.recreateOrStall(ctx, s)
 }
@@ -112,7 +112,7 @@ func (r *ChatThreadReconciler) checkNotListed(s situation) error {
 }
 
 // notThere deals with a thread that was found, or is to be adopted, and is no more.
-func (s situation) notThere() error {
+func (s situation) foundThreadGone() error {
 	if s.thread.Adopts() {
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
@@ -167,6 +167,6 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s situation,
 	if err := r.store(ctx, s, outcome.Classify(again)); err != nil {
 		return err
 	}
-	s.memory.isThere()
+	s.memory.clearMissing()
 	return again
 }

@@ -20,13 +20,13 @@ import (
 // locate says which thread the reconcile is about. It searches for the thread of a ChatThread that knows
 // none: a crash, a lost answer or a rebuilt cluster must not create a second one.
 func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situation, error) {
-	if s.isOfAnother() && s.thread.Adopts() {
+	if s.isStatusForeign() && s.thread.Adopts() {
 		s.thread.Status.ObservedGeneration = -1
 		s.target = target{threadID: s.thread.Spec.ThreadID, origin: originFound}
 		return s, nil
 	}
-	if s.isOfAnother() {
-		if err := r.takeOverStatus(ctx, s); err != nil {
+	if s.isStatusForeign() {
+		if err := r.resetForeignStatus(ctx, s); err != nil {
 			return s, err
 		}
 	}
@@ -67,9 +67,9 @@ func found(candidates []directory.Stamp) target {
 }
 
 // takeOverStatus turns a ChatThread with the status of another uid, in one write, into one without a thread.
-func (r *ChatThreadReconciler) takeOverStatus(ctx context.Context, s situation) error {
+func (r *ChatThreadReconciler) resetForeignStatus(ctx context.Context, s situation) error {
 	former := s.thread.Status.ThreadID
-	s.disown(time.Now())
+	s.dropForeignStatus(time.Now())
 	if former == "" {
 		return nil
 	}

@@ -54,8 +54,8 @@ type threadMemory struct {
 	// one did since. heldAtRequest is what the connection was asked for last by then.
 	recreationHeld, recreationAsked bool
 	heldAtRequest                   string
-	// awaitingProbe is since when passes wait for another one that probes the connection.
-	awaitingProbe time.Time
+	// probeWaitSince is since when passes wait for another one that probes the connection.
+	probeWaitSince time.Time
 	// markedDeleting says that the status told of the deletion before the first call of it.
 	markedDeleting bool
 	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
@@ -110,7 +110,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 }
 
 // isThere forgets that the thread was missing: it is there, or another one is to take its place.
-func (m *threadMemory) isThere() {
+func (m *threadMemory) clearMissing() {
 	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
 	m.notListed = false
 }
@@ -136,7 +136,7 @@ func (m *threadMemory) isRecreationAsked(thread *chatv1alpha1.ChatThread, conn *
 }
 
 // stretch puts the next resync off to a floor that is longer than the declared interval.
-func (m *threadMemory) stretch(floor, interval time.Duration) {
+func (m *threadMemory) extendResync(floor, interval time.Duration) {
 	if floor > interval && m.nextResync.Before(m.begun.Add(floor*9/10)) {
 		m.nextResync = m.begun.Add(withJitter(floor))
 	}
@@ -211,8 +211,8 @@ func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
 // end forgets the answer: the same call got another one.
 func (u *unconfirmed) end() { u.since = time.Time{} }
 
-// foundNow notes since when a thread is this ChatThread's that was found.
-func (m *threadMemory) foundNow() {
+// noteFound notes since when a thread is this ChatThread's that was found.
+func (m *threadMemory) noteFound() {
 	if m.foundAt.IsZero() {
 		m.foundAt = time.Now()
 	}

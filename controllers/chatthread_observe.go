@@ -28,11 +28,11 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 	case err != nil:
 		return s, outcome.CallFailed("read the thread", err)
 	case properties.DeletedOn != nil && s.isFound():
-		return s, s.notThere()
+		return s, s.foundThreadGone()
 	case properties.DeletedOn != nil:
 		return s, r.recreateOrStall(ctx, s)
 	}
-	s.memory.isThere()
+	s.memory.clearMissing()
 	if !s.isFound() {
 		s.memory.listedBefore = nil
 	}

@@ -158,12 +158,12 @@ func (s situation) isManaged() bool {
 
 // isOfAnother says that the status was written for another uid: a backup was restored with it, or somebody
 // copied it. The resource has no thread yet, and takes its thread back as in a rebuilt cluster.
-func (s situation) isOfAnother() bool {
+func (s situation) isStatusForeign() bool {
 	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
 }
 
 // disown forgets what the status of another uid says of a thread.
-func (s situation) disown(now time.Time) {
+func (s situation) dropForeignStatus(now time.Time) {
 	status := &s.thread.Status
 	status.ObservedGeneration = -1
 	if status.ThreadID != "" {

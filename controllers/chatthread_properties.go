@@ -25,7 +25,7 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 	// this ChatThread's before.
 	isTakenOver := s.origin != originCreated && (s.isFound() || !isHeld && s.before.Status.ServiceUser == "")
 	if isTakenOver {
-		s.memory.foundNow()
+		s.memory.noteFound()
 	} else {
 		s.allocate()
 	}

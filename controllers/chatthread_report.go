@@ -64,7 +64,7 @@ func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome
 		err = r.unauthorized(s, err)
 	}
 	o := outcome.Classify(err)
-	o.Quiet = o.Quiet || s.awaitsProbe(err, time.Now())
+	o.Quiet = o.Quiet || s.waitsForProbe(err, time.Now())
 	if !isRejected && !o.Quiet {
 		s.memory.unauthorized = false
 	}
@@ -99,7 +99,7 @@ func (s situation) releaseSlots() {
 // reads.
 func (s situation) extendResync() {
 	if s.session != nil && s.user != nil {
-		s.memory.stretch(s.session.ResyncFloor(s.user.ID), resyncInterval(s.thread))
+		s.memory.extendResync(s.session.ResyncFloor(s.user.ID), resyncInterval(s.thread))
 	}
 }
 
@@ -219,17 +219,17 @@ func priority(background bool) *int {
 // an answer may be about another thread.
 const probeGrace = time.Minute
 
-// awaitsProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
+// waitsForProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
 // status already shows it, or nobody asked for this reconcile.
-func (s situation) awaitsProbe(err error, now time.Time) bool {
+func (s situation) waitsForProbe(err error, now time.Time) bool {
 	if !errors.Is(err, connection.ErrAwaitsProbe) {
-		s.memory.awaitingProbe = time.Time{}
+		s.memory.probeWaitSince = time.Time{}
 		return false
 	}
-	if s.memory.awaitingProbe.IsZero() {
-		s.memory.awaitingProbe = now
+	if s.memory.probeWaitSince.IsZero() {
+		s.memory.probeWaitSince = now
 	}
-	return s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.awaitingProbe) < probeGrace
+	return s.saysUnavailable() || s.caller.Background && now.Sub(s.memory.probeWaitSince) < probeGrace
 }
 
 // saysUnavailable reports whether the status already shows a service that does not answer.

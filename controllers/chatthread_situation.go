@@ -107,8 +107,8 @@ func (s situation) declared() plan.Declared {
 // plan is what makes the thread as declared.
 func (s situation) plan() plan.Plan { return plan.For(s.declared(), s.have, s.memory.tried()) }
 
-// whoAsks says for whom calls are made. A reconcile that nothing asked for only looks for drift.
-func (s situation) whoAsks() pacing.Caller {
+// newCaller says for whom calls are made. A reconcile that nothing asked for only looks for drift.
+func (s situation) newCaller() pacing.Caller {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) || s.isRequested() ||

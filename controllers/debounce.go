@@ -33,14 +33,14 @@ type arrivals struct {
 // wait reports whether the thread waits on for ChatParticipants that are pending now.
 func (a *arrivals) wait(pending []chatv1alpha1.ChatParticipant, now time.Time) bool {
 	overdue := map[types.UID]bool{}
-	awaited := false
+	isWaiting := false
 	for i := range pending {
 		uid := pending[i].UID
 		overdue[uid] = true
-		awaited = awaited || !a.overdue[uid]
+		isWaiting = isWaiting || !a.overdue[uid]
 	}
 	switch {
-	case !awaited:
+	case !isWaiting:
 		a.since = time.Time{}
 		return false
 	case a.since.IsZero():

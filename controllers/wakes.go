@@ -44,7 +44,7 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue requestQueue) {
-			if isNamesake(e) {
+			if isReplaced(e) {
 				enqueue(queue, e.ObjectOld)
 				enqueue(queue, e.ObjectNew)
 				return
@@ -101,7 +101,7 @@ func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	beforeStatus, beforeReason := objects.ReadyReason(before)
 	status, reason := objects.ReadyReason(after)
 	switch {
-	case isNamesake(e), before.Generation != after.Generation, beforeStatus != status, beforeReason != reason,
+	case isReplaced(e), before.Generation != after.Generation, beforeStatus != status, beforeReason != reason,
 		before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]:
 		return anyThread
 	case objects.ReconcileRequested(before) != objects.ReconcileRequested(after):
@@ -240,8 +240,8 @@ func threadChanged() predicate.Predicate {
 	)
 }
 
-// threadLetGo lets through threads that are gone or no longer held.
-func threadLetGo() predicate.Predicate {
+// threadFinalizerRemoved lets through threads that are gone or no longer held.
+func threadFinalizerRemoved() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
@@ -251,15 +251,15 @@ func threadLetGo() predicate.Predicate {
 	}
 }
 
-// threadComesOrGoes lets through what decides whether a thread takes members at all; how they fare
+// threadAvailabilityChanged lets through what decides whether a thread takes members at all; how they fare
 // the roster tells.
-func threadComesOrGoes() predicate.Predicate {
+func threadAvailabilityChanged() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
 			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
-			return ok && ok2 && (isNamesake(e) || before.Observes() != after.Observes() ||
+			return ok && ok2 && (isReplaced(e) || before.Observes() != after.Observes() ||
 				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
 		},
 	}
@@ -268,11 +268,11 @@ func threadComesOrGoes() predicate.Predicate {
 // connectionChanged lets through what a user changes of a ChatConnection, and records that somebody
 // cut.
 func connectionChanged() predicate.Predicate {
-	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordDropped())
+	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordShortened())
 }
 
-// recordDropped lets through a connection whose record of service users or endpoint somebody cut.
-func recordDropped() predicate.Predicate {
+// recordShortened lets through a connection whose record of service users or endpoint somebody cut.
+func recordShortened() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
@@ -292,7 +292,7 @@ func recordDropped() predicate.Predicate {
 // are asked for, and a status that was emptied. What the operator itself writes wakes nobody.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if isNamesake(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
+		if isReplaced(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
 			return true
 		}
 		for _, annotation := range annotations {
@@ -320,4 +320,4 @@ func isFinalizerLost(e event.UpdateEvent) bool {
 
 // isNamesake says that an object was deleted and another one of its name created: a list that
 // follows a watch that broke off shows that as a change.
-func isNamesake(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }
+func isReplaced(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }

@@ -24,7 +24,7 @@ func TestNamesakeIsAnother(t *testing.T) {
 	}{
 		"own resource":            {declarationChanged(), &chatv1alpha1.ChatParticipant{}},
 		"connection of a thread":  {predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return connectionChange(e) != nil }}, &chatv1alpha1.ChatConnection{}},
-		"thread of a participant": {threadComesOrGoes(), &chatv1alpha1.ChatThread{}},
+		"thread of a participant": {threadAvailabilityChanged(), &chatv1alpha1.ChatThread{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

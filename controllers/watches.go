@@ -164,15 +164,15 @@ func (c *Controllers) Watches() []Watch {
 	enqueue := handler.EnqueueRequestsFromMapFunc
 	watches := []Watch{
 		{&chatv1alpha1.ChatConnection{}, connectionChanged(), KindConnection, nil},
-		{&chatv1alpha1.ChatThread{}, threadLetGo(), KindConnection, enqueue(c.connections.deletingConnection)},
+		{&chatv1alpha1.ChatThread{}, threadFinalizerRemoved(), KindConnection, enqueue(c.connections.deletingConnection)},
 
 		{&chatv1alpha1.ChatThread{}, threadChanged(), KindThread, nil},
-		{&chatv1alpha1.ChatThread{}, threadLetGo(), KindThread, enqueue(c.threads.adoptersOfThread)},
+		{&chatv1alpha1.ChatThread{}, threadFinalizerRemoved(), KindThread, enqueue(c.threads.adoptersOfThread)},
 		{&chatv1alpha1.ChatParticipant{}, each, KindThread, c.threads.participantHandler()},
 		{&chatv1alpha1.ChatConnection{}, each, KindThread, c.threads.connectionHandler()},
 
 		{&chatv1alpha1.ChatParticipant{}, declarationChanged(chatv1alpha1.AnnotationAbandon), KindParticipant, nil},
-		{&chatv1alpha1.ChatThread{}, threadComesOrGoes(), KindParticipant, enqueue(c.participants.participantsOfThread)},
+		{&chatv1alpha1.ChatThread{}, threadAvailabilityChanged(), KindParticipant, enqueue(c.participants.participantsOfThread)},
 	}
 	if !c.namespacesUnwatched {
 		watches = append(watches, Watch{&corev1.Namespace{}, labelsChanged(), KindThread, enqueue(c.threads.threadsOfNamespace)})
