@@ -25,19 +25,19 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// ChatConnectionReconciler keeps the credential and the service users of ChatConnections.
+// ChatConnectionReconciler reconciles the credential and the service users of ChatConnections.
 type ChatConnectionReconciler struct {
 	// Reader reads from the cache.
 	client.Reader
-	// APIReader reads from the API server what decides whether a connection may go.
+	// APIReader reads from the API server before a connection is released.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
 	Store     *objects.Store
 	Sessions  *connection.Registry
-	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
-	// refusals are what ACS refused the connections.
+	// refusals holds the last refusals of ACS.
 	refusals connectionRefusals
 }
 
@@ -47,7 +47,7 @@ type ChatConnectionReconciler struct {
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
-// Reconcile makes one pass over a ChatConnection.
+// Reconcile reconciles a ChatConnection.
 func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ctx, end := r.Sessions.BeginConnection(ctx, req.NamespacedName)
 	defer end()
@@ -74,14 +74,15 @@ func (r *ChatConnectionReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	return r.conclude(ctx, before, conn, changes, err)
 }
 
-// keep reads the credential, and does what needs it. What ACS refused for good it is not asked for again
-// as often as the Secret is read.
+// reconcile reads the credential and makes the calls that need it. A final refusal of ACS is not
+// retried as often as the Secret is read.
 func (r *ChatConnectionReconciler) reconcile(ctx context.Context, conn *chatv1alpha1.ChatConnection) ([]objects.Event, error) {
 	session, err := r.Sessions.Refresh(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	// The endpoint of a Secret may be a mistake as long as no user is known to belong there. This one is declared.
+	// The endpoint of a Secret may be a mistake as long as no user is known to belong there. The
+	// endpoint in spec.entra is declared.
 	if conn.Spec.Entra != nil && len(conn.Status.ServiceUsers) == 0 {
 		conn.Status.Endpoint = session.CurrentEndpoint()
 	}
@@ -96,7 +97,7 @@ func (r *ChatConnectionReconciler) reconcile(ctx context.Context, conn *chatv1al
 	return changes, err
 }
 
-// ensure sees to the service users and their tokens.
+// ensure creates the service users and issues their tokens.
 func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
 	changes, err := r.ensureUsers(ctx, conn, session)
 	if err == nil {
@@ -111,9 +112,9 @@ func (r *ChatConnectionReconciler) ensure(ctx context.Context, conn *chatv1alpha
 	return changes, err
 }
 
-// ensureUsers creates the service users that are missing. Each is stored in the annotation before it is
-// used and before the next one is created: a crash leaves at most one at ACS that nobody knows. None are
-// created where the spec names them.
+// ensureUsers creates the missing service users. Each is stored in the annotation before it is used
+// and before the next one is created: a crash leaves at most one unknown user at ACS. If the spec
+// names the users, none are created.
 func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) ([]objects.Event, error) {
 	users := connection.UsersOf(conn)
 	if users.ArePinned() {
@@ -145,8 +146,8 @@ func (r *ChatConnectionReconciler) ensureUsers(ctx context.Context, conn *chatv1
 		Note: fmt.Sprintf("Created %s: %s", outcome.Plural(len(made), "service user"), firstOf(made))}}, err
 }
 
-// restoreRecord puts back the service users that somebody cut from the annotation. Threads wait for it, so it
-// waits for nothing.
+// restoreRecord restores the service users that somebody removed from the annotation. It comes
+// before everything that may wait, because threads wait for the record.
 func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
 	users := connection.UsersOf(conn)
 	if !users.IsCut() {
@@ -157,8 +158,8 @@ func (r *ChatConnectionReconciler) restoreRecord(ctx context.Context, conn *chat
 	})
 }
 
-// recordUsers stores the finalizer, the service users, and the endpoint that they belong to; status and session know
-// them from then on.
+// recordUsers stores the finalizer, the service users and their endpoint. Then it updates status
+// and session.
 func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection, ids []string) error {
 	endpoint := session.CurrentEndpoint()
 	err := r.Store.PatchMetadata(ctx, conn, func(obj client.Object) {
@@ -181,8 +182,9 @@ func (r *ChatConnectionReconciler) recordUsers(ctx context.Context, conn *chatv1
 	return nil
 }
 
-// ensureTokens sees to it that each service user of the pool has a token. Of those that the spec names
-// only whom ACS issues one is recorded: the record only grows, and a mistake would stay in it for ever.
+// ensureTokens ensures that each service user for new threads has a token. Of the users that the
+// spec names, only those with a token are recorded: the record only grows, and a mistake would stay
+// in it forever.
 func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection) error {
 	var proven []string
 	var failure error
@@ -209,7 +211,7 @@ func (r *ChatConnectionReconciler) ensureTokens(ctx context.Context, conn *chatv
 	return failure
 }
 
-// ensureToken sees to it that a service user has a token.
+// ensureToken ensures that a service user has a token.
 func (r *ChatConnectionReconciler) ensureToken(ctx context.Context, conn *chatv1alpha1.ChatConnection, session *connection.Connection, id string) error {
 	user, err := r.Sessions.User(session, id)
 	if err != nil {
@@ -259,8 +261,8 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 	return ctrl.Result{RequeueAfter: after}, nil
 }
 
-// confirmDeletions answers a new value of the annotation confirm-deletions: what was to be deleted until now
-// is no longer held by spec.maxDeletions.
+// confirmDeletions handles a new value of the annotation confirm-deletions: spec.maxDeletions no
+// longer holds the deletions that were requested until now.
 func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 	confirmed := conn.Annotations[chatv1alpha1.AnnotationConfirmDeletions]
 	if len(confirmed) > chatv1alpha1.MaxReconcileRequest {
@@ -272,7 +274,8 @@ func confirmDeletions(conn *chatv1alpha1.ChatConnection, now time.Time) {
 	conn.Status.ConfirmedDeletions, conn.Status.DeletionsConfirmedAt = confirmed, objects.StatusTime(now)
 }
 
-// connectionMessage says who acts, and what to commit so that a rebuilt cluster makes no new threads.
+// connectionMessage names the service users, and the ids to commit so that a rebuilt cluster
+// creates no new threads.
 func connectionMessage(conn *chatv1alpha1.ChatConnection) string {
 	users := connection.UsersOf(conn)
 	message := outcome.Plural(len(users.ForNewThreads()), "service user") + " can create threads."

@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// finalize lets the connection go once no thread uses it any more.
+// finalize removes the finalizer once no thread uses the connection.
 func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alpha1.ChatConnection) error {
 	if !objects.HasFinalizer(conn) {
 		return errReleased
@@ -40,8 +40,8 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	return errReleased
 }
 
-// keepCredential sees to it that the credential is in memory: the Secret may go before the threads do. That it
-// cannot be read shows on the threads.
+// keepCredential ensures that the credential is in memory, because the Secret may be deleted before
+// the threads. If it cannot be read, the threads show that.
 func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *chatv1alpha1.ChatConnection) {
 	_, err := r.Sessions.Get(ctx, conn)
 	if err != nil {
@@ -52,9 +52,10 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 	}
 }
 
-// isUsed says which threads may have something at ACS through the connection: those that carry the finalizer.
-// It is empty where there are none. While the cache shows some, that will do. The last word has the API server,
-// which is asked only once and in parts: what others put there must not fill the memory of the operator.
+// isUsed describes the threads that may have something at ACS through the connection: those with
+// the finalizer. The result is empty if there are none. Threads in the cache are enough for a
+// positive answer. Only the API server can give a negative one. It is asked only once and page by
+// page: the objects of others must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
 	count, err := countThreadsOf(ctx, r.Reader, objects.KeyOf(conn))
 	if err != nil || count > 0 {
@@ -82,8 +83,8 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 	return "", nil
 }
 
-// namespaces are those whose threads may use the connection; the empty one stands for all. Another operator may be
-// for some of them.
+// namespaces returns the namespaces whose threads may use the connection; the empty one stands for
+// all. Another operator may watch some of them.
 func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection) []string {
 	if len(r.WatchNamespaces) == 0 || isShared(conn) {
 		return []string{""}
@@ -91,7 +92,8 @@ func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection)
 	return r.WatchNamespaces
 }
 
-// countUsers counts in the cache the threads that may have something at ACS through a connection.
+// countThreadsOf counts in the cache the threads that may have something at ACS through a
+// connection.
 func countThreadsOf(ctx context.Context, reader client.Reader, connection types.NamespacedName) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := reader.List(ctx, threads, client.MatchingFields{indexConnection: connection.String()}, client.UnsafeDisableDeepCopy); err != nil {
@@ -106,8 +108,8 @@ func countThreadsOf(ctx context.Context, reader client.Reader, connection types.
 	return count, nil
 }
 
-// forgetConnection drops what is remembered of a ChatConnection that is no more. Its credential stays while threads
-// need it, which happens where the connection went without waiting for them.
+// forgetConnection drops the state of a ChatConnection that no longer exists. Its credential stays
+// while threads need it, which happens if the connection was deleted without waiting for them.
 func (r *ChatConnectionReconciler) forgetConnection(ctx context.Context, key types.NamespacedName) error {
 	r.refusals.forget(key)
 	count, err := countThreadsOf(ctx, r.Reader, key)

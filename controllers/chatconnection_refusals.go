@@ -16,8 +16,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// connectionRefusals remembers what ACS refused each ChatConnection, so that ACS is not asked again
-// as often as the Secret is read. The zero value is ready.
+// connectionRefusals remembers the last refusal of each ChatConnection, so that the call is not
+// repeated as often as the Secret is read. The zero value is ready.
 type connectionRefusals struct {
 	mu    sync.Mutex
 	byKey map[types.NamespacedName]connectionRefusal
@@ -26,7 +26,7 @@ type connectionRefusals struct {
 type connectionRefusal struct {
 	err error
 	at  time.Time
-	// generation and identity are what was refused: another spec or credential is tried at once.
+	// generation and identity identify the refused spec and credential: others are tried at once.
 	generation int64
 	identity   *acs.IdentityClient
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
-// ChatParticipantReconciler writes ChatParticipants: their finalizer, and in their status what the
-// last pass over the thread said of them. It never calls ACS.
+// ChatParticipantReconciler reconciles ChatParticipants. It stores their finalizer and writes the
+// result of the last reconcile of the thread to their status. It never calls ACS.
 type ChatParticipantReconciler struct {
 	// Reader reads from the cache.
 	client.Reader
@@ -35,7 +35,7 @@ type ChatParticipantReconciler struct {
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chat.acs-operator.io,resources=chatparticipants/status,verbs=patch
 
-// Reconcile makes one pass over a ChatParticipant.
+// Reconcile reconciles a ChatParticipant.
 func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	participant := &chatv1alpha1.ChatParticipant{}
 	wait, err := r.Store.Get(ctx, req.NamespacedName, participant)
@@ -61,7 +61,7 @@ func (r *ChatParticipantReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	return r.conclude(ctx, snapshot, err)
 }
 
-// thread returns the ChatThread that the participant names; nil where there is none.
+// thread returns the ChatThread that the participant names; nil if there is none.
 func (r *ChatParticipantReconciler) thread(ctx context.Context, p *chatv1alpha1.ChatParticipant) (*chatv1alpha1.ChatThread, error) {
 	thread := &chatv1alpha1.ChatThread{}
 	err := r.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.ThreadRef.Name}, thread)
@@ -74,14 +74,14 @@ func (r *ChatParticipantReconciler) thread(ctx context.Context, p *chatv1alpha1.
 	return thread, nil
 }
 
-// participantSnapshot is a ChatParticipant in memory, and what the API server holds of it.
+// participantSnapshot is a ChatParticipant in memory and at the API server.
 type participantSnapshot = objects.Snapshot[*chatv1alpha1.ChatParticipant]
 
-// errPending ends a pass that learnt nothing new: the status stays.
+// errPending ends a reconcile that learned nothing new: the status stays.
 var errPending = errors.New("pending")
 
-// keep stores the finalizer, upon which the thread counts the participant, and takes over what the
-// last pass over the thread says.
+// reconcile stores the finalizer, which makes the thread count the participant. Then it writes the
+// result of the last reconcile of the thread to the status.
 func (r *ChatParticipantReconciler) reconcile(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
 	p := snapshot.Object
 	if thread == nil {
@@ -119,8 +119,8 @@ func (r *ChatParticipantReconciler) reconcile(ctx context.Context, snapshot *par
 	}
 }
 
-// finalize lets the participant go once a pass that no longer counted it has finished, or where no
-// thread waits for that.
+// finalize removes the finalizer once a reconcile of the thread without the participant has
+// finished, or if no thread requires that.
 func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *participantSnapshot, thread *chatv1alpha1.ChatThread, entry roster.Entry) error {
 	p := snapshot.Object
 	if !objects.HasFinalizer(p) {
@@ -133,7 +133,7 @@ func (r *ChatParticipantReconciler) finalize(ctx context.Context, snapshot *part
 		}
 		return errReleased
 	}
-	// Until the thread was looked at since, nothing is known of what the deletion waits for.
+	// Until the next reconcile of the thread, the reason for the wait is not known.
 	if entry.State == roster.Pending || entry.Message == "" {
 		return errPending
 	}

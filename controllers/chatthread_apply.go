@@ -13,7 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// apply carries the plan out. Apart from deletions it alone writes to ACS.
+// apply carries the plan out. Apart from deletions, only apply writes to ACS.
 func (r *ChatThreadReconciler) apply(ctx context.Context, s situation) (situation, error) {
 	if s.thread.Observes() {
 		return r.observeOnly(ctx, s)
@@ -42,7 +42,7 @@ func (r *ChatThreadReconciler) apply(ctx context.Context, s situation) (situatio
 	if s, err = r.ensureMembers(ctx, s, refused == nil); err != nil {
 		return s, err
 	}
-	// A refusal of topic, metadata or retention holds up no member.
+	// A refused topic, metadata or retention does not hold up members.
 	if refused != nil {
 		return s, refused
 	}
@@ -55,7 +55,8 @@ func (r *ChatThreadReconciler) observeOnly(ctx context.Context, s situation) (si
 	if todo.Create != nil {
 		return s, &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + todo.String()}
 	}
-	// With a finalizer, as from a backup, the thread would count as one that carried our stamp before.
+	// With a finalizer, for example from a backup, the thread would count as one that carried our
+	// stamp before.
 	if s.isFound() && s.have.Properties.Metadata[chatv1alpha1.StampUID] != string(s.thread.UID) {
 		if err := r.Store.RemoveFinalizer(ctx, s.thread); err != nil {
 			return s, err
@@ -64,11 +65,11 @@ func (r *ChatThreadReconciler) observeOnly(ctx context.Context, s situation) (si
 	}
 	s.allocate()
 	if !objects.HasFinalizer(s.thread) {
-		// Nobody acts for it yet. Once it is managed, a crash before it carries our stamp must not make it
-		// look like one that carried it before and was taken by another.
+		// No service user acts for it yet. Once it is managed, a crash before it carries our stamp must
+		// not make it look like a thread that another ChatThread took over.
 		s.thread.Status.ServiceUser = ""
 	}
-	// It may be released at any time, and the next ChatThread of the name must find it.
+	// The thread may be released at any time, and the next ChatThread of this name must find it.
 	s.session.Directory.Put(directory.StampOf(s.have.Properties))
 	s.results = plan.NewResults(s.declared())
 	s.results.Record(todo.Members)

@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Names of the CRDs whose deletion is an uninstall.
+// Names of the CRDs that are deleted during an uninstall.
 const (
 	threadsCRD      = "chatthreads.chat.acs-operator.io"
 	participantsCRD = "chatparticipants.chat.acs-operator.io"
@@ -27,8 +27,9 @@ const (
 
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=chatthreads.chat.acs-operator.io;chatparticipants.chat.acs-operator.io,verbs=get
 
-// isUninstalled asks the API server whether a CRD is being deleted, or is gone. The API server then deletes
-// all objects of the kind, which nobody asked for one by one: an uninstall must not delete what they stand for.
+// isUninstalled asks the API server whether a CRD is being deleted or does not exist. The API
+// server then deletes all objects of the kind, without a request for each of them: an uninstall
+// must not delete their threads and members.
 func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (bool, error) {
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
@@ -42,7 +43,8 @@ func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (
 	return !crd.DeletionTimestamp.IsZero(), nil
 }
 
-// brake holds the deletion of a thread at ACS while spec.maxDeletions of the connection allows no more.
+// checkMaxDeletions holds the deletion of a thread at ACS while spec.maxDeletions of the connection
+// allows no more.
 func (r *ChatThreadReconciler) checkMaxDeletions(ctx context.Context, s situation) error {
 	limit := s.conn.Spec.MaxDeletions
 	if limit == nil {
@@ -63,7 +65,8 @@ func (r *ChatThreadReconciler) checkMaxDeletions(ctx context.Context, s situatio
 		connectionKey(s.thread), outcome.Plural(int(limit.Count), "thread"), connection.BrakePeriod(limit), chatv1alpha1.AnnotationConfirmDeletions)}
 }
 
-// unfinishedDeletions counts the threads of the connection whose deletion an earlier process left behind.
+// unfinishedDeletions counts the threads of the connection whose deletion an earlier process did
+// not finish.
 func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situation) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
@@ -78,7 +81,7 @@ func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situat
 	return left, nil
 }
 
-// isDeletionConfirmed says whether the deletion was asked for before somebody confirmed deletions.
+// isDeletionConfirmed reports whether somebody confirmed deletions after this one was requested.
 func (s situation) isDeletionConfirmed() bool {
 	confirmed := s.conn.Status.DeletionsConfirmedAt
 	return confirmed != nil && !confirmed.Time.Before(s.thread.DeletionTimestamp.Time)

@@ -50,8 +50,8 @@ func (s situation) tryAtOnce() {
 	}
 }
 
-// checkUsers waits for a connection that has no service user, or whose record lost some: until it is restored
-// from status, threads would be searched for in the lists of some users only.
+// checkUsers waits for a connection that has no service user, or whose record lost some. Until the
+// record is restored from status, a search would read the lists of some users only.
 func (s situation) checkUsers() error {
 	wait := &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
 	switch {
@@ -65,8 +65,8 @@ func (s situation) checkUsers() error {
 	return wait
 }
 
-// getConnection reads a connection. One in a namespace that is not watched cannot be seen, and the cache must
-// show what this process wrote.
+// getConnection reads a connection. A connection in a namespace that is not watched cannot be read,
+// and the cache must show the writes of this process.
 func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.NamespacedName, conn *chatv1alpha1.ChatConnection) error {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, key.Namespace) {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotFound, After: connection.UnreadyInterval,
@@ -79,7 +79,7 @@ func (r *ChatThreadReconciler) getConnection(ctx context.Context, key types.Name
 	return err
 }
 
-// connectionNotReady waits for a connection that shows in its own status what is wrong with it.
+// connectionNotReady waits for a connection that shows the cause in its own status.
 func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err error) error {
 	o := outcome.Classify(err)
 	if o.Quiet {

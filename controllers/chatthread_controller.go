@@ -26,9 +26,10 @@ import (
 // +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile brings one ChatThread and its thread at ACS in line.
+// Reconcile makes the thread at ACS as one ChatThread declares it.
 func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	// A replica that waited to lead starts with its first reconcile: until then another one was at work.
+	// A replica that waited to lead starts with its first reconcile: until then another one was
+	// active.
 	r.started.Do(func() { r.startedAt = time.Now() })
 	ctx, end := r.Sessions.BeginThread(ctx, req.NamespacedName)
 	defer end()
@@ -53,8 +54,8 @@ func (r *ChatThreadReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	return r.conclude(ctx, s, err)
 }
 
-// reconcile takes a situation through its steps. It shows a panic: what a panic interrupted must not stay
-// in the status as if it continued.
+// reconcile runs the steps of a reconcile. It reports a panic, so that the status does not claim
+// that the reconcile continues.
 func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end situation, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -68,11 +69,11 @@ func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end 
 			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Sanitize(unknown, outcome.MaxMessage))}
 	}
 	steps := []step{
-		r.declare, // what does the cluster ask for?
+		r.declare, // which state does the cluster declare?
 		r.connect, // connection -> clients and service users
 		r.locate,  // which thread at ACS is it about, and how do we know?
-		r.observe, // what does ACS hold?
-		r.apply,   // what differs is changed; under Observe it is the message
+		r.observe, // which state does ACS hold?
+		r.apply,   // change the differences; under Observe, report them
 	}
 	if !s.thread.DeletionTimestamp.IsZero() {
 		steps = []step{r.finalize}
@@ -85,11 +86,11 @@ func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end 
 	return end, nil
 }
 
-// step is a part of a reconcile. It returns what it found out also if it fails.
+// step is a part of a reconcile. It returns its findings even if it fails.
 type step = func(context.Context, situation) (situation, error)
 
-// reportPanic shows that the operator itself failed. Nothing else is done: controller-runtime counts and
-// logs the panic, and backs off.
+// reportPanic shows that the operator itself failed. Nothing else is done: controller-runtime
+// counts and logs the panic, and backs off.
 func (r *ChatThreadReconciler) reportPanic(ctx context.Context, s situation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
@@ -101,7 +102,7 @@ func (r *ChatThreadReconciler) reportPanic(ctx context.Context, s situation) {
 	}
 }
 
-// forget drops all that is remembered of a ChatThread that is no more.
+// forget drops all state of a ChatThread that no longer exists.
 func (r *ChatThreadReconciler) forget(key types.NamespacedName) {
 	r.backoff.End(key)
 	if uid := r.memories.forget(key); uid != "" {

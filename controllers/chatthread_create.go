@@ -21,10 +21,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-const ()
-
-// create creates the thread. The finalizer is stored; isHeld says that it was before this reconcile, so that
-// a create may have been sent already. It is the only call that cannot be repeated at will.
+// create creates the thread. The finalizer is stored. If it was stored before this reconcile
+// (isHeld), a create may have been sent already. This is the only call that cannot be repeated at
+// will.
 func (r *ChatThreadReconciler) create(ctx context.Context, s situation, isHeld bool) (situation, error) {
 	s.session.Assign(s.thread.UID, s.user.ID)
 	if !isHeld {
@@ -58,8 +57,8 @@ func (r *ChatThreadReconciler) create(ctx context.Context, s situation, isHeld b
 	return r.created(ctx, s, made, sent)
 }
 
-// createAgain deals with an answer that names another thread than a new one: no success, and nothing that
-// could be kept.
+// createAgain handles an answer that names another thread than a new one: the create did not
+// succeed, and there is no thread to keep.
 func (r *ChatThreadReconciler) createAgain(ctx context.Context, s situation, made madeThread, why string) error {
 	again := r.nextIncarnation(ctx, s, made.thread.ID, fmt.Sprintf("ACS answered a create with thread %s, %s; asking for another one", made.thread.ID, why),
 		"ACS answered with another thread than a new one; the operator asks again.")
@@ -70,7 +69,7 @@ func (r *ChatThreadReconciler) createAgain(ctx context.Context, s situation, mad
 	return again
 }
 
-// createFailed remembers whether a thread may have been created all the same.
+// createFailed remembers whether a thread may have been created despite the error.
 func (r *ChatThreadReconciler) createFailed(s situation, unanswered bool, err error) error {
 	s.memory.create.failed(!unanswered, time.Now())
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -83,8 +82,9 @@ func (r *ChatThreadReconciler) createFailed(s situation, unanswered bool, err er
 	return outcome.CallFailed("create a thread", err)
 }
 
-// prepareCreate verifies the declaration and chooses who creates the thread. A ChatThread that waits for its
-// turn, or for another connection, has sent nothing, and needs no finalizer yet.
+// prepareCreate verifies the declaration and chooses the service user that creates the thread. A
+// ChatThread that waits for its turn, or for another connection, has sent nothing and needs no
+// finalizer yet.
 func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (situation, error) {
 	if err := r.verifyLive(ctx, s, false); err != nil {
 		return s, err
@@ -102,9 +102,9 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (
 	return s, s.session.Enter(ctx)
 }
 
-// chooseUser returns the service user that was stored before, as every retry must, or the one of those for
-// new threads that can create first. A user that certainly created nothing, and is for new threads no more,
-// gives way.
+// chooseUser returns the stored service user, which every retry must use, or else the user for new
+// threads that can create first. A stored user that certainly created nothing, and that is no
+// longer for new threads, is replaced.
 func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error) {
 	id, assigned := s.assignedUser()
 	pool := connection.UsersOf(s.conn).ForNewThreads()
@@ -120,9 +120,9 @@ func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error)
 	return r.Sessions.User(s.session, id)
 }
 
-// checkConnectionNotDeleting keeps a connection that is being deleted from new threads. The connection counts
-// threads by their finalizer, which is stored by now: either it sees this one, or this reconcile sees the
-// deletion.
+// checkConnectionNotDeleting prevents new threads of a connection that is being deleted. The
+// connection counts threads by their finalizer, which is stored by now. So either it sees this one,
+// or this reconcile sees the deletion.
 func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s situation) error {
 	live := &chatv1alpha1.ChatConnection{}
 	err := r.APIReader.Get(ctx, objects.KeyOf(s.conn), live)

@@ -26,21 +26,21 @@ import (
 type madeThread struct {
 	thread  acs.ThreadProperties
 	refused []acs.InvalidParticipant
-	// again says that the create was sent more than once: the answer may be a replay, which answers for the
-	// first body.
+	// again is set if the create was sent more than once: the answer may be a replay, which answers
+	// the first body.
 	again bool
-	// asked is when ACS answered, by its own clock; zero if the answer does not say.
+	// asked is the time of the answer by the clock of ACS; zero if the answer has none.
 	asked time.Time
-	// unanswered says that a create was sent that ACS did not certainly refuse: a thread may have been created
-	// even if a later try was refused.
+	// unanswered is set if a create was sent that ACS did not certainly refuse: a thread may have been
+	// created even if a later try was refused.
 	unanswered bool
 }
 
-// sendCreate sends the create; again without the ids that ACS calls malformed, and in the end without any
-// member, as one malformed id fails the whole call.
+// sendCreate sends the create. One malformed id fails the whole call, so it repeats the call
+// without the ids that ACS names as malformed, and finally without any member.
 func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batch []plan.Member, isHeld bool) (madeThread, []plan.Member, error) {
 	made := madeThread{again: isHeld}
-	// If it has a name, the service user stands before the others.
+	// A service user with a display name stands before the others.
 	before := min(len(s.displayName()), 1)
 	for try := 0; ; try++ {
 		err := made.send(ctx, s, s.createOptions(batch))
@@ -58,7 +58,7 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batc
 	}
 }
 
-// send makes one call, with the tries that azcore makes of it. Members that ACS refuses one by one are no
+// send makes one call, including the retries of azcore. Refusals of single members are not an
 // error.
 func (m *madeThread) send(ctx context.Context, s situation, options *acs.CreateThreadOptions) error {
 	tried, attempts := pacing.WithAttempts(ctx)
@@ -95,7 +95,7 @@ func (s situation) createOptions(batch []plan.Member) *acs.CreateThreadOptions {
 	return options
 }
 
-// dateOf is when an answer was given, by the clock of the server that gave it.
+// dateOf returns the time of an answer by the clock of the server.
 func dateOf(resp *http.Response) time.Time {
 	if resp == nil {
 		return time.Time{}
@@ -107,7 +107,7 @@ func dateOf(resp *http.Response) time.Time {
 	return date
 }
 
-// displayName is the name under which the service user stands in a thread that it creates.
+// displayName is the name of the service user in a thread that it creates.
 func (s situation) displayName() string {
 	if s.conn.Spec.ServiceUsers == nil {
 		return ""
@@ -115,8 +115,9 @@ func (s situation) displayName() string {
 	return s.conn.Spec.ServiceUsers.DisplayName
 }
 
-// repeatabilityID is the id under which ACS creates one thread however often the create is sent. It is known
-// before any crash: the API server stored the uid before the first reconcile.
+// repeatabilityID is the request id for which ACS creates one thread, even if the create is sent
+// more than once. It is known before any crash: the API server stored the uid before the first
+// reconcile.
 func repeatabilityID(uid types.UID, incarnation int64) string {
 	if incarnation == 0 {
 		return string(uid)
@@ -124,12 +125,12 @@ func repeatabilityID(uid types.UID, incarnation int64) string {
 	return incarnationID(uid, incarnation)
 }
 
-// incarnationID is the request id of a thread that takes the place of another one: a UUID of version 8 made by
-// SHA-256, as FIPS 140-3 allows no SHA-1.
+// incarnationID is the request id of a thread that replaces another one: a UUID of version 8 made
+// by SHA-256, because FIPS 140-3 allows no SHA-1.
 func incarnationID(uid types.UID, incarnation int64) string {
 	const version = 8
 	return uuid.NewHash(sha256.New(), uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", uid, incarnation), version).String()
 }
 
-// maxNamedRetries bounds how often a create is sent again without the ids that ACS named.
+// maxNamedRetries bounds the retries of a create without the ids that ACS named.
 const maxNamedRetries = 3

@@ -15,10 +15,11 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// createdSkew is how much older than the answer to its first create a thread may be.
+// createdSkew is how much older a new thread may be than the answer to its create.
 const createdSkew = 2 * time.Minute
 
-// implausible says why the answer to a create cannot be the thread that was asked for; empty if it can.
+// implausible returns the reason why the answer to a create cannot be the requested thread; empty
+// if it can.
 func (r *ChatThreadReconciler) implausible(ctx context.Context, s situation, made madeThread) (string, error) {
 	owner, uid := made.thread.Metadata[chatv1alpha1.StampOwner], made.thread.Metadata[chatv1alpha1.StampUID]
 	switch {
@@ -28,7 +29,7 @@ func (r *ChatThreadReconciler) implausible(ctx context.Context, s situation, mad
 		return "which this resource had before", nil
 	case owner != s.owner() && uid != "" && uid != string(s.thread.UID):
 		return "which belongs to ChatThread " + outcome.Sanitize(owner, outcome.MaxMessage), nil
-	// A replay gives a thread that is as old as the first try.
+	// A replay returns a thread that is as old as the first try.
 	case !made.again && !made.asked.IsZero() && made.thread.CreatedOn.Before(made.asked.Add(-createdSkew)):
 		return "which was created before it was asked for", nil
 	}
@@ -39,8 +40,8 @@ func (r *ChatThreadReconciler) implausible(ctx context.Context, s situation, mad
 	return "which another ChatThread has", nil
 }
 
-// created takes a new thread into status. If ACS answered the first try with what was sent, nothing need be
-// read; otherwise thread and members are read before anything is said of them.
+// created copies a new thread into status. If ACS accepted the first try as sent, nothing needs to
+// be read. Otherwise thread and members are read before the operator reports on them.
 func (r *ChatThreadReconciler) created(ctx context.Context, s situation, made madeThread, sent []plan.Member) (situation, error) {
 	s.target = target{threadID: made.thread.ID, origin: originCreated, user: s.user}
 	s.memory.threadID = s.threadID
@@ -59,7 +60,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s situation, made ma
 	if asSent && s.plan().Members.IsEmpty() {
 		return s, nil
 	}
-	// The id must not be lost while more is done.
+	// The id must not be lost during the next calls.
 	unfinished := &outcome.Wait{Reason: chatv1alpha1.ReasonCreating, Message: "The thread was created; its members are being added."}
 	if err := r.store(ctx, s, outcome.Classify(unfinished)); err != nil || asSent {
 		return s, err
@@ -82,7 +83,7 @@ func containsAll(have, want map[string]string) bool {
 	return true
 }
 
-// refuseMissing counts the members as refused that were sent and are not in the thread.
+// refuseMissing counts the sent members as refused that are not in the thread.
 func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipant) {
 	isMember := make(map[string]bool, len(s.have.Members))
 	for _, m := range s.have.Members {
@@ -95,8 +96,8 @@ func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipa
 	}
 }
 
-// membersAfterCreate are the members of a new thread: those that were sent and not refused, and the service
-// user.
+// membersAfterCreate returns the members of a new thread: those that were sent and not refused, and
+// the service user.
 func (s situation) membersAfterCreate(sent []plan.Member, refused []acs.InvalidParticipant) []plan.ObservedMember {
 	answers := membership.RefusalsByUser(refused)
 	members := []plan.ObservedMember{{ID: s.user.ID, DisplayName: s.displayName()}}

@@ -7,31 +7,33 @@ import (
 	"time"
 )
 
-// createState says whether a create may have been sent whose end this process does not know. Between the
-// finalizer and a stored thread id that is so for every process that did not send it. One rule follows, and
-// is above all others: as long as a create may be outstanding, its thread is searched for.
+// createState knows whether a create may have been sent whose end this process does not know.
+// Between the finalizer and a stored thread id, every process must assume that, except the one that
+// sent nothing. One rule follows, and is above all others: as long as a create may be outstanding,
+// its thread is searched for.
 //
-//	what happened                                        nothingSent
+//	event                                                nothingSent
 //	the process started, or another one led before       false
 //	this process stored the finalizer                    true
 //	ACS certainly refused every create since             true
-//	a create had no answer, or one that says nothing     false
+//	a create had no answer, or an inconclusive one       false
 //	the thread is gone, and the next one is to be made   false
 type createState struct {
-	// settled says that this process stored the finalizer, and that ACS certainly refused every create since.
+	// settled is set if this process stored the finalizer, and ACS certainly refused every create
+	// since.
 	settled bool
 	// unanswered is when a create was last sent without a certain answer; zero if never.
 	unanswered time.Time
 	// former are the threads of earlier incarnations.
 	former map[string]bool
-	// replayed says that ACS answered the last create with an earlier thread.
+	// replayed is set if ACS answered the last create with an earlier thread.
 	replayed bool
 }
 
 // finalizerStored notes that this process stored the finalizer: nothing was sent before.
 func (c *createState) finalizerStored() { c.settled = true }
 
-// failed notes that a create failed. It is certain only if ACS refused every try of it.
+// failed notes that a create failed. The failure is certain only if ACS refused every try of it.
 func (c *createState) failed(certain bool, now time.Time) {
 	if !certain {
 		c.settled, c.unanswered = false, now
@@ -41,17 +43,17 @@ func (c *createState) failed(certain bool, now time.Time) {
 // nothingSent reports whether no create is outstanding.
 func (c *createState) nothingSent() bool { return c.settled }
 
-// searchFrom is when a list must begin at the earliest to show whatever was created so far: some time after
-// the last create without an answer, of this process or of one before it.
+// searchFrom returns the earliest beginning of a list that shows all threads created so far: some
+// time after the last create without an answer, of this process or of an earlier one.
 func (c *createState) searchFrom(started time.Time, after time.Duration) time.Time {
 	return later(started, c.unanswered).Add(after)
 }
 
-// lost notes that a thread is no more, and that another one takes its place.
+// lost notes that a thread no longer exists, and that another one replaces it.
 func (c *createState) lost(threadID string) {
 	c.settled = false
 	c.former[threadID] = true
 }
 
-// isFormer reports whether a thread is one of an earlier incarnation.
+// isFormer reports whether a thread belongs to an earlier incarnation.
 func (c *createState) isFormer(threadID string) bool { return c.former[threadID] }

@@ -18,7 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// declare lists the ChatParticipants of the thread and says for whom the reconcile makes calls.
+// declare lists the ChatParticipants of the thread and determines the caller of the reconcile.
 func (r *ChatThreadReconciler) declare(ctx context.Context, s situation) (situation, error) {
 	if err := r.restoreFinalizer(ctx, s); err != nil {
 		return s, err
@@ -34,8 +34,9 @@ func (r *ChatThreadReconciler) declare(ctx context.Context, s situation) (situat
 	return s, nil
 }
 
-// listParticipants lists the ChatParticipants of a thread. One counts once its finalizer is stored and
-// until it is being deleted; if the operator only observes, the finalizer is not waited for.
+// listParticipants lists the ChatParticipants of a thread. A ChatParticipant counts from the moment
+// when its finalizer is stored until it is being deleted. If the operator only observes, the
+// finalizer is not required.
 func (r *ChatThreadReconciler) listParticipants(ctx context.Context, thread *chatv1alpha1.ChatThread) (declaration, error) {
 	list := &chatv1alpha1.ChatParticipantList{}
 	err := r.List(ctx, list, client.InNamespace(thread.Namespace), client.MatchingFields{indexThread: thread.Name})
@@ -56,8 +57,8 @@ func (r *ChatThreadReconciler) listParticipants(ctx context.Context, thread *cha
 	return d, nil
 }
 
-// waitForPending delays the reconcile of an existing thread while ChatParticipants are about to count, so
-// that those that are applied together are added together; but not for long.
+// waitForPending delays the reconcile of an existing thread for a short time while ChatParticipants
+// are about to count, so that ChatParticipants that are applied together are added together.
 func (s situation) waitForPending(now time.Time) error {
 	if s.thread.Status.ThreadID == "" || !s.memory.arrivals.wait(s.pending, now) {
 		return nil
@@ -65,7 +66,7 @@ func (s situation) waitForPending(now time.Time) error {
 	return &outcome.Wait{Quiet: true, After: debounceInterval}
 }
 
-// verifyThread makes sure that the cache held the ChatThread as the API server has it, and takes over its
+// verifyThread ensures that the cache shows the ChatThread as the API server has it, and copies its
 // metadata.
 func (r *ChatThreadReconciler) verifyThread(ctx context.Context, s situation) error {
 	live := &chatv1alpha1.ChatThread{}
@@ -88,9 +89,9 @@ func (r *ChatThreadReconciler) verifyThread(ctx context.Context, s situation) er
 	return nil
 }
 
-// verifyLive verifies the declaration against the API server before a thread is created or members change:
-// a cache that is behind would remove members that were just added, and add those that were removed. For
-// additions alone, ChatParticipants that the cache does not show yet do not matter.
+// verifyLive verifies the declaration against the API server before a thread is created or members
+// change: a stale cache would remove members that were just added, and add those that were removed.
+// For additions alone, ChatParticipants that the cache does not show yet do not matter.
 func (r *ChatThreadReconciler) verifyLive(ctx context.Context, s situation, removes bool) error {
 	if err := r.verifyThread(ctx, s); err != nil {
 		return err

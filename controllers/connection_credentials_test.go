@@ -193,7 +193,7 @@ func TestDeclaredEndpointIsShown(t *testing.T) {
 	for _, host := range []string{"https://typo.communication.azure.com", "https://contoso.communication.azure.com"} {
 		conn.Generation++
 		conn.Spec = chatv1alpha1.ChatConnectionSpec{Entra: &chatv1alpha1.EntraIdentity{Endpoint: host}}
-		_, err := r.keep(t.Context(), conn)
+		_, err := r.reconcile(t.Context(), conn)
 		g.Expect(outcome.Classify(err).Reason).To(Equal(chatv1alpha1.ReasonAuthenticationFailed), "%v", err)
 		g.Expect(conn.Status.Endpoint).To(Equal(host))
 	}
