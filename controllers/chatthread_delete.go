@@ -22,7 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// finalize deletes the thread, or releases it, and then the ChatThread.
+// finalize deletes or releases the thread and then removes the finalizer of the ChatThread.
 func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situation, error) {
 	if !objects.HasFinalizer(s.thread) {
 		s.released = true
@@ -62,8 +62,8 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 	return r.removeFinalizer(ctx, s)
 }
 
-// leaveThread reports whether a deletion leaves the thread as it is, with its stamp: because a person says so,
-// or because the operator is being uninstalled.
+// keepsThread reports whether a deletion keeps the thread as it is, with its stamp: because a
+// person asked for that, or because the operator is being uninstalled.
 func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bool, error) {
 	note := "Released thread %s without calling ACS; it still exists"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
@@ -80,9 +80,9 @@ func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bo
 	return true, nil
 }
 
-// forgetThread makes the next search read the thread: its stamp was not checked while this ChatThread had it,
-// and its service user may have been removed from it since. If no id is known, a create may have been sent all
-// the same, and the next ChatThread of this name needs a newer list.
+// forgetThread makes the next search read the thread: its stamp was not checked while this
+// ChatThread had it, and its service user may have been removed from it since. If no id is known, a
+// create may have been sent nevertheless, and the next ChatThread of this name needs a newer list.
 func (r *ChatThreadReconciler) forgetThread(s situation) {
 	retained, ok := r.Sessions.GetForDeletion(connectionKey(s.thread))
 	if !ok || s.hasNoThread() {
@@ -95,7 +95,8 @@ func (r *ChatThreadReconciler) forgetThread(s situation) {
 	retained.Directory.RequireSince(s.owner(), s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
 }
 
-// removeFinalizer ends the ChatThread. If other finalizers hold it, its status says what became of the thread.
+// removeFinalizer releases the ChatThread. If other finalizers remain, its status describes the end
+// of the thread.
 func (r *ChatThreadReconciler) removeFinalizer(ctx context.Context, s situation) (situation, error) {
 	if len(s.thread.Finalizers) > 1 && s.memory.markedDeleting {
 		objects.Mark(s.thread, outcome.Outcome{Reason: chatv1alpha1.ReasonDeleting, Message: fmt.Sprintf(
@@ -112,8 +113,9 @@ func (r *ChatThreadReconciler) removeFinalizer(ctx context.Context, s situation)
 	return s, nil
 }
 
-// connectToDelete finds the clients for a deletion. For that alone the credentials outlive their Secret, and a
-// namespace that may no longer use the connection still may delete what it created.
+// connectToDelete finds the clients for a deletion. Only for deletions, the credentials outlive
+// their Secret. A namespace that may no longer use the connection may still delete the threads that
+// it created.
 func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation) (situation, error) {
 	key := connectionKey(s.thread)
 	s.conn = &chatv1alpha1.ChatConnection{}
@@ -143,7 +145,7 @@ func (r *ChatThreadReconciler) connectToDelete(ctx context.Context, s situation)
 	return s, nil
 }
 
-// retained returns the clients whose credentials are still in memory; why says what is wrong with the
+// retained returns the clients whose credentials are still in memory; why is the error of the
 // connection.
 func (r *ChatThreadReconciler) retained(ctx context.Context, s situation, why error) (*connection.Connection, error) {
 	key := connectionKey(s.thread)
@@ -172,7 +174,7 @@ func (r *ChatThreadReconciler) retained(ctx context.Context, s situation, why er
 		Message: fmt.Sprintf("ChatConnection %s is not ready (%s), so the thread cannot be deleted. %s", key, o.Reason, abandonHint)}
 }
 
-// shownID is the thread's id for a message, where it is known.
+// shownID is the id of the thread for a message.
 func (s situation) shownID() string {
 	if s.thread.Status.ThreadID != "" {
 		return s.thread.Status.ThreadID
@@ -180,8 +182,9 @@ func (s situation) shownID() string {
 	return "(id unknown, stamped " + s.owner() + ")"
 }
 
-// threadsToDelete are the threads that this ChatThread created or adopted. If no id was stored, a create may
-// have been sent all the same: the threads with the own uid are searched for.
+// threadsToDelete returns the threads that this ChatThread created or adopted. If no id was stored,
+// a create may have been sent nevertheless: it searches for the threads with the uid of this
+// ChatThread.
 func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation) ([]target, error) {
 	switch {
 	case s.thread.Status.ThreadID != "":
@@ -189,7 +192,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 	case s.memory.threadID != "":
 		return []target{{threadID: s.memory.threadID, origin: s.origin}}, nil
 	case s.thread.Adopts():
-		// A namespace that may not use the connection cannot have adopted anything through it.
+		// A namespace that may not use the connection cannot have adopted a thread through it.
 		allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
 		if err != nil || !allowed {
 			return nil, err
@@ -208,7 +211,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 	return targets, nil
 }
 
-// deleteOrRelease deletes or releases one thread. A thread of another ChatThread is left as it is.
+// deleteOrRelease deletes or releases one thread. A thread of another ChatThread is not changed.
 func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation) (situation, error) {
 	s, properties, err := r.readThread(ctx, s)
 	if directory.IsInaccessible(err) {
@@ -230,11 +233,11 @@ func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation)
 	case err != nil:
 		return s, err
 	case !mine:
-		// An adoption that did not happen is no news.
+		// An adoption that did not happen is not reported.
 		if !s.isFound() {
 			s.events.warn(chatv1alpha1.ReasonOwnedByAnother, "Did not touch thread %s: it carries the stamp of another ChatThread", s.threadID)
 		}
-		// It may be that of an earlier ChatThread of this name, which the next one takes over.
+		// The thread may belong to an earlier ChatThread of this name, and the next one takes it over.
 		s.session.Directory.Forget(s.threadID)
 		return s, nil
 	case s.thread.Deletion() == chatv1alpha1.DeletionRetain:
@@ -248,8 +251,8 @@ func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation)
 	return s, err
 }
 
-// mayNotDelete is the end of a deletion by a user that may not see the thread. One that was to be adopted was
-// never this ChatThread's.
+// mayNotDelete ends a deletion by a user that may not see the thread. A thread that was to be
+// adopted never belonged to this ChatThread.
 func (r *ChatThreadReconciler) mayNotDelete(s situation) error {
 	if s.isFound() && s.thread.Adopts() {
 		return nil
@@ -287,8 +290,9 @@ func (r *ChatThreadReconciler) deleteThread(ctx context.Context, s situation) er
 	return nil
 }
 
-// checkNoAdopter holds the deletion of a thread that another ChatThread is to adopt: who renames a ChatThread, and
-// forgets to have the former one retain the thread, must not lose it.
+// checkNoAdopter holds the deletion of a thread that another ChatThread is to adopt. A user that
+// renames a ChatThread, and forgets to set deletionPolicy Retain on the former one, must not lose
+// the thread.
 func (r *ChatThreadReconciler) checkNoAdopter(ctx context.Context, s situation) error {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexAdopts: s.threadID}, client.UnsafeDisableDeepCopy); err != nil {
@@ -307,8 +311,9 @@ func (r *ChatThreadReconciler) checkNoAdopter(ctx context.Context, s situation) 
 	return nil
 }
 
-// isMine reports whether the thread is this resource's. Its stamp decides; one that was emptied counts
-// as ours only where the resource is known to have had the thread and may still use the connection.
+// isMine reports whether the thread belongs to this ChatThread. The stamp decides. A thread with an
+// emptied stamp counts as ours only if the ChatThread had the thread before and may still use the
+// connection.
 func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properties acs.ThreadProperties) (bool, error) {
 	switch properties.Metadata[chatv1alpha1.StampUID] {
 	case string(s.thread.UID):
@@ -323,8 +328,8 @@ func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properti
 	}
 }
 
-// releaseThread empties the stamp, so that another ChatThread can adopt the thread, and names the one that
-// released it.
+// releaseThread empties the stamp, so that another ChatThread can adopt the thread, and names the
+// ChatThread that released it.
 func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) error {
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err

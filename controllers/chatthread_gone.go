@@ -20,11 +20,11 @@ import (
 
 const (
 
-	// aliveInterval is how often a thread is looked for that ACS lists and does not find.
+	// aliveInterval is the time between two tries to read a thread that ACS lists and does not find.
 	aliveInterval = 2 * time.Minute
 )
 
-// accessLost is the end of a pass over a thread that the service user may not see.
+// accessLost ends a reconcile of a thread that the service user may not see.
 func (r *ChatThreadReconciler) accessLost(s situation) error {
 	if rest := s.memory.inaccessible.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: rest,
@@ -41,8 +41,8 @@ func (r *ChatThreadReconciler) accessLost(s situation) error {
 		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.ID, s.threadID)}
 }
 
-// lostUser is the end where the connection no longer knows the service user that acts for the thread: somebody
-// replaced the ChatConnection, and the record of its users went with it.
+// lostUser returns an error if the connection no longer knows the service user that acts for the
+// thread: somebody replaced the ChatConnection, and the record of its users was lost.
 func (s situation) lostUser() error {
 	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
 	if user == "" || !objects.HasFinalizer(s.thread) || s.users.Contains(user) {
@@ -53,7 +53,7 @@ func (s situation) lostUser() error {
 			outcome.Sanitize(user, outcome.MaxMessage), s.threadID, connectionKey(s.thread))}
 }
 
-// mayNotChange is what a refused change of a thread means that the service user can read.
+// mayNotChange returns the error for a refused change of a thread that the service user can read.
 func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 	if rest := s.memory.unchangeable.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: rest,
@@ -64,8 +64,8 @@ func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 		Suffix: " In the chat of a Teams meeting that stays so: use managementPolicy Observe."}
 }
 
-// targetMissing deals with a thread that ACS says it does not know. One such answer is not enough to
-// believe that it is gone.
+// targetMissing handles a thread that ACS does not find. One such answer is not enough to treat it
+// as gone.
 func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) error {
 	if s.isFound() && s.thread.Adopts() {
 		return s.foundThreadGone()
@@ -91,8 +91,8 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 	return r.recreateOrStall(ctx, s)
 }
 
-// checkNotListed has the list of the service user read before a thread counts as gone that ACS does not find: one
-// that is listed, and not as deleted, is alive.
+// checkNotListed requires the list of the service user before a missing thread counts as gone: a
+// thread that is listed as not deleted still exists.
 func (r *ChatThreadReconciler) checkNotListed(s situation) error {
 	m := s.memory
 	if m.notListed {
@@ -111,7 +111,7 @@ func (r *ChatThreadReconciler) checkNotListed(s situation) error {
 	return nil
 }
 
-// notThere deals with a thread that was found, or is to be adopted, and is no more.
+// foundThreadGone handles a thread that was found, or is to be adopted, and no longer exists.
 func (s situation) foundThreadGone() error {
 	if s.thread.Adopts() {
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
@@ -122,8 +122,8 @@ func (s situation) foundThreadGone() error {
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
 }
 
-// recreateOrStall decides what happens to a thread that was deleted at ACS: it is created anew, unless the
-// resource says otherwise or too many threads vanish at once.
+// recreateOrStall handles a thread that was deleted at ACS. It creates another one, unless the
+// ChatThread forbids that or too many threads vanish at once.
 func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation) error {
 	nobody := plan.NewResults(s.declared())
 	nobody.Count(&s.thread.Status)
@@ -145,13 +145,13 @@ func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation)
 				s.threadID, connection.MaxRecreations, connection.RecreationWindow, chatv1alpha1.AnnotationReconcileRequestedAt, connectionKey(s.thread))}
 	}
 	recreations.Inc()
-	// Lists may show it yet: it is not read again to find out whose it is.
+	// Lists may still show the thread. Put prevents that its stamp is read again.
 	s.session.Directory.Put(directory.Stamp{ID: s.threadID})
 	return r.nextIncarnation(ctx, s, s.threadID, fmt.Sprintf("Thread %s no longer exists at ACS; creating another one", s.threadID),
 		"The thread was deleted at ACS; a new one is created.")
 }
 
-// nextIncarnation turns the ChatThread, in one write, into one without a thread. note is an event.
+// nextIncarnation resets the ChatThread, in one write, to one without a thread. note is an event.
 func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s situation, threadID, note, message string) error {
 	s.events.warn(chatv1alpha1.ReasonThreadGone, "%s", note)
 	s.memory.create.lost(threadID)

@@ -17,8 +17,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// locate says which thread the reconcile is about. It searches for the thread of a ChatThread that knows
-// none: a crash, a lost answer or a rebuilt cluster must not create a second one.
+// locate finds the thread of the reconcile. For a ChatThread without a known thread it searches: a
+// crash, a lost answer or a rebuilt cluster must not create a second one.
 func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situation, error) {
 	if s.isStatusForeign() && s.thread.Adopts() {
 		s.thread.Status.ObservedGeneration = -1
@@ -36,7 +36,7 @@ func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situati
 		s.countForUser()
 		return s, nil
 	case s.memory.threadID != "":
-		// This process knows better than a cache that lags, or a status that somebody emptied.
+		// This process has newer knowledge than a stale cache, or than a status that somebody emptied.
 		s.target = target{threadID: s.memory.threadID}
 		return s, nil
 	case s.thread.Adopts():
@@ -57,7 +57,7 @@ func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situati
 	return s, err
 }
 
-// found is the oldest of the threads that may be this ChatThread's.
+// found returns the oldest of the threads that may belong to this ChatThread.
 func found(candidates []directory.Stamp) target {
 	t := target{threadID: candidates[0].ID, origin: originFound}
 	for _, other := range candidates[1:] {
@@ -66,7 +66,8 @@ func found(candidates []directory.Stamp) target {
 	return t
 }
 
-// takeOverStatus turns a ChatThread with the status of another uid, in one write, into one without a thread.
+// resetForeignStatus resets a ChatThread with the status of another uid, in one write, to one
+// without a thread.
 func (r *ChatThreadReconciler) resetForeignStatus(ctx context.Context, s situation) error {
 	former := s.thread.Status.ThreadID
 	s.dropForeignStatus(time.Now())
@@ -77,14 +78,15 @@ func (r *ChatThreadReconciler) resetForeignStatus(ctx context.Context, s situati
 		Message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
 }
 
-// ownThreads are those that carry the own uid: they are this ChatThread's however old the list.
+// ownThreads returns the threads with the uid of this ChatThread: they belong to it even if the
+// list is old.
 func (s situation) ownThreads() []directory.Stamp {
 	return slices.DeleteFunc(s.session.Directory.Find(s.owner(), s.users), func(thread directory.Stamp) bool {
 		return thread.UID != string(s.thread.UID) || s.memory.create.isFormer(thread.ID) || s.ignores(thread.ID)
 	})
 }
 
-// countForUser counts the thread for its service user before its turn to be read comes: from the start,
+// countForUser counts the thread for its service user before the thread is read: from the start,
 // resyncs keep the distance that all threads need.
 func (s situation) countForUser() {
 	if user, ok := s.assignedUser(); ok {
@@ -95,9 +97,10 @@ func (s situation) countForUser() {
 // searchingMessage is shown before lists can be read.
 const searchingMessage = "Reading the threads of the service users, so that no second thread is created where one exists."
 
-// listNeeded says which lists of threads are complete enough. Without a finalizer nothing was ever sent,
-// and any list will do. With one, a create may have been sent by an earlier process or without an answer:
-// only a list that begins some time after that shows its thread, and only while it is fresh.
+// listNeeded returns the requirements for the lists of threads. Without a finalizer no create was
+// ever sent, and any list is enough. With a finalizer, a create may have been sent by an earlier
+// process or without an answer: only a list that begins some time after that shows its thread, and
+// only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
 	now := time.Now()
 	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
@@ -116,7 +119,8 @@ func (s situation) isUnsure() bool {
 	return objects.HasFinalizer(s.thread) && !s.memory.create.nothingSent()
 }
 
-// searchDirectory returns nil once the directory knows all threads that may be of this ChatThread.
+// searchDirectory returns nil once the directory knows all threads that may belong to this
+// ChatThread.
 func (r *ChatThreadReconciler) searchDirectory(ctx context.Context, s situation) error {
 	need, err := r.listNeeded(s)
 	if err != nil {
@@ -131,7 +135,7 @@ func (r *ChatThreadReconciler) searchDirectory(ctx context.Context, s situation)
 	})
 }
 
-// ask makes a query of the directory, and has the lists read that it needs.
+// ask makes a query of the directory and requests the lists that it needs.
 func (r *ChatThreadReconciler) ask(s situation, query directory.Query) error {
 	query.Waiter = objects.KeyOf(s.thread)
 	query.AtOnce = s.isRequested()
@@ -149,8 +153,8 @@ func (r *ChatThreadReconciler) ask(s situation, query directory.Query) error {
 	return err
 }
 
-// creators are the service users that may have created the thread: the one that was stored before the
-// first create, or any if none was or nothing was created.
+// creators returns the service users that may have created the thread: the stored one, or any if
+// none was stored or nothing was created.
 func (s situation) creators() []string {
 	if user, ok := s.assignedUser(); ok && objects.HasFinalizer(s.thread) && !s.hasNoThread() {
 		return []string{user}
@@ -158,11 +162,11 @@ func (s situation) creators() []string {
 	return s.users
 }
 
-// assignedUser is the service user that acts for the thread, if it is one of the connection's.
+// assignedUser returns the service user that acts for the thread, if it belongs to the connection.
 func (s situation) assignedUser() (string, bool) {
 	ids := []string{s.thread.Status.ServiceUser}
-	// The operator stores the annotation together with the finalizer. Without that somebody else wrote it, and
-	// may have named a user that makes no more threads.
+	// The operator stores the annotation together with the finalizer. Without a finalizer somebody
+	// else wrote it, and may have named a user that creates no more threads.
 	if objects.HasFinalizer(s.thread) {
 		ids = []string{s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser}
 	}
@@ -174,8 +178,8 @@ func (s situation) assignedUser() (string, bool) {
 	return "", false
 }
 
-// candidates are the threads that carry the stamp of the ChatThread and that no other one claims. A thread
-// with the own uid cannot be claimed.
+// candidates returns the threads that carry the stamp of the ChatThread and that no other one
+// claims. A thread with the own uid cannot be claimed.
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]directory.Stamp, error) {
 	var candidates []directory.Stamp
 	for _, candidate := range s.session.Directory.Find(s.owner(), s.users) {

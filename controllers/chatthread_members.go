@@ -20,8 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// ensureMembers adds, adds again and removes members until they are as declared, as far as ACS lets.
-// arePropertiesSet says that ACS refused no change of the thread before.
+// ensureMembers adds, renews and removes members until they are as declared, as far as ACS allows.
+// arePropertiesSet is set if ACS refused no change of the thread before.
 func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, arePropertiesSet bool) (situation, error) {
 	todo := s.plan().Members
 	s.results = plan.NewResults(s.declared())
@@ -56,7 +56,8 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	return s, err
 }
 
-// changeMembers makes the calls of a plan, with one event of all that was added and one of all that was removed.
+// changeMembers makes the calls of a plan. It records one event for all added members and one for
+// all removed members.
 func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, todo plan.Members) error {
 	calls := &membership.Calls{
 		Thread: s.client(), Owner: s.owner(), Status: &s.thread.Status, Memory: s.memory.members, Results: s.results,
@@ -73,10 +74,10 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 	return err
 }
 
-// removable says which members may be removed now. Nobody is removed for a while from a thread that was found,
-// as a rebuilt cluster may apply the ChatThread before the ChatParticipants; while the operator is uninstalled,
-// with which the API server deletes all ChatParticipants; and from a retained thread while its namespace is
-// deleted together with the ChatParticipants.
+// removable returns the members that may be removed now. Nobody is removed in three cases. A thread
+// was found recently: a rebuilt cluster may apply the ChatThread before the ChatParticipants. The
+// operator is being uninstalled: the API server then deletes all ChatParticipants. A thread is
+// retained while its namespace is deleted together with the ChatParticipants.
 func (r *ChatThreadReconciler) removable(ctx context.Context, s situation, remove []plan.ObservedMember) ([]plan.ObservedMember, error) {
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil

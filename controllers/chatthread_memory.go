@@ -22,63 +22,67 @@ const (
 	maxResync = 365 * 24 * time.Hour
 )
 
-// threadMemory is what the process remembers of one ChatThread between passes. That there is one thread, and no
-// thread is lost, does not depend on it: without it the operator reads more, waits longer, or tries something once
-// more. A restart also ends what only it knows: the grace of a thread that was found, and a hold on recreations.
+// threadMemory is the memory of the process for one ChatThread between reconciles. The guarantees
+// of one thread and no lost thread do not depend on it: without it the operator reads more, waits
+// longer, or repeats a try. A restart also ends the grace of a thread that was found, and a hold on
+// recreations.
 type threadMemory struct {
-	// generation of the last pass that tried everything again.
+	// generation of the last reconcile that tried everything again.
 	generation int64
-	// begun is when that pass began, and nextResync when the next such pass is due.
+	// begun is the start of that reconcile; nextResync is when the next such reconcile is due.
 	begun, nextResync time.Time
-	// threadID is the thread of an incarnation, once this process has stored or created it: a cache may
-	// lag behind.
+	// threadID is the thread of an incarnation, once this process has stored or created it: the cache
+	// may be stale.
 	threadID    string
 	incarnation int64
-	// actor is the service user that was let into the thread last.
+	// actor is the service user that last got access to the thread.
 	actor string
 
-	// create says whether a create may have been sent whose end is not known.
+	// create knows whether a create may have been sent without a known end.
 	create createState
 	// searchingSince is since when the thread waits for the lists of service users.
 	searchingSince time.Time
-	// missingSince is when ACS first answered that it knows no such thread.
+	// missingSince is when ACS first answered that there is no such thread.
 	missingSince time.Time
-	// notListed says that the list of the service user does not show a missing thread.
+	// notListed is set if the list of the service user does not show a missing thread.
 	notListed bool
-	// listedBefore are the threads that were listed when the last one was lost: the next is none of them.
+	// listedBefore are the threads in the list when the last one was lost: the next thread is none of
+	// them.
 	listedBefore map[string]bool
-	// inaccessible is since when ACS refuses to show the thread, unchangeable since when it refuses changes of
-	// it, and uncreatable since when it refuses to create one.
+	// inaccessible counts from the first refusal to show the thread, unchangeable from the first
+	// refusal to change it, and uncreatable from the first refusal to create one.
 	inaccessible, unchangeable, uncreatable unconfirmed
-	// recreationHeld says that the thread is not created anew before a person asks for it, recreationAsked that
-	// one did since. heldAtRequest is what the connection was asked for last by then.
+	// recreationHeld is set if the thread is not created again before a person asks for it;
+	// recreationAsked is set once a person did. heldAtRequest is the last request of the connection at
+	// the time of the hold.
 	recreationHeld, recreationAsked bool
 	heldAtRequest                   string
-	// probeWaitSince is since when passes wait for another one that probes the connection.
+	// probeWaitSince is since when reconciles wait for another one that probes the connection.
 	probeWaitSince time.Time
-	// markedDeleting says that the status told of the deletion before the first call of it.
+	// markedDeleting is set if the status showed the deletion before its first call.
 	markedDeleting bool
-	// unauthorized says that ACS refused a token that it had just issued, in the last pass.
+	// unauthorized is set if ACS refused a newly issued token in the last reconcile.
 	unauthorized bool
 	// arrivals is the wait for ChatParticipants whose finalizer is not stored yet.
 	arrivals arrivals
-	// foundAt is when a thread that was made before was found: what declares its members may come later.
+	// foundAt is when an existing thread was found: the declarations of its members may come later.
 	foundAt time.Time
 
-	// members is what is known of the members from earlier calls.
+	// members holds the results of earlier calls on the members.
 	members *membership.Memory
-	// refusedParts holds what ACS did not take of topic, metadata and retention, with its answer.
+	// refusedParts holds the refused values of topic, metadata and retention, with the answer of ACS.
 	refusedParts map[string]error
-	// sent holds the values that were sent and what the service then held, by field.
+	// sent holds the sent values and the values that ACS stored, by field.
 	sent map[string]plan.Sent
 }
 
-// tried is what a plan does not try again.
+// tried returns the tries that a plan does not repeat.
 func (m *threadMemory) tried() plan.Tried {
 	return plan.Tried{Refused: m.members.Refused, Malformed: m.members.Malformed, Renewed: m.members.Renewed, Sent: m.sent}
 }
 
-// noteSent notes what ACS made of values; nothing needs to be noted of those that it took.
+// noteSent notes the values that ACS stored in another form. Values that it stored as sent need no
+// note.
 func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
 	for field, value := range sent {
 		if value.Want == value.Got {
@@ -89,10 +93,10 @@ func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
 	}
 }
 
-// begin starts a reconcile. Everything is tried again at each resync, when the spec changed, and when
-// somebody asks for it.
+// begin starts a reconcile. Everything is tried again at each resync, after a change of the spec,
+// and on request.
 func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
-	// Another process has found the thread gone, and may have created the next one.
+	// Another process found that the thread is gone, and may have created the next one.
 	if thread.Status.Incarnation > m.incarnation {
 		m.create.lost(m.threadID)
 		m.threadID, m.incarnation = "", thread.Status.Incarnation
@@ -109,7 +113,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 	m.refusedParts = map[string]error{}
 }
 
-// isThere forgets that the thread was missing: it is there, or another one is to take its place.
+// clearMissing forgets that the thread was missing: it exists, or another one replaces it.
 func (m *threadMemory) clearMissing() {
 	m.missingSince, m.recreationHeld, m.recreationAsked = time.Time{}, false, false
 	m.notListed = false
@@ -121,28 +125,29 @@ func (m *threadMemory) isListedBefore(id string) bool {
 	return listed
 }
 
-// holdRecreation has the thread wait for a person, who may ask for it or for all threads of the connection.
+// holdRecreation makes the thread wait for a person, who may request it or all threads of the
+// connection.
 func (m *threadMemory) holdRecreation(conn *chatv1alpha1.ChatConnection) {
 	if !m.recreationHeld {
 		m.recreationHeld, m.heldAtRequest = true, objects.ReconcileRequested(conn)
 	}
 }
 
-// isRecreationAsked says whether somebody asked for the thread since it was held. The pass that the request came
-// with may not have got so far.
+// isRecreationAsked reports whether somebody requested the thread since it was held. The reconcile
+// that saw the request may have ended before this step.
 func (m *threadMemory) isRecreationAsked(thread *chatv1alpha1.ChatThread, conn *chatv1alpha1.ChatConnection) bool {
 	return m.recreationAsked || objects.IsRequested(thread, thread.Status.LastHandledReconcileAt) ||
 		m.recreationHeld && objects.ReconcileRequested(conn) != m.heldAtRequest
 }
 
-// stretch puts the next resync off to a floor that is longer than the declared interval.
+// extendResync delays the next resync to a floor that is longer than the declared interval.
 func (m *threadMemory) extendResync(floor, interval time.Duration) {
 	if floor > interval && m.nextResync.Before(m.begun.Add(floor*9/10)) {
 		m.nextResync = m.begun.Add(withJitter(floor))
 	}
 }
 
-// memories holds what is remembered of each ChatThread.
+// memories holds the memory of each ChatThread.
 type memories struct {
 	mu    sync.Mutex
 	byKey map[types.NamespacedName]*keyedMemory
@@ -155,7 +160,8 @@ type keyedMemory struct {
 
 func newMemories() *memories { return &memories{byKey: map[types.NamespacedName]*keyedMemory{}} }
 
-// of returns the memory of a thread. A namesake of a deleted one starts afresh.
+// of returns the memory of a thread. A ChatThread that replaced one of the same name starts with an
+// empty memory.
 func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -173,7 +179,7 @@ func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 	return found.threadMemory
 }
 
-// forget drops the memory of a thread that is no more and returns its uid.
+// forget drops the memory of a thread that no longer exists and returns its uid.
 func (m *memories) forget(key types.NamespacedName) types.UID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -192,15 +198,16 @@ func resyncInterval(thread *chatv1alpha1.ChatThread) time.Duration {
 	return min(max(thread.Spec.ResyncInterval.Duration, time.Minute), maxResync)
 }
 
-// withJitter spreads the passes of resources that were created together.
+// withJitter spreads the reconciles of resources that were created together.
 func withJitter(interval time.Duration) time.Duration {
 	return time.Duration(float64(interval) * (0.9 + 0.2*rand.Float64())) //nolint:gosec // no secret depends on it
 }
 
-// unconfirmed is since when ACS gives an answer that would be final. One alone may be a passing fault.
+// unconfirmed is since when ACS gives an answer that would be final. A single answer may be a
+// temporary fault.
 type unconfirmed struct{ since time.Time }
 
-// rest is how long to wait until a second answer of the kind counts; zero once it does.
+// rest is the remaining wait until a second answer of the kind counts; zero once it does.
 func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
 	if u.since.IsZero() {
 		u.since = now
@@ -211,7 +218,7 @@ func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
 // end forgets the answer: the same call got another one.
 func (u *unconfirmed) end() { u.since = time.Time{} }
 
-// noteFound notes since when a thread is this ChatThread's that was found.
+// noteFound notes when a thread was found for this ChatThread.
 func (m *threadMemory) noteFound() {
 	if m.foundAt.IsZero() {
 		m.foundAt = time.Now()

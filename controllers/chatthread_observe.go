@@ -51,8 +51,8 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 	return s, nil
 }
 
-// readThread reads the thread by the service user that acts for it. If none was chosen yet, the first one
-// that ACS lets acts from now on.
+// readThread reads the thread as the service user that acts for it. If none was chosen yet, the
+// first one with access acts from now on.
 func (r *ChatThreadReconciler) readThread(ctx context.Context, s situation) (situation, acs.ThreadProperties, error) {
 	if err := s.session.Enter(ctx); err != nil {
 		return s, acs.ThreadProperties{}, err
@@ -72,7 +72,8 @@ func (r *ChatThreadReconciler) readThread(ctx context.Context, s situation) (sit
 	return s, acs.ThreadProperties{}, err
 }
 
-// actors are the service users that may act for the thread, in the order in which they are tried.
+// actors returns the service users that may act for the thread, in the order in which they are
+// tried.
 func (s situation) actors() []string {
 	if id, ok := s.assignedUser(); ok {
 		return []string{id}

@@ -19,10 +19,11 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// checkOwner reports whether the thread is, or may become, this ChatThread's. The owner in the stamp decides:
-// a ChatThread that was created again from Git has another uid and takes its thread over. A thread that was
-// this ChatThread's and carries another uid was taken by a second cluster. It returns the uid of the earlier
-// ChatThread of this name that had the thread, if there was one.
+// checkOwner returns an error unless the thread belongs, or may belong, to this ChatThread. The
+// owner in the stamp decides: a ChatThread that was created again from Git has another uid and
+// takes its thread over. If a thread of this ChatThread carries another uid, a second cluster took
+// it over. The result is the uid of the earlier ChatThread of this name that had the thread, if
+// there was one.
 func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s situation, properties acs.ThreadProperties) (previousUID string, err error) {
 	owner, uid := properties.Metadata[chatv1alpha1.StampOwner], properties.Metadata[chatv1alpha1.StampUID]
 	switch {
@@ -44,11 +45,12 @@ func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s situation, prop
 	}
 }
 
-// stampSkew is by how much the clocks of ACS and of the API server may differ.
+// stampSkew is the largest difference between the clocks of ACS and of the API server.
 const stampSkew = time.Minute
 
-// checkOwnStamp doubts the uid of this resource in a thread that was found through a shared connection and is
-// older than the uid, or than the incarnation: who made it cannot have known the one or meant the other.
+// checkOwnStamp requires consent for a thread with the uid of this ChatThread that was found
+// through a shared connection and is older than the uid or the incarnation. Its creator cannot have
+// known the uid, or cannot have meant the incarnation.
 func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
 	since := s.thread.CreationTimestamp.Time
 	if changed := s.thread.Status.IncarnationSince; changed != nil {
@@ -60,9 +62,10 @@ func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
 	return s.checkConsent(properties)
 }
 
-// checkConsent says whether a thread may be taken over that carries the name of this resource. Through a shared
-// connection any member of a thread of the same service users can write that name into it, so a person must say
-// so; a resource that names the thread in spec.threadID says so.
+// checkConsent returns an error if a thread with the name of this ChatThread may not be taken over.
+// Through a shared connection any member of a thread of the same service users can write that name
+// into it, so a person must consent. A ChatThread that names the thread in spec.threadID consents
+// with that.
 func (s situation) checkConsent(properties acs.ThreadProperties) error {
 	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
 		return nil
@@ -73,18 +76,20 @@ func (s situation) checkConsent(properties acs.ThreadProperties) error {
 		s.threadID, outcome.Sanitize(properties.Topic, outcome.MaxMessage), connectionKey(s.thread), chatv1alpha1.AnnotationRecover, chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
 }
 
-// consentsTo says whether somebody allowed the resource to take a thread over.
+// consentsTo reports whether somebody allowed the ChatThread to take a thread over.
 func (s situation) consentsTo(id string) bool {
 	consent := s.thread.Annotations[chatv1alpha1.AnnotationRecover]
 	return consent == chatv1alpha1.RecoverAny || consent == id
 }
 
-// ignores says that somebody decided which thread the resource is to take over, if any, and it is another.
+// ignores reports whether somebody decided on the thread to take over, if any, and it is another
+// one.
 func (s situation) ignores(id string) bool {
 	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
 }
 
-// ownedByAnother is the end of a reconcile over a thread that carries another resource's stamp, with the way out.
+// ownedByAnother returns the error for a thread with the stamp of another ChatThread, with a
+// solution.
 func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s situation, owner string) error {
 	namespace, name, _ := strings.Cut(owner, "/")
 	key := types.NamespacedName{Namespace: namespace, Name: name}
@@ -103,8 +108,9 @@ func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s situation, 
 		Message: fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, outcome.Sanitize(owner, outcome.MaxMessage), wayOut)}
 }
 
-// checkNotTaken says whether a thread that was this resource's still is. An emptied stamp is put back,
-// unless another namespace emptied it: then the status was written by somebody else than the operator.
+// checkNotTaken returns an error if a thread of this ChatThread now belongs to another one. An
+// emptied stamp is restored, unless another namespace emptied it: then the operator did not write
+// the status.
 func (s situation) checkNotTaken(metadata map[string]string) error {
 	uid := metadata[chatv1alpha1.StampUID]
 	if uid == "" {
@@ -115,8 +121,8 @@ func (s situation) checkNotTaken(metadata map[string]string) error {
 			s.threadID, outcome.Sanitize(metadata[chatv1alpha1.StampOwner], outcome.MaxMessage), outcome.Sanitize(uid, 64))}
 }
 
-// checkReleased keeps what one namespace released from the others that share a connection, save the one that it
-// was released to.
+// checkReleased protects the threads that one namespace released from the other namespaces that
+// share a connection, except for the ChatThread that the thread was released to.
 func (s situation) checkReleased(metadata map[string]string) error {
 	if !s.isReleasedByAnother(metadata) {
 		return nil
@@ -130,15 +136,15 @@ func (s situation) checkReleased(metadata map[string]string) error {
 		field, s.threadID, outcome.Sanitize(metadata[chatv1alpha1.StampReleasedBy], outcome.MaxMessage), chatv1alpha1.AnnotationReleaseTo, s.owner())}
 }
 
-// isReleasedByAnother says whether another namespace that may use the connection released the thread, and not to
-// this resource.
+// isReleasedByAnother reports whether another namespace that may use the connection released the
+// thread, and not to this ChatThread.
 func (s situation) isReleasedByAnother(metadata map[string]string) bool {
 	released := metadata[chatv1alpha1.StampReleasedBy]
 	namespace, _, _ := strings.Cut(released, "/")
 	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[chatv1alpha1.StampReleasedTo] != s.owner()
 }
 
-// releasedTo is the resource that may adopt the thread from another namespace; empty for none.
+// releasedTo is the ChatThread that may adopt the thread from another namespace; empty for none.
 func (s situation) releasedTo() string {
 	to := s.thread.Annotations[chatv1alpha1.AnnotationReleaseTo]
 	if namespace, name, ok := strings.Cut(to, "/"); !ok || namespace == "" || name == "" || len(to) > maxOwner {
@@ -147,22 +153,23 @@ func (s situation) releasedTo() string {
 	return to
 }
 
-// maxOwner is how long the name of a resource with its namespace can be.
+// maxOwner is the greatest length of the name of a resource with its namespace.
 const maxOwner = 63 + 1 + 253
 
-// isManaged says whether the thread was this resource's before this pass. One that was only observed
-// so far carries no stamp of it.
+// isManaged reports whether the thread belonged to this ChatThread before this reconcile. A thread
+// that was only observed so far carries no stamp of it.
 func (s situation) isManaged() bool {
 	return !s.isFound() && objects.HasFinalizer(s.thread) && s.thread.Status.ServiceUser != ""
 }
 
-// isOfAnother says that the status was written for another uid: a backup was restored with it, or somebody
-// copied it. The resource has no thread yet, and takes its thread back as in a rebuilt cluster.
+// isStatusForeign reports whether the status was written for another uid: a backup was restored
+// with it, or somebody copied it. The ChatThread has no thread yet, and finds its thread as in a
+// rebuilt cluster.
 func (s situation) isStatusForeign() bool {
 	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
 }
 
-// disown forgets what the status of another uid says of a thread.
+// dropForeignStatus clears the thread in a status that was written for another uid.
 func (s situation) dropForeignStatus(now time.Time) {
 	status := &s.thread.Status
 	status.ObservedGeneration = -1
@@ -170,7 +177,7 @@ func (s situation) dropForeignStatus(now time.Time) {
 		status.Incarnation++
 		s.memory.incarnation = status.Incarnation
 	}
-	// A thread that was made for the former uid is older than this.
+	// A thread that was created for the former uid is older than this.
 	status.IncarnationSince = objects.StatusTime(now)
 	status.UID, status.ThreadID, status.CreatedOn, status.ServiceUser = string(s.thread.UID), "", nil, ""
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
