@@ -50,7 +50,7 @@ func (s situation) tryAtOnce() {
 	}
 }
 
-// checkUsers waits for a connection that has no service user, or whose record lost some. Until the
+// checkUsers waits for a connection that has no service user, or a record that lost some. Until the
 // record is restored from status, a search would read the lists of some users only.
 func (s situation) checkUsers() error {
 	wait := &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}

@@ -18,11 +18,11 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// ensureProperties changes topic, metadata and retention, and with them the stamp. refused is what it means
-// that ACS does not take some of these; err ends the reconcile.
+// ensureProperties changes topic, metadata and retention, and with them the stamp. refused is the
+// error for values that ACS does not take; err ends the reconcile.
 func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation, isHeld bool) (end situation, refused, err error) {
-	// A thread that was only observed so far is managed from now on. One whose finalizer somebody removed was
-	// this ChatThread's before.
+	// A thread that was only observed so far is managed from now on. If somebody removed the
+	// finalizer, the thread belonged to this ChatThread before.
 	isTakenOver := s.origin != originCreated && (s.isFound() || !isHeld && s.before.Status.ServiceUser == "")
 	if isTakenOver {
 		s.memory.noteFound()
@@ -39,7 +39,7 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 	if err != nil {
 		return s, nil, err
 	}
-	// A thread that was found is stored in status no earlier than it carries the stamp.
+	// A thread that was found is stored in status only after it carries the stamp.
 	if s.isFound() {
 		s.origin = originStored
 	}
@@ -58,9 +58,9 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 	return s, refused, err
 }
 
-// sendProperties changes everything that differs in one call. If ACS refuses that, each part is sent alone, so
-// that only the part that ACS does not take is left out. It returns what was set, and what the first refusal
-// means.
+// sendProperties changes all differences in one call. If ACS refuses the call, each part is sent
+// alone, so that only the refused part is omitted. It returns the changes that were made and the
+// error for the first refusal.
 func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, changes plan.Properties) (sent plan.Properties, refused, err error) {
 	changes, refused = s.withoutRefused(changes)
 	parts := changes.Parts()
@@ -103,8 +103,8 @@ func (s situation) updateProperties(ctx context.Context, changes plan.Properties
 	return outcome.CallFailed("set "+strings.Join(changes.Fields(), ", "), err)
 }
 
-// withoutRefused leaves out what ACS refused before and is not asked for again yet, and metadata for which the
-// thread has no room.
+// withoutRefused omits the changes that ACS refused before and that are not retried yet, and
+// metadata for which the thread has no room.
 func (s situation) withoutRefused(changes plan.Properties) (rest plan.Properties, refused error) {
 	for _, part := range changes.Parts() {
 		err := s.memory.refusedParts[part.ID()]
@@ -120,7 +120,7 @@ func (s situation) withoutRefused(changes plan.Properties) (rest plan.Properties
 	return rest, refused
 }
 
-// readBack notes what ACS made of the values that were sent.
+// readBack notes the form in which ACS stored the sent values.
 func (s situation) readBack(ctx context.Context, sent plan.Properties) (*plan.Observed, error) {
 	answer, err := s.client().GetProperties(ctx, nil)
 	if err != nil {
@@ -130,8 +130,8 @@ func (s situation) readBack(ctx context.Context, sent plan.Properties) (*plan.Ob
 	return &plan.Observed{Properties: answer.ThreadProperties, Members: s.have.Members}, nil
 }
 
-// reportTakeOver says which thread the ChatThread has from now on. It is one event: of several with the same
-// reason Kubernetes keeps one note.
+// reportTakeOver reports the thread that the ChatThread has from now on. It is a single event: of
+// several events with the same reason Kubernetes keeps one note.
 func (s situation) reportTakeOver() {
 	event := objects.Event{Warning: s.previousUID != "" || len(s.others) > 0, Reason: chatv1alpha1.EventFound}
 	if s.thread.Adopts() {

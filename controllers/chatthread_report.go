@@ -27,9 +27,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
-// conclude reports the end of a reconcile: conditions, events, ChatParticipants, and when to look again.
+// conclude reports the end of a reconcile: conditions, events, ChatParticipants, and the time of
+// the next reconcile.
 func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err error) (ctrl.Result, error) {
-	// What was done must be reported even if the reconcile ran out of time.
+	// Changes must be reported even if the reconcile ran out of time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
 	defer cancel()
 	o := r.outcomeOf(s, err)
@@ -57,7 +58,7 @@ func (r *ChatThreadReconciler) conclude(ctx context.Context, s situation, err er
 	return ctrl.Result{RequeueAfter: max(time.Until(s.memory.nextResync), time.Second), Priority: priority(true)}, nil
 }
 
-// outcomeOf is what the end of a reconcile means.
+// outcomeOf returns the outcome of a reconcile.
 func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome {
 	isRejected := isUnauthorized(err) && s.session != nil
 	if isRejected {
@@ -74,28 +75,30 @@ func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome
 	if !s.thread.DeletionTimestamp.IsZero() && o.Message != "" && !strings.Contains(o.Message, abandonHint) {
 		o.Message += " " + abandonHint
 	}
-	// A reconcile that only looks for drift and must wait says nothing of the thread, unless it waits long.
+	// A reconcile that only looks for drift and must wait does not change the status, unless the wait
+	// is long.
 	if s.caller.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.caller.IsQuietWait(o.After, o.After) {
 		o.Quiet = true
 	}
 	return o
 }
 
-// resyncSoon has the next reconcile begin a resync that this one had no room to read for.
+// resyncSoon makes the next reconcile start a resync, if this one could not read the thread because
+// of the quota.
 func (s situation) resyncSoon() {
 	if s.caller.Background && s.have == nil {
 		s.memory.nextResync = time.Now()
 	}
 }
 
-// releaseSlots lets other threads have the slots that the reconcile turned out not to need.
+// releaseSlots gives unused slots of the reconcile to other threads.
 func (s situation) releaseSlots() {
 	if s.session != nil {
 		s.session.Pacer.Release(s.thread.UID)
 	}
 }
 
-// extendResync delays the next resync if the threads of the service user are too many for the quota on
+// extendResync delays the next resync if the service user has too many threads for the quota on
 // reads.
 func (s situation) extendResync() {
 	if s.session != nil && s.user != nil {
@@ -103,8 +106,9 @@ func (s situation) extendResync() {
 	}
 }
 
-// unauthorized separates two causes of 401: a rejected credential, after which the connection reads its
-// Secret again, as the key may have been rotated; and a rejected new token, which concerns this thread only.
+// unauthorized separates two causes of 401. After a rejected credential, the connection reads its
+// Secret again, because the key may have been rotated. A rejected new token concerns this thread
+// only.
 func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
 	hint := ""
 	if !s.thread.DeletionTimestamp.IsZero() {
@@ -124,7 +128,7 @@ func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
 	return refused
 }
 
-// readyMessage says what is true of a thread that is as declared.
+// readyMessage returns the message for a thread that is as declared.
 func (s situation) readyMessage() string {
 	message := fmt.Sprintf("The thread is as declared; %s participants are in it.", s.thread.Status.Joined)
 	if len(s.memory.sent) > 0 {
@@ -134,9 +138,9 @@ func (s situation) readyMessage() string {
 	return message
 }
 
-// publish reports to each ChatParticipant how it stands.
+// publish reports to each ChatParticipant its state.
 func (r *ChatThreadReconciler) publish(s situation, o outcome.Outcome) {
-	// What the thread says of the service already holds for ChatParticipants that came since.
+	// An outage that the thread shows already also concerns ChatParticipants that were added since.
 	isNews := !o.Quiet || o.Reason == chatv1alpha1.ReasonServiceUnavailable && s.saysUnavailable()
 	if !isNews || !s.thread.DeletionTimestamp.IsZero() {
 		return
@@ -165,7 +169,7 @@ func (r *ChatThreadReconciler) publish(s situation, o outcome.Outcome) {
 	r.roster.Publish(s.thread.UID, lines)
 }
 
-// unknownEntry is the entry of a ChatParticipant of which the reconcile found out nothing.
+// unknownEntry is the entry of a ChatParticipant for which the reconcile has no result.
 func (s situation) unknownEntry(o outcome.Outcome) roster.Entry {
 	entry := roster.Entry{State: roster.Unknown, ThreadID: s.thread.Status.ThreadID, Reason: chatv1alpha1.ReasonThreadNotReady,
 		Message: fmt.Sprintf("ChatThread %s is not ready (%s).", s.thread.Name, o.Reason)}
@@ -182,7 +186,8 @@ func (s situation) unknownEntry(o outcome.Outcome) roster.Entry {
 	return entry
 }
 
-// entryOf is what the results say of one ChatParticipant; unknown if they say nothing.
+// entryOf returns the entry of one ChatParticipant from the results; unknown if they do not contain
+// it.
 func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate bool, unknown roster.Entry) roster.Entry {
 	key := acs.UserKey(string(p.Spec.UserID))
 	refusal, isRefused := results.Refused[key]
@@ -206,8 +211,8 @@ func entryOf(results plan.Results, p *chatv1alpha1.ChatParticipant, isDuplicate 
 }
 
 // priority returns the priority of the next reconcile of an object. A reconcile that only looks for
-// drift gives way to all others, as those at the start of the process do. A change of the object
-// raises it.
+// drift yields to all others, like those at the start of the process. A change of the object raises
+// it.
 func priority(background bool) *int {
 	if background {
 		return new(handler.LowPriority)
@@ -215,12 +220,12 @@ func priority(background bool) *int {
 	return new(0)
 }
 
-// probeGrace is how long a background reconcile waits for a probe before its thread shows that: one call without
-// an answer may be about another thread.
+// probeGrace is how long a background reconcile waits for a probe before its thread shows the
+// outage: a single call without an answer may concern another thread.
 const probeGrace = time.Minute
 
-// waitsForProbe reports whether err is the wait for a probe of the endpoint, and not worth a status write: the
-// status already shows it, or nobody asked for this reconcile.
+// waitsForProbe reports whether err is the wait for a probe of the endpoint, and not worth a status
+// write: the status already shows it, or nobody requested this reconcile.
 func (s situation) waitsForProbe(err error, now time.Time) bool {
 	if !errors.Is(err, connection.ErrAwaitsProbe) {
 		s.memory.probeWaitSince = time.Time{}

@@ -26,21 +26,22 @@ import (
 
 // run is one reconcile of a ChatThread.
 type run struct {
-	// thread is the object as this reconcile changes it, and before what the API server holds.
+	// thread is the object with the changes of this reconcile; before is the object at the API server.
 	thread, before *chatv1alpha1.ChatThread
 	memory         *threadMemory
 	events         *eventList
 }
 
-// declaration is what the cluster shows of the ChatParticipants of the thread.
+// declaration holds the ChatParticipants of the thread.
 type declaration struct {
-	// counted declare members, and deleted do so no more. The finalizer of pending ones is not stored yet.
+	// counted ChatParticipants declare members, deleted ones no longer do. The finalizer of pending
+	// ones is not stored yet.
 	counted, deleted, pending []chatv1alpha1.ChatParticipant
 }
 
-// link is how ACS is reached.
+// link is the access to ACS.
 type link struct {
-	// caller says for whom calls are made.
+	// caller identifies the reconcile in the queue for calls.
 	caller  pacing.Caller
 	conn    *chatv1alpha1.ChatConnection
 	session *connection.Connection
@@ -48,36 +49,37 @@ type link struct {
 	users connection.UserIDs
 }
 
-// target is the thread at ACS that a reconcile is about. The zero value: none is known.
+// target is the thread at ACS of a reconcile. The zero value: none is known.
 type target struct {
 	threadID string
 	origin   origin
 	// user is the service user that acts.
 	user *connection.User
-	// others are younger threads with the same stamp, which are left as they are.
+	// others are younger threads with the same stamp, which are not changed.
 	others []string
 	// previousUID is that of the earlier ChatThread of this name that had the thread.
 	previousUID string
 }
 
-// origin says how a reconcile knows its target, and so what it means that ACS refuses to show it.
+// origin is how a reconcile knows its target. It decides on the meaning of a refusal to show the
+// thread.
 type origin int
 
 const (
-	// originStored is a thread that was this ChatThread's before.
+	// originStored is a thread that belonged to this ChatThread before.
 	originStored origin = iota
-	// originFound is one that carries the stamp, or that spec.threadID names. It is not stored in status
-	// before it carries the stamp of this uid.
+	// originFound is a thread that carries the stamp, or that spec.threadID names. It is stored in
+	// status only after it carries the stamp of this uid.
 	originFound
-	// originCreated is one that this reconcile created.
+	// originCreated is a thread that this reconcile created.
 	originCreated
 )
 
-// isFound reports whether the thread is not this ChatThread's yet.
+// isFound reports whether the thread does not belong to this ChatThread yet.
 func (t target) isFound() bool { return t.origin == originFound }
 
-// situation is what a reconcile knows when a step begins. A step takes it by value and returns the
-// situation for the next one: it changes nothing for anybody else.
+// situation is the knowledge of a reconcile when a step begins. A step takes it by value and
+// returns the situation for the next one.
 type situation struct {
 	run
 	declaration
@@ -85,29 +87,30 @@ type situation struct {
 	target
 	// have is the thread as ACS holds it; nil if there is none, or if it was not read.
 	have *plan.Observed
-	// results say of each declared member whether it is in the thread.
+	// results hold for each declared member whether it is in the thread.
 	results plan.Results
-	// membersDone says that the members are as declared, as far as ACS lets.
+	// membersDone is set if the members are as declared, as far as ACS allows.
 	membersDone bool
-	// released says that the finalizer is off.
+	// released is set if the finalizer was removed.
 	released bool
 }
 
-// owner is the stamp that says whose a thread is.
+// owner is the stamp that names the owner of a thread.
 func (s situation) owner() string { return s.thread.Namespace + "/" + s.thread.Name }
 
-// client is the acting user's client of the thread.
+// client returns the client of the acting user for the thread.
 func (s situation) client() *acs.ThreadClient { return s.user.Chat.ThreadClient(s.threadID) }
 
-// declared is what the ChatThread declares, for a plan.
+// declared returns the declaration of the ChatThread for a plan.
 func (s situation) declared() plan.Declared {
 	return plan.Declare(s.thread, s.counted, s.pending, s.users)
 }
 
-// plan is what makes the thread as declared.
+// plan returns the changes that make the thread as declared.
 func (s situation) plan() plan.Plan { return plan.For(s.declared(), s.have, s.memory.tried()) }
 
-// newCaller says for whom calls are made. A reconcile that nothing asked for only looks for drift.
+// newCaller returns the caller of the reconcile. A reconcile that nobody requested only looks for
+// drift.
 func (s situation) newCaller() pacing.Caller {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
@@ -119,12 +122,12 @@ func (s situation) newCaller() pacing.Caller {
 	return pacing.Caller{Thread: s.thread.UID, Namespace: s.thread.Namespace, Name: s.thread.Name, Background: !asked, Patience: resyncInterval(s.thread)}
 }
 
-// isRequested reports whether somebody asked for this reconcile.
+// isRequested reports whether somebody requested this reconcile.
 func (s run) isRequested() bool {
 	return objects.IsRequested(s.thread, s.before.Status.LastHandledReconcileAt)
 }
 
-// eventList are the events of a reconcile that were not sent yet.
+// eventList holds the events of a reconcile that were not sent yet.
 type eventList struct{ events []objects.Event }
 
 func (l *eventList) addEvent(event objects.Event) { l.events = append(l.events, event) }
@@ -144,19 +147,19 @@ func (l *eventList) take() []objects.Event {
 	return events
 }
 
-// ChatThreadReconciler keeps threads at ACS as ChatThreads and ChatParticipants declare them. It
-// alone calls ACS for a thread.
+// ChatThreadReconciler reconciles threads at ACS with ChatThreads and ChatParticipants. Only
+// ChatThreadReconciler changes threads.
 type ChatThreadReconciler struct {
 	client.Client
-	// APIReader reads from the API server where a stale answer could make a second thread.
+	// APIReader reads from the API server if a stale answer could cause a second thread.
 	APIReader client.Reader
 	Recorder  events.EventRecorder
 	Store     *objects.Store
 	Sessions  *connection.Registry
-	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
-	// namespacesUnwatched has each Namespace read when it is needed.
+	// namespacesUnwatched is set if each Namespace is read when it is needed.
 	namespacesUnwatched bool
 
 	timing         timing
@@ -166,20 +169,20 @@ type ChatThreadReconciler struct {
 	memories       *memories
 	roster         *roster.Roster
 	wakeConnection func(types.NamespacedName)
-	// wakeListing has the list of a service user read.
+	// wakeListing requests the list of a service user.
 	wakeListing func(types.NamespacedName)
 }
 
-// timing holds the waits that make a search and a loss certain.
+// timing holds the waits after which a search or a loss is certain.
 type timing struct {
-	// listAfter is how long after the start of the process, or a lost answer, a list of threads shows
-	// what was created before.
+	// listAfter is the wait after the start of the process, or after a lost answer. A list that begins
+	// later shows all threads created before.
 	listAfter time.Duration
-	// listFresh is how old such a list may be when a thread is created.
+	// listFresh is the maximum age of such a list when a thread is created.
 	listFresh time.Duration
-	// goneConfirm is how far apart two answers that there is no such thread must be.
+	// goneConfirm is the minimum time between two answers that there is no such thread.
 	goneConfirm time.Duration
-	// goneAge is how old a thread must be for such an answer to count.
+	// goneAge is the minimum age of a thread for such an answer to count.
 	goneAge time.Duration
 	// foundGrace is how long nobody is removed from a thread that was found.
 	foundGrace time.Duration
@@ -193,7 +196,7 @@ var defaultTiming = timing{
 	foundGrace:  2 * debounceLimit,
 }
 
-// allocate takes over into status what identifies the thread.
+// allocate copies the identity of the thread into status.
 func (s situation) allocate() {
 	s.memory.threadID, s.memory.actor = s.threadID, s.user.ID
 	s.thread.Status.ThreadID = s.threadID
@@ -203,8 +206,8 @@ func (s situation) allocate() {
 	s.session.Assign(s.thread.UID, s.user.ID)
 }
 
-// hasNoThread reports whether the ChatThread certainly has no thread: no create is outstanding, and none
-// succeeded.
+// hasNoThread reports whether the ChatThread certainly has no thread: no create is outstanding, and
+// none succeeded.
 func (s situation) hasNoThread() bool {
 	return s.memory.create.nothingSent() && s.thread.Status.ThreadID == "" && s.memory.threadID == "" && !s.thread.Adopts()
 }

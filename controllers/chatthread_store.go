@@ -21,7 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// store writes conditions and allocated values, with the events of the reconcile so far.
+// store writes conditions and allocated values, and sends the events of the reconcile so far.
 func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
 	objects.Mark(s.thread, o)
 	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
@@ -40,7 +40,7 @@ func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome
 	return nil
 }
 
-// storeStatus stores the status as it is so far, without conditions.
+// storeStatus stores the status as it is so far, without new conditions.
 func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) error {
 	if err := r.Store.PatchStatus(ctx, s.before, s.thread); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (r *ChatThreadReconciler) storeStatus(ctx context.Context, s situation) err
 }
 
 // discard deletes the thread that was just created, because the API server holds another id for the
-// ChatThread: two threads for one ChatThread must never be.
+// ChatThread: a ChatThread must never have two threads.
 func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
 	live := &chatv1alpha1.ChatThread{}
 	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); err != nil {
@@ -68,7 +68,8 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
 	return nil
 }
 
-// ensureFinalizer stores the finalizer and, in the same write, the service user that acts for the thread.
+// ensureFinalizer stores the finalizer and, in the same write, the service user that acts for the
+// thread.
 func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation, user string) error {
 	err := r.Store.PatchMetadata(ctx, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
@@ -84,9 +85,9 @@ func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation,
 	return nil
 }
 
-// restoreFinalizer restores the finalizer that somebody removed from a ChatThread that has a thread. That
-// comes before everything that may fail or wait: a deletion would not wait for the operator, and would leave
-// the thread behind.
+// restoreFinalizer restores the finalizer of a ChatThread with a thread if somebody removed it. It
+// comes before everything that may fail or wait. Otherwise a deletion would not wait for the
+// operator, and the thread would be orphaned.
 func (r *ChatThreadReconciler) restoreFinalizer(ctx context.Context, s situation) error {
 	status := s.thread.Status
 	if objects.HasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
@@ -95,10 +96,10 @@ func (r *ChatThreadReconciler) restoreFinalizer(ctx context.Context, s situation
 	return r.ensureFinalizer(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
 }
 
-// markDeleting stores the reason Deleting before the thread is deleted or released at ACS. Whatever happens
-// afterwards, no ChatThread whose thread is gone says that it is Ready.
+// markDeleting stores the reason Deleting before the thread is deleted or released at ACS. So no
+// ChatThread whose thread is gone shows Ready, even if a later step fails.
 func (r *ChatThreadReconciler) markDeleting(ctx context.Context, s situation, doing string) error {
-	// Later tries keep what the one before said: the two would take turns.
+	// Later tries keep the message of the earlier one: otherwise the two would alternate.
 	if status, _ := objects.ReadyReason(s.before); s.memory.markedDeleting && status != metav1.ConditionTrue {
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 // errReleased ends a reconcile that removed the finalizer.
 var errReleased = errors.New("released")
 
-// firstOf names some of the users.
+// firstOf names the first users of a list.
 func firstOf(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
@@ -26,17 +26,17 @@ func firstOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// maxNamed is how many users an event names.
+// maxNamed is the number of users that an event names.
 const maxNamed = 5
 
-// isUnauthorized reports whether ACS refused the credential, in the call itself or when a token was to be
-// issued for it.
+// isUnauthorized reports whether ACS refused the credential, in the call itself or in the request
+// for a token.
 func isUnauthorized(err error) bool { return acs.HasStatus(err, http.StatusUnauthorized) }
 
-// concludeTimeout is how long reporting the end of a reconcile may take.
+// concludeTimeout limits the time to report the end of a reconcile.
 const concludeTimeout = 10 * time.Second
 
-// abandonHint is the way out of a deletion that cannot finish.
+// abandonHint describes how to end a deletion that cannot finish.
 const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`
 
 // errStaleCache ends a reconcile that saw an older version of an object than the API server has.

@@ -13,24 +13,25 @@ import (
 
 // ChatParticipants that are applied together are added in one call.
 const (
-	// debounceInterval after the first change of a ChatParticipant its thread is reconciled.
+	// debounceInterval is the delay between the first change of a ChatParticipant and the reconcile of
+	// its thread.
 	debounceInterval = 500 * time.Millisecond
-	// debounceLimit is how long a thread waits at most for ChatParticipants whose finalizer is not
-	// stored yet.
+	// debounceLimit is the longest wait of a thread for ChatParticipants whose finalizer is not stored
+	// yet.
 	debounceLimit = 5 * time.Second
 )
 
-// arrivals is the wait of a thread for ChatParticipants that do not count yet, as their finalizer
-// is not stored.
+// arrivals is the wait of a thread for ChatParticipants that do not count yet, because their
+// finalizer is not stored.
 type arrivals struct {
 	// since is when the thread began to wait; zero if it does not.
 	since time.Time
-	// overdue are the ChatParticipants that the thread has waited for long enough. Some never get a
+	// overdue are the ChatParticipants for which the wait of the thread has ended. Some never get a
 	// finalizer.
 	overdue map[types.UID]bool
 }
 
-// wait reports whether the thread waits on for ChatParticipants that are pending now.
+// wait reports whether the thread continues to wait for ChatParticipants that are pending now.
 func (a *arrivals) wait(pending []chatv1alpha1.ChatParticipant, now time.Time) bool {
 	overdue := map[types.UID]bool{}
 	isWaiting := false

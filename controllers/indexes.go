@@ -60,12 +60,15 @@ func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
 	return types.NamespacedName{Namespace: thread.ConnectionNamespace(), Name: thread.Spec.ConnectionRef.Name}
 }
 
+// indexConnection has the ChatThreads by connection.
 const indexConnection = "connection"
 
+// indexThreadID has the ChatThreads by the thread in their status.
 const indexThreadID = "threadID"
 
+// indexAdopts has the ChatThreads by the thread that they are to adopt.
 const indexAdopts = "adopts"
 
-// indexThread is a selectable field of the kind too, so that the API server takes the same
-// selector.
+// indexThread has the ChatParticipants by ChatThread. It is also a selectable field of the kind, so
+// that the API server takes the same selector.
 const indexThread = "spec.threadRef.name"

@@ -21,9 +21,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// listingReconciler reads the lists of threads that ChatThreads wait for. Its keys are no objects: each
-// is a service user of a ChatConnection. So the work queue reads the list of a user once at a time, those
-// of several users beside each other, and no ChatThread holds a worker while it waits.
+// listingReconciler reads the lists of threads that ChatThreads wait for. Its keys are not objects:
+// each key is a service user of a ChatConnection. So the work queue reads the list of one user once
+// at a time, and the lists of several users in parallel, and no ChatThread occupies a worker while
+// it waits.
 type listingReconciler struct {
 	client.Client
 	registry   *connection.Registry
@@ -36,7 +37,7 @@ func listingKey(conn types.NamespacedName, user string) types.NamespacedName {
 	return types.NamespacedName{Namespace: conn.Namespace, Name: conn.Name + "/" + user}
 }
 
-// isListingKey tells the key of a listing from that of a ChatThread, whose name has no slash.
+// isListingKey reports whether a key belongs to a listing. The name of a ChatThread has no slash.
 func isListingKey(key types.NamespacedName) bool { return strings.Contains(key.Name, "/") }
 
 // Reconcile reads the list of a service user as far as the quota allows.
@@ -70,9 +71,9 @@ func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	return ctrl.Result{}, err
 }
 
-// connect returns the connection, also if it is gone and its credential is only in memory: the threads of
-// ChatThreads in deletion are searched for as well. It returns nil if nothing can be read: the ChatThreads
-// that wait show why.
+// connect returns the connection, even if it is gone and its credential is only in memory: a search
+// for the threads of deleted ChatThreads needs it. It returns nil if nothing can be read. The
+// waiting ChatThreads show the reason.
 func (r *listingReconciler) connect(ctx context.Context, key types.NamespacedName) (*connection.Connection, error) {
 	conn := &chatv1alpha1.ChatConnection{}
 	err := r.Get(ctx, key, conn)

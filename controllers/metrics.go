@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
-// No metric carries the name of a resource, a user or a thread.
+// No metric contains the name of a resource, a user or a thread.
 var (
 	recreations = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "acs_chat_operator_recreations_total",
@@ -31,8 +31,8 @@ func init() {
 	metrics.Registry.MustRegister(recreations)
 }
 
-// stateMetrics are taken when they are asked for: ChatThreads by the reason of their Ready condition,
-// from the cache, and how far the quota on reads stretches resyncs.
+// stateMetrics collects its values on request: the number of ChatThreads by the reason of their
+// Ready condition, from the cache, and the extension of resyncs by the quota on reads.
 type stateMetrics struct {
 	reader   client.Reader
 	sessions *connection.Registry
@@ -61,7 +61,7 @@ func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
 	defer cancel()
 	threads := &chatv1alpha1.ChatThreadList{}
 	err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy)
-	// A cache that is about to start, or to fill, says nothing; the other metrics are there all the same.
+	// A cache that is about to start, or to fill, has no counts. The other metrics are still served.
 	if _, starting := errors.AsType[*cache.ErrCacheNotStarted](err); starting || apierrors.IsTimeout(err) {
 		return
 	}

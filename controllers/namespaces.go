@@ -18,7 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// namespaceReader reads a Namespace: from the cache where namespaces are watched.
+// namespaceReader returns the reader for a Namespace: the cache if namespaces are watched.
 func (r *ChatThreadReconciler) namespaceReader() client.Reader {
 	if r.namespacesUnwatched {
 		return r.APIReader
@@ -26,7 +26,7 @@ func (r *ChatThreadReconciler) namespaceReader() client.Reader {
 	return r.Client
 }
 
-// checkNamespace says whether the thread may use the connection, as the connection stands now.
+// checkNamespace returns an error if the thread may not use the connection in its present state.
 func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s situation) error {
 	allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
 	if err != nil || allowed {
@@ -36,6 +36,7 @@ func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s situation) 
 		Message: fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
 }
 
+// isAllowed reports whether a namespace may use a connection.
 func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, conn *chatv1alpha1.ChatConnection) (bool, error) {
 	if namespace == conn.Namespace {
 		return true, nil
@@ -61,13 +62,13 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	return selector.Matches(labels.Set(ns.Labels)), nil
 }
 
-// isShared says whether other namespaces than the connection's own may use it.
+// isShared reports whether other namespaces than its own may use the connection.
 func isShared(conn *chatv1alpha1.ChatConnection) bool {
 	allowed := conn.Spec.AllowedNamespaces
 	return allowed != nil && allowed.From != "" && allowed.From != chatv1alpha1.NamespacesFromSame
 }
 
-// namespaceSelector is the selector in the form that Kubernetes' libraries take.
+// namespaceSelector converts a selector for the libraries of Kubernetes.
 func namespaceSelector(selector *chatv1alpha1.LabelSelector) *metav1.LabelSelector {
 	converted := &metav1.LabelSelector{MatchLabels: make(map[string]string, len(selector.MatchLabels))}
 	for key, value := range selector.MatchLabels {

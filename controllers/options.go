@@ -16,11 +16,11 @@ import (
 
 // Options are the settings of the controllers.
 type Options struct {
-	// AllowedEndpoints says to which hosts credentials may be sent.
+	// AllowedEndpoints are the hosts that credentials may be sent to.
 	AllowedEndpoints EndpointRules
 	// EntraNamespaces are the namespaces that may use the operator's own identity.
 	EntraNamespaces []string
-	// WatchNamespaces are the namespaces that the operator is for; all where it is empty.
+	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 	// HTTPClient sends all calls to ACS.
 	HTTPClient *http.Client
@@ -28,11 +28,11 @@ type Options struct {
 	ACSTimeout time.Duration
 	// Pacing keeps calls within the quotas of ACS.
 	Pacing bool
-	// MaxConcurrentReconciles is how many objects of a kind are worked on at once.
+	// MaxConcurrentReconciles is the number of objects of a kind that are reconciled at once.
 	MaxConcurrentReconciles int
 }
 
-// EndpointRules says to which hosts the operator may talk.
+// EndpointRules are the hosts that the operator may call.
 type EndpointRules = connection.EndpointRules
 
 // DefaultEndpointSuffixes returns the domains of ACS in the public and the sovereign clouds.
@@ -47,8 +47,8 @@ func ParseEndpointRules(value string) (EndpointRules, error) {
 // system.
 func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewHTTPClient(caFile) }
 
-// CacheOptions are those of the manager's cache: small, and a read that would start another watch,
-// such as one on all Secrets, is an error.
+// CacheOptions returns the options of the manager's cache. The cache is small, and a read that
+// would start another watch, such as one on all Secrets, is an error.
 func CacheOptions(watchNamespaces []string) cache.Options {
 	options := cache.Options{DefaultTransform: objects.KeepWhatIsRead, ReaderFailOnMissingInformer: true}
 	for _, namespace := range watchNamespaces {

@@ -18,22 +18,22 @@ import (
 )
 
 const (
-	// syncCheck is how long a check of readiness waits for the caches.
+	// syncCheck is the wait of a readiness check for the caches.
 	syncCheck = 200 * time.Millisecond
-	// refusalMemory is how long a refused watch counts. Informers try again after 60 s at the latest.
+	// refusalMemory is how long a refused watch counts. Informers retry after at most 60 s.
 	refusalMemory = 90 * time.Second
 )
 
-// Readiness says whether an operator sees what it is for. One whose caches are not filled, for want of a
-// permission or a CRD, does nothing, and must not count as rolled out. Nor must one that lost them since:
-// it goes on with what it saw last.
+// Readiness reports whether the operator can watch its objects. Without filled caches, because of a
+// missing permission or CRD, it does nothing and must not count as rolled out. The same holds if it
+// loses a watch later: it then continues with stale data.
 type Readiness struct {
 	mu        sync.Mutex
 	refusal   error
 	refusedAt time.Time
 }
 
-// NewReadiness gives the readiness of a process whose cache has these options. It adds to them.
+// NewReadiness returns the readiness of a process whose cache has these options. It adds to them.
 func NewReadiness(options *cache.Options) *Readiness {
 	r := &Readiness{}
 	options.DefaultWatchErrorHandler = func(ctx context.Context, reflector *toolscache.Reflector, err error) {
@@ -43,7 +43,7 @@ func NewReadiness(options *cache.Options) *Readiness {
 	return r
 }
 
-// Check is the check of readiness, on a standby as well as on a leader.
+// Check returns the readiness check, for a standby as well as for a leader.
 func (r *Readiness) Check(caches cache.Cache) healthz.Checker {
 	return func(req *http.Request) error {
 		if err := r.refused(); err != nil {
@@ -58,7 +58,8 @@ func (r *Readiness) Check(caches cache.Cache) healthz.Checker {
 	}
 }
 
-// note keeps what no new try mends. An API server that is away for a moment leaves the cache as it is.
+// note stores a refusal that a retry does not fix. If the API server is unreachable for a moment,
+// the cache stays valid.
 func (r *Readiness) note(err error) {
 	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) && !apierrors.IsNotFound(err) {
 		return

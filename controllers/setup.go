@@ -1,8 +1,14 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package controllers keeps chat threads at Azure Communication Services as ChatThreads and
-// ChatParticipants declare them, through the credentials of ChatConnections.
+// Package controllers contains the reconcilers for ChatThreads, ChatParticipants and
+// ChatConnections, and their wiring. They make chat threads at Azure Communication Services as
+// ChatThreads and ChatParticipants declare them, with the credentials of ChatConnections.
+//
+// The package does not talk HTTP to ACS: package acs does. It leaves credentials and service users
+// to package connection, quotas to pacing, the search for threads to directory, the comparison to
+// plan, and the meaning of errors to outcome. It does not set up flags or leader election, which
+// main does.
 package controllers
 
 import (
@@ -18,9 +24,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
-
-// Indexes of the cache.
-const ()
 
 // Setup adds the controllers to a manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
@@ -48,7 +51,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	return registerMetrics(c.Metrics())
 }
 
-// registerMetrics has the metrics of this manager shown. A test process has several.
+// registerMetrics registers the metrics of this manager. A test process has several managers.
 func registerMetrics(collector prometheus.Collector) error {
 	metrics.Registry.Unregister(collector)
 	if err := metrics.Registry.Register(collector); err != nil {
@@ -57,9 +60,10 @@ func registerMetrics(collector prometheus.Collector) error {
 	return nil
 }
 
-// mayListNamespaces says whether the operator watches all namespaces of the cluster, whose labels
-// spec.allowedNamespaces may select by. An operator for some namespaces may have permissions in these only:
-// then it reads a Namespace when it needs one, by its name, which a Role in that namespace permits.
+// mayListNamespaces reports whether the operator watches all namespaces of the cluster, because
+// spec.allowedNamespaces may select by their labels. An operator for some namespaces may have
+// permissions only there. Then it reads a Namespace when it needs one, by its name, which a Role in
+// that namespace permits.
 func mayListNamespaces(ctx context.Context, mgr ctrl.Manager, options Options) (bool, error) {
 	if len(options.WatchNamespaces) == 0 {
 		return true, nil
@@ -75,7 +79,8 @@ func mayListNamespaces(ctx context.Context, mgr ctrl.Manager, options Options) (
 	return true, nil
 }
 
-// startInformers fills the cache on a standby too: a replica that becomes the leader needs it at once.
+// startInformers fills the cache on a standby too: a replica that becomes the leader needs it at
+// once.
 func startInformers(ctx context.Context, mgr ctrl.Manager, watches []Watch) error {
 	for _, watch := range watches {
 		if _, err := mgr.GetCache().GetInformer(ctx, watch.Of); err != nil {

@@ -29,8 +29,8 @@ type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // participantHandler enqueues the thread of a ChatParticipant that changed. The queue keeps the
 // earliest moment, so all changes within debounceInterval after the first one are reconciled
-// together. A ChatParticipant that exists when the process starts needs no wake: each thread is
-// reconciled then.
+// together. A ChatParticipant that exists when the process starts does not enqueue its thread: each
+// thread is reconciled then.
 func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 	enqueue := func(queue requestQueue, obj client.Object) {
 		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok {
@@ -54,7 +54,7 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 				enqueue(queue, e.ObjectNew)
 			}
 		},
-		// No reconcile has seen the deletion: there was no finalizer, or it was taken off by hand.
+		// No reconcile has seen the deletion: there was no finalizer, or somebody removed it.
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue requestQueue) {
 			if objects.HasFinalizer(e.Object) || e.Object.GetDeletionTimestamp().IsZero() {
 				enqueue(queue, e.Object)
@@ -63,8 +63,8 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 	}
 }
 
-// connectionHandler wakes the threads of a connection that changed, as far as the change concerns
-// them.
+// connectionHandler enqueues the threads of a connection that changed, as far as the change
+// concerns them.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
 		for _, request := range r.threadsOfConnection(ctx, obj, concerns) {
@@ -89,9 +89,10 @@ func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 
 func anyThread(*chatv1alpha1.ChatThread) bool { return true }
 
-// connectionChange says which threads a change of their connection concerns; nil for none. All wait
-// for a connection that is declared otherwise, gets service users, or becomes or ceases to be
-// Ready. A request concerns those that are not Ready, a confirmation those that are being deleted.
+// connectionChange returns a filter for the threads that a change of their connection concerns; nil
+// for none. All threads wait for a connection that gets another spec or more service users, or
+// becomes or ceases to be Ready. A request concerns the threads that are not Ready, a confirmation
+// those that are being deleted.
 func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
 	after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
@@ -116,7 +117,7 @@ func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	}
 }
 
-// threadsOfConnection are the threads that name a connection and that its change concerns.
+// threadsOfConnection returns the threads that name a connection and that its change concerns.
 func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object, concerns func(*chatv1alpha1.ChatThread) bool) []reconcile.Request {
 	threads := &chatv1alpha1.ChatThreadList{}
 	key := objects.KeyOf(conn).String()
@@ -133,8 +134,8 @@ func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn cli
 	return requests
 }
 
-// adoptersOfThread wakes the ChatThreads that are to adopt the thread of one that is released or
-// gone.
+// adoptersOfThread returns the ChatThreads that are to adopt the thread of a ChatThread that is
+// released or gone.
 func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.Object) []reconcile.Request {
 	released, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -158,7 +159,7 @@ func (r *ChatThreadReconciler) adoptersOfThread(ctx context.Context, obj client.
 	return requests
 }
 
-// threadsOfNamespace wakes the threads of a namespace that use a connection of another one: its
+// threadsOfNamespace returns the threads of a namespace that use a connection of another one: its
 // labels decide whether they may.
 func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
 	if len(r.WatchNamespaces) > 0 && !slices.Contains(r.WatchNamespaces, namespace.GetName()) {
@@ -178,8 +179,8 @@ func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace
 	return requests
 }
 
-// deletingConnection wakes a connection that waits for its threads to go, or is gone without having
-// waited.
+// deletingConnection returns the connection of a thread if it waits for its threads to be deleted,
+// or was deleted without that wait.
 func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
 	thread, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -198,7 +199,7 @@ func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj c
 	return []reconcile.Request{{NamespacedName: key}}
 }
 
-// participantsOfThread wakes the ChatParticipants that name a thread.
+// participantsOfThread returns the ChatParticipants that name a thread.
 func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, thread client.Object) []reconcile.Request {
 	list := &chatv1alpha1.ChatParticipantList{}
 	err := r.List(ctx, list, client.InNamespace(thread.GetNamespace()), client.MatchingFields{indexThread: thread.GetName()}, client.UnsafeDisableDeepCopy)
@@ -213,7 +214,7 @@ func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, th
 	return requests
 }
 
-// labelsChanged lets through changes of labels.
+// labelsChanged accepts changes of labels.
 func labelsChanged() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
@@ -223,9 +224,8 @@ func labelsChanged() predicate.Predicate {
 	}
 }
 
-// threadChanged lets through what a user changes of a ChatThread. Its service user is put in and
-// changed by the operator, and taken out only by others; a status of another uid comes from a
-// backup.
+// threadChanged accepts the changes of a ChatThread by users. Only the operator adds or changes its
+// service user, and only others remove it. A status of another uid comes from a backup.
 func threadChanged() predicate.Predicate {
 	return predicate.Or(
 		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationRecover, chatv1alpha1.AnnotationReleaseTo),
@@ -240,7 +240,7 @@ func threadChanged() predicate.Predicate {
 	)
 }
 
-// threadFinalizerRemoved lets through threads that are gone or no longer held.
+// threadFinalizerRemoved accepts threads that are gone or have lost the finalizer.
 func threadFinalizerRemoved() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -251,8 +251,8 @@ func threadFinalizerRemoved() predicate.Predicate {
 	}
 }
 
-// threadAvailabilityChanged lets through what decides whether a thread takes members at all; how they fare
-// the roster tells.
+// threadAvailabilityChanged accepts changes that decide whether a thread takes members at all. The
+// roster reports the state of the members.
 func threadAvailabilityChanged() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
@@ -265,13 +265,14 @@ func threadAvailabilityChanged() predicate.Predicate {
 	}
 }
 
-// connectionChanged lets through what a user changes of a ChatConnection, and records that somebody
-// cut.
+// connectionChanged accepts the changes of a ChatConnection by users, and records that somebody
+// shortened.
 func connectionChanged() predicate.Predicate {
 	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordShortened())
 }
 
-// recordShortened lets through a connection whose record of service users or endpoint somebody cut.
+// recordShortened accepts a connection whose record of service users or endpoint somebody
+// shortened.
 func recordShortened() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -288,8 +289,8 @@ func recordShortened() predicate.Predicate {
 	}
 }
 
-// declarationChanged lets through what a user changes: the spec, a deletion, the annotations that
-// are asked for, and a status that was emptied. What the operator itself writes wakes nobody.
+// declarationChanged accepts the changes by users: the spec, a deletion, the given annotations, and
+// an emptied status. Writes of the operator itself wake nothing.
 func declarationChanged(annotations ...string) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		if isReplaced(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
@@ -304,20 +305,20 @@ func declarationChanged(annotations ...string) predicate.Predicate {
 	}}
 }
 
-// isStatusLost says that somebody emptied a status.
+// isStatusLost reports whether somebody emptied a status.
 func isStatusLost(e event.UpdateEvent) bool {
 	before, ok := e.ObjectOld.(objects.Conditioned)
 	after, ok2 := e.ObjectNew.(objects.Conditioned)
 	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
 }
 
-// isFinalizerLost says that somebody took the finalizer off an object that is not being deleted.
-// The operator itself does so only in a reconcile that needs no other to follow, where one more
-// does no harm.
+// isFinalizerLost reports whether somebody removed the finalizer from an object that is not being
+// deleted. The operator itself does so only in a reconcile that needs no other one to follow; one
+// more does no harm.
 func isFinalizerLost(e event.UpdateEvent) bool {
 	return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
 }
 
-// isNamesake says that an object was deleted and another one of its name created: a list that
-// follows a watch that broke off shows that as a change.
+// isReplaced reports whether an object was deleted and another one of the same name was created: a
+// list after a broken watch shows that as a change.
 func isReplaced(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }

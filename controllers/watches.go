@@ -40,7 +40,7 @@ const (
 	KindListing Kind = "Listing"
 )
 
-// Dependencies are what the controllers need from a manager.
+// Dependencies are the objects that the controllers need from a manager.
 type Dependencies struct {
 	Options
 
@@ -50,15 +50,16 @@ type Dependencies struct {
 	APIReader client.Reader
 	// Recorder returns the recorder for the events of a controller.
 	Recorder func(controller string) events.EventRecorder
-	// NamespacesUnwatched has each Namespace read when it is needed, instead of from the cache.
+	// NamespacesUnwatched is set if each Namespace is read when it is needed, instead of from the
+	// cache.
 	NamespacesUnwatched bool
 
 	// timing is defaultTiming if it is empty.
 	timing timing
 }
 
-// Controllers are the controllers of the three kinds. They share credentials, quotas and what ACS
-// holds.
+// Controllers are the controllers of the three kinds and of the listings. They share credentials,
+// quotas and the directory of threads.
 type Controllers struct {
 	options             Options
 	namespacesUnwatched bool
@@ -72,7 +73,7 @@ type Controllers struct {
 	connectionWakes, threadWakes, participantWakes, listingWakes objects.Waker
 }
 
-// New makes the controllers, without a manager.
+// New returns the controllers, without a manager.
 func New(deps Dependencies) *Controllers {
 	c := &Controllers{options: deps.Options, namespacesUnwatched: deps.NamespacesUnwatched}
 	c.registry = &connection.Registry{
@@ -145,11 +146,11 @@ func (c *Controllers) All() []Controller {
 	}
 }
 
-// Watch says that changes of one kind have objects of another one, or of the same, reconciled.
+// Watch enqueues objects of one kind when objects of another kind, or of the same, change.
 type Watch struct {
 	// Of is an empty object of the kind that is watched.
 	Of client.Object
-	// Filter lets the changes through that matter.
+	// Filter accepts the changes that matter.
 	Filter predicate.Predicate
 	// Wakes is the kind of the objects that are enqueued.
 	Wakes Kind
@@ -157,8 +158,8 @@ type Watch struct {
 	Handler handler.EventHandler
 }
 
-// Watches says which change has which objects reconciled. Setup registers the watches with a
-// manager, and the simulation plays them.
+// Watches returns the watches of all controllers. Setup registers them with a manager, and the
+// simulation plays them.
 func (c *Controllers) Watches() []Watch {
 	each := predicate.Funcs{}
 	enqueue := handler.EnqueueRequestsFromMapFunc
@@ -200,5 +201,5 @@ func (c *Controllers) register(mgr ctrl.Manager) error {
 	return nil
 }
 
-// controller is the name of the controller of a kind.
+// controller returns the name of the controller of a kind.
 func (k Kind) controller() string { return strings.ToLower(string(k)) }
