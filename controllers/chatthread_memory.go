@@ -125,8 +125,8 @@ func (m *threadMemory) isListedBefore(id string) bool {
 	return listed
 }
 
-// holdRecreation makes the thread wait for a person, who may request it or all threads of the
-// connection.
+// holdRecreation makes the thread wait for a person. The person may request this thread, or all
+// threads of the connection.
 func (m *threadMemory) holdRecreation(conn *chatv1alpha1.ChatConnection) {
 	if !m.recreationHeld {
 		m.recreationHeld, m.heldAtRequest = true, objects.ReconcileRequested(conn)

@@ -8,7 +8,7 @@
 // that was restored from a backup. In both cases the caller must end the process.
 //
 // The package does not run the leader election, which is the task of the manager, and it does not
-// decide who leads. Without leader election nothing is refused.
+// choose the leader. Without leader election nothing is refused.
 package lease
 
 import (

@@ -181,7 +181,7 @@ func (d *Directory) readPages(ctx context.Context, l *list, user Lister, result 
 			l.reading = r
 		}
 		if err := r.next(ctx); err != nil {
-			// A page that ACS refuses, or whose link is unusable, is not requested again.
+			// A page that ACS refuses, or that has an unusable link, is not requested again.
 			if errors.Is(err, acs.ErrNextLink) || outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {
 				l.reading = nil
 			}

@@ -7,7 +7,7 @@
 // renews members: ACS cannot change the display name or the history of a member, so the member is
 // removed and added again. A Memory keeps the results between reconciles.
 //
-// The package does not decide who is to be a member, which is the task of plan, nor whether a
+// The package does not choose the members, which is the task of plan, nor whether a
 // member may be removed now. It does not read the thread before it begins.
 package membership
 
