@@ -56,6 +56,8 @@ type Wait struct {
 
 func (e *Wait) Error() string { return e.Reason + ": " + e.Message }
 func (e *Wait) Unwrap() error { return e.Err }
+
+// Outcome implements [Classified].
 func (e *Wait) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, After: e.After, Quiet: e.Quiet}
 }
@@ -70,6 +72,8 @@ type Stalled struct {
 }
 
 func (e *Stalled) Error() string { return e.Reason + ": " + e.Message }
+
+// Outcome implements [Classified].
 func (e *Stalled) Outcome() Outcome {
 	return Outcome{Reason: e.Reason, Message: e.Message, Stalled: true}
 }
@@ -86,6 +90,8 @@ type Refused struct {
 
 func (e *Refused) Error() string { return e.Reason + ": " + e.Err.Error() }
 func (e *Refused) Unwrap() error { return e.Err }
+
+// Outcome implements [Classified].
 func (e *Refused) Outcome() Outcome {
 	gist, message := refusalText(e.Err)
 	return Outcome{Reason: e.Reason, StablePrefix: e.Prefix + gist, Message: e.Prefix + message + e.Suffix, Stalled: true, After: e.After}
@@ -95,6 +101,8 @@ func (e *Refused) Outcome() Outcome {
 type Contradiction struct{ Message string }
 
 func (e *Contradiction) Error() string { return e.Message }
+
+// Outcome implements [Classified].
 func (e *Contradiction) Outcome() Outcome {
 	return Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: e.Message, Err: e}
 }

@@ -28,7 +28,10 @@ type Member struct {
 	Generation int64
 }
 
-func (m Member) Key() string    { return acs.UserKey(string(m.UserID)) }
+// Key returns the user key of the member.
+func (m Member) Key() string { return acs.UserKey(string(m.UserID)) }
+
+// IsInline reports whether the ChatThread itself declares the member.
 func (m Member) IsInline() bool { return m.Participant == "" }
 
 // Stamp identifies the declaration of the member without its user id.
@@ -111,6 +114,7 @@ type ObservedMember struct {
 	Stamp, RawStamp string
 }
 
+// Key returns the user key of the member.
 func (m ObservedMember) Key() string { return acs.UserKey(m.ID) }
 
 // observeMembers converts the members that ACS listed for the comparison. always is set if the
