@@ -44,7 +44,7 @@ toxiproxy      := $(tools)/toxiproxy-server
 sdk            := hack/sdk/node_modules/.package-lock.json
 
 # The files that check-generated compares.
-generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md
+generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md
 
 .PHONY: help
 help: ## List the targets.
@@ -79,10 +79,11 @@ manifests: $(controller-gen) ## Generate the CRDs and the operator's role from t
 	$(controller-gen) rbac:roleName=manager-role paths=./controllers/... output:rbac:artifacts:config=config/rbac
 
 .PHONY: docs
-docs: $(crd-ref-docs) ## Generate docs/api-reference.md from the comments of the API.
+docs: $(crd-ref-docs) ## Generate docs/api-reference.md and the list of tests in docs/reliability.md from comments.
 	@mkdir -p docs
 	$(crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
 		--max-depth=10 --output-path=docs/api-reference.md
+	@go run ./hack/promises
 
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.

@@ -79,6 +79,7 @@ func now(t *testing.T, obj *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThread {
 	return live
 }
 
+// A status is written once, only if it changed, and the object in memory then has the stored version.
 func TestPatchStatus(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -102,6 +103,7 @@ func TestPatchStatus(t *testing.T) {
 	}
 }
 
+// A status that lost fields is stored without them, and keeps the rest.
 func TestPatchStatusTakesBack(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -142,6 +144,7 @@ func TestPatchStatusBesideAnEdit(t *testing.T) {
 	}
 }
 
+// A status is not written to a later object of the same name.
 func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -167,6 +170,7 @@ func holdFor(user string) func(client.Object) {
 	}
 }
 
+// A finalizer and an annotation are stored in one write, which changes no status.
 func TestPatchMetadata(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -185,6 +189,7 @@ func TestPatchMetadata(t *testing.T) {
 	}
 }
 
+// Metadata is not written over a version that the operator has not seen.
 func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -198,6 +203,7 @@ func TestPatchMetadataRefusesAStaleVersion(t *testing.T) {
 	}
 }
 
+// The finalizer of a deleted object is removed, also if the object is gone already.
 func TestRemoveFinalizer(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
