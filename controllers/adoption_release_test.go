@@ -14,8 +14,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
-// A rename in one commit: the new ChatThread is applied before the old one is pruned, and adopts the thread as
-// soon as that one has released it.
+// If a ChatThread is renamed in one commit, the new one, applied first, adopts the thread as soon
+// as the old one has released it.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -34,7 +34,8 @@ func TestRename(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// A move to another namespace through a shared connection, by the word of the one that releases the thread.
+// A thread moves to another namespace through a shared connection, if the ChatThread that releases
+// it names the new one.
 func TestMoveToAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -70,7 +71,8 @@ func TestMoveToAnotherNamespace(t *testing.T) {
 	w.Expect(remote.Metadata[chatv1alpha1.StampReleasedBy] + remote.Metadata[chatv1alpha1.StampReleasedTo]).To(BeEmpty())
 }
 
-// A thread that another namespace released to nobody stays shut, and the message says how to get it.
+// A thread that another namespace released to nobody stays closed, and the message names the
+// annotation that opens it.
 func TestReleasedToNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -91,7 +93,8 @@ func TestReleasedToNobody(t *testing.T) {
 	w.Expect(w.message(thread)).To(And(ContainSubstring("was released by ChatThread "+w.namespace+"/room"), ContainSubstring(chatv1alpha1.AnnotationReleaseTo)))
 }
 
-// Whoever adopts a thread that another resource of the operator had throws nobody out whom that one added.
+// A ChatThread that adopts a thread removes no member that a former ChatThread of the operator
+// added.
 func TestAdoptionKeepsMembersOfTheFormerOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -115,7 +118,8 @@ func TestAdoptionKeepsMembersOfTheFormerOwner(t *testing.T) {
 	expectNames(w, later, "name", users...)
 }
 
-// An explicit Recreate holds for an adopted thread too; then it is an ordinary one.
+// An explicit recreationPolicy Recreate applies to an adopted thread too. The new thread is an
+// ordinary one.
 func TestAdoptedThreadIsRecreatedWhereAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -14,7 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// foreignThread is a thread that an application made, with a service user as a member.
+// foreignThread creates a thread as an application does, with a service user as a member.
 func foreignThread(w *world, conn *chatv1alpha1.ChatConnection, members ...string) string {
 	creator := w.emulator.CreateUser()
 	all := []emulator.Member{{ID: connection.UsersOf(conn).Recorded()[0]}}
@@ -30,7 +30,7 @@ func adopting(w *world, name, id string, members ...string) *chatv1alpha1.ChatTh
 	return thread
 }
 
-// Adoption takes a thread as it is, keeps its members, and leaves it behind when it goes.
+// Adoption takes over a thread as it is, keeps its members, and releases it on deletion.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -67,7 +67,7 @@ func TestAdopt(t *testing.T) {
 	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, w.namespace+"/adopt"))
 	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, ""))
 
-	// What was released can be adopted again, here.
+	// A released thread can be adopted again in the same namespace.
 	again := adopting(w, "again", id)
 	w.create(again)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
@@ -75,7 +75,7 @@ func TestAdopt(t *testing.T) {
 	w.Expect(left.Metadata).To(HaveKeyWithValue(chatv1alpha1.StampReleasedBy, ""))
 }
 
-// An adoption that cannot be says why and creates nothing.
+// An adoption that is not possible reports the reason, and creates no thread.
 func TestAdoptionRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -95,7 +95,7 @@ func TestAdoptionRefused(t *testing.T) {
 	w.awaitGone(missing)
 }
 
-// What one namespace released, another one does not get through a shared connection.
+// Another namespace cannot adopt a released thread through a shared connection.
 func TestReleasedByAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -119,7 +119,7 @@ func TestReleasedByAnotherNamespace(t *testing.T) {
 	w.awaitReason(thief, chatv1alpha1.ReasonOwnedByAnother)
 }
 
-// A thread that a second cluster took is left alone, in life and in death.
+// A thread that a second cluster took over is neither changed nor deleted.
 func TestOwnedByAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

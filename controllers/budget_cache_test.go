@@ -17,8 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// An annotation of a quarter of a megabyte takes no room in the cache, and stays in the object whatever the
-// operator writes there.
+// The cache drops an annotation of 250 kB, and the writes of the operator leave it in the object.
 func TestLongAnnotationIsNotCached(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -59,7 +58,7 @@ func TestLongAnnotationIsNotCached(t *testing.T) {
 	w.Expect(len(size)).To(BeNumerically("<", 4096))
 	w.Expect(small.Annotations).To(HaveKeyWithValue(chatv1alpha1.AnnotationReconcileRequestedAt, "now"))
 
-	// The operator's finalizers come off as well.
+	// The finalizers are removed as well.
 	w.delete(thread)
 	w.awaitGone(thread)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// The budget of a create: one call that writes, two writes to the API server, one event; a call and a write more
-// for members that do not fit into the first, with events that say so.
+// A create costs one write at ACS, two writes to the API server and one event. Members that do not
+// fit into it cost one more write at each side, and events that report them.
 func TestCreateBudget(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestCreateBudget(t *testing.T) {
 	}
 }
 
-// A thread in sync costs no write and two reads.
+// A thread in sync costs no write and two reads at each resync.
 func TestResyncBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -67,11 +67,11 @@ func TestResyncBudget(t *testing.T) {
 	w.request(thread)
 	w.Expect(w.writes()).To(BeZero())
 	w.Expect(w.calls()).To(Equal(map[emulator.Operation]int{emulator.OperationGetThread: 1, emulator.OperationListParticipants: 1}))
-	// The request itself and its answer; nothing else.
+	// The two writes are the request and its answer.
 	w.Expect(w.writesSoFar(thread) - writes).To(Equal(2))
 }
 
-// ChatParticipants join and leave; each costs two writes and one event.
+// A ChatParticipant joins with two writes and one event, and leaves the thread when it is deleted.
 func TestChatParticipantBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -93,7 +93,7 @@ func TestChatParticipantBudget(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(BeEmpty())
 }
 
-// Members that are declared together are added together.
+// Members that are declared together are added with few calls.
 func TestManyChatParticipantsFewCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -125,8 +125,8 @@ func TestManyChatParticipantsFewCalls(t *testing.T) {
 	}).Should(Equal(249))
 }
 
-// A connection in use is counted in the cache, whatever somebody does to it. Only when that shows no thread, the
-// API server is asked, page by page.
+// The operator counts the threads of a connection in its cache, and lists them at the API server in
+// pages only if the cache shows none.
 func TestConnectionIsCountedInTheCache(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -135,7 +135,7 @@ func TestConnectionIsCountedInTheCache(t *testing.T) {
 	var limits []string
 	w.startAs(throughAPI(func(next http.RoundTripper) roundTrip {
 		return func(req *http.Request) (*http.Response, error) {
-			// The cache lists as well: from what the API server has at hand.
+			// The cache lists too, but with a resource version.
 			query := req.URL.Query()
 			if strings.HasSuffix(req.URL.Path, "/chatthreads") && query.Get("watch") == "" && query.Get("resourceVersion") == "" {
 				mu.Lock()

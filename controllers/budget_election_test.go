@@ -20,10 +20,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 )
 
-// replica is a manager that competes for the lease, and does nothing else.
+// replica is a manager that only competes for the lease.
 type replica struct {
 	elected <-chan struct{}
-	// stop ends it as SIGTERM does.
+	// stop ends the replica as SIGTERM does.
 	stop func()
 
 	mu     sync.Mutex
@@ -75,8 +75,8 @@ func (r *replica) written() []time.Time {
 	return slices.Clone(r.writes)
 }
 
-// Replicas at rest write the lease once in two seconds, all of them together, and a leader that is asked to
-// end is followed within two.
+// All replicas at rest together write the lease once in two seconds, and a leader that stops has a
+// successor within two seconds.
 func TestElectionIsCheapAndQuick(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -87,7 +87,7 @@ func TestElectionIsCheapAndQuick(t *testing.T) {
 	began := len(leader.written())
 	w.Eventually(leader.written).Should(HaveLen(began + renewals))
 	writes := leader.written()[began:]
-	// A request may be late, and the next one not.
+	// One request may be late and the next one in time.
 	if took := writes[renewals-1].Sub(writes[0]); took < (renewals-1)*lease.RenewInterval-time.Second/2 {
 		t.Errorf("%d renewals within %s", renewals, took)
 	}

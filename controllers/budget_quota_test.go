@@ -22,7 +22,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// The operator waits for a quota with nothing sent and nothing stored, and says until when.
+// The operator waits for a quota before it sends or stores anything, and reports the end of the
+// wait.
 func TestOperatorKeepsToTheQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{Quotas: true})
@@ -60,7 +61,7 @@ func TestOperatorKeepsToTheQuota(t *testing.T) {
 	w.Expect(w.emulator.Threads()).To(HaveLen(len(threads)))
 }
 
-// More threads than the read quota allows stretch the resync.
+// With more threads than the read quota allows, the interval of resyncs grows.
 func TestResyncStretch(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -81,7 +82,7 @@ func TestResyncStretch(t *testing.T) {
 	g.Expect(memory.nextResync).To(Equal(stretched))
 }
 
-// A request on a ChatThread ends the wait that ACS asked for: one call tries at once.
+// A request on a ChatThread ends the wait that ACS asked for, and one call is tried at once.
 func TestRequestOnThreadEndsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestRequestOnThreadEndsWait(t *testing.T) {
 	})
 }
 
-// throttledBy is a 429 with a Retry-After of some seconds.
+// throttledBy returns a 429 with a Retry-After of some seconds.
 func throttledBy(t *testing.T, seconds int) *http.Response {
 	t.Helper()
 	answer := httptest.NewRecorder()

@@ -31,18 +31,18 @@ import (
 )
 
 const (
-	// bigSecrets of bigSecret bytes are in the namespace; as many of them as bigConnections are named by a
-	// connection, which needs a hundred bytes of it.
+	// bigSecrets is the number of Secrets with bigSecret bytes in the namespace. bigConnections of
+	// them belong to a connection, which needs a hundred bytes of its Secret.
 	bigSecrets     = 300
 	bigSecret      = 1_000_000
 	bigConnections = 10
-	// maxHeapGrowth is what all of them may cost.
+	// maxHeapGrowth is the limit for the memory that all of them cost.
 	maxHeapGrowth = 2 << 20
 )
 
-// Secrets cost the operator no memory: neither those that it has nothing to do with, nor what else is in
-// those that it reads.
-func TestFaultsSecretsDoNotCostMemory(t *testing.T) { //nolint:paralleltest // what else runs would slow a process that collects garbage all the time
+// Secrets cost the operator no memory. This holds for unrelated Secrets, and for the other keys of
+// the Secrets that it reads.
+func TestFaultsSecretsDoNotCostMemory(t *testing.T) { //nolint:paralleltest // other tests would slow a process that collects garbage all the time
 	w := newWorld(t, emulator.Options{})
 	conns := make([]*chatv1alpha1.ChatConnection, bigConnections)
 	for i := range conns {
@@ -78,7 +78,8 @@ func TestFaultsSecretsDoNotCostMemory(t *testing.T) { //nolint:paralleltest // w
 	w.Expect(admin.DeleteAllOf(t.Context(), &corev1.Secret{}, client.InNamespace(w.namespace))).To(Succeed())
 }
 
-// startProcess runs the operator itself, and gives its heap as its metrics tell it.
+// startProcess runs the operator as a process, and returns a function that reads its heap from its
+// metrics.
 func (w *world) startProcess() (heap func() float64) {
 	w.t.Helper()
 	dir := w.t.TempDir()
@@ -98,7 +99,7 @@ func (w *world) startProcess() (heap func() float64) {
 	process := exec.CommandContext(w.t.Context(), binary, "--kubeconfig="+kubeconfig, "--watch-namespaces="+w.namespace, //nolint:gosec // built above
 		"--allowed-endpoint-suffixes="+strings.TrimPrefix(w.server.URL, "https://"), "--acs-ca-file="+authority,
 		"--metrics-bind-address="+address, "--metrics-secure=false", "--health-probe-bind-address=0")
-	// The heap holds next to nothing but what is in use.
+	// With this setting, the heap holds little garbage.
 	process.Env = append(os.Environ(), "GOGC=1")
 	process.Cancel = func() error { return process.Process.Signal(os.Interrupt) }
 	w.Expect(process.Start()).To(Succeed())
@@ -108,7 +109,7 @@ func (w *world) startProcess() (heap func() float64) {
 	return func() float64 { return w.metric("http://"+address+"/metrics", "go_memstats_heap_alloc_bytes") }
 }
 
-// metric reads one of the metrics of a process.
+// metric reads one metric of a process.
 func (w *world) metric(url, name string) float64 {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, url, http.NoBody)

@@ -17,7 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
-// What was found out of an earlier generation says nothing of this one.
+// A state of a member that refers to an earlier generation does not make a ChatParticipant Ready.
 func TestEntryOfAnEarlierGeneration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -12,7 +12,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// What a newer version of the schema let pass is not carried out as the default, which is the strongest.
+// A value from a newer version of the schema stalls the ChatThread. The operator does not act on
+// the default instead, which does the most.
 func TestUnknownValuesDoNothing(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*chatv1alpha1.ChatThreadSpec){

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The rule above all others: as long as a create may be outstanding, its thread is searched for, in lists that
-// begin some time after the create.
+// While a create may be outstanding, the operator searches for its thread, in lists that begin some
+// time after the create.
 func TestCreateState(t *testing.T) {
 	t.Parallel()
 	started := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

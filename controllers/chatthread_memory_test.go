@@ -17,7 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// remembered is a ChatThread of some generation, with what is remembered of it.
+// remembered returns a ChatThread with its memory.
 func remembered() (*chatv1alpha1.ChatThread, *threadMemory) {
 	thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a", UID: "u1", Generation: 1}}
 	return thread, newMemories().of(thread)
@@ -69,7 +69,7 @@ func TestMemoryBegin(t *testing.T) {
 			if refused := memory.members.Refused[member.Key()].IsFor(member); refused == c.want {
 				t.Errorf("what was refused stays so: %v", refused)
 			}
-			// Which ids are malformed is known for good: they go into a call of their own.
+			// Malformed ids stay known: each gets a call of its own.
 			if _, malformed := memory.members.Malformed[member.Key()]; !malformed {
 				t.Error("what was malformed is forgotten")
 			}
@@ -80,7 +80,8 @@ func TestMemoryBegin(t *testing.T) {
 	}
 }
 
-// Once another process has found the thread gone, the one that was remembered is a former one.
+// If another process has found the thread gone, the thread in memory belongs to a former
+// incarnation.
 func TestMemoryOfAFormerIncarnation(t *testing.T) {
 	t.Parallel()
 	thread, memory := remembered()
@@ -102,8 +103,8 @@ func TestMemoryOfAFormerIncarnation(t *testing.T) {
 	}
 }
 
-// Whoever prunes the annotation asks for nothing: each pass would try everything again, and threads
-// that vanish would be created anew without a limit.
+// A removed request annotation is no new request. Otherwise each reconcile would try everything
+// again, and recreate threads without a limit.
 func TestMemoryBeginAfterTheRequestWasTakenBack(t *testing.T) {
 	t.Parallel()
 	thread, memory := remembered()
@@ -141,7 +142,7 @@ func TestMemoryRefused(t *testing.T) {
 	}
 }
 
-// A value that the service rewrites is remembered, and forgotten once the service takes it.
+// A value that ACS rewrites is remembered until ACS accepts it.
 func TestMemoryOfRewrittenValues(t *testing.T) {
 	t.Parallel()
 	_, memory := remembered()

@@ -22,19 +22,20 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// roundTrip is a way to a server.
+// roundTrip is an http.RoundTripper that is a function.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (r roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
 
-// throughAPI is the operator's way to the API server with something in between.
+// throughAPI returns a configuration of the operator that wraps its requests to the API server.
 func throughAPI(between func(next http.RoundTripper) roundTrip) *rest.Config {
 	config := rest.CopyConfig(operatorConfig)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return between(next) })
 	return config
 }
 
-// forbidSecrets refuses reads of Secrets while denied is set, as the API server does without the right.
+// forbidSecrets returns a configuration that refuses reads of Secrets while denied is set, as the
+// API server does.
 func forbidSecrets(denied *atomic.Bool) *rest.Config {
 	const body = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"secrets \"acs\" is forbidden: User \"operator\" cannot get resource \"secrets\"","reason":"Forbidden","code":403}`
 	return throughAPI(func(next http.RoundTripper) roundTrip {
@@ -48,7 +49,8 @@ func forbidSecrets(denied *atomic.Bool) *rest.Config {
 	})
 }
 
-// denyUpdates has an admission policy refuse updates of ChatThreads without the label team.
+// denyUpdates creates an admission policy that refuses updates of ChatThreads without the label
+// team.
 func denyUpdates(w *world) {
 	w.t.Helper()
 	name := w.namespace
@@ -96,17 +98,17 @@ func denyUpdates(w *world) {
 	}).Should(BeTrue())
 }
 
-// seenRequests notes what an operator asks of the API server.
+// seenRequests records the requests of an operator to the API server.
 type seenRequests struct {
 	mu    sync.Mutex
 	rules map[string]bool
 	paths []string
 }
 
-// objectPath parts the path of a resource: group, namespace, resource, name, subresource.
+// objectPath splits the path of a resource into group, namespace, resource, name and subresource.
 var objectPath = regexp.MustCompile(`^/(?:api|apis/([^/]+))/[^/]+(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+)(?:/([^/]+))?)?$`)
 
-// watching is the operator's way to the API server, with a note of what goes over it.
+// watching returns a configuration that records each request.
 func (s *seenRequests) watching(api *rest.Config) *rest.Config {
 	api = rest.CopyConfig(api)
 	api.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -123,7 +125,7 @@ func (s *seenRequests) note(req *http.Request) {
 	defer s.mu.Unlock()
 	s.paths = append(s.paths, req.Method+" "+req.URL.RequestURI())
 	path := req.URL.Path
-	// The path of a namespace has no resource behind it.
+	// The path of a namespace contains no other resource.
 	if name, ok := strings.CutPrefix(path, "/api/v1/namespaces/"); ok && !strings.Contains(name, "/") {
 		s.rules[strings.ToLower(req.Method)+" namespaces"] = true
 		return

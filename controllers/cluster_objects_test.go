@@ -33,13 +33,13 @@ func (w *world) newParticipant(name, thread, user string) *chatv1alpha1.ChatPart
 	return operatortest.Participant(w.namespace, name, thread, user)
 }
 
-// get reads the object as it is now.
+// get reads the current object.
 func (w *world) get(obj client.Object) {
 	w.t.Helper()
 	w.Expect(admin.Get(w.t.Context(), client.ObjectKeyFromObject(obj), obj)).To(Succeed())
 }
 
-// edit changes the object as a user would.
+// edit changes an object as a user does.
 func edit[T client.Object](w *world, obj T, change func(T)) {
 	w.t.Helper()
 	w.Eventually(func() error {
@@ -52,7 +52,7 @@ func edit[T client.Object](w *world, obj T, change func(T)) {
 	}).Should(Succeed())
 }
 
-// request asks for a pass at once and waits for the answer.
+// request requests a reconcile and waits for the answer.
 func (w *world) request(thread *chatv1alpha1.ChatThread) {
 	w.t.Helper()
 	value := time.Now().Format(time.RFC3339Nano)
@@ -78,7 +78,7 @@ func (w *world) awaitGone(obj client.Object) {
 	}).Should(BeTrue(), "%T %s is still there: %s", obj, obj.GetName(), describe(obj))
 }
 
-// awaitReason waits until the Ready condition answers for the generation that is stored, with a reason.
+// awaitReason waits for a reason of the Ready condition in the current generation.
 func (w *world) awaitReason(obj objects.Conditioned, reason string) {
 	w.t.Helper()
 	w.Eventually(func() string {
@@ -113,7 +113,7 @@ func describe(obj client.Object) string {
 	return ""
 }
 
-// events are the events on an object, in order.
+// events returns the events of an object in order.
 func (w *world) events(obj client.Object) []eventsv1.Event {
 	w.t.Helper()
 	list := &eventsv1.EventList{}
@@ -122,7 +122,7 @@ func (w *world) events(obj client.Object) []eventsv1.Event {
 	return slices.DeleteFunc(list.Items, func(e eventsv1.Event) bool { return e.Regarding.UID != obj.GetUID() })
 }
 
-// eventReasons are the reasons of the events on an object, each as often as it was told.
+// eventReasons returns the reasons of the events of an object, each as often as it was recorded.
 func (w *world) eventReasons(obj client.Object) []string {
 	w.t.Helper()
 	var reasons []string
@@ -136,7 +136,7 @@ func (w *world) eventReasons(obj client.Object) []string {
 	return reasons
 }
 
-// eventNotes are what the events on an object tell.
+// eventNotes returns the notes of the events of an object.
 func (w *world) eventNotes(obj client.Object) []string {
 	w.t.Helper()
 	var notes []string
@@ -160,7 +160,7 @@ func askConnection(w *world, conn *chatv1alpha1.ChatConnection, value string) {
 	w.Eventually(func() string { w.get(conn); return conn.Status.LastHandledReconcileAt }).Should(Equal(value))
 }
 
-// writeStatus writes a status as only somebody can who may write it.
+// writeStatus writes a status, as a user with that right can.
 func (w *world) writeStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha1.ChatThreadStatus) {
 	w.t.Helper()
 	before := thread.DeepCopy()

@@ -20,17 +20,18 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// recorder watches a namespace and checks every state of every object of our kinds.
+// recorder watches a namespace and checks each state of the objects of our kinds.
 type recorder struct {
 	mu       sync.Mutex
 	versions map[types.UID]int
-	// latest is the version of each object that was seen last.
+	// latest is the last version that the watch showed of each object.
 	latest map[types.UID]string
-	// judged holds the conditions that were checked: an edit of the spec leaves them behind it for a while.
+	// judged holds the checked conditions. An edit of the spec makes them older than the generation
+	// for a while.
 	judged map[types.UID][]metav1.Condition
 }
 
-// record starts a recorder, which fails the test where a status breaks the rules of kstatus.
+// record starts a recorder, which fails the test if a status breaks the rules of kstatus.
 func record(t *testing.T, namespace string) *recorder {
 	t.Helper()
 	r := &recorder{versions: map[types.UID]int{}, latest: map[types.UID]string{}, judged: map[types.UID][]metav1.Condition{}}
@@ -73,7 +74,7 @@ func (r *recorder) note(t *testing.T, obj objects.Conditioned) {
 	}
 }
 
-// writes is how often an object was written after it was created.
+// writes returns the number of writes to an object since its creation.
 func (r *recorder) writes(obj client.Object) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,7 +87,7 @@ func (r *recorder) latestVersion(obj client.Object) string {
 	return r.latest[obj.GetUID()]
 }
 
-// writesSoFar is how often an object was written, once the watch has shown its present version.
+// writesSoFar returns the same number, once the watch has shown the current version.
 func (w *world) writesSoFar(obj client.Object) int {
 	w.t.Helper()
 	w.get(obj)

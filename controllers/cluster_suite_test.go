@@ -29,14 +29,14 @@ import (
 )
 
 const (
-	// soon is how long a test waits for what should happen at once.
+	// soon is the time limit for a state that should come at once.
 	soon = 20 * time.Second
 	poll = 20 * time.Millisecond
 )
 
 var (
 	scheme = runtime.NewScheme()
-	// admin may do everything; operatorConfig has the permissions of config/rbac.
+	// admin has all permissions. operatorConfig has the permissions of config/rbac.
 	admin          client.WithWatch
 	adminConfig    *rest.Config
 	operatorConfig *rest.Config
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
 
 func runSuite(m *testing.M) int {
 	flag.Parse()
-	// The fuzzer ends its workers without asking: a control plane of theirs would stay behind.
+	// The fuzzer kills its workers, and a control plane of theirs would stay as an orphan.
 	if worker := flag.Lookup("test.fuzzworker"); worker != nil && worker.Value.String() == "true" {
 		return m.Run()
 	}
@@ -84,7 +84,7 @@ func runSuite(m *testing.M) int {
 		return 1
 	}
 	if code == 0 {
-		// Clients of the API server keep their connections, which end with it.
+		// Connections of clients to the API server end with it.
 		if err := goleak.Find(goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 			goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*ClientConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*http2ClientConn).readLoop"),
 			goleak.IgnoreAnyFunction("k8s.io/klog/v2.(*flushDaemon).run.func1")); err != nil {
@@ -95,20 +95,21 @@ func runSuite(m *testing.M) int {
 	return code
 }
 
-// logFile is where the operator's log goes: nowhere, or to the file that TEST_LOG names.
+// logFile returns the file for the log of the operator: the one that TEST_LOG names, or none.
 func logFile() *os.File {
 	name := os.Getenv("TEST_LOG")
 	if name == "" {
 		name = os.DevNull
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // whoever runs the tests names it
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the user of the tests names it
 	if err != nil {
 		return os.Stderr
 	}
 	return file
 }
 
-// prepare binds the operator's own role to a user, as which the managers of the tests run.
+// prepare creates the user that the managers of the tests run as, and binds the operator's role to
+// it.
 func prepare(control *envtest.Environment) error {
 	var err error
 	adminConfig.QPS, adminConfig.Burst = -1, -1

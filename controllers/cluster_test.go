@@ -27,7 +27,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// world is one test's namespace, emulated service and operator.
+// world is the cluster fixture: one namespace, one emulated service and one operator for each test.
 type world struct {
 	*WithT
 	t         *testing.T
@@ -39,10 +39,10 @@ type world struct {
 	recorder  *recorder
 }
 
-// shortTiming lets tests see what takes seconds at the real service.
+// shortTiming shortens waits that take seconds with the real service.
 var shortTiming = timing{listAfter: 300 * time.Millisecond, listFresh: time.Minute, goneConfirm: 200 * time.Millisecond, foundGrace: 2 * time.Second}
 
-// newWorld makes a namespace and an emulated service. No operator runs yet.
+// newWorld creates a namespace and an emulated service. No operator runs yet.
 func newWorld(t *testing.T, options emulator.Options) *world {
 	t.Helper()
 	w := &world{WithT: NewWithT(t), t: t, emulator: emulator.New(options), timing: shortTiming}
@@ -78,10 +78,10 @@ func (w *world) start() (stop func()) {
 	return w.startAs(operatorConfig, w.options)
 }
 
-// metricsTurn lets one manager at a time take over the metrics of the test process.
+// metricsTurn allows one manager at a time to register the metrics of the test process.
 var metricsTurn sync.Mutex
 
-// startAs runs an operator with a way of its own to the API server.
+// startAs runs an operator with a configuration of its own for the API server.
 func (w *world) startAs(api *rest.Config, options Options) (stop func()) {
 	w.t.Helper()
 	skipNames := true
@@ -137,7 +137,7 @@ func newConnection(namespace, name string) *chatv1alpha1.ChatConnection {
 	return operatortest.Connection(namespace, name)
 }
 
-// ready runs an operator with a connection that is Ready.
+// ready runs an operator, and waits until its connection is Ready.
 func (w *world) ready(change ...func(*chatv1alpha1.ChatConnection)) *chatv1alpha1.ChatConnection {
 	w.t.Helper()
 	conn := w.connect(change...)
@@ -146,12 +146,12 @@ func (w *world) ready(change ...func(*chatv1alpha1.ChatConnection)) *chatv1alpha
 	return conn
 }
 
-// threads are the threads at the service that are not deleted.
+// threads returns the threads at the service that are not deleted.
 func (w *world) threads() []emulator.Thread {
 	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
 }
 
-// remote is the thread at the service.
+// remote returns the thread at the service.
 func (w *world) remote(thread *chatv1alpha1.ChatThread) emulator.Thread {
 	w.t.Helper()
 	w.get(thread)
@@ -161,7 +161,7 @@ func (w *world) remote(thread *chatv1alpha1.ChatThread) emulator.Thread {
 	return found
 }
 
-// memberIDs are the members of a thread at the service, without the service users, in order.
+// memberIDs returns the sorted members of a thread at the service, without the service user.
 func (w *world) memberIDs(thread *chatv1alpha1.ChatThread) []string {
 	w.t.Helper()
 	remote := w.remote(thread)
@@ -218,7 +218,7 @@ func withPinned(ids ...string) func(*chatv1alpha1.ChatConnection) {
 	}
 }
 
-// allow lets a connection have as many calls as a test makes.
+// allow sets quotas that no test uses up.
 func allow(conn *chatv1alpha1.ChatConnection) {
 	many := &chatv1alpha1.Quota{Per10s: 10000}
 	conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: many, DeleteThread: many, UpdateThread: many, ChangeMembers: many, ReadThread: many, ListMembers: many}

@@ -28,7 +28,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// What is wrong with a connection string is said with the part and the remedy, and no value of it.
+// An invalid connection string is reported with its faulty part and the remedy, but with none of
+// its values.
 func TestBadConnections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -57,7 +58,7 @@ func TestBadConnections(t *testing.T) {
 	}
 }
 
-// A Secret that comes late, a key that is rotated: no restart is needed.
+// A late Secret and a rotated key need no restart.
 func TestSecretComesAndChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -79,7 +80,8 @@ func TestSecretComesAndChanges(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.remote(thread).Topic).To(Equal("after the rotation"))
 
-	// A key that is rotated before its Secret is: told on the connection, healed by the Secret.
+	// If the key is rotated before its Secret, the connection reports it, until the Secret has the
+	// new key.
 	w.emulator.RotateAccessKey()
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "again" })
 	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)
@@ -91,7 +93,7 @@ func TestSecretComesAndChanges(t *testing.T) {
 	w.Expect(w.emulator.Users()).To(HaveLen(2), "one member and one service user")
 }
 
-// A Secret that names another endpoint would lose every thread: nothing is sent to it.
+// No call goes to another endpoint that a Secret names, since all threads would be lost there.
 func TestEndpointChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -102,7 +104,7 @@ func TestEndpointChange(t *testing.T) {
 	edit(w, secret, func(o *corev1.Secret) {
 		o.Data["connectionString"] = []byte(other.emulator.ConnectionString(other.server.URL))
 	})
-	// The running operator knows only the first host; a second one, started anew, both.
+	// The running operator allows only the first host. A second one, started later, allows both.
 	askConnection(w, conn, "1")
 	w.awaitReason(conn, chatv1alpha1.ReasonEndpointNotAllowed)
 	w.start()
@@ -112,7 +114,7 @@ func TestEndpointChange(t *testing.T) {
 	w.Expect(other.emulator.Requests()).To(BeEmpty())
 }
 
-// A credential that ACS refused is tried again when a person asks for it, and not after a minute only.
+// A credential that ACS refused is tried again at once if a person requests it.
 func TestRefusedCredentialIsTriedWhenAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -128,12 +130,13 @@ func TestRefusedCredentialIsTriedWhenAsked(t *testing.T) {
 	w.Expect(conn.Status.LastHandledReconcileAt).To(Equal("now"))
 }
 
-// A pass waits until the cache shows what this process wrote into the connection, such as its service users.
+// A reconcile waits until the cache shows the operator's own writes to the connection, such as its
+// service users.
 func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.connect()
-	// The cache does not move on.
+	// The cache stays at this version.
 	cached := conn.DeepCopy()
 	r := &ChatThreadReconciler{Store: objects.NewStore(interceptor.NewClient(admin, interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
@@ -161,7 +164,8 @@ const (
 		`Trace ID: 11111111 Correlation ID: 22222222 Timestamp: 2026-03-01 12:00:00Z","error_codes":[70021]}`
 )
 
-// entraAnswer has the part of Microsoft Entra answer requests for a token. It describes its tenant as the real one does.
+// entraAnswer plays Microsoft Entra: it answers requests for a token, and describes its tenant as
+// Entra does.
 func entraAnswer(status int, body string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req}
@@ -179,7 +183,8 @@ func entraAnswer(status int, body string) func(*http.Request) (*http.Response, e
 	}
 }
 
-// The endpoint that a spec names is shown before there is a user, and is not held against a correction.
+// The status shows the endpoint of the spec before there is a service user, and the endpoint can be
+// corrected.
 func TestDeclaredEndpointIsShown(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
 	acstest.MustSucceed(t, os.WriteFile(token, []byte("the.projected.token"), 0o600))

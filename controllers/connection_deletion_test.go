@@ -25,7 +25,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// A connection stays while threads use it, and makes no new ones.
+// A deleted connection stays while threads use it, and creates no more threads.
 func TestConnectionInUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -49,8 +49,8 @@ func TestConnectionInUse(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// Who stored its finalizer in the moment in which its connection was deleted, and has nothing at ACS, does not
-// hold it.
+// A ChatThread that stored its finalizer while its connection was deleted does not block it, if
+// nothing was sent to ACS.
 func TestConnectionIsNotHeldForNothing(t *testing.T) {
 	t.Parallel()
 	for name, nothing := range map[string]bool{"nothing was sent": true, "a create may have been sent": false} {
@@ -79,7 +79,8 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 	}
 }
 
-// Threads are deleted by the users that made them, whoever cuts the record of these while the connection goes.
+// A thread is deleted by the service user that created it, even if somebody removes the record of
+// users while the connection is deleted.
 func TestRecordIsCutWhileTheConnectionGoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -115,8 +116,8 @@ func (c *cachedThreads) List(_ context.Context, list client.ObjectList, _ ...cli
 	return nil
 }
 
-// What is kept for a connection goes with it, also where it never held a thread; the credential stays as long as
-// threads need it.
+// The state of a connection is dropped with it, even if it never had a thread. Its credential stays
+// as long as threads need it.
 func TestConnectionIsForgotten(t *testing.T) {
 	t.Parallel()
 	held := chatv1alpha1.ChatThread{}

@@ -26,13 +26,13 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
-// namedHost is an endpoint that is allowed by its name.
+// namedHost is an endpoint that the operator allows by its name.
 const namedHost = "contoso.communication.azure.com"
 
-// resolver is what the name of the endpoint stands for at the moment.
+// resolver holds the current address of the endpoint.
 type resolver struct{ address atomic.Value }
 
-// dial connects to wherever the name of the endpoint leads now.
+// dial connects to the current address of the endpoint.
 func (r *resolver) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if address == namedHost+":443" {
 		address, _ = r.address.Load().(string)
@@ -40,15 +40,16 @@ func (r *resolver) dial(ctx context.Context, network, address string) (net.Conn,
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
-// impostor is a server at the address that the name came to stand for. It keeps what it is sent.
+// impostor is a server at an address that the name of the endpoint resolves to later. It records
+// its input.
 type impostor struct {
 	listener net.Listener
-	// config is how it shows itself; nil speaks no TLS.
+	// config is the TLS configuration; nil is a server without TLS.
 	config *tls.Config
 
 	mu      sync.Mutex
 	callers int
-	// wire is all that came, content what was in the TLS connections.
+	// wire is all input, content is the decrypted part.
 	wire, content bytes.Buffer
 	open          []net.Conn
 }
@@ -86,7 +87,7 @@ func newImpostor(t *testing.T, config *tls.Config) *impostor {
 	return i
 }
 
-// serve answers whatever is asked with an error.
+// serve answers each request with an error.
 func (i *impostor) serve(conn net.Conn) {
 	defer conn.Close() //nolint:errcheck // the other side is refused anyway
 	conn = &tapped{Conn: conn, kept: func(data []byte) { i.keep(&i.wire, data) }}
@@ -120,7 +121,7 @@ func (i *impostor) seen() (callers int, wire, content string) {
 	return i.callers, i.wire.String(), i.content.String()
 }
 
-// tapped is a connection of which all that comes is kept.
+// tapped is a connection that records its input.
 type tapped struct {
 	net.Conn
 	kept func([]byte)
@@ -132,8 +133,9 @@ func (t *tapped) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// serveNamed serves the emulator under the name of the endpoint. It gives the operator's own client,
-// which trusts it and the other authorities, and asks the resolver for addresses.
+// serveNamed serves the emulator under the name of the endpoint. It gives the operator its own
+// client, which trusts the emulator and the other authorities, and resolves names with the
+// resolver.
 func (w *world) serveNamed(names *resolver, others ...[]byte) (*httptest.Server, *tls.Config) {
 	w.t.Helper()
 	config, authority, err := emulator.GenerateTLS(namedHost)
@@ -163,8 +165,8 @@ func (w *world) createNamedSecret() {
 		StringData: map[string]string{"connectionString": w.emulator.ConnectionString("https://" + namedHost)}})
 }
 
-// A name that is allowed and comes to stand for another address gets nothing there: whoever answers must
-// show a certificate for the name, and until then no request is sent.
+// If the name of an allowed endpoint resolves to another address, the server there gets no request
+// before it shows a valid certificate for the name.
 func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 	t.Parallel()
 	foreign, _, err := emulator.GenerateTLS(namedHost)
@@ -203,7 +205,7 @@ func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 			there := newImpostor(t, c.config(sound))
 			names.address.Store(there.listener.Addr().String())
 			server.CloseClientConnections()
-			// A thread calls with a token, a new connection with the key.
+			// A thread calls with a token, and a new connection with the key.
 			edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "not for the impostor" })
 			late := newConnection(w.namespace, "late")
 			w.create(late)
@@ -227,14 +229,15 @@ func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 	}
 }
 
-// outdated is a server that knows only versions of TLS that are no longer safe.
+// outdated returns a server configuration with only unsafe versions of TLS.
 func outdated(sound *tls.Config) *tls.Config {
 	config := sound.Clone()
 	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	return config
 }
 
-// withoutKey shows the right certificate, as everybody can who has seen it, and has another key.
+// withoutKey returns a server configuration with the right certificate, which is public, and the
+// wrong key.
 func withoutKey(sound, other *tls.Config) *tls.Config {
 	config := sound.Clone()
 	config.Certificates = []tls.Certificate{{Certificate: sound.Certificates[0].Certificate, PrivateKey: other.Certificates[0].PrivateKey}}

@@ -16,7 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// Service users are created once, recorded before they are used, and their record only grows.
+// Service users are created once and recorded before use, and their record only grows.
 func TestServiceUsersAreRecorded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -29,7 +29,7 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 	w.Expect(conn.Status.ServiceUsers).To(HaveLen(2))
 	w.Expect(w.message(conn)).To(And(ContainSubstring("spec.serviceUsers.ids"), ContainSubstring(made[0]), ContainSubstring(made[1])))
 
-	// Threads are spread over them.
+	// New threads are spread over them.
 	for _, name := range []string{"a", "b", "c", "d"} {
 		thread := w.newThread(name)
 		w.create(thread)
@@ -41,7 +41,7 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 	}
 	w.Expect(counts).To(Equal(map[string]int{made[0]: 2, made[1]: 2}))
 
-	// A record that somebody drops is restored from status; nobody is created for it.
+	// A dropped record is restored from the status, and no user is created for it.
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUsers) })
 	w.Eventually(func() []string { w.get(conn); return connection.UsersOf(conn).Recorded() }).Should(Equal(made))
 	w.Expect(w.emulator.Users()).To(HaveLen(2))
@@ -54,8 +54,8 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 	w.Expect([]string(connection.UsersOf(conn).ForNewThreads())).To(Equal(made[:1]))
 }
 
-// What somebody wrote into the record of service users, and status does not take, keeps nothing else out
-// of the status.
+// An invalid id in the record of service users does not keep the rest of the status from being
+// stored.
 func TestJunkAmongRecordedUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -72,7 +72,7 @@ func TestJunkAmongRecordedUsers(t *testing.T) {
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 }
 
-// Pinned users are used as they are; the display name stands in the threads.
+// Pinned service users are used as they are, with their display name in the threads.
 func TestPinnedServiceUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -99,7 +99,7 @@ func TestPinnedServiceUsers(t *testing.T) {
 	w.Expect(w.message(unknown)).To(ContainSubstring("spec.serviceUsers.ids"))
 }
 
-// A service user that cannot be stored is not lost, and none is used that is not stored.
+// A service user is stored before it is used, and none is lost if that fails.
 func TestServiceUserIsStoredBeforeUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -114,7 +114,7 @@ func TestServiceUserIsStoredBeforeUse(t *testing.T) {
 	w.Expect(client.ObjectKeyFromObject(conn).Name).To(Equal("default"))
 }
 
-// A thread that was certainly not made goes with the users that are pinned later.
+// A thread that ACS certainly did not create moves to service users that are pinned later.
 func TestRefusedThreadGoesToLaterUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -133,7 +133,7 @@ func TestRefusedThreadGoesToLaterUsers(t *testing.T) {
 	w.Expect(w.emulator.Threads()).To(HaveLen(1))
 }
 
-// The endpoint of a Secret that was a mistake is not held against the right one.
+// The endpoint of a wrong Secret is not recorded, so that the right Secret is accepted.
 func TestEndpointWithoutAUserIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -148,7 +148,7 @@ func TestEndpointWithoutAUserIsNotRecorded(t *testing.T) {
 	w.Expect(conn.Status.Endpoint).NotTo(BeEmpty())
 }
 
-// A ChatConnection that was replaced knows other service users: its threads say whose id is missing.
+// If a ChatConnection is replaced and has other service users, its threads name the missing id.
 func TestReplacedConnectionNamesTheLostUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -175,7 +175,7 @@ func TestReplacedConnectionNamesTheLostUser(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// An annotation that somebody wrote chooses no service user for a new thread: those that left the pool make none.
+// An annotation cannot choose a service user that is no longer in the pool for a new thread.
 func TestRetiredUserMakesNoThreads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -19,7 +19,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// reconciled notes when each object comes out of a work queue, since the start.
+// reconciled returns the times at which objects leave a work queue, since the start.
 func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Duration))) []string {
 	t.Helper()
 	var came []string
@@ -42,7 +42,7 @@ func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Durat
 			<-time.After(moment - time.Since(start))
 			synctest.Wait()
 		})
-		// Long enough for all that is still waiting.
+		// All delays have ended by then.
 		<-time.After(time.Minute)
 		queue.ShutDown()
 		<-done
@@ -50,8 +50,8 @@ func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Durat
 	return came
 }
 
-// A change of a ChatParticipant has its thread reconciled half a second later. Later changes
-// neither delay nor repeat that.
+// A change of a ChatParticipant enqueues its thread half a second later, and later changes neither
+// delay nor repeat that.
 func TestDebounce(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
@@ -122,7 +122,7 @@ func TestDebounce(t *testing.T) {
 	}
 }
 
-// The thread that a ChatParticipant was for is reconciled as well as that of its namesake.
+// If a ChatParticipant is replaced by one of the same name, the threads of both are reconciled.
 func TestNamesakeIsForAnotherThread(t *testing.T) {
 	t.Parallel()
 	got := reconciled(t, func(queue requestQueue, _ func(time.Duration)) {
@@ -137,8 +137,7 @@ func TestNamesakeIsForAnotherThread(t *testing.T) {
 	}
 }
 
-// A thread waits while ChatParticipants lack their finalizer, for five seconds at most, and for
-// each of them once.
+// A thread waits for ChatParticipants without a finalizer, at most five seconds, and once for each.
 func TestArrivals(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -174,8 +173,7 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
-// A thread that does not exist at ACS is created at once; one that exists waits, and says nothing
-// of it.
+// A thread that does not exist at ACS is created at once. An existing one waits, without a report.
 func TestWaitForPending(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "19:thread"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// More deletions than the connection allows wait until somebody confirms them.
+// Deletions beyond the limit of the connection wait until a person confirms them.
 func TestMaxDeletions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -50,7 +50,8 @@ func TestMaxDeletions(t *testing.T) {
 	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(count - 2))
 	w.Eventually(func() int { return len(held()) }).Should(Equal(count - 2))
 	w.Expect(w.message(held()[0])).To(And(ContainSubstring("spec.maxDeletions"), ContainSubstring(chatv1alpha1.AnnotationConfirmDeletions), ContainSubstring(chatv1alpha1.AnnotationAbandon)))
-	// Another process does not begin to count anew with what is left. A moment tells what was deleted before it began.
+	// Another process does not start the count again for the deletions that are left. The wait
+	// makes their deletion older than its start.
 	stop()
 	w.Eventually(func() bool { return held()[0].DeletionTimestamp.Time.Before(time.Now().Add(-time.Second)) }).Should(BeTrue())
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.MaxDeletions.Count = 1 })
@@ -65,7 +66,7 @@ func TestMaxDeletions(t *testing.T) {
 		w.awaitGone(thread)
 	}
 	w.Expect(w.threads()).To(BeEmpty())
-	// What is deleted after a confirmation is counted again.
+	// Deletions after a confirmation count again.
 	w.Eventually(func() bool {
 		w.get(conn)
 		return conn.Status.DeletionsConfirmedAt.Time.Before(time.Now().Add(-2 * time.Second))

@@ -19,7 +19,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// Deletion: what was made is deleted, what is gone is no error, what was never made needs no call.
+// A deletion deletes the thread, accepts a missing thread, and calls nothing for a thread that was
+// never created.
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -47,7 +48,7 @@ func TestDelete(t *testing.T) {
 	w.awaitGone(waiting)
 }
 
-// A deletion whose create lost its answer looks for what may have been made.
+// A deletion after a lost answer to a create searches for the thread.
 func TestDeleteAfterLostAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -61,8 +62,8 @@ func TestDeleteAfterLostAnswer(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// The Secret may go before the thread: for deletions the credential stays in memory, but not across a
-// restart, which is said with the thread's id and the way out.
+// If the Secret is deleted before the thread, deletions use the credential in memory. After a
+// restart the status names the thread and the way out.
 func TestCredentialsOutliveTheirSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -94,7 +95,7 @@ func TestCredentialsOutliveTheirSecret(t *testing.T) {
 	w.awaitGone(conn)
 }
 
-// A retained thread keeps its members while its namespace goes with the ChatParticipants.
+// A retained thread keeps its members while its namespace is deleted with the ChatParticipants.
 func TestRetainedThreadKeepsMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -113,7 +114,7 @@ func TestRetainedThreadKeepsMembers(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}), "also after the last of them went")
 }
 
-// A thread that another ChatThread waits for is not deleted because somebody forgot to have it retained.
+// A thread that another ChatThread waits for is not deleted before deletionPolicy is Retain.
 func TestAwaitedThreadIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -134,7 +135,7 @@ func TestAwaitedThreadIsNotDeleted(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// A resource that others hold after its thread was deleted does not say that it is Ready.
+// A deleted resource is not Ready while finalizers of others keep it.
 func TestFinalizersOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -153,7 +154,8 @@ func TestFinalizersOfOthers(t *testing.T) {
 	w.awaitGone(thread)
 }
 
-// A CRD that the operator may not read could be terminating: nothing is deleted at ACS, and the status says why.
+// If the operator may not read the CRD, it may be terminating: no thread is deleted, and the status
+// gives the reason.
 func TestDeletionNeedsToReadTheCRD(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -178,7 +180,7 @@ func TestDeletionNeedsToReadTheCRD(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// From the first remote call of a deletion on, no status says that the thread is Ready.
+// From the first call of a deletion to ACS on, no status is Ready.
 func TestNoDeletedThreadIsReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

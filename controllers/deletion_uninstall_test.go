@@ -18,8 +18,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// An uninstall, whose end is that the API server deletes all objects, deletes no thread and takes nobody out of
-// one. Installed again, the same manifests find the same threads. The CRDs go, so the control plane is of its own.
+// An uninstall, in which the API server deletes all objects, deletes no thread and removes no
+// member. The same manifests find the same threads after a new install. The test deletes the CRDs,
+// so it has a control plane of its own.
 func TestUninstallKeepsThreads(t *testing.T) {
 	t.Parallel()
 	control := &envtest.Environment{

@@ -21,18 +21,18 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// crashWay is when an operator dies at an effect.
+// crashWay is the moment of a crash, relative to an effect.
 type crashWay string
 
 const (
 	crashBefore crashWay = "before"
-	// crashAfter does it and loses the answer.
+	// crashAfter completes the effect and loses the answer.
 	crashAfter crashWay = "after"
-	// crashAmid does half of a batch.
+	// crashAmid completes half of a batch.
 	crashAmid crashWay = "amid"
 )
 
-// crash is a death of an operator: at an effect, which is named with how often it came before.
+// crash is a planned crash at an effect, which has a name and a number.
 type crash struct {
 	effect string
 	way    crashWay
@@ -40,24 +40,24 @@ type crash struct {
 
 func (c crash) String() string { return fmt.Sprintf("%s %s", c.way, c.effect) }
 
-// mortalOperator is a running operator that can die at an effect: a write to our kinds, or a call that
-// changes something at the service. Once dead nothing of it reaches anybody any more.
+// mortalOperator is a running operator that can crash at an effect: a write to our kinds, or a call
+// that changes something at the service. After the crash, none of its requests gets through.
 type mortalOperator struct {
 	emulator *emulator.Server
 	stop     func()
 
 	mu sync.Mutex
-	// plan is where it dies; nil where it lives.
+	// plan is the planned crash, or nil.
 	plan *crash
-	// armed says that effects are noted, and that it may die.
+	// armed records effects and allows the crash.
 	armed   bool
 	effects []string
 	dead    bool
-	// joins and removals count by user how often somebody came into a thread, or was taken out.
+	// joins and removals count by user how often it joined a thread or was removed.
 	joins, removals map[string]int
 }
 
-// startMortal starts an operator that cannot die before it is armed.
+// startMortal starts an operator that cannot crash before it is armed.
 func (w *world) startMortal() *mortalOperator {
 	w.t.Helper()
 	o := &mortalOperator{emulator: w.emulator, joins: map[string]int{}, removals: map[string]int{}}
@@ -73,12 +73,12 @@ func (w *world) startMortal() *mortalOperator {
 
 var (
 	errDead = errors.New("the operator is dead")
-	// ownPath is the path of an object of our kinds, or of its status.
+	// ownPath matches the path of an object of our kinds, or of its status.
 	ownPath = regexp.MustCompile(`^/apis/chat\.acs-operator\.io/v1alpha1/namespaces/[^/]+/(.+)$`)
 )
 
-// toAPIServer is the way of the operator to the API server. Of the dead it refuses all: who tells events
-// tries again for minutes where there is no answer.
+// toAPIServer is the transport to the API server. After the crash it answers each request with a
+// refusal: without an answer, the recorder of events would retry for minutes.
 func (o *mortalOperator) toAPIServer(next http.RoundTripper) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		effect := ""
@@ -104,7 +104,7 @@ func (o *mortalOperator) toAPIServer(next http.RoundTripper) func(*http.Request)
 // readyInPatch finds the reason of the Ready condition in a patch of a status.
 var readyInPatch = regexp.MustCompile(`"reason":"(\w+)"[^{}]*"type":"Ready"`)
 
-// reasonIn says what a write of a status tells.
+// reasonIn returns the reason that a write of a status sets.
 func reasonIn(req *http.Request) string {
 	if req.GetBody == nil {
 		return ""
@@ -120,7 +120,7 @@ func reasonIn(req *http.Request) string {
 	return ""
 }
 
-// toService is the way of the operator to the service.
+// toService is the transport to the service.
 func (o *mortalOperator) toService(next http.RoundTripper) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
@@ -154,8 +154,7 @@ func (o *mortalOperator) toService(next http.RoundTripper) func(*http.Request) (
 	}
 }
 
-// enter notes an effect that is about to be, and says whether the operator dies of it. One that dies
-// before it is dead at once.
+// enter records an effect and returns the planned crash for it. alive is false after the crash.
 func (o *mortalOperator) enter(effect string) (way crashWay, alive bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -189,7 +188,7 @@ func (o *mortalOperator) isDead() bool {
 	return o.dead
 }
 
-// arm has effects be noted from now on, and the operator die as planned.
+// arm starts the record of effects, and sets the planned crash.
 func (o *mortalOperator) arm(plan *crash) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -197,14 +196,14 @@ func (o *mortalOperator) arm(plan *crash) {
 	o.joins, o.removals = map[string]int{}, map[string]int{}
 }
 
-// rest has it live from now on.
+// rest ends the record, and allows no crash from now on.
 func (o *mortalOperator) rest() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.armed = false
 }
 
-// countMembers notes who came into a thread, or went, between two states of the service.
+// countMembers counts members that joined or left between two states of the service.
 func (o *mortalOperator) countMembers(before, after []emulator.Thread) {
 	was, is := memberships(before), memberships(after)
 	o.mu.Lock()
@@ -221,7 +220,7 @@ func (o *mortalOperator) countMembers(before, after []emulator.Thread) {
 	}
 }
 
-// memberships are the members of all threads that live, without those who made them.
+// memberships are the members of all existing threads, without the creators.
 func memberships(threads []emulator.Thread) map[string]string {
 	found := map[string]string{}
 	for _, thread := range threads {
@@ -234,7 +233,7 @@ func memberships(threads []emulator.Thread) map[string]string {
 	return found
 }
 
-// forbidden is what the API server says to the dead.
+// forbidden is the answer of the API server after the crash.
 func forbidden(req *http.Request) *http.Response {
 	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"the operator is dead","code":403}`
 	return &http.Response{

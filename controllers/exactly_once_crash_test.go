@@ -16,15 +16,16 @@ import (
 const (
 	// crashTries is the number of runs until a planned effect must come.
 	crashTries = 3
-	// maxWasted is the number of service users that a crash may waste: the one that is not stored yet.
+	// maxWasted is the number of service users that a crash may waste: the one that is not stored
+	// yet.
 	maxWasted = 1
 	// maxSkipped is the number of effects that only one of two runs may have.
 	maxSkipped = 2
 )
 
-// If the operator dies at any effect of a create against a real API server, its successor reaches the
-// same state: one thread, and nobody is added or removed twice. The simulation plays more scenarios.
-// This one shows that its fake API server behaves as the real one does.
+// If the operator dies at any effect of a create against a real API server, its successor reaches
+// the same state: one thread, and nobody is added or removed twice. The simulation plays more
+// scenarios. This one shows that its fake API server behaves as the real one does.
 func TestFaultsCrash(t *testing.T) { //nolint:paralleltest // other tests would move its effects
 	undisturbed := playCrash(t, nil)
 	undisturbed.checkThreads()

@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// One ChatThread has one thread, whatever becomes of the answer to its create.
+// One ChatThread has one thread, for every failure of its create.
 func TestOneThreadWhateverTheAnswer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -59,7 +59,7 @@ func TestOneThreadWhateverTheAnswer(t *testing.T) {
 	}
 }
 
-// The refusal of a retry says nothing of the try before it.
+// If a retry is refused, the first try may still have created the thread.
 func TestRetryIsRefusedAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, deletes := range map[string]bool{"kept": false, "deleted": true} {
@@ -86,7 +86,7 @@ func TestRetryIsRefusedAfterALostAnswer(t *testing.T) {
 	}
 }
 
-// A thread whose id cannot be stored would be made again: such an answer is none, and the thread is found.
+// An answer with an id that is too long to store counts as none, and the search finds the thread.
 func TestIDTooLongToStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
@@ -102,12 +102,12 @@ func TestIDTooLongToStore(t *testing.T) {
 	w.Expect(thread.Status.Incarnation).To(BeZero())
 }
 
-// An operator that is stopped while its create is under way leaves no second thread behind.
+// A restart during a create leads to no second thread.
 func TestRestartDuringCreate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: time.Nanosecond})
 	conn := w.connect()
-	w.timing.listAfter = time.Minute // it finds nothing before it is stopped
+	w.timing.listAfter = time.Minute // the search finds nothing before the stop
 	stop := w.start()
 	w.timing = shortTiming
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
@@ -129,7 +129,7 @@ func TestRestartDuringCreate(t *testing.T) {
 	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventFound))
 }
 
-// An old thread in answer to a new request is no success.
+// An answer with a deleted thread does not count as the new thread.
 func TestCreateAnsweredWithDeletedThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -148,7 +148,7 @@ func TestCreateAnsweredWithDeletedThread(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// Where the API server holds another thread for the resource by the time ours was made, ours goes.
+// If the status already names another thread when a create returns, the new thread is deleted.
 func TestSecondThreadIsDiscarded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -173,7 +173,7 @@ func TestSecondThreadIsDiscarded(t *testing.T) {
 	w.Expect(w.emulator.Threads()).To(HaveLen(2))
 }
 
-// answerWith has the next create answered with a thread that is there already.
+// answerWith answers the next create with an existing thread.
 func answerWith(w *world, id string, change func(map[string]any)) {
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
 		var answer map[string]map[string]any
@@ -192,7 +192,7 @@ func answerWith(w *world, id string, change func(map[string]any)) {
 	}})
 }
 
-// A create that is answered with a thread that another resource has, or that is too old, is asked again.
+// A create that is answered with the thread of another resource is sent again.
 func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(map[string]any){
@@ -223,7 +223,7 @@ func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 	}
 }
 
-// A thread that was made long before it was asked for is not the one that was asked for.
+// A create that is answered with a thread from long before is sent again.
 func TestCreateAnsweredWithAnOldThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

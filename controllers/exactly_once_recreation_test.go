@@ -17,7 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// A thread that was deleted behind our back is created anew, under another request id.
+// A thread that was deleted at ACS is recreated with another request id.
 func TestRecreation(t *testing.T) {
 	t.Parallel()
 	for name, deleted := range map[string]emulator.DeletedThreads{"404": emulator.DeletedNotFound, "deletedOn": emulator.DeletedMarked} {
@@ -41,7 +41,8 @@ func TestRecreation(t *testing.T) {
 	}
 }
 
-// Where it may not be created anew, the status says so, and nothing is made.
+// If the policy forbids the recreation of a thread, the status reports the loss, and no thread is
+// created.
 func TestThreadGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -60,7 +61,7 @@ func TestThreadGone(t *testing.T) {
 	w.awaitGone(thread)
 }
 
-// A service that calls every thread unknown must not double every room.
+// If ACS reports every thread as missing, only a few are recreated.
 func TestRecreationsAreLimited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -90,14 +91,14 @@ func TestRecreationsAreLimited(t *testing.T) {
 	w.Eventually(func() int { return len(held()) }).Should(Equal(count - connection.MaxRecreations))
 	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(connection.MaxRecreations))
 	last := held()[0]
-	// A request is not used up by a pass that does not get so far.
+	// A reconcile that fails early does not use up the request.
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: last.Status.ThreadID, Status: http.StatusServiceUnavailable, Times: 2})
 	w.request(last)
 	w.awaitReason(last, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.threads()).To(HaveLen(connection.MaxRecreations + 1))
 }
 
-// A thread that the service user was removed from may live: it is never created anew.
+// A thread from which the service user was removed may still exist, and is never recreated.
 func TestAccessLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -116,7 +117,7 @@ func TestAccessLost(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 	w.Expect(w.message(thread)).To(ContainSubstring(user))
 
-	// A deletion waits, and says how not to.
+	// A deletion waits, and names the annotation that ends the wait.
 	w.delete(participant)
 	w.Eventually(func() string { w.get(participant); return readyMessageOf(participant) }).Should(ContainSubstring(chatv1alpha1.AnnotationAbandon))
 	w.delete(thread)
@@ -130,7 +131,7 @@ func TestAccessLost(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// The request id of an incarnation is a UUID of its own, without SHA-1.
+// Each incarnation has its own UUID as a request id, without SHA-1.
 func TestIncarnationIDs(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

@@ -18,7 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// A thread that ACS does not find, and lists, is alive.
+// A thread that ACS lists exists, even if ACS does not find it.
 func TestListedThreadIsNotGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -38,7 +38,7 @@ func TestListedThreadIsNotGone(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// Nor is one that a ChatThread of the same name made before it: no second one is made beside it.
+// No second thread is created beside a listed thread of an earlier ChatThread of the same name.
 func TestListedThreadIsNotMadeTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -61,8 +61,7 @@ func TestListedThreadIsNotMadeTwice(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// One answer that there is no such thread is not enough to make a second one, also not where the first
-// was found just now.
+// One answer 404 does not lead to a second thread, even if the search has just found the first.
 func TestFoundThreadIsMissedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -80,7 +79,8 @@ func TestFoundThreadIsMissedOnce(t *testing.T) {
 	w.Expect(w.emulator.Threads()).To(HaveLen(1))
 }
 
-// Of several threads with the stamp the oldest is taken; the others are told of and left alone.
+// Of several threads with the stamp, the oldest is used. A Warning event names the others, which
+// stay as they are.
 func TestOldestOfSeveralIsTaken(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Add(-5 * time.Minute)
@@ -105,7 +105,8 @@ func TestOldestOfSeveralIsTaken(t *testing.T) {
 	w.Eventually(func() []string { return w.eventNotes(thread) }).Should(ContainElement(And(ContainSubstring("not touched"), ContainSubstring(younger))))
 }
 
-// Threads wait for all users of their connection: in the lists of some they may not be found.
+// A thread waits until all service users of its connection are known, since it may be in the list
+// of any of them.
 func TestThreadWaitsForAllUsers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -134,7 +135,7 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 	}
 }
 
-// A thread that is written to while the list is read moves to a page that was read already.
+// The search finds a thread that moves to an earlier page while the list is read.
 func TestSearchFindsThreadsThatMove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -149,7 +150,7 @@ func TestSearchFindsThreadsThatMove(t *testing.T) {
 	lists := 0
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationListThreads, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
 		if lists++; lists == 1 {
-			// The oldest thread, on the last page so far, becomes the first.
+			// The oldest thread moves from the last page to the first.
 			w.emulator.AddMember(id, emulator.Member{ID: w.emulator.CreateUser()})
 		}
 		return status, body

@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// The line above has the test binary use the cryptography of FIPS 140-3 and no other. It does not concern
-// the programs that the tests start, as a setting in the environment would: etcd does not start with it.
+// The directive above restricts the test binary to the cryptography of FIPS 140-3. Unlike a setting
+// in the environment, it does not affect the programs that the tests start: etcd would not start
+// with it.
 func TestFIPSIsEnforced(t *testing.T) {
 	t.Parallel()
 	if !fips140.Enforced() {

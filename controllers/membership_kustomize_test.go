@@ -19,14 +19,14 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// chatThread is a ChatThread, of which the spec is given.
+// chatThread is a ChatThread without its spec.
 const chatThread = "{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: room}, spec: %s}"
 
-// schemaFile tells kustomize by which key the lists of the kinds are merged.
+// schemaFile gives kustomize the merge keys of the lists.
 var schemaFile = filepath.Join("..", "config", "kustomize", "openapi.json")
 
-// An overlay that names some participants leaves the others in, given the schema: those whom it left out
-// would be removed, and lose the history.
+// With the schema, an overlay that names some participants keeps the others. Otherwise they would
+// be removed, and lose their history.
 func TestKustomizeOverlay(t *testing.T) {
 	t.Parallel()
 	schema, err := os.ReadFile(schemaFile)
@@ -75,7 +75,7 @@ func manifest(t *testing.T, spec string) string {
 	return string(data)
 }
 
-// The schema names each list of a spec that the API server merges by a key.
+// The schema contains each list of a spec that the API server merges by a key.
 func TestKustomizeSchemaIsComplete(t *testing.T) {
 	t.Parallel()
 	want, got := map[string]string{}, map[string]string{}
@@ -114,7 +114,7 @@ func TestKustomizeSchemaIsComplete(t *testing.T) {
 	}
 }
 
-// properties are what a schema says of an object or a list.
+// properties is the part of a schema that concerns objects and lists.
 type properties struct {
 	Properties    map[string]properties   `json:"properties"`
 	Items         *properties             `json:"items"`
@@ -123,7 +123,7 @@ type properties struct {
 	Kinds         []struct{ Kind string } `json:"x-kubernetes-group-version-kind"`
 }
 
-// mergeKeys gathers the keys of all lists below a path.
+// mergeKeys collects the keys of all lists below a path.
 func (p properties) mergeKeys(path string, keys map[string]string) {
 	for _, key := range p.MapKeys {
 		keys[path] += key

@@ -15,7 +15,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// A changed display name takes the member out and in again, with the history it had.
+// A changed display name removes the member and adds it again, with the same history.
 func TestRenewal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -56,7 +56,7 @@ func TestRenewal(t *testing.T) {
 	w.Expect(member().ShareHistoryTime).To(BeTemporally("==", since.Time))
 }
 
-// More members than the quota of a window lets come back are not taken out at once.
+// A renewal removes only as many members at once as the quota allows to add again.
 func TestRenewalsKeepToTheQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

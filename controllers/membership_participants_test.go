@@ -15,7 +15,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// A ChatParticipant that cannot be taken out yet says for what it waits.
+// A ChatParticipant that cannot be removed yet reports the reason.
 func TestWaitingParticipantIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -33,7 +33,7 @@ func TestWaitingParticipantIsNotReady(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(BeEmpty())
 }
 
-// A namespace that is shut out takes Ready from its ChatParticipants as well, and none hangs without a word.
+// If a namespace loses access, its ChatParticipants are not Ready, and each reports the reason.
 func TestParticipantsOfANamespaceThatIsShutOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -18,7 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Refused members are told of one by one; the others are in.
+// Each refused member is reported, and the others join.
 func TestRejectedParticipants(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -33,7 +33,7 @@ func TestRejectedParticipants(t *testing.T) {
 	w.Expect(w.message(thread)).To(And(ContainSubstring(foreign), ContainSubstring("spec.participants")))
 	w.Expect(w.memberIDs(thread)).To(Equal(sorted(users...)))
 
-	// Tried again at each resync and no more than once.
+	// Each resync tries once again.
 	w.emulator.ResetRequests()
 	w.request(thread)
 	w.Expect(w.calls()[emulator.OperationAddParticipants]).To(Equal(1))
@@ -43,8 +43,8 @@ func TestRejectedParticipants(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal(users[:1]))
 }
 
-// One malformed id fails a whole call: it is found, also where the answer does not name it, and the
-// others join.
+// A malformed id that fails a whole call is found, even if the answer does not name it, and the
+// other members join.
 func TestMalformedIDs(t *testing.T) {
 	t.Parallel()
 	unnamed := func(status int, _ http.Header, body []byte) (int, []byte) {
@@ -70,7 +70,7 @@ func TestMalformedIDs(t *testing.T) {
 			w.Expect(thread.Status.Rejected[0].Code).To(Equal("400"))
 			w.Expect(w.threads()).To(HaveLen(1))
 
-			// A later member is not held up by them.
+			// They do not delay a later member.
 			w.emulator.ResetRequests()
 			edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 				o.Spec.Participants = append(o.Spec.Participants, chatv1alpha1.Member{UserID: chatv1alpha1.UserID(users[5])})
@@ -82,7 +82,7 @@ func TestMalformedIDs(t *testing.T) {
 	}
 }
 
-// What ACS says is told as its own words, whatever they are.
+// A message quotes the words of ACS, also if they are empty, long or a reason of the operator.
 func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ code, message, want string }{
@@ -121,7 +121,7 @@ func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
 	}
 }
 
-// Who a refusal without a name is about, the list of members says.
+// If a refusal names no member, the member list decides.
 func TestRefusalWithoutTarget(t *testing.T) {
 	t.Parallel()
 	for name, refusal := range map[string]string{
@@ -163,7 +163,7 @@ func TestRefusalWithoutTarget(t *testing.T) {
 	})
 }
 
-// A member of whom ACS says that it was added, and who is in no list, does not count as joined for ever.
+// A member that ACS accepts and does not list does not count as joined for ever.
 func TestAddedAndNotListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -182,7 +182,7 @@ func TestAddedAndNotListed(t *testing.T) {
 	w.Expect(thread.Status.Joined).To(Equal("0/1"))
 }
 
-// Which member is at fault, ACS may say by its place in the call, and why in the details.
+// ACS may name a refused member by its index in the call, with the cause in the details.
 func TestMalformedMemberByPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

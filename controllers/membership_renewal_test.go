@@ -15,10 +15,10 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// joined is when the members of renewed threads came, long before they are renamed.
+// joined is the time at which members joined, long before they are renamed.
 var joined = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// newcomers makes a thread with members who read from when they came.
+// newcomers creates a thread with members that can read from their join on.
 func newcomers(w *world, name string, users ...string) *chatv1alpha1.ChatThread {
 	w.t.Helper()
 	thread := w.newThread(name, users...)
@@ -45,7 +45,7 @@ func rename(w *world, thread *chatv1alpha1.ChatThread, name string) {
 	})
 }
 
-// expectNames says that each user is in the thread, under a name, with the history that it had.
+// expectNames fails the test unless each user is in the thread, with its name and its history.
 func expectNames(w *world, thread *chatv1alpha1.ChatThread, name string, users ...string) {
 	w.t.Helper()
 	remote := w.remote(thread)
@@ -55,7 +55,7 @@ func expectNames(w *world, thread *chatv1alpha1.ChatThread, name string, users .
 	}
 }
 
-// Whatever ACS answers while members are taken out and put back: they come back with their history.
+// After every failure in a renewal, the members come back with their history.
 func TestRenewalKeepsHistory(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
@@ -81,7 +81,7 @@ func TestRenewalKeepsHistory(t *testing.T) {
 	}
 }
 
-// Who was taken out comes back before a Retry-After has gone by.
+// A removed member is added again before the Retry-After has passed.
 func TestRenewalDoesNotWaitWithPeopleOutside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -96,7 +96,8 @@ func TestRenewalDoesNotWaitWithPeopleOutside(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(HaveLen(len(users)))
 }
 
-// An operator that dies between removal and addition leaves behind how the member was.
+// If the operator dies between removal and addition, the next one restores the member and its
+// history from the status.
 func TestRenewalSurvivesTheOperator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -116,7 +117,8 @@ func TestRenewalSurvivesTheOperator(t *testing.T) {
 	expectNames(w, thread, "renamed", users...)
 }
 
-// A member whose new declaration ACS refuses stays as it was, and the refusal is shown.
+// If ACS refuses the new declaration of a member, the member comes back as before, and the status
+// shows the refusal.
 func TestRefusedRenewalPutsTheMemberBack(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
@@ -137,7 +139,7 @@ func TestRefusedRenewalPutsTheMemberBack(t *testing.T) {
 			expectNames(w, thread, "name", user)
 			w.Expect(w.message(thread)).To(And(ContainSubstring("display name is not acceptable"), ContainSubstring("still in the thread as declared before")))
 			w.Expect(thread.Status.Joined).To(Equal("1/1"))
-			// The member is not taken out again for the same.
+			// The same declaration does not remove the member again.
 			before := w.calls()[emulator.OperationRemoveParticipant]
 			w.request(thread)
 			w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
@@ -150,7 +152,8 @@ func TestRefusedRenewalPutsTheMemberBack(t *testing.T) {
 	}
 }
 
-// Who is refused in either form is out, and is told to be; later it comes back with the history that it had.
+// A member that ACS refuses in both forms is out and reported, and later comes back with the same
+// history.
 func TestRefusedForGoodIsOutAndKeepsItsHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -170,7 +173,7 @@ func TestRefusedForGoodIsOutAndKeepsItsHistory(t *testing.T) {
 	expectNames(w, thread, "bad", user)
 }
 
-// Who nobody declares any more goes before others are renamed.
+// Undeclared members are removed before others are renamed.
 func TestRemovalsComeBeforeRenewals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -13,16 +13,16 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// foreign is a well-formed user of another resource, which ACS refuses one by one.
+// foreign is a well-formed user of another ACS resource, which ACS refuses alone.
 const foreign = "8:acs:00000000-1111-2222-3333-444444444444_55555555-6666-7777-8888-999999999999"
 
-// malformed ids pass the schema and make a whole call fail.
+// The schema accepts these ids, but each fails a whole call.
 const (
 	malformedA = "8:acs:fakeid"
 	malformedB = "8:acs:fakeid=="
 )
 
-// Members follow an edit of the spec, and drift is repaired.
+// Members follow an edit of the spec, and drift is corrected.
 func TestMembersFollowTheSpec(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -54,7 +54,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 		"foreign": "", chatv1alpha1.StampOwner: w.namespace + "/members", chatv1alpha1.StampUID: string(thread.UID)}))
 }
 
-// The same user in another case is the same user.
+// An id in upper case is the same user.
 func TestSameUserTwiceInline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -69,7 +69,7 @@ func TestSameUserTwiceInline(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}))
 }
 
-// With Additive, only members that the operator added are ever removed.
+// With membershipPolicy Additive, only members that the operator added are ever removed.
 func TestAdditive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -85,7 +85,7 @@ func TestAdditive(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal(sorted(users[0], users[2])))
 }
 
-// 250 members is what ACS takes; who comes last is told so.
+// A thread has at most 250 members, and the last one to come reports that it is full.
 func TestTooManyParticipants(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -102,7 +102,7 @@ func TestTooManyParticipants(t *testing.T) {
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = o.Spec.Participants[1:] })
 	w.awaitReason(surplus, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.memberIDs(thread)).To(HaveLen(249))
-	// One goes and another comes into a thread without room.
+	// One member leaves a full thread and another one joins.
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 		o.Spec.Participants[0] = chatv1alpha1.Member{UserID: chatv1alpha1.UserID(users[250])}
 	})
@@ -110,7 +110,7 @@ func TestTooManyParticipants(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(ContainElement(users[250]))
 }
 
-// Each object answers for what it declares itself.
+// Each object reports the state of its own declaration.
 func TestChatParticipantStates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -131,7 +131,7 @@ func TestChatParticipantStates(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	w.Expect(w.memberIDs(thread)).To(Equal(sorted(users...)))
 
-	// A duplicate that goes takes nobody with it.
+	// If a duplicate is deleted, the user stays.
 	w.delete(duplicate)
 	w.awaitGone(duplicate)
 	w.Expect(w.memberIDs(thread)).To(Equal(sorted(users...)))

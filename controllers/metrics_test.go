@@ -14,7 +14,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// The figures that a dashboard needs are there, and none of them names a resource, a user or a thread.
+// The metrics for a dashboard exist, and no label names a resource, a user or a thread.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

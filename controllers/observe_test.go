@@ -12,7 +12,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Observe tells the plan and never writes.
+// With managementPolicy Observe, the status shows the plan, and nothing is written to ACS.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -65,7 +65,7 @@ func managing(thread *chatv1alpha1.ChatThread) {
 	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
 }
 
-// Whoever was declared while the thread was only observed joins when it is managed.
+// A participant that was declared during Observe joins once the thread is managed.
 func TestParticipantOfObservedThreadJoins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -81,7 +81,7 @@ func TestParticipantOfObservedThreadJoins(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{string(participant.Spec.UserID)}))
 }
 
-// A namespace learns nothing of another's thread by observing it through a shared connection.
+// Observe through a shared connection shows nothing of a thread of another namespace.
 func TestObserveIsNoWindow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -22,11 +22,13 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// account is the operator's where config/namespaced is installed into the namespace of the test.
+// account is the operator's service account if config/namespaced is installed into the test's
+// namespace.
 func (w *world) account() string { return serviceAccount + "-" + w.namespace }
 
-// installNamespaced does what `kubectl apply -k` of a kustomization does that puts config/namespaced into
-// the namespace of the test, beside others. It gives the operator's way to the API server.
+// installNamespaced does the same as `kubectl apply -k` of a kustomization that installs
+// config/namespaced into the test's namespace, beside other installs. It returns the operator's
+// configuration.
 func (w *world) installNamespaced() *rest.Config {
 	w.t.Helper()
 	overlay := w.overlay("namespaced", "namespace: "+w.namespace, "nameSuffix: -"+w.namespace)
@@ -38,7 +40,7 @@ func (w *world) installNamespaced() *rest.Config {
 	return api
 }
 
-// overlay is a kustomization on top of a directory below config.
+// overlay writes a kustomization on top of a directory below config.
 func (w *world) overlay(base string, lines ...string) (directory string) {
 	w.t.Helper()
 	directory, err := filepath.EvalSymlinks(w.t.TempDir())
@@ -52,8 +54,8 @@ func (w *world) overlay(base string, lines ...string) (directory string) {
 	return directory
 }
 
-// An operator with permissions in its own namespace only does all of its work there, and what needs
-// more is said.
+// An operator with permissions only in its own namespace does all of its work there, and reports
+// the parts that need more.
 func TestNamespacedInstall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -69,7 +71,7 @@ func TestNamespacedInstall(t *testing.T) {
 	w.startAs(api, w.options)
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
 
-	// A member of a retained thread is removed only once it is known that the namespace stays.
+	// A member of a retained thread is removed only after a read of its namespace.
 	users := w.users(2)
 	own, other := w.newThread("own", users...), w.newThread("other", users...)
 	own.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain
@@ -89,13 +91,13 @@ func TestNamespacedInstall(t *testing.T) {
 	w.awaitGone(own)
 }
 
-// subjectPatch names the operator's namespace, as the manifests say where another one is to be named.
+// subjectPatch sets the operator's namespace, as the manifests document.
 func (w *world) subjectPatch() []string {
 	return []string{"patches:", "- target: {kind: RoleBinding}", "  patch: |-", "    - op: replace", "      path: /subjects/0",
 		"      value: {kind: ServiceAccount, name: " + w.account() + ", namespace: " + w.namespace + "}"}
 }
 
-// denyNamespaces takes the permission to read Namespaces from the operator's Role in a namespace.
+// denyNamespaces removes the permission to read Namespaces from the operator's Role.
 func (w *world) denyNamespaces(namespace string) {
 	w.t.Helper()
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acs-chat-operator-manager-role"}}
@@ -105,8 +107,8 @@ func (w *world) denyNamespaces(namespace string) {
 	w.Eventually(func() map[string]bool { return w.rules(w.asAccount(w.namespace, w.account()), namespace) }).ShouldNot(HaveKey("get namespaces"))
 }
 
-// The namespaced install grants the same as that for the cluster, but in its namespace only; elsewhere,
-// it grants what no Role can.
+// The namespaced install grants the same permissions, but only in its namespace. Elsewhere it
+// grants only permissions that no Role can contain.
 func TestNamespacedPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -17,13 +17,12 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Whatever the operator does, it lists and watches no Secrets, and reads only the one that a connection
-// names.
+// The operator never lists or watches Secrets, and reads only those that a connection names.
 func TestSecretsAreReadByName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	seen := &seenRequests{rules: map[string]bool{}}
-	// One that is no connection's, and a connection whose Secret is not there.
+	// One Secret belongs to no connection, and one connection has no Secret.
 	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "private"}, StringData: map[string]string{"connectionString": "x"}})
 	missing := newConnection(w.namespace, "missing")
 	missing.Spec.ConnectionStringSecretRef.Name = "not-there"

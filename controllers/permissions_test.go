@@ -30,19 +30,20 @@ import (
 )
 
 const (
-	// systemNamespace and serviceAccount are the operator's own in config/default.
+	// systemNamespace and serviceAccount are those of config/default.
 	systemNamespace = "acs-chat-operator-system"
 	serviceAccount  = "acs-chat-operator-controller-manager"
 )
 
-// install does what `kubectl apply -k config/default` does, but for what runs, and the CRDs. It gives
-// those whom roles are bound to.
+// install does the same as `kubectl apply -k config/default`, except for workloads and CRDs. It
+// returns the subjects of the role bindings.
 func (w *world) install() (bound []any) {
 	w.t.Helper()
 	return w.installFrom(filepath.Join("..", "config", "default"), "")
 }
 
-// installFrom does the same with another directory; what names no namespace goes into the given one.
+// installFrom does the same with another directory. Objects without a namespace go into the given
+// one.
 func (w *world) installFrom(directory, namespace string) (bound []any) {
 	w.t.Helper()
 	kubectl := processes.NewKubectl("", w.t.TempDir())
@@ -52,7 +53,7 @@ func (w *world) installFrom(directory, namespace string) (bound []any) {
 	for {
 		obj := &unstructured.Unstructured{}
 		err := decoder.Decode(&obj.Object)
-		if err == io.EOF { //nolint:errorlint // the decoder gives it as it is
+		if err == io.EOF { //nolint:errorlint // the decoder does not wrap it
 			return bound
 		}
 		w.Expect(err).NotTo(HaveOccurred())
@@ -70,7 +71,7 @@ func (w *world) installFrom(directory, namespace string) (bound []any) {
 	}
 }
 
-// as is a client of somebody else.
+// as returns a client that impersonates a user.
 func (w *world) as(user string, groups ...string) client.Client {
 	w.t.Helper()
 	impersonating := rest.CopyConfig(adminConfig)
@@ -85,7 +86,7 @@ func (w *world) asAccount(namespace, name string) client.Client {
 	return w.as("system:serviceaccount:"+namespace+":"+name, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
 }
 
-// rules are what a client may do in a namespace, each as a verb and what it is for.
+// rules returns the permissions of a client in a namespace, each as a verb and a resource.
 func (w *world) rules(who client.Client, namespace string) map[string]bool {
 	w.t.Helper()
 	review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
@@ -111,7 +112,7 @@ func (w *world) rules(who client.Client, namespace string) map[string]bool {
 	return rules
 }
 
-// ownRules are what the operator may do in every namespace, leaseRules in its own besides.
+// ownRules are the operator's permissions in every namespace, leaseRules those in its own besides.
 var (
 	ownRules = []string{
 		"create events", "create events.events.k8s.io",
@@ -131,7 +132,8 @@ var (
 	leaseRules = []string{"create leases.coordination.k8s.io", "get leases.coordination.k8s.io", "update leases.coordination.k8s.io"}
 )
 
-// The operator's service account may do what the operator does, and nothing else anywhere.
+// The operator's service account has the permissions that the operator needs, and no others
+// anywhere.
 func TestOwnPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -141,16 +143,16 @@ func TestOwnPermissions(t *testing.T) {
 	for namespace, want := range map[string][]string{
 		systemNamespace: slices.Concat(ownRules, leaseRules), "kube-system": ownRules, w.namespace: ownRules,
 	} {
-		// The API server knows new roles after a moment.
+		// The API server applies new roles after a moment.
 		w.Eventually(func() string {
 			got := w.rules(operator, namespace)
-			// What every service account may do is none of ours.
+			// Permissions of every service account do not count.
 			for rule := range w.rules(nobody, namespace) {
 				delete(got, rule)
 			}
 			return cmp.Diff(sorted(want...), slices.Sorted(maps.Keys(got)))
 		}).Should(BeEmpty(), "rules in %s (-want +got)", namespace)
-		// The API server judges each by itself; in all namespaces too.
+		// The API server decides on each rule alone, also for all namespaces.
 		for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
 			for _, in := range []string{namespace, ""} {
 				review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
@@ -163,8 +165,8 @@ func TestOwnPermissions(t *testing.T) {
 	}
 }
 
-// aggregate fills the roles view, edit and admin with what their labels gather, as a controller does in a
-// whole cluster, and gives the roles of ours that each has.
+// aggregate fills the roles view, edit and admin by their labels, as a controller does in a real
+// cluster. It returns our roles in each of them.
 func (w *world) aggregate() map[string][]string {
 	w.t.Helper()
 	ours := map[string][]string{}
@@ -193,7 +195,8 @@ func (w *world) aggregate() map[string][]string {
 	return ours
 }
 
-// Who may view, edit or administer a namespace may do so with our kinds, and with no Secret for that.
+// The roles view, edit and admin of a namespace include our kinds, and grant no access to Secrets
+// for that.
 func TestPeoplesPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -235,7 +238,7 @@ func TestPeoplesPermissions(t *testing.T) {
 	w.act()
 }
 
-// act has people do what they may, and what they may not.
+// act performs allowed and forbidden actions of users.
 func (w *world) act() {
 	w.t.Helper()
 	ctx, viewer, editor := w.t.Context(), w.as("can-view"), w.as("can-edit")

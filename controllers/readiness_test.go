@@ -23,11 +23,11 @@ import (
 
 const watchForbidden = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","message":"not any more","code":403}`
 
-// rights are a way to the API server that ends all watches of ChatThreads, and forbids new ones, when
-// they are taken.
+// rights is a transport to the API server. Once taken is done, all watches of ChatThreads
+// end and new ones are forbidden.
 type rights struct {
 	mu    sync.Mutex
-	taken context.Context //nolint:containedctx // it stands for a state
+	taken context.Context //nolint:containedctx // it is a state
 	take  context.CancelFunc
 }
 
@@ -57,7 +57,8 @@ func (r *rights) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// An operator is ready once its caches are filled, also while it waits to lead, and no more when it may not watch.
+// An operator is ready once its caches are filled, even as a standby, and not ready if it may not
+// watch.
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -84,7 +85,7 @@ func TestReadiness(t *testing.T) {
 		return ready.Check(mgr.GetCache())(req)
 	}
 	w.Expect(check()).To(MatchError(ContainSubstring("not been filled")))
-	// The caches of a standby are filled without the controllers.
+	// A standby fills its caches without its controllers.
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { w.Expect(mgr.GetCache().Start(ctx)).To(Succeed()) })

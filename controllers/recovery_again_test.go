@@ -20,7 +20,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// A status that somebody emptied is written again at once, and nothing else comes of it.
+// An emptied status is written again at once, without other effects.
 func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -51,7 +51,7 @@ func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	}
 }
 
-// An annotation that somebody took off is put back at once.
+// A removed annotation is restored at once.
 func TestServiceUserIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -65,7 +65,7 @@ func TestServiceUserIsPutBack(t *testing.T) {
 	w.Eventually(func() string { w.get(thread); return thread.Annotations[chatv1alpha1.AnnotationServiceUser] }).Should(Equal(user))
 }
 
-// An emptied stamp is put back.
+// An emptied stamp is restored.
 func TestStampIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -80,7 +80,7 @@ func TestStampIsPutBack(t *testing.T) {
 	w.Expect(w.remote(thread).Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(thread.UID)))
 }
 
-// A reconcile that panics says so in the status, in place of what it said before, and the next one goes on.
+// A reconcile that panics sets the reason InternalError, and the next one continues.
 func TestPanicIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -105,7 +105,7 @@ func TestPanicIsTold(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 }
 
-// What others strip from an object comes back, and is told of as nothing else.
+// Removed finalizers and annotations come back, and no event reports them.
 func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -130,7 +130,8 @@ func TestStrippedObjectsAreCompletedAgain(t *testing.T) {
 	w.Expect(w.eventReasons(thread)).NotTo(ContainElement(chatv1alpha1.EventFound))
 }
 
-// The finalizer comes back at once even where nothing else can be done: a deletion would not wait for the operator.
+// A removed finalizer comes back at once, even if ACS refuses the credential. A deletion would not
+// wait for the operator without it.
 func TestFinalizerComesBackWithoutACS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

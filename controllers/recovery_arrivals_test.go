@@ -14,8 +14,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// A rebuilt cluster applies ChatParticipants that have no finalizer yet: whom they declare stays in the
-// thread that is found, with the history of before.
+// If a rebuilt cluster applies ChatParticipants, which have no finalizer yet, their users stay in
+// the thread that is found, with their history.
 func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -36,7 +36,7 @@ func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	w.lose(append(all, conn))
 
 	w.emulator.ResetRequests()
-	w.timing.foundGrace = time.Minute // it ends once all are declared
+	w.timing.foundGrace = time.Minute // it ends early, once all are declared
 	w.start()
 	again := newConnection(w.namespace, "default")
 	withPinned(pinned)(again)
@@ -55,7 +55,7 @@ func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	w.Expect(w.calls()[emulator.OperationCreateThread]).To(BeZero())
 }
 
-// Whom nothing declares goes, if only after a while.
+// An undeclared member of a thread that is found is removed, but only after a while.
 func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -23,8 +23,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// A cluster that is rebuilt from Git finds its threads: the stamp names the owner, and the new uid is
-// put in.
+// A cluster that is rebuilt from Git finds its threads by the owner in the stamp, and writes the
+// new uid into it.
 func TestRebuildFindsThreads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -52,11 +52,11 @@ func TestRebuildFindsThreads(t *testing.T) {
 	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(Equal([]string{chatv1alpha1.EventFound}))
 }
 
-// fleetSize is how many threads a cluster has that is rebuilt.
+// fleetSize is the number of threads of the rebuilt cluster.
 const fleetSize = 30
 
-// fleet is all that a cluster declares: a connection with two service users, threads, and
-// ChatParticipants for each third of them.
+// fleet contains all objects of a cluster: a connection with two service users, threads, and
+// ChatParticipants for every third thread.
 type fleet struct {
 	connection   *chatv1alpha1.ChatConnection
 	threads      []*chatv1alpha1.ChatThread
@@ -95,7 +95,7 @@ func (f *fleet) objects() []client.Object {
 	return objects
 }
 
-// manifests are the objects as files in Git hold them: in YAML, and nothing that a cluster put in.
+// manifests returns the objects as YAML files in Git: without the fields that a cluster sets.
 func (w *world) manifests(objects []client.Object) []string {
 	w.t.Helper()
 	files := make([]string, 0, len(objects))
@@ -109,7 +109,7 @@ func (w *world) manifests(objects []client.Object) []string {
 	return files
 }
 
-// backup is what a backup keeps of objects: annotations, finalizers and spec, but no status and no uid.
+// backup returns the annotations, finalizers and spec of objects, but no status and no uid.
 func (w *world) backup(objects []client.Object) []string {
 	w.t.Helper()
 	files := make([]string, 0, len(objects))
@@ -142,7 +142,7 @@ func (w *world) apply(files []string) {
 	}
 }
 
-// lose takes all objects away as the loss of a cluster does: no operator sees them go.
+// lose removes all objects as the loss of a cluster does: no operator notices.
 func (w *world) lose(objects []client.Object) {
 	w.t.Helper()
 	for _, obj := range objects {
@@ -158,7 +158,7 @@ func (w *world) awaitFleet(f *fleet) {
 	}
 }
 
-// rooms are the threads at the service, without the uid of the resource that has them.
+// rooms returns the threads at the service, without the uid of their resource.
 func (w *world) rooms() []emulator.Thread {
 	rooms := w.emulator.Threads()
 	for _, room := range rooms {
@@ -167,8 +167,7 @@ func (w *world) rooms() []emulator.Thread {
 	return rooms
 }
 
-// checkFound says what of the fleet's threads is not as it was, and what else was done than to put the
-// new uids in.
+// checkFound fails the test if a thread of the fleet changed, except for the new uid.
 func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
 	w.t.Helper()
 	if diff := cmp.Diff(before, w.rooms()); diff != "" {
@@ -198,11 +197,11 @@ func (w *world) checkFound(f *fleet, before []emulator.Thread, users []string) {
 	}
 }
 
-// waits are what a thread may tell before it is found.
+// waits are the reasons that a thread may have before it is found.
 var waits = []string{chatv1alpha1.ReasonSearching, chatv1alpha1.ReasonConnectionNotFound, chatv1alpha1.ReasonConnectionNotReady}
 
-// A new cluster into which the manifests of the old one are applied has the old one's threads: it makes
-// none, and nobody comes or goes.
+// If a new cluster applies the manifests of the old one, it finds all threads, creates none, and
+// adds or removes nobody.
 func TestRebuildFromGit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -210,7 +209,7 @@ func TestRebuildFromGit(t *testing.T) {
 	f := w.newFleet()
 	git := w.manifests(f.objects())
 	stop := w.start()
-	// With both service users there, each gets half of the threads.
+	// With both service users, each gets half of the threads.
 	w.apply(git[:1])
 	w.awaitReason(f.connection, chatv1alpha1.ReasonSucceeded)
 	w.apply(git[1:])
@@ -226,7 +225,8 @@ func TestRebuildFromGit(t *testing.T) {
 	w.Expect(creators).To(Equal(map[string]int{made[0]: fleetSize / 2, made[1]: fleetSize / 2}))
 	w.lose(f.objects())
 
-	// What the message says is committed. Otherwise nothing in the new cluster tells of the old.
+	// The manifest gets the ids from the message. Otherwise the new cluster knows nothing of the
+	// old one.
 	rebuilt := operatortest.Connection(w.namespace, "default")
 	rebuilt.Spec.Quotas = f.connection.Spec.Quotas
 	withPinned(made...)(rebuilt)
@@ -238,11 +238,11 @@ func TestRebuildFromGit(t *testing.T) {
 	w.checkFound(f, before, users)
 }
 
-// A backup brings annotations and finalizers back, and no status: the service users are known from them,
-// the threads are found, and a create that may have been sent is not sent again.
+// After a restore without status, the annotations name the service users, the threads are found,
+// and a create that may have been sent is not sent again.
 func TestRestoreWithoutStatus(t *testing.T) {
 	t.Parallel()
-	// The service has forgotten the creates, so that only the search keeps from a second thread.
+	// The service has forgotten the request ids, so that only the search prevents a second thread.
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
 	w.createSecret()
 	f := w.newFleet()
@@ -254,7 +254,7 @@ func TestRestoreWithoutStatus(t *testing.T) {
 	files := w.backup(f.objects())
 	w.lose(f.objects())
 
-	// The connection comes last, as a backup knows no order.
+	// The connection comes last, since a backup has no order.
 	slices.Reverse(files)
 	w.emulator.ResetRequests()
 	w.start()

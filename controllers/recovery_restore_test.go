@@ -14,7 +14,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// restoreStatus stores an object of a backup with its status: it has another uid now.
+// restoreStatus stores an object of a backup with its status and a new uid.
 func restoreStatus(w *world, backup client.Object) {
 	w.t.Helper()
 	obj := objects.CopyOf(backup)
@@ -27,7 +27,8 @@ func restoreStatus(w *world, backup client.Object) {
 	w.Expect(admin.Status().Update(w.t.Context(), status)).To(Succeed())
 }
 
-// lose removes an object without a word to the operator, which puts its finalizer back where it is the faster one.
+// lose removes an object before the operator notices. It retries if the operator restores the
+// finalizer first.
 func lose(w *world, obj client.Object) {
 	w.t.Helper()
 	w.Eventually(func() error {
@@ -39,7 +40,7 @@ func lose(w *world, obj client.Object) {
 	}).Should(Succeed())
 }
 
-// A backup that is restored with its status, under new uids, finds its threads again.
+// After a restore with status, under new uids, all threads are found again.
 func TestRestoreWithStatus(t *testing.T) {
 	t.Parallel()
 	for name, adopts := range map[string]bool{"made here": false, "adopted": true} {
@@ -76,7 +77,8 @@ func TestRestoreWithStatus(t *testing.T) {
 	}
 }
 
-// A restored resource whose thread another one has by now makes one of its own; deleted before, it takes nothing along.
+// If another resource has the thread of a restored copy, the copy creates its own thread. If it is
+// deleted before, it deletes nothing.
 func TestRestoredCopyTakesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

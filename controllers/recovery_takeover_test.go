@@ -16,7 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// restored is a ChatThread as a backup brings it back: without status, and with its finalizer.
+// restored replaces a ChatThread by one from a backup: without status, and with its finalizer.
 func restored(w *world, thread *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThread {
 	w.t.Helper()
 	w.get(thread)
@@ -27,7 +27,7 @@ func restored(w *world, thread *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThrea
 	return again
 }
 
-// A thread that was restored to be observed first is no other cluster's when it is managed again.
+// A ChatThread that was restored with Observe owns its thread once it is managed again.
 func TestRestoredToObserve(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -46,8 +46,8 @@ func TestRestoredToObserve(t *testing.T) {
 	w.Expect(w.remote(again).Metadata).To(HaveKeyWithValue(chatv1alpha1.StampUID, string(again.UID)))
 }
 
-// A thread that was let go with its stamp is found by the next resource of the name, also where this
-// process had no need to read it so far.
+// A thread that was released with its stamp is found by the next ChatThread of the name, even if
+// this process has not read it before.
 func TestLeftThreadIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -73,8 +73,8 @@ func TestLeftThreadIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
-// Whoever takes the finalizer off a resource leaves its thread behind for the next one of its name, also where
-// the lists were read while the thread was claimed.
+// If somebody removes the finalizer of a ChatThread, the next one of the same name finds its
+// thread, even if it had an owner when the lists were read.
 func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -96,11 +96,12 @@ func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
-// What may have been created when its resource was given up is looked for by the next one.
+// If a ChatThread is abandoned during a create, the next one of the same name searches for the
+// thread.
 func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{ListDelay: 200 * time.Millisecond})
-	w.timing.listAfter = 5 * time.Second // for so long a lost answer shows
+	w.timing.listAfter = 5 * time.Second // time enough to see the lost answer
 	w.ready()
 	first := w.newThread("first")
 	w.create(first)
@@ -120,7 +121,7 @@ func TestThreadOfACreateThatWasGivenUp(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
-// A thread that a resource found and could not stamp is left for the next one of its name.
+// A thread that a ChatThread found and could not stamp is found by the next one of its name.
 func TestThreadThatWasNotStampedIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -143,7 +144,7 @@ func TestThreadThatWasNotStampedIsFound(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// A resource is not held to a thread that its forerunner was shut out of and gave up.
+// A new ChatThread does not insist on a thread that its predecessor lost access to and abandoned.
 func TestThreadThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -13,7 +13,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// What the API server refuses is told in the status, which it takes, and no deleted thread is Ready.
+// A refusal of the API server appears in the status, and no deleted thread is Ready.
 func TestAdmissionPolicyIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -36,7 +36,8 @@ func TestAdmissionPolicyIsTold(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 }
 
-// An operator that may not read a Secret any more says so, and goes on with what it has in memory.
+// An operator that may no longer read a Secret reports it, and continues with the credential in
+// memory.
 func TestOperatorMayNotReadTheSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -16,7 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// Of a change that ACS refuses in part the rest is made.
+// If ACS refuses one part of a change, the other parts are made.
 func TestPropertiesDoNotBlockOneAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -41,7 +41,7 @@ func TestPropertiesDoNotBlockOneAnother(t *testing.T) {
 	w.Expect(remote.Metadata).To(HaveKeyWithValue("team", "blue"))
 }
 
-// Metadata for which ACS has no room any more is counted before it is sent, and holds up no topic.
+// Metadata that does not fit is counted before it is sent, and does not block the topic.
 func TestMetadataThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -77,7 +77,7 @@ func TestMetadataThatDoesNotFit(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 }
 
-// A change that was made is told of, even where reading back what the service made of it fails.
+// A change is reported even if the read after it fails.
 func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -85,7 +85,7 @@ func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
 	thread := w.newThread("told")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	// The first read of the pass succeeds, the one after the change does not, nor its retry.
+	// The first read of the reconcile succeeds. The read after the change and its retry fail.
 	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 2, Status: http.StatusServiceUnavailable})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "changed" })
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
@@ -93,7 +93,7 @@ func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
 	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventUpdated))
 }
 
-// A service that keeps another value than it was sent is not asked for ever.
+// If ACS stores another value than the declared one, the operator does not send it again and again.
 func TestRewritingServiceDoesNotLoop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -14,7 +14,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// One bad answer of the service harms neither other threads nor the thread for good.
+// A bad answer affects no other thread, and its own thread only until it is corrected.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// While the service does not answer, all say so; when it does again, all heal.
+// While ACS does not answer, all threads report it, and all recover afterwards.
 func TestUnreachableService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -76,12 +76,12 @@ func TestUnreachableService(t *testing.T) {
 	}
 }
 
-// gateway answers in place of ACS.
+// gateway is an answer that does not come from ACS.
 func gateway(operation emulator.Operation, status int) emulator.Fault {
 	return emulator.Fault{Operation: operation, Status: status, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>not here</html>"}
 }
 
-// What a gateway says makes no thread gone, lost or refused.
+// An answer of a gateway marks no thread as gone, lost or refused.
 func TestGatewayDoesNotSpeakForACS(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusNotFound, http.StatusForbidden, http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusBadRequest} {
@@ -108,7 +108,7 @@ func TestGatewayDoesNotSpeakForACS(t *testing.T) {
 	}
 }
 
-// A deletion behind a gateway that knows nothing waits for ACS.
+// A deletion does not accept the 404 of a gateway, and waits for ACS.
 func TestGatewayEndsNoDeletion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -131,7 +131,8 @@ func TestGatewayEndsNoDeletion(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// One refusal is no fact: it is believed when it comes twice, and ChatParticipants keep what was seen until then.
+// The operator acts on a refusal only after a second one. Until then ChatParticipants keep their
+// state.
 func TestOneRefusalIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -170,7 +171,7 @@ func TestOneRefusalIsNotBelieved(t *testing.T) {
 	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
 }
 
-// What may be read and not changed is told as that.
+// A thread that may be read and not changed reports exactly that.
 func TestMayReadNotChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -195,7 +196,7 @@ func TestMayReadNotChange(t *testing.T) {
 	w.Expect(w.message(own)).To(ContainSubstring("but not change it. ACS refused to add members (403"))
 }
 
-// An answer that is not understood is waited out; what it says is not repeated.
+// An invalid answer leads to a retry, and no message repeats its content.
 func TestJunkAnswers(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"html": "<html>secret-of-the-proxy</html>", "empty": "", "wrong type": `{"id":7}`, "null": "null"} {

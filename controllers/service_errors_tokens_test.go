@@ -14,7 +14,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// A service user for whom no token is issued says nothing of the thread.
+// If ACS issues no token for a service user, the thread is not treated as gone.
 func TestTokenRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -35,7 +35,7 @@ func TestTokenRefused(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// A token that has run out before it came is told as that, and no other is asked for at once.
+// An expired token is reported as such, and no other is requested at once.
 func TestTokensThatHaveRunOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -26,14 +26,14 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// The outcomes that there are, apart from their times and errors.
+// These outcomes are all that exist, apart from times and errors.
 var (
 	readyOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "As declared.", Ready: true}
 	stalledOutcome     = outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	reconcilingOutcome = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Wait."}
 )
 
-// conditionsOf shows the conditions without their times.
+// conditionsOf formats the conditions without their times.
 func conditionsOf(obj objects.Conditioned) []string {
 	var lines []string
 	for _, c := range obj.GetConditions() {
@@ -42,7 +42,7 @@ func conditionsOf(obj objects.Conditioned) []string {
 	return lines
 }
 
-// What tools of Kubernetes and Flux make of an object must be what is true of it.
+// The result that kstatus computes for an object matches its state.
 func TestMarkAfterKstatus(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]outcome.Outcome{"ready": readyOutcome, "stalled": stalledOutcome, "reconciling": reconcilingOutcome} {
@@ -61,7 +61,7 @@ func TestMarkAfterKstatus(t *testing.T) {
 	}
 }
 
-// stored creates a namespace with a ChatThread and returns the thread as a cache would.
+// stored creates a namespace with a ChatThread, and returns it as a cache would.
 func stored(t *testing.T) *chatv1alpha1.ChatThread {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "status-"}}
@@ -71,7 +71,7 @@ func stored(t *testing.T) *chatv1alpha1.ChatThread {
 	return thread
 }
 
-// now reads an object as it is.
+// now reads the current object.
 func now(t *testing.T, obj *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThread {
 	t.Helper()
 	live := &chatv1alpha1.ChatThread{}
@@ -79,7 +79,8 @@ func now(t *testing.T, obj *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThread {
 	return live
 }
 
-// A status is written once, only if it changed, and the object in memory then has the stored version.
+// A status is written once, only if it changed, and the object in memory then has the stored
+// version.
 func TestPatchStatus(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -127,7 +128,8 @@ func TestPatchStatusTakesBack(t *testing.T) {
 	}
 }
 
-// An edit that the pass did not see stays, and does not lose what was allocated.
+// A write of the status keeps an edit that the reconcile has not seen, and does not lose the id of
+// a thread.
 func TestPatchStatusBesideAnEdit(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -162,7 +164,7 @@ func TestPatchStatusLeavesANamesakeAlone(t *testing.T) {
 	}
 }
 
-// holdFor is a change as the operator makes it before a create.
+// holdFor returns the change that the operator makes before a create.
 func holdFor(user string) func(client.Object) {
 	return func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
@@ -210,7 +212,7 @@ func TestRemoveFinalizer(t *testing.T) {
 	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
 	acstest.MustSucceed(t, admin.Delete(t.Context(), thread))
 	deleting := now(t, thread)
-	for range 2 { // the second time it is gone
+	for range 2 { // the object is gone the second time
 		free := deleting.DeepCopy()
 		if err := objects.NewStore(admin, admin).RemoveFinalizer(t.Context(), free); err != nil {
 			t.Errorf("remove finalizer: %v", err)
@@ -224,7 +226,7 @@ func TestRemoveFinalizer(t *testing.T) {
 	}
 }
 
-// A pass over an older object than the one that is stored leaves a status that is of one piece.
+// A reconcile over an older object leaves a consistent status.
 func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	t.Parallel()
 	thread := stored(t)
@@ -238,7 +240,7 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 		judged.Status.ObservedGeneration = judged.Generation
 		acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, judged))
 	}
-	// It saw its own write, but not that of the other one.
+	// It saw its own write, but not the other one.
 	before := older.DeepCopy()
 	objects.Mark(older, stalledOutcome)
 	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, older))
@@ -248,7 +250,7 @@ func TestPatchStatusOverAnOlderOne(t *testing.T) {
 	}
 }
 
-// The thread of a ChatParticipant and the conditions that name it are of one piece too.
+// The thread of a ChatParticipant and the conditions that name it stay consistent.
 func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -264,7 +266,7 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	}
 	joined := write(p, "19:one@thread.v2", readyOutcome)
 	write(joined, "", stalledOutcome)
-	// The cache shows the object as it was before.
+	// The cache shows the previous version.
 	again := readyOutcome
 	again.Message = "The user is in the thread again."
 	write(joined, "19:one@thread.v2", again)
@@ -272,7 +274,7 @@ func TestPatchThreadOfParticipantOverAnOlderOne(t *testing.T) {
 	w.Expect(p.Status.ThreadID).To(Equal("19:one@thread.v2"))
 }
 
-// A namesake that replaced the resource meanwhile is not given the thread of the former.
+// A later object of the same name does not get the thread of the former one.
 func TestStatusPatchNamesTheUID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -21,7 +21,7 @@ import (
 
 func always(value any) func(*mistakes) any { return func(*mistakes) any { return value } }
 
-// unknownUser is one of the ACS resource that does not exist, strangeUser one of another ACS resource.
+// unknownUser does not exist in the ACS resource. strangeUser belongs to another one.
 const (
 	unknownUser = "8:acs:" + emulator.DefaultResourceID + "_00000000-0000-4000-8000-0000000000ff"
 	strangeUser = "8:acs:0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d_00000000-0000-4000-8000-0000000000ff"
@@ -53,7 +53,7 @@ func badThreads() []badValue {
 	}
 }
 
-// adoptable is a thread that a service user of the connection is in.
+// adoptable creates a thread with a service user of the connection as a member.
 func adoptable(m *mistakes) any {
 	m.t.Helper()
 	conn := newConnection(m.namespace, "default")
@@ -138,7 +138,7 @@ func badParticipants() []badValue {
 
 func newUser(m *mistakes) any { return m.emulator.CreateUser() }
 
-// A field without a bad value is one whose correction nobody has tried.
+// Every field of every kind has a bad value in the table.
 func TestBadValuesOfAllFields(t *testing.T) {
 	t.Parallel()
 	tried := map[string]bool{}
@@ -172,7 +172,7 @@ func TestBadValuesOfAllFields(t *testing.T) {
 	}
 }
 
-// leaves are the fields of a schema that have no fields themselves.
+// leaves returns the fields of a schema that have no fields themselves.
 func leaves(schema apiextensionsv1.JSONSchemaProps, path string) []string {
 	switch {
 	case schema.Items != nil && schema.Items.Schema != nil:

@@ -25,12 +25,12 @@ import (
 // mistakes is the world in which users write bad values and correct them.
 type mistakes struct {
 	*world
-	// user and another are users of the ACS resource. There is also a thread "room" for ChatParticipants.
+	// user and another are users of the ACS resource. A thread "room" exists for ChatParticipants.
 	user, another string
 }
 
-// A bad value, whether the API server refuses it or ACS does, and its correction lead to where the good
-// value leads at once.
+// A bad value and its correction lead to the same state as the good value, whether the API server
+// or ACS refuses the bad one.
 func TestBadValueAndItsCorrection(t *testing.T) {
 	t.Parallel()
 	m := &mistakes{world: newWorld(t, emulator.Options{})}
@@ -50,19 +50,19 @@ func TestBadValueAndItsCorrection(t *testing.T) {
 	})
 }
 
-// badValue is a field with values that are bad, and one that is good.
+// badValue is a field with bad values and one good value.
 type badValue struct {
 	kind, field string
 	bad         []bad
-	// good gives the value; nil is none.
+	// good returns the value; nil is no value.
 	good func(*mistakes) any
-	// immutable says that only a new object corrects it.
+	// immutable fields can be corrected only by a new object.
 	immutable bool
-	// covers are the fields of the schema that this is about, where it is not just field.
+	// covers lists the fields of the schema that the entry tests, if not just field.
 	covers []string
 }
 
-// bad is a bad value; reason is what becomes of it, nothing where the API server refuses it.
+// bad is a bad value. reason is its result; empty if the API server refuses it.
 type bad struct {
 	value  any
 	reason string
@@ -76,7 +76,7 @@ func refused(values ...any) []bad {
 	return all
 }
 
-// check plays both ways, and compares where they lead.
+// check plays both ways and compares the final states.
 func (m *mistakes) check(c badValue, b bad, name string) {
 	m.t.Helper()
 	good := c.good(m)
@@ -84,7 +84,7 @@ func (m *mistakes) check(c badValue, b bad, name string) {
 	m.create(direct)
 	want := m.end(direct)
 	if c.kind != "ChatConnection" {
-		// Both may be about the same member, or thread.
+		// Both may concern the same member or thread.
 		m.delete(direct)
 		m.awaitGone(direct)
 		good = c.good(m)
@@ -115,7 +115,7 @@ func (m *mistakes) check(c badValue, b bad, name string) {
 	}
 }
 
-// refuseEdit has the API server refuse the bad value of an object that is there as well.
+// refuseEdit checks that the API server also refuses the bad value for an existing object.
 func (m *mistakes) refuseEdit(c badValue, b bad, name string) {
 	m.t.Helper()
 	if c.immutable {
@@ -129,7 +129,7 @@ func (m *mistakes) refuseEdit(c badValue, b bad, name string) {
 	m.Expect(apierrors.IsInvalid(admin.Patch(m.t.Context(), obj, client.MergeFrom(before)))).To(BeTrue(), "edit to %v", b.value)
 }
 
-// correct writes the good value, into a new object where there is none.
+// correct writes the good value, into a new object if none exists.
 func (m *mistakes) correct(c badValue, name string, good any) {
 	m.t.Helper()
 	obj := m.object(c, name, good)
@@ -141,7 +141,7 @@ func (m *mistakes) correct(c badValue, name string, good any) {
 	edit(m.world, obj, func(o *unstructured.Unstructured) { m.set(o, c.field, good) })
 }
 
-// object is one of the kind with a value in the field.
+// object returns an object of the kind with a value in the field.
 func (m *mistakes) object(c badValue, name string, value any) *unstructured.Unstructured {
 	m.t.Helper()
 	spec := map[string]any{}
@@ -162,7 +162,7 @@ func (m *mistakes) object(c badValue, name string, value any) *unstructured.Unst
 	return obj
 }
 
-// set puts a value into a field; nil takes the field out.
+// set sets a field; nil removes it.
 func (m *mistakes) set(obj *unstructured.Unstructured, field string, value any) {
 	m.t.Helper()
 	path := strings.Split(strings.TrimSuffix(field, "[]"), ".")
@@ -190,10 +190,10 @@ func (m *mistakes) typed(obj *unstructured.Unstructured) objects.Conditioned {
 	return typed
 }
 
-// namesInEnd are those of users and threads, which differ from one object to the next.
+// namesInEnd matches names of users and threads, which differ between objects.
 var namesInEnd = regexp.MustCompile(`8:acs:[0-9a-f_-]+|19:[A-Za-z0-9_-]+@thread\.v2`)
 
-// end waits until an object is as declared, and says what that is.
+// end waits until an object is in sync, and describes its state.
 func (m *mistakes) end(obj *unstructured.Unstructured) []string {
 	m.t.Helper()
 	typed := m.typed(obj)
@@ -232,7 +232,7 @@ func (m *mistakes) describeThread(thread *chatv1alpha1.ChatThread) []string {
 }
 
 func describeMember(member emulator.Member) string {
-	// All of the history is that since 1970, or since the thread was made. The stamp ends in what was declared.
+	// The whole history begins in 1970 or with the thread. The stamp ends with the declaration.
 	stamp := member.Metadata[chatv1alpha1.StampMember]
 	return fmt.Sprintf("member %q %s, all %t", member.DisplayName, stamp[strings.LastIndex(stamp, ":")+1:], member.ShareHistoryTime.Unix() == 0)
 }

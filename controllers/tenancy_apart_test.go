@@ -21,31 +21,31 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// canary is in whatever the host has that nobody else may read.
+// canary is in all data of the host that nobody else may read.
 const canary = "canary"
 
-// tenants are a host, whose namespace and ACS resource are those of the world, and a guest in the same
-// cluster with an ACS resource of its own.
+// tenants are a host, with the namespace and ACS resource of the world, and a guest in the same
+// cluster with its own ACS resource.
 type tenants struct {
 	*world
 	guest *world
-	// closed is for the host alone, open for all; both reach the host's ACS resource.
+	// closed is for the host alone, open for all. Both use the host's ACS resource.
 	closed, open *chatv1alpha1.ChatConnection
 	// private is a room over the closed connection, lent one over the open one.
 	private, lent *chatv1alpha1.ChatThread
-	// released is the id of a room that the host let go.
+	// released is the id of a room that the host released.
 	released string
 	secrets  []string
 }
 
-// intrusion is something that the guest writes in its own namespace.
+// intrusion is an object that the guest writes in its own namespace.
 type intrusion struct {
 	name string
-	// try gives the object that is written, and what becomes of it.
+	// try returns the object and the expected reason.
 	try func(*tenants) (client.Object, string)
-	// calls are all that the host's ACS resource may see of it; none at all where it is empty.
+	// calls are all calls that the host's ACS resource may receive for it.
 	calls []emulator.Operation
-	// byClosed says that the users of the closed connection may make them.
+	// byClosed allows these calls to the users of the closed connection.
 	byClosed bool
 }
 
@@ -73,7 +73,7 @@ func newTenants(t *testing.T) *tenants {
 	return n
 }
 
-// room is a thread of the host.
+// room creates a thread of the host.
 func (n *tenants) room(name, connection string) *chatv1alpha1.ChatThread {
 	n.t.Helper()
 	room := n.newThread(name, n.secrets[:2]...)
@@ -85,7 +85,7 @@ func (n *tenants) room(name, connection string) *chatv1alpha1.ChatThread {
 	return room
 }
 
-// thread is one of the guest's, over a connection of the host's.
+// thread creates a thread of the guest over a connection of the host.
 func (n *tenants) thread(name, connection string, change ...func(*chatv1alpha1.ChatThread)) *chatv1alpha1.ChatThread {
 	thread := n.guest.newThread(name)
 	thread.Spec.ConnectionRef = chatv1alpha1.ConnectionReference{Name: connection, Namespace: n.namespace}
@@ -96,7 +96,7 @@ func (n *tenants) thread(name, connection string, change ...func(*chatv1alpha1.C
 	return thread
 }
 
-// connection is one of the guest's, with a Secret of its own.
+// connection creates a connection of the guest with its own Secret.
 func (n *tenants) connection(name, connectionString string, change ...func(*chatv1alpha1.ChatConnection)) *chatv1alpha1.ChatConnection {
 	n.create(&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: n.guest.namespace, Name: name},
@@ -113,8 +113,8 @@ func (n *tenants) connection(name, connectionString string, change ...func(*chat
 
 func (n *tenants) ownString() string { return n.guest.emulator.ConnectionString(n.guest.server.URL) }
 
-// forged is a thread of the guest's whose metadata and status say that it has a thread of the host's, as
-// only somebody can write who may write the status.
+// forged creates a thread of the guest with metadata and a status that claim a thread of the host.
+// Only a user that may write the status can do this.
 func (n *tenants) forged(name, conn, id string) *chatv1alpha1.ChatThread {
 	n.t.Helper()
 	thread := n.thread(name, conn, observed, func(o *chatv1alpha1.ChatThread) {
@@ -135,8 +135,8 @@ func adopts(id string) func(*chatv1alpha1.ChatThread) {
 	return func(o *chatv1alpha1.ChatThread) { o.Spec.ThreadID = id }
 }
 
-// A namespace reaches nothing of another one's with what it writes in its own: no credential, no service
-// user, no thread, and no word of what is in them.
+// No object in a namespace gives access to a credential, a service user or a thread of another
+// namespace, or to their content.
 func TestNamespacesApart(t *testing.T) {
 	t.Parallel()
 	n := newTenants(t)
@@ -149,7 +149,7 @@ func TestNamespacesApart(t *testing.T) {
 	}
 }
 
-// within is the same world for a part of its test.
+// within returns the same world for a subtest.
 func (w *world) within(t *testing.T) *world {
 	t.Helper()
 	inner := *w
@@ -159,7 +159,7 @@ func (w *world) within(t *testing.T) *world {
 	return &inner
 }
 
-// suffer has the guest try, and take it back, and says what came of it.
+// suffer makes the guest try and undo the intrusion, and checks the host.
 func (n *tenants) suffer(c intrusion) {
 	n.t.Helper()
 	before, versions := n.emulator.Threads(), n.versions()
@@ -186,7 +186,7 @@ func (n *tenants) suffer(c intrusion) {
 	}
 }
 
-// versions are those of the host's objects.
+// versions returns the versions of the host's objects.
 func (n *tenants) versions() map[string]string {
 	n.t.Helper()
 	versions := map[string]string{}
@@ -197,7 +197,7 @@ func (n *tenants) versions() map[string]string {
 	return versions
 }
 
-// checkSilence says whether anything in the guest's namespace tells of what the host has.
+// checkSilence fails the test if an object or event of the guest contains a secret of the host.
 func (n *tenants) checkSilence() {
 	n.t.Helper()
 	for _, list := range []client.ObjectList{
@@ -214,7 +214,7 @@ func (n *tenants) checkSilence() {
 	}
 }
 
-// onlyRead is what it takes to see whose a thread is.
+// onlyRead are the calls that are needed to find the owner of a thread.
 var onlyRead = []emulator.Operation{emulator.OperationGetThread, emulator.OperationListThreads}
 
 var intrusions = []intrusion{

@@ -16,8 +16,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// A namespace whose label lets it use another's connection has what it made there, and no more once the
-// label is gone but to delete that.
+// A namespace that loses the label for a connection keeps its threads there, but can only delete
+// them.
 func TestNamespaceLosesItsRight(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -71,7 +71,7 @@ func TestNamespaceLosesItsRight(t *testing.T) {
 	w.Expect(w.remote(kept).DeletedOn).To(BeNil())
 }
 
-// Other namespaces use a connection only where it lets them, and lose it with that.
+// Other namespaces can use a connection only while it allows them.
 func TestAllowedNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -103,7 +103,7 @@ func TestAllowedNamespaces(t *testing.T) {
 	w.Expect(w.threads()).To(BeEmpty())
 }
 
-// A namespace that may not use a connection cannot have it delete what it did not make.
+// A namespace that may not use a connection cannot delete threads of others through it.
 func TestForeignNamespaceCannotDelete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -127,7 +127,7 @@ func TestForeignNamespaceCannotDelete(t *testing.T) {
 	w.Expect(w.remote(victim).Metadata[chatv1alpha1.StampUID]).To(Equal(string(victim.UID)))
 }
 
-// The operator's own identity is not for every namespace.
+// Not every namespace may use the operator's own identity.
 func TestEntraNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

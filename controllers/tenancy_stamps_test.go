@@ -18,8 +18,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Whoever writes a stamp at the service gets nothing by it: neither does the resource that it names take
-// the thread, nor does the thread's own resource go on with it.
+// A stamp that somebody writes at ACS has no effect: its resource does not take over the thread,
+// and the owner of the thread stops.
 func TestStampsForgedAtTheService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -31,7 +31,7 @@ func TestStampsForgedAtTheService(t *testing.T) {
 	forge := func(th *emulator.Thread) {
 		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/next", chatv1alpha1.StampUID: "1"}
 	}
-	// One that an application made with the service user in it, and one that a guest has.
+	// An application created one thread, with the service user in it. The guest has the other one.
 	strange := foreignThread(w, conn)
 	w.emulator.UpdateThread(strange, forge)
 	thread := w.newThread("trap", w.users(1)...)
@@ -54,8 +54,8 @@ func TestStampsForgedAtTheService(t *testing.T) {
 	w.Expect(slices.DeleteFunc(w.emulator.Threads(), func(th emulator.Thread) bool { return th.ID == next.Status.ThreadID })).To(Equal(before))
 }
 
-// Who writes into a status of its own that it has a thread of another's keeps nobody from finding that
-// thread again.
+// A status that claims a thread of another resource does not keep that resource from finding its
+// thread.
 func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: 1})
@@ -81,7 +81,7 @@ func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// The stamp of somebody who is no service user is a forgery.
+// A stamp on a thread that no service user created does not count.
 func TestForgedStampIsNotTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -102,7 +102,8 @@ func shared(conn *chatv1alpha1.ChatConnection) {
 	conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 }
 
-// planted is a thread of the connection's service user on which somebody wrote the name of a resource.
+// planted creates a thread of the connection's service user with the name of a resource in its
+// stamp.
 func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) string {
 	w.t.Helper()
 	w.get(conn)
@@ -114,7 +115,8 @@ func planted(w *world, conn *chatv1alpha1.ChatConnection, name, uid string) stri
 	return id
 }
 
-// Through a shared connection a name on a thread is no proof: a person must say which thread is taken over, if any.
+// Through a shared connection, the name in a stamp is no proof: a person must name the thread to
+// take over.
 func TestTakeoverNeedsConsent(t *testing.T) {
 	t.Parallel()
 	for consent, taken := range map[string]bool{"the id": true, chatv1alpha1.RecoverAny: true, chatv1alpha1.RecoverNone: false} {
@@ -144,7 +146,8 @@ func TestTakeoverNeedsConsent(t *testing.T) {
 	}
 }
 
-// A thread that was there while the resource had its own is not its next one, whatever a member wrote on it.
+// A thread that existed while the resource had its own is not the next one, even if a member wrote
+// the uid into its stamp.
 func TestForgedUIDIsNotTheNextThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -163,7 +166,7 @@ func TestForgedUIDIsNotTheNextThread(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(2))
 }
 
-// Not even the uid is a proof where the thread is older than the resource, or than its incarnation.
+// The uid in a stamp is no proof if the thread is older than the resource or its incarnation.
 func TestForgedUIDNeedsConsent(t *testing.T) {
 	t.Parallel()
 	made := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))

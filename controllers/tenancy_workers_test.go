@@ -18,7 +18,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// maxEditWait is how long an edit may take while other ACS resources hang or are slow.
+// maxEditWait is the time limit for an edit while other ACS resources hang or are slow.
 const maxEditWait = 2 * time.Second
 
 // neighbor is another ACS resource, with connections and threads in the namespace of a world.
@@ -44,7 +44,7 @@ func (w *world) newNeighbor(name string, connections, threads int) *neighbor {
 	for c := range connections {
 		conn := newConnection(w.namespace, fmt.Sprintf("%s-%d", name, c))
 		conn.Spec.ConnectionStringSecretRef.Name = name
-		// The quota on new threads is no part of this.
+		// The quota on new threads must not matter.
 		conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1000}}
 		n.connections = append(n.connections, conn)
 		for i := range threads {
@@ -56,10 +56,10 @@ func (w *world) newNeighbor(name string, connections, threads int) *neighbor {
 	return n
 }
 
-// slowDown has all calls to the resource take a time.
+// slowDown delays all calls to the resource.
 func (n *neighbor) slowDown(delay time.Duration) { n.emulator.Inject(emulator.Fault{Delay: delay}) }
 
-// checkEdits edits threads in turn, for some time. Each edit must be carried out soon.
+// checkEdits edits the threads in turn for some time. Each edit must be applied soon.
 func (w *world) checkEdits(threads []*chatv1alpha1.ChatThread, duration time.Duration) {
 	w.t.Helper()
 	longest := time.Duration(0)
@@ -72,7 +72,7 @@ func (w *world) checkEdits(threads []*chatv1alpha1.ChatThread, duration time.Dur
 		w.Expect(w.remote(thread).Topic).To(Equal(topic))
 		w.Expect(took).To(BeNumerically("<", maxEditWait), "edit %d, %s after the first", n, edited.Sub(began))
 		longest = max(longest, took)
-		// The quota on changes of a thread is no part of this.
+		// The quota on changes of a thread must not matter.
 		<-time.After(500 * time.Millisecond)
 	}
 	w.t.Logf("the longest edit took %s", longest)

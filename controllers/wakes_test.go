@@ -14,8 +14,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// A list that follows a watch that broke off shows a resource that was deleted and created anew as one
-// that changed. Its generation is that of the former, and still it was seen by nobody.
+// After a broken watch, a list may show a replaced object as an update with the same generation. It
+// is still enqueued.
 func TestNamesakeIsAnother(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
