@@ -121,6 +121,18 @@ func (i *impostor) seen() (callers int, wire, content string) {
 	return i.callers, i.wire.String(), i.content.String()
 }
 
+// expectNothing fails the test unless the operator connected, and sent neither a request nor a
+// credential.
+func (i *impostor) expectNothing(w *world) {
+	w.t.Helper()
+	callers, wire, content := i.seen()
+	w.Expect(callers).To(BeNumerically(">=", 2), "the operator came there")
+	w.Expect(content).To(BeEmpty())
+	for _, credential := range []string{"Authorization", "HMAC", "Bearer", "api-version", "impostor", w.emulator.AccessKey()} {
+		w.Expect(strings.Contains(wire, credential)).To(BeFalse(), "%s was on the wire", credential)
+	}
+}
+
 // tapped is a connection that records its input.
 type tapped struct {
 	net.Conn
@@ -212,12 +224,7 @@ func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 			w.awaitReason(thread, chatv1alpha1.ReasonServiceUnavailable)
 			w.awaitReason(late, chatv1alpha1.ReasonServiceUnavailable)
 			w.Expect(w.message(thread)).To(ContainSubstring(c.says))
-			callers, wire, content := there.seen()
-			w.Expect(callers).To(BeNumerically(">=", 2), "the operator came there")
-			w.Expect(content).To(BeEmpty())
-			for _, credential := range []string{"Authorization", "HMAC", "Bearer", "api-version", "impostor", w.emulator.AccessKey()} {
-				w.Expect(strings.Contains(wire, credential)).To(BeFalse(), "%s was on the wire", credential)
-			}
+			there.expectNothing(w)
 
 			names.address.Store(server.Listener.Addr().String())
 			edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "for the host" })

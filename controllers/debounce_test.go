@@ -50,60 +50,64 @@ func reconciled(t *testing.T, change func(queue requestQueue, at func(time.Durat
 	return came
 }
 
+// debounceCase is a sequence of changes, and the times at which threads are reconciled.
+type debounceCase struct {
+	change func(change func(thread string), queue requestQueue, at func(time.Duration))
+	want   []string
+}
+
+var debounceCases = map[string]debounceCase{
+	"nothing": {change: func(func(string), requestQueue, func(time.Duration)) {}},
+	"one change": {
+		change: func(change func(string), _ requestQueue, _ func(time.Duration)) { change("a") },
+		want:   []string{"a 500ms"},
+	},
+	"many at once": {
+		change: func(change func(string), _ requestQueue, _ func(time.Duration)) {
+			for range 249 {
+				change("a")
+			}
+		},
+		want: []string{"a 500ms"},
+	},
+	"half a second after the first": {
+		change: func(change func(string), _ requestQueue, at func(time.Duration)) {
+			for n := range 5 {
+				at(time.Duration(n) * 200 * time.Millisecond)
+				change("a")
+			}
+		},
+		want: []string{"a 500ms", "a 1.1s"},
+	},
+	"each thread for itself": {
+		change: func(change func(string), _ requestQueue, at func(time.Duration)) {
+			change("a")
+			at(300 * time.Millisecond)
+			change("b")
+		},
+		want: []string{"a 500ms", "b 800ms"},
+	},
+	"earlier than a resync": {
+		change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
+			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}}, 10*time.Second)
+			change("a")
+		},
+		want: []string{"a 500ms"},
+	},
+	"no later than what comes sooner": {
+		change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
+			change("a")
+			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}})
+		},
+		want: []string{"a 0s"},
+	},
+}
+
 // A change of a ChatParticipant enqueues its thread half a second later, and later changes neither
 // delay nor repeat that.
 func TestDebounce(t *testing.T) {
 	t.Parallel()
-	const ms = time.Millisecond
-	for name, c := range map[string]struct {
-		change func(change func(thread string), queue requestQueue, at func(time.Duration))
-		want   []string
-	}{
-		"nothing": {change: func(func(string), requestQueue, func(time.Duration)) {}},
-		"one change": {
-			change: func(change func(string), _ requestQueue, _ func(time.Duration)) { change("a") },
-			want:   []string{"a 500ms"},
-		},
-		"many at once": {
-			change: func(change func(string), _ requestQueue, _ func(time.Duration)) {
-				for range 249 {
-					change("a")
-				}
-			},
-			want: []string{"a 500ms"},
-		},
-		"half a second after the first": {
-			change: func(change func(string), _ requestQueue, at func(time.Duration)) {
-				for n := range 5 {
-					at(time.Duration(n) * 200 * ms)
-					change("a")
-				}
-			},
-			want: []string{"a 500ms", "a 1.1s"},
-		},
-		"each thread for itself": {
-			change: func(change func(string), _ requestQueue, at func(time.Duration)) {
-				change("a")
-				at(300 * ms)
-				change("b")
-			},
-			want: []string{"a 500ms", "b 800ms"},
-		},
-		"earlier than a resync": {
-			change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
-				queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}}, 10*time.Second)
-				change("a")
-			},
-			want: []string{"a 500ms"},
-		},
-		"no later than what comes sooner": {
-			change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
-				change("a")
-				queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}})
-			},
-			want: []string{"a 0s"},
-		},
-	} {
+	for name, c := range debounceCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := reconciled(t, func(queue requestQueue, at func(time.Duration)) {

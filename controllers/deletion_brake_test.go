@@ -36,17 +36,7 @@ func TestMaxDeletions(t *testing.T) {
 	for _, thread := range threads {
 		w.delete(thread)
 	}
-	held := func() (held []*chatv1alpha1.ChatThread) {
-		for _, thread := range threads {
-			if err := admin.Get(t.Context(), objects.KeyOf(thread), thread); err != nil {
-				continue
-			}
-			if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonDeleting {
-				held = append(held, thread)
-			}
-		}
-		return held
-	}
+	held := func() []*chatv1alpha1.ChatThread { return heldDeletions(w, threads) }
 	w.Eventually(func() int { return len(w.threads()) }).Should(Equal(count - 2))
 	w.Eventually(func() int { return len(held()) }).Should(Equal(count - 2))
 	w.Expect(w.message(held()[0])).To(And(ContainSubstring("spec.maxDeletions"), ContainSubstring(chatv1alpha1.AnnotationConfirmDeletions), ContainSubstring(chatv1alpha1.AnnotationAbandon)))
@@ -77,4 +67,17 @@ func TestMaxDeletions(t *testing.T) {
 	w.delete(late)
 	w.awaitReason(late, chatv1alpha1.ReasonDeleting)
 	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// heldDeletions returns the threads whose deletion waits.
+func heldDeletions(w *world, threads []*chatv1alpha1.ChatThread) (held []*chatv1alpha1.ChatThread) {
+	for _, thread := range threads {
+		if err := admin.Get(w.t.Context(), objects.KeyOf(thread), thread); err != nil {
+			continue
+		}
+		if _, reason := objects.ReadyReason(thread); reason == chatv1alpha1.ReasonDeleting {
+			held = append(held, thread)
+		}
+	}
+	return held
 }

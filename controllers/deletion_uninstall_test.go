@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -23,19 +24,7 @@ import (
 // so it has a control plane of its own.
 func TestUninstallKeepsThreads(t *testing.T) {
 	t.Parallel()
-	control := &envtest.Environment{
-		CRDDirectoryPaths: []string{filepath.Join("..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
-		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
-	}
-	api, err := control.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := control.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	control, api := startControlPlane(t)
 	own, err := client.NewWithWatch(api, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
@@ -65,15 +54,7 @@ func TestUninstallKeepsThreads(t *testing.T) {
 	stop := w.startAs(api, w.options)
 	id := ready().Status.ThreadID
 
-	definitions := &apiextensionsv1.CustomResourceDefinitionList{}
-	w.Expect(own.List(t.Context(), definitions)).To(Succeed())
-	for i := range definitions.Items {
-		w.Expect(own.Delete(t.Context(), &definitions.Items[i])).To(Succeed())
-	}
-	w.Eventually(func() (int, error) {
-		err := own.List(t.Context(), definitions)
-		return len(definitions.Items), err
-	}).WithTimeout(time.Minute).Should(BeZero())
+	deleteCRDs(w, own)
 	stop()
 	remote, _ := w.emulator.Thread(id)
 	w.Expect(remote.DeletedOn).To(BeNil())
@@ -92,4 +73,37 @@ func TestUninstallKeepsThreads(t *testing.T) {
 	w.startAs(api, w.options)
 	w.Expect(ready().Status.ThreadID).To(Equal(id))
 	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// startControlPlane starts a control plane for one test.
+func startControlPlane(t *testing.T) (*envtest.Environment, *rest.Config) {
+	t.Helper()
+	control := &envtest.Environment{
+		CRDDirectoryPaths: []string{filepath.Join("..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+		ControlPlaneStartTimeout: 2 * time.Minute, ControlPlaneStopTimeout: time.Minute,
+	}
+	api, err := control.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := control.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return control, api
+}
+
+// deleteCRDs deletes all CRDs and waits until they are gone.
+func deleteCRDs(w *world, own client.Client) {
+	w.t.Helper()
+	definitions := &apiextensionsv1.CustomResourceDefinitionList{}
+	w.Expect(own.List(w.t.Context(), definitions)).To(Succeed())
+	for i := range definitions.Items {
+		w.Expect(own.Delete(w.t.Context(), &definitions.Items[i])).To(Succeed())
+	}
+	w.Eventually(func() (int, error) {
+		err := own.List(w.t.Context(), definitions)
+		return len(definitions.Items), err
+	}).WithTimeout(time.Minute).Should(BeZero())
 }
