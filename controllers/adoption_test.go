@@ -14,22 +14,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// foreignThread creates a thread as an application does, with a service user as a member.
-func foreignThread(w *world, conn *chatv1alpha1.ChatConnection, members ...string) string {
-	creator := w.emulator.CreateUser()
-	all := []emulator.Member{{ID: connection.UsersOf(conn).Recorded()[0]}}
-	for _, id := range members {
-		all = append(all, emulator.Member{ID: id})
-	}
-	return w.emulator.CreateThread(creator, "made by an application", all...)
-}
-
-func adopting(w *world, name, id string, members ...string) *chatv1alpha1.ChatThread {
-	thread := w.newThread(name, members...)
-	thread.Spec.ThreadID = id
-	return thread
-}
-
 // Adoption takes over a thread as it is, keeps its members, and releases it on deletion.
 func TestAdopt(t *testing.T) {
 	t.Parallel()

@@ -223,3 +223,13 @@ func allow(conn *chatv1alpha1.ChatConnection) {
 	many := &chatv1alpha1.Quota{Per10s: 10000}
 	conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: many, DeleteThread: many, UpdateThread: many, ChangeMembers: many, ReadThread: many, ListMembers: many}
 }
+
+// within returns the same world for a subtest.
+func (w *world) within(t *testing.T) *world {
+	t.Helper()
+	inner := *w
+	inner.t, inner.WithT = t, NewWithT(t)
+	inner.SetDefaultEventuallyTimeout(soon)
+	inner.SetDefaultEventuallyPollingInterval(poll)
+	return &inner
+}

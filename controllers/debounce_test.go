@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
 // reconciled returns the times at which objects leave a work queue, since the start.
@@ -113,7 +114,7 @@ func TestDebounce(t *testing.T) {
 			got := reconciled(t, func(queue requestQueue, at func(time.Duration)) {
 				changed := (&ChatThreadReconciler{}).participantHandler()
 				c.change(func(thread string) {
-					p := (&world{namespace: "ns"}).newParticipant("p", thread, "8:acs:a")
+					p := operatortest.Participant("ns", "p", thread, "8:acs:a")
 					after := p.DeepCopy()
 					after.Generation++
 					changed.Update(t.Context(), event.UpdateEvent{ObjectOld: p, ObjectNew: after}, queue)
@@ -130,8 +131,8 @@ func TestDebounce(t *testing.T) {
 func TestNamesakeIsForAnotherThread(t *testing.T) {
 	t.Parallel()
 	got := reconciled(t, func(queue requestQueue, _ func(time.Duration)) {
-		w := &world{namespace: "ns"}
-		former, namesake := w.newParticipant("p", "former", "8:acs:a"), w.newParticipant("p", "later", "8:acs:b")
+		former := operatortest.Participant("ns", "p", "former", "8:acs:a")
+		namesake := operatortest.Participant("ns", "p", "later", "8:acs:b")
 		namesake.UID = "another"
 		(&ChatThreadReconciler{}).participantHandler().Update(t.Context(), event.UpdateEvent{ObjectOld: former, ObjectNew: namesake}, queue)
 	})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -48,8 +47,7 @@ func TestListedThreadIsNotMadeTwice(t *testing.T) {
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	id := thread.Status.ThreadID
 	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Status: http.StatusNotFound})
-	lose(w, thread)
-	w.awaitGone(thread)
+	w.lose(thread)
 	restored := w.newThread("room")
 	w.create(restored)
 	w.awaitReason(restored, chatv1alpha1.ReasonServiceUnavailable)
@@ -70,7 +68,7 @@ func TestFoundThreadIsMissedOnce(t *testing.T) {
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	id := thread.Status.ThreadID
-	w.lose([]client.Object{thread})
+	w.lose(thread)
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Times: 1, Status: http.StatusNotFound})
 	again := w.newThread("missed")
 	w.create(again)

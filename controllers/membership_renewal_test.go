@@ -4,56 +4,14 @@
 package controllers
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
-
-// joined is the time at which members joined, long before they are renamed.
-var joined = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-
-// newcomers creates a thread with members that can read from their join on.
-func newcomers(w *world, name string, users ...string) *chatv1alpha1.ChatThread {
-	w.t.Helper()
-	thread := w.newThread(name, users...)
-	for i := range thread.Spec.Participants {
-		thread.Spec.Participants[i].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
-		thread.Spec.Participants[i].DisplayName = fmt.Sprint("name ", i)
-	}
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) {
-		for i := range th.Members {
-			th.Members[i].ShareHistoryTime = joined
-		}
-	})
-	return thread
-}
-
-func rename(w *world, thread *chatv1alpha1.ChatThread, name string) {
-	w.t.Helper()
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
-		for i := range o.Spec.Participants {
-			o.Spec.Participants[i].DisplayName = fmt.Sprint(name, " ", i)
-		}
-	})
-}
-
-// expectNames fails the test unless each user is in the thread, with its name and its history.
-func expectNames(w *world, thread *chatv1alpha1.ChatThread, name string, users ...string) {
-	w.t.Helper()
-	remote := w.remote(thread)
-	for i, user := range users {
-		w.Expect(remote.Members).To(ContainElement(And(HaveField("ID", user), HaveField("DisplayName", fmt.Sprint(name, " ", i)),
-			HaveField("ShareHistoryTime", BeTemporally("==", joined)))), "%+v", remote.Members)
-	}
-}
 
 // After every failure in a renewal, the members come back with their history.
 func TestRenewalKeepsHistory(t *testing.T) {

@@ -57,14 +57,6 @@ func TestObserve(t *testing.T) {
 	w.Expect(w.memberIDs(absent)).To(HaveLen(3))
 }
 
-func observing(thread *chatv1alpha1.ChatThread) {
-	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve
-}
-
-func managing(thread *chatv1alpha1.ChatThread) {
-	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
-}
-
 // A participant that was declared during Observe joins once the thread is managed.
 func TestParticipantOfObservedThreadJoins(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ func TestFoundThreadKeepsWhoIsDeclared(t *testing.T) {
 	w.create(all...)
 	w.Eventually(func() string { w.get(thread); return thread.Status.Joined }).Should(Equal("4/4"))
 	stop()
-	w.lose(append(all, conn))
+	w.lose(append(all, conn)...)
 
 	w.emulator.ResetRequests()
 	w.timing.foundGrace = time.Minute // it ends early, once all are declared

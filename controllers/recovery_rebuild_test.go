@@ -38,7 +38,7 @@ func TestRebuildFindsThreads(t *testing.T) {
 	before := w.remote(thread)
 	stop()
 
-	w.lose([]client.Object{thread, conn})
+	w.lose(thread, conn)
 	again := newConnection(w.namespace, "default")
 	withPinned(pinned)(again)
 	thread = w.newThread("rebuilt", users...)
@@ -142,15 +142,6 @@ func (w *world) apply(files []string) {
 	}
 }
 
-// lose removes all objects as the loss of a cluster does: no operator notices.
-func (w *world) lose(objects []client.Object) {
-	w.t.Helper()
-	for _, obj := range objects {
-		lose(w, obj)
-		w.awaitGone(obj)
-	}
-}
-
 func (w *world) awaitFleet(f *fleet) {
 	w.t.Helper()
 	for _, obj := range f.objects() {
@@ -223,7 +214,7 @@ func TestRebuildFromGit(t *testing.T) {
 		creators[room.CreatedBy]++
 	}
 	w.Expect(creators).To(Equal(map[string]int{made[0]: fleetSize / 2, made[1]: fleetSize / 2}))
-	w.lose(f.objects())
+	w.lose(f.objects()...)
 
 	// The manifest gets the ids from the message. Otherwise the new cluster knows nothing of the
 	// old one.
@@ -252,7 +243,7 @@ func TestRestoreWithoutStatus(t *testing.T) {
 	stop()
 	before, users := w.rooms(), w.emulator.Users()
 	files := w.backup(f.objects())
-	w.lose(f.objects())
+	w.lose(f.objects()...)
 
 	// The connection comes last, since a backup has no order.
 	slices.Reverse(files)

@@ -27,19 +27,6 @@ func restoreStatus(w *world, backup client.Object) {
 	w.Expect(admin.Status().Update(w.t.Context(), status)).To(Succeed())
 }
 
-// lose removes an object before the operator notices. It retries if the operator restores the
-// finalizer first.
-func lose(w *world, obj client.Object) {
-	w.t.Helper()
-	w.Eventually(func() error {
-		w.get(obj)
-		before := objects.CopyOf(obj)
-		obj.SetFinalizers(nil)
-		w.Expect(admin.Patch(w.t.Context(), obj, client.MergeFrom(before))).To(Succeed())
-		return admin.Delete(w.t.Context(), obj, client.Preconditions{ResourceVersion: new(obj.GetResourceVersion())})
-	}).Should(Succeed())
-}
-
 // After a restore with status, under new uids, all threads are found again.
 func TestRestoreWithStatus(t *testing.T) {
 	t.Parallel()
@@ -59,7 +46,7 @@ func TestRestoreWithStatus(t *testing.T) {
 			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 			backup := thread.DeepCopy()
 			stop()
-			lose(w, thread)
+			w.lose(thread)
 			restoreStatus(w, backup)
 			w.start()
 			w.Eventually(func() string {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -22,7 +21,7 @@ func restored(w *world, thread *chatv1alpha1.ChatThread) *chatv1alpha1.ChatThrea
 	w.get(thread)
 	again := w.newThread(thread.Name)
 	again.Spec, again.Annotations, again.Finalizers = thread.Spec, thread.Annotations, thread.Finalizers
-	w.lose([]client.Object{thread})
+	w.lose(thread)
 	w.create(again)
 	return again
 }
@@ -88,7 +87,7 @@ func TestThreadWithoutItsFinalizerIsFound(t *testing.T) {
 	other := w.newThread("other")
 	w.create(other)
 	w.awaitReason(other, chatv1alpha1.ReasonSucceeded)
-	w.lose([]client.Object{thread})
+	w.lose(thread)
 	again := w.newThread("left")
 	w.create(again)
 	w.awaitReason(again, chatv1alpha1.ReasonSucceeded)
@@ -129,7 +128,7 @@ func TestThreadThatWasNotStampedIsFound(t *testing.T) {
 	thread := w.newThread("passed-on")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.lose([]client.Object{thread})
+	w.lose(thread)
 	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Status: http.StatusForbidden})
 	second := w.newThread("passed-on")
 	w.create(second)

@@ -117,7 +117,7 @@ func (n *tenants) ownString() string { return n.guest.emulator.ConnectionString(
 // Only a user that may write the status can do this.
 func (n *tenants) forged(name, conn, id string) *chatv1alpha1.ChatThread {
 	n.t.Helper()
-	thread := n.thread(name, conn, observed, func(o *chatv1alpha1.ChatThread) {
+	thread := n.thread(name, conn, observing, func(o *chatv1alpha1.ChatThread) {
 		o.Finalizers = []string{chatv1alpha1.Finalizer}
 		o.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: connection.UsersOf(n.open).Recorded()[0]}
 		o.Spec.DeletionPolicy = chatv1alpha1.DeletionDelete
@@ -128,8 +128,6 @@ func (n *tenants) forged(name, conn, id string) *chatv1alpha1.ChatThread {
 	edit(n.world, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementManage })
 	return thread
 }
-
-func observed(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve }
 
 func adopts(id string) func(*chatv1alpha1.ChatThread) {
 	return func(o *chatv1alpha1.ChatThread) { o.Spec.ThreadID = id }
@@ -147,16 +145,6 @@ func TestNamespacesApart(t *testing.T) {
 			inner.suffer(c)
 		})
 	}
-}
-
-// within returns the same world for a subtest.
-func (w *world) within(t *testing.T) *world {
-	t.Helper()
-	inner := *w
-	inner.t, inner.WithT = t, NewWithT(t)
-	inner.SetDefaultEventuallyTimeout(soon)
-	inner.SetDefaultEventuallyPollingInterval(poll)
-	return &inner
 }
 
 // suffer makes the guest try and undo the intrusion, and checks the host.
@@ -222,7 +210,7 @@ var intrusions = []intrusion{
 		return n.thread("closed", "default"), chatv1alpha1.ReasonNamespaceNotAllowed
 	}},
 	{name: "another's connection, observed", try: func(n *tenants) (client.Object, string) {
-		return n.thread("closed", "default", observed, adopts(n.private.Status.ThreadID)), chatv1alpha1.ReasonNamespaceNotAllowed
+		return n.thread("closed", "default", observing, adopts(n.private.Status.ThreadID)), chatv1alpha1.ReasonNamespaceNotAllowed
 	}},
 	{name: "a selector that does not match", try: func(n *tenants) (client.Object, string) {
 		return n.thread("picky", "picky"), chatv1alpha1.ReasonNamespaceNotAllowed
@@ -236,7 +224,7 @@ var intrusions = []intrusion{
 		return n.thread("thief", "open", adopts(n.lent.Status.ThreadID)), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
 	{name: "adoption, observed", try: func(n *tenants) (client.Object, string) {
-		return n.thread("spy", "open", observed, adopts(n.lent.Status.ThreadID)), chatv1alpha1.ReasonOwnedByAnother
+		return n.thread("spy", "open", observing, adopts(n.lent.Status.ThreadID)), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
 	{name: "adoption of what was released", try: func(n *tenants) (client.Object, string) {
 		return n.thread("heir", "open", adopts(n.released)), chatv1alpha1.ReasonOwnedByAnother
