@@ -21,9 +21,7 @@ import (
 // ensureProperties changes topic, metadata and retention, and with them the stamp. refused is the
 // error for values that ACS does not take; err ends the reconcile.
 func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation, isHeld bool) (end situation, refused, err error) {
-	// A thread that was only observed so far is managed from now on. If somebody removed the
-	// finalizer, the thread belonged to this ChatThread before.
-	isTakenOver := s.origin != originCreated && (s.isFound() || !isHeld && s.before.Status.ServiceUser == "")
+	isTakenOver := s.isTakenOver(isHeld)
 	if isTakenOver {
 		s.memory.noteFound()
 	} else {
@@ -56,6 +54,13 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 		s.have, err = s.readBack(ctx, sent)
 	}
 	return s, refused, err
+}
+
+// isTakenOver reports whether this reconcile makes the thread its own: a thread that was found, or
+// one that was only observed so far. If somebody removed the finalizer (not isHeld), the thread
+// belonged to this ChatThread before.
+func (s situation) isTakenOver(isHeld bool) bool {
+	return s.origin != originCreated && (s.isFound() || !isHeld && s.before.Status.ServiceUser == "")
 }
 
 // sendProperties changes all differences in one call. If ACS refuses the call, each part is sent

@@ -13,12 +13,10 @@ import (
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
-	ctrl "sigs.k8s.io/controller-runtime"
-
 	"github.com/acs-operator/acs-chat-operator/acs"
-
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -75,12 +73,14 @@ func (r *ChatThreadReconciler) outcomeOf(s situation, err error) outcome.Outcome
 	if !s.thread.DeletionTimestamp.IsZero() && o.Message != "" && !strings.Contains(o.Message, abandonHint) {
 		o.Message += " " + abandonHint
 	}
-	// A reconcile that only looks for drift and must wait does not change the status, unless the wait
-	// is long.
-	if s.caller.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.caller.IsQuietWait(o.After, o.After) {
-		o.Quiet = true
-	}
+	o.Quiet = o.Quiet || s.isShortWaitForDrift(o)
 	return o
+}
+
+// isShortWaitForDrift reports whether a reconcile that only looks for drift must wait for a short
+// time, which is not worth a change of status.
+func (s situation) isShortWaitForDrift(o outcome.Outcome) bool {
+	return s.caller.Background && o.Reason == chatv1alpha1.ReasonThrottled && s.caller.IsQuietWait(o.After, o.After)
 }
 
 // resyncSoon makes the next reconcile start a resync, if this one could not read the thread because
@@ -115,7 +115,7 @@ func (r *ChatThreadReconciler) unauthorized(s situation, err error) error {
 		hint = " " + abandonHint
 	}
 	if _, noToken := errors.AsType[*acs.TokenError](err); noToken {
-		s.session.CredentialRejected(err)
+		_ = s.session.CredentialRejected(err)
 		r.wakeConnection(objects.KeyOf(s.conn))
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: time.Second,
 			Message: fmt.Sprintf("ACS refused the credential of ChatConnection %s (401).", objects.KeyOf(s.conn)) + hint}

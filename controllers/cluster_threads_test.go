@@ -40,8 +40,8 @@ func managing(thread *chatv1alpha1.ChatThread) {
 	thread.Spec.ManagementPolicy = chatv1alpha1.ManagementManage
 }
 
-// lose removes objects as the loss of a cluster does: no operator notices. It retries if an operator
-// restores a finalizer first.
+// lose removes objects as the loss of a cluster does: no operator notices. It retries if an
+// operator restores a finalizer first.
 func (w *world) lose(lost ...client.Object) {
 	w.t.Helper()
 	for _, obj := range lost {

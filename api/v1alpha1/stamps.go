@@ -13,10 +13,11 @@ const (
 	StampUID = StampPrefix + "Uid"
 	// StampReleasedBy is namespace/name of the ChatThread that released the thread.
 	StampReleasedBy = StampPrefix + "ReleasedBy"
-	// StampReleasedTo is namespace/name of the ChatThread in another namespace that may adopt the thread.
+	// StampReleasedTo is namespace/name of the ChatThread in another namespace that may adopt the
+	// thread.
 	StampReleasedTo = StampPrefix + "ReleasedTo"
 	// StampMember is a key in the metadata of a member. It identifies the ChatThread that added the
-	// member, and what was declared then: ACS can change neither a display name nor the start of the
-	// history, so a member whose stamp differs is added again.
+	// member, and what was declared then: ACS can change neither a display name nor the start of
+	// the history, so a member whose stamp differs is added again.
 	StampMember = StampPrefix + "Spec"
 )

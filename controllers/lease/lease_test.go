@@ -123,7 +123,8 @@ func TestLeaseLapses(t *testing.T) {
 
 func TestLeaseTimes(t *testing.T) {
 	t.Parallel()
-	// The election itself gives up first, so that an outage of the API server ends as it does everywhere.
+	// The election itself gives up first, so that an outage of the API server ends as it does
+	// everywhere.
 	if gaveUp := RenewInterval + RenewDeadline + RetryPeriod; gaveUp >= leaseLimit || leaseLimit >= Duration {
 		t.Errorf("a leader gives up after %s, is stopped after %s and followed after %s", gaveUp, leaseLimit, Duration)
 	}
@@ -161,7 +162,8 @@ func (l *memoryLock) Update(_ context.Context, record resourcelock.LeaderElectio
 	return l.err
 }
 
-// A leader writes the lease 30 times a minute, however often it is asked to, and gives it back at once.
+// A leader writes the lease 30 times a minute, however often it is asked to, and gives it back at
+// once.
 func TestLeaseIsWrittenSparingly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,8 +1,9 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Promises lists the tests of package controllers by promise, in docs/reliability.md. The prefix of a
-// file names the promise of its tests. The first sentence of the comment of a test states its rule.
+// Promises lists the tests of package controllers by promise, in docs/reliability.md. The prefix of
+// a file names the promise of its tests. The first sentence of the comment of a test states its
+// rule.
 package main
 
 import (

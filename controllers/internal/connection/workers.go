@@ -28,10 +28,10 @@ const (
 // occupying all of them: a reconcile holds a worker for as long as its calls take.
 //
 // An endpoint has a share of a quarter of the workers, and all slow endpoints together hold no more
-// than half. An endpoint that answers at once may exceed its share while a quarter of the workers is
-// free: a bulk apply needs them. If it begins to hang, a quarter is left for the others as long as
-// its calls take to time out. From then on a reconcile in excess of its share ends before its next
-// call.
+// than half. An endpoint that answers at once may exceed its share while a quarter of the workers
+// is free: a bulk apply needs them. If it begins to hang, a quarter is left for the others as long
+// as its calls take to time out. From then on a reconcile in excess of its share ends before its
+// next call.
 //
 // A reconcile that finds no place ends before its first call, and is woken when it has one. The
 // namespaces at an endpoint take turns.

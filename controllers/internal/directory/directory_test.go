@@ -64,8 +64,8 @@ func TestStampOf(t *testing.T) {
 	}
 }
 
-// Each thread is read once, whatever lists follow. A claim counts only as long as it lasts: the thread
-// is read when it ends, without another list.
+// Each thread is read once, whatever lists follow. A claim counts only as long as it lasts: the
+// thread is read when it ends, without another list.
 func TestSearchReadsEachThreadOnce(t *testing.T) {
 	t.Parallel()
 	s := newService(t, emulator.Options{}, 2)
@@ -134,8 +134,8 @@ func TestNeed(t *testing.T) {
 	}
 }
 
-// A ChatThread that was removed without a call to ACS leaves a thread whose stamp nobody checked since:
-// it is read again, though another ChatThread seemed to have it, and no list is.
+// A ChatThread that was removed without a call to ACS leaves a thread whose stamp nobody checked
+// since: it is read again, though another ChatThread seemed to have it, and no list is.
 func TestForgottenThreadIsReadAgain(t *testing.T) {
 	t.Parallel()
 	s := newService(t, emulator.Options{}, 1)

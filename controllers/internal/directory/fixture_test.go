@@ -5,16 +5,16 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
@@ -86,7 +86,8 @@ func (s *service) query(need Need) Query {
 		Claimed: func(id string) bool { return s.claimed[id] }}
 }
 
-// search reads once what a query needs. It returns the calls that were made, and how the search ends then.
+// search reads once what a query needs. It returns the calls that were made, and how the search
+// ends then.
 func (s *service) search(need Need) (lists int, reads []string, err error) {
 	s.Helper()
 	return s.ask(s.query(need))
@@ -99,7 +100,7 @@ func (s *service) ask(query Query) (lists int, reads []string, err error) {
 	for _, id := range users {
 		at := slices.Index(s.ids, id)
 		_, err := s.Read(s.Context(), s.users[at], ReadOptions{Confirm: s.confirm, Claimed: query.Claimed})
-		if _, isWait := err.(*outcome.Wait); err != nil && !isWait {
+		if _, isWait := errors.AsType[*outcome.Wait](err); err != nil && !isWait {
 			s.Errorf("Read ends with %v", err)
 		}
 	}

@@ -26,8 +26,8 @@ const (
 	lastRetry  = 30 * time.Second
 	// refusedRetry is the wait after a read that ACS refused. Another credential ends it.
 	refusedRetry = 5 * time.Minute
-	// firstThreadRetry and lastThreadRetry bound the waits between reads of a thread that ACS fails to
-	// show.
+	// firstThreadRetry and lastThreadRetry bound the waits between reads of a thread that ACS fails
+	// to show.
 	firstThreadRetry = 2 * time.Second
 	lastThreadRetry  = 5 * time.Minute
 	// maxFailedInARow is the number of threads in a row that ACS may fail to show before the Read
@@ -215,8 +215,8 @@ func (d *Directory) note(l *list, r *reading) {
 	d.forgetSince()
 }
 
-// forgetSince drops the moments before which no list began: all lists that follow are good enough. The
-// caller holds the lock.
+// forgetSince drops the moments before which no list began: all lists that follow are good enough.
+// The caller holds the lock.
 func (d *Directory) forgetSince() {
 	var first time.Time
 	for _, l := range d.lists {

@@ -17,8 +17,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// A thread that gets a message while the pages are read moves to the first ones: these are read again
-// as far as something got a message lately.
+// A thread that gets a message while the pages are read moves to the first ones: these are read
+// again as far as something got a message lately.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -229,7 +229,8 @@ func (s *service) retryFailed() {
 	}
 }
 
-// A thread that ACS fails to show for good holds up only a ChatThread that it may belong to, and is named.
+// A thread that ACS fails to show for good holds up only a ChatThread that it may belong to, and is
+// named.
 func TestOneBadThreadHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
@@ -292,8 +293,8 @@ func TestServiceInTrouble(t *testing.T) {
 	}
 }
 
-// The list of a user that was deleted at ACS cannot be read. The search continues without it once that
-// is certain, and as long as there is another user.
+// The list of a user that was deleted at ACS cannot be read. The search continues without it once
+// that is certain, and as long as there is another user.
 func TestUnknownUsers(t *testing.T) {
 	t.Parallel()
 	s := newService(t, emulator.Options{}, 2)
@@ -305,7 +306,7 @@ func TestUnknownUsers(t *testing.T) {
 		t.Error("one refusal counts")
 	}
 	s.confirm = 0
-	_, _, _ = s.search(Need{})
+	s.calls(Need{}, 0)
 	s.calls(Need{}, 0)
 	s.finds(own)
 }

@@ -64,8 +64,8 @@ var changes = map[string]string{
 	chatv1alpha1.EventReleased:       "Released thread",
 }
 
-// logMessage is the log message of an event. An event that is no change at ACS shows how an object is
-// marked now.
+// logMessage is the log message of an event. An event that is no change at ACS shows how an object
+// is marked now.
 func logMessage(obj client.Object, e Event) string {
 	noun := "thread"
 	switch obj.(type) {

@@ -14,7 +14,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// pagedAPI is an API server with some pages of ChatThreads, each with one. It fails behind the last one.
+// pagedAPI is an API server with some pages of ChatThreads, each with one. It fails behind the last
+// one.
 type pagedAPI struct {
 	client.Reader
 	pages int

@@ -36,8 +36,9 @@ func (w *Waker) Source() source.Source {
 // wokenPriority is above that of all other reconciles.
 const wokenPriority = 1
 
-// Wake has an object reconciled before all that were not woken. A ChatThread that waited for a quota holds a
-// slot from its wake on: behind the first reconciles of a bulk apply, the slot would be unused.
+// Wake has an object reconciled before all that were not woken. A ChatThread that waited for a
+// quota holds a slot from its wake on: behind the first reconciles of a bulk apply, the slot would
+// be unused.
 func (w *Waker) Wake(key types.NamespacedName) {
 	w.mu.Lock()
 	queue := w.queue

@@ -47,7 +47,8 @@ func TestWaker(t *testing.T) {
 	})
 }
 
-// An object that was woken comes before all that wait for their first reconcile, also if it waits for a later one.
+// An object that was woken comes before all that wait for their first reconcile, also if it waits
+// for a later one.
 func TestWokenObjectsComeFirst(t *testing.T) {
 	t.Parallel()
 	queue := priorityqueue.New[reconcile.Request]("test")

@@ -244,7 +244,8 @@ func TestObserveMembers(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
-	// In a thread that was another resource's, members without an owner may have been added by that one.
+	// In a thread that was another resource's, members without an owner may have been added by that
+	// one.
 	want[0].Stamp = ""
 	if diff := cmp.Diff(want, observeMembers(participants, "ns/a", false), cmp.AllowUnexported(ObservedMember{})); diff != "" {
 		t.Errorf("members of an adopted thread (-want +got):\n%s", diff)
@@ -359,8 +360,8 @@ func (r *room) list() []ObservedMember {
 
 func (r *room) keys() []string { return slices.Sorted(maps.Keys(r.members)) }
 
-// carryOut does what a plan says, in the order in which the operator does, and returns what is wrong
-// with a step.
+// carryOut does what a plan says, in the order in which the operator does, and returns what is
+// wrong with a step.
 func (r *room) carryOut(plan Members) error {
 	remove := func(key string) error {
 		if _, ok := r.members[key]; !ok {
@@ -411,8 +412,8 @@ type situation struct {
 	want category
 }
 
-// situations are all that can be said of one user, with what must become of it: written down from the
-// rules, without a look at how the difference is made.
+// situations are all that can be said of one user, with what must become of it: written down from
+// the rules, without a look at how the difference is made.
 func situations(policy chatv1alpha1.MembershipPolicy) []situation {
 	var all []situation
 	for bits := range 1 << 8 {

@@ -1,7 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reach says why ACS could not be reached, in words for a status: DNS, proxy, certificate, clock.
+// Package reach says why ACS could not be reached, in words for a status: DNS, proxy, certificate,
+// clock.
 //
 // It only reads errors. Whether and when a call is tried again is for outcome to decide.
 package reach

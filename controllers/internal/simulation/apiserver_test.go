@@ -37,7 +37,8 @@ func (x simIndexes) IndexField(_ context.Context, obj client.Object, field strin
 	return nil
 }
 
-// simClient is the manager's client of a process: it reads from the cache, and its writes can be struck.
+// simClient is the manager's client of a process: it reads from the cache, and its writes can be
+// struck.
 type simClient struct {
 	client.Client
 	process *simProcess
@@ -113,8 +114,8 @@ func (s *simStatus) Patch(ctx context.Context, obj client.Object, patch client.P
 	})
 }
 
-// admit refuses what the API server refuses: a patch that tests another uid, and another thread in the
-// same incarnation.
+// admit refuses what the API server refuses: a patch that tests another uid, and another thread in
+// the same incarnation.
 func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
 	stored := emptySim(simKindOf(obj))
 	if err := w.live.Get(ctx, objects.KeyOf(obj), stored); err != nil {

@@ -30,7 +30,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// canaryPiece is how long a piece of a credential must be to count: nothing else is alike by chance.
+// canaryPiece is how long a piece of a credential must be to count: nothing else is alike by
+// chance.
 const canaryPiece = 16
 
 // simCanary listens to all that an operator says, and finds credentials in it. A nil one is deaf.
@@ -48,7 +49,8 @@ type simCanary struct {
 // canaryPublic is what of a connection string everybody may read.
 const canaryPublic = simEndpoint + "/ " + otherEndpoint + "/"
 
-// newSimCanary listens with a logger that is set as the operator's flags set it, and says all there is.
+// newSimCanary listens with a logger that is set as the operator's flags set it, and says all there
+// is.
 func newSimCanary() *simCanary {
 	c := &simCanary{pieces: map[string]string{}, known: map[string]bool{}, said: map[string]string{}}
 	options := zap.Options{}
@@ -161,7 +163,8 @@ func metricsText(t simTB, registry prometheus.Gatherer) string {
 	return recorder.Body.String()
 }
 
-// leaks are the places where a credential was heard, what is stored and what a registry shows included.
+// leaks are the places where a credential was heard, what is stored and what a registry shows
+// included.
 func (w *simWorld) leaks(registry prometheus.Gatherer) []string {
 	w.t.Helper()
 	w.mu.Lock()

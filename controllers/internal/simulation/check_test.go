@@ -183,8 +183,9 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 	return response, err
 }
 
-// checkHistory says whether a member that the operator took out, to put back, lost history. All that a member
-// declares gives a start that is known: that of all history, that of a time, or that which it had.
+// checkHistory says whether a member that the operator took out, to put back, lost history. All
+// that a member declares gives a start that is known: that of all history, that of a time, or that
+// which it had.
 func (w *simWorld) checkHistory(place simPlace, since time.Time) {
 	had, wasIn := w.takenOut[place]
 	delete(w.takenOut, place)

@@ -37,8 +37,8 @@ var simServices = []simService{
 	{"lists late", emulator.Options{ListDelay: 9 * time.Second}, 0},
 }
 
-// simHardServices leave nothing but the rule on lists between a crash and a second thread: the service
-// has forgotten the create, and does not list its thread yet.
+// simHardServices leave nothing but the rule on lists between a crash and a second thread: the
+// service has forgotten the create, and does not list its thread yet.
 var simHardServices = []simService{
 	simServices[0],
 	{"forgets and lists late", emulator.Options{RepeatabilityWindow: 3 * time.Second, ListDelay: 9 * time.Second}, 4 * time.Second},
@@ -76,8 +76,8 @@ func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
 	return end
 }
 
-// Whatever effect the operator is struck at, everything ends as if it had not been: with as many threads,
-// and nobody added or removed once more.
+// Whatever effect the operator is struck at, everything ends as if it had not been: with as many
+// threads, and nobody added or removed once more.
 func TestSimCrash(t *testing.T) {
 	t.Parallel()
 	for _, s := range simScenarios {

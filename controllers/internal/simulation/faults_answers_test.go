@@ -44,7 +44,8 @@ type simAnswer func(*exchange) (*http.Response, error)
 const (
 	// retryAfter is what the service asks to wait for, in the faults in which it does.
 	retryAfter = 20 * time.Second
-	// hugeBody is how long an endless answer is, maxRead how much of it may be read: what package acs says.
+	// hugeBody is how long an endless answer is, maxRead how much of it may be read: what package
+	// acs says.
 	hugeBody = 100 << 20
 	maxRead  = 8<<20 + 1
 )
@@ -236,8 +237,8 @@ func (e *exchange) success() int {
 type simWording int
 
 const (
-	// wordedPlainly is as recorded, wordedAnew differs from answer to answer, wordedHostile is what nobody
-	// should see.
+	// wordedPlainly is as recorded, wordedAnew differs from answer to answer, wordedHostile is what
+	// nobody should see.
 	wordedPlainly simWording = iota
 	wordedAnew
 	wordedHostile

@@ -24,8 +24,8 @@ const otherEndpoint = "https://fabrikam.communication.azure.com"
 
 // simSurroundings are what a world may have besides.
 type simSurroundings struct {
-	// hosts are other services by their host, line is what lies between the operator and all of them, and
-	// canary listens to whatever the operator says.
+	// hosts are other services by their host, line is what lies between the operator and all of
+	// them, and canary listens to whatever the operator says.
 	hosts  map[string]*emulator.Server
 	line   *simLine
 	canary *simCanary
@@ -35,8 +35,9 @@ type simSurroundings struct {
 	late func()
 }
 
-// simLine is what lies between an operator and the services. It carries calls, and lets some of them meet
-// with a fault. Whatever credential it sees it makes known to the canary, and it knows where each belongs.
+// simLine is what lies between an operator and the services. It carries calls, and lets some of
+// them meet with a fault. Whatever credential it sees it makes known to the canary, and it knows
+// where each belongs.
 type simLine struct {
 	world   *simWorld
 	wording simWording

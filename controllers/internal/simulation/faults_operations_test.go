@@ -24,13 +24,13 @@ type faultedOperation struct {
 	begin, act func(*simWorld)
 	// target is what the fault is about; nil: all calls of the operation.
 	target func(*simWorld) string
-	// hall says that there is another thread of the same connection, and sharesQuota that ACS counts its
-	// calls together with those of the fault.
+	// hall says that there is another thread of the same connection, and sharesQuota that ACS
+	// counts its calls together with those of the fault.
 	hall, sharesQuota bool
 	// believed says that the answer that there is no such thread is believed, sooner or later.
 	believed bool
-	// expected says by fault what ChatThread room shows while it lasts, connection what the connection
-	// shows. What is in neither is as in the tables for all.
+	// expected says by fault what ChatThread room shows while it lasts, connection what the
+	// connection shows. What is in neither is as in the tables for all.
 	expected, connection map[string]string
 }
 

@@ -41,7 +41,8 @@ var (
 	// What was sent took effect, and the next pass sees it.
 	whereWritten = effective(showsReady)
 
-	// A thread whose create was not answered is found. Whoever may not create has no credential for it.
+	// A thread whose create was not answered is found. Whoever may not create has no credential for
+	// it.
 	whereCreated = with(whereWritten, map[string]string{"403": showsDenied})
 	// To search is part of creating.
 	whereSearched = map[string]string{"403": showsDenied}

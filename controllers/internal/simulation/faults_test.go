@@ -48,14 +48,15 @@ const (
 	settledAfter = 15 * time.Minute
 	// heavyLasts is how long a fault lasts at most whose answers are long.
 	heavyLasts = 30 * time.Minute
-	// promptly is how long an edit may take that no fault concerns, patiently where one pass at a time
-	// finds out whether the service is there at all.
+	// promptly is how long an edit may take that no fault concerns, patiently where one pass at a
+	// time finds out whether the service is there at all.
 	promptly  = 5 * time.Second
 	patiently = 45 * time.Second
 )
 
-// Whatever answer the service gives to whatever call, once, for a while or for good: the operator says
-// what is wrong, asks no more than it must, harms no other thread, and ends where it would have ended.
+// Whatever answer the service gives to whatever call, once, for a while or for good: the operator
+// says what is wrong, asks no more than it must, harms no other thread, and ends where it would
+// have ended.
 func TestSimFaults(t *testing.T) {
 	t.Parallel()
 	var cells atomic.Int64
@@ -148,8 +149,8 @@ func (o faultedOperation) checkOthers(w *simWorld, fault *simFault) {
 	}
 }
 
-// harmsHall says whether a fault concerns the other threads of the connection: an access key that is
-// refused is refused for all, and a quota is used up for all who share it.
+// harmsHall says whether a fault concerns the other threads of the connection: an access key that
+// is refused is refused for all, and a quota is used up for all who share it.
 func (o faultedOperation) harmsHall(fault simFault) bool {
 	return fault.name == "401" && strings.HasPrefix(o.operation, "IdentityClient.") || fault.gap > 0 && o.sharesQuota
 }
@@ -217,8 +218,8 @@ func (w *simWorld) checkMessages(obj objects.Conditioned) {
 	}
 }
 
-// checkCalls counts what is sent while a fault lasts: it must wait as asked, and once it is usual, make no
-// more calls than the backoff allows, and hardly any where a person must act.
+// checkCalls counts what is sent while a fault lasts: it must wait as asked, and once it is usual,
+// make no more calls than the backoff allows, and hardly any where a person must act.
 func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Time) {
 	w.t.Helper()
 	all := w.line.hits()

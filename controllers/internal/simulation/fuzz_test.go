@@ -41,12 +41,12 @@ type fuzzRun struct {
 }
 
 // FuzzReconcile passes over resources with whatever in their specs, with a service that answers
-// whatever: nothing panics, no status is one that the API server would refuse, none holds a credential
-// or a long message, and no pass follows the other without end. Then the service turns honest, and all
-// comes to an end.
+// whatever: nothing panics, no status is one that the API server would refuse, none holds a
+// credential or a long message, and no pass follows the other without end. Then the service turns
+// honest, and all comes to an end.
 //
-// To look for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run depends on
-// chance, which would have the fuzzer spend all its time on shorter inputs.
+// To look for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run depends
+// on chance, which would have the fuzzer spend all its time on shorter inputs.
 func FuzzReconcile(f *testing.F) {
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, objects, answers []byte) {
@@ -70,8 +70,8 @@ func FuzzReconcile(f *testing.F) {
 	})
 }
 
-// play makes a room that is sound, has people do whatever while the service tells lies, and then wants
-// the room as declared.
+// play makes a room that is sound, has people do whatever while the service tells lies, and then
+// wants the room as declared.
 func (r *fuzzRun) play() {
 	w := r.w
 	w.create(&corev1.Secret{

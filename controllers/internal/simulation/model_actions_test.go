@@ -54,8 +54,8 @@ const (
 	modelTime              modelKind = "time goes by"
 )
 
-// modelWeights says how often each kind comes up. The simplest come first: a shorter history is sought
-// with them.
+// modelWeights says how often each kind comes up. The simplest come first: a shorter history is
+// sought with them.
 var modelWeights = []struct {
 	kind   modelKind
 	weight int
@@ -145,8 +145,8 @@ func (a modelAction) String() string {
 
 // modelMember is a user as somebody declares it.
 type modelMember struct {
-	// user is 0 to 5 for people, and then one of another ACS resource, one that is malformed, and the
-	// first service user.
+	// user is 0 to 5 for people, and then one of another ACS resource, one that is malformed, and
+	// the first service user.
 	user int
 	// upper spells the id in the other case.
 	upper bool

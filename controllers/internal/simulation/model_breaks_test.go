@@ -56,8 +56,8 @@ func (m *modelRun) breakService(a modelAction) {
 	m.setBreak(outage)
 }
 
-// anyDeleted says that a thread is being deleted. If the service answers then that there is none, there
-// is nothing to delete.
+// anyDeleted says that a thread is being deleted. If the service answers then that there is none,
+// there is nothing to delete.
 func (m *modelRun) anyDeleted() bool {
 	for _, t := range m.threads {
 		if t.deleting {
@@ -70,11 +70,12 @@ func (m *modelRun) anyDeleted() bool {
 // modelRefused is a call to come that is refused, with its retry.
 type modelRefused struct {
 	status int
-	// skip is how many calls come before it, left how often it is refused; writes says that only those
-	// that change something are counted.
+	// skip is how many calls come before it, left how often it is refused; writes says that only
+	// those that change something are counted.
 	skip, left int
 	writes     bool
-	// reads says that only those that change nothing are counted, and foreign that a gateway refuses.
+	// reads says that only those that change nothing are counted, and foreign that a gateway
+	// refuses.
 	reads, foreign bool
 }
 

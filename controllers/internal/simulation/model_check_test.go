@@ -20,8 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// settle mends all that is broken, lets time go by, and compares the world with the model. Then nothing
-// may be written any more.
+// settle mends all that is broken, lets time go by, and compares the world with the model. Then
+// nothing may be written any more.
 func (m *modelRun) settle() {
 	m.mend()
 	m.w.run(modelHeal)
@@ -46,8 +46,8 @@ func (m *modelRun) settle() {
 	}
 }
 
-// askHeld does what a person must where threads of a connection vanished that are not created anew by
-// themselves.
+// askHeld does what a person must where threads of a connection vanished that are not created anew
+// by themselves.
 func (m *modelRun) askHeld() bool {
 	held := false
 	for _, name := range sortedKeys(m.threads) {
@@ -192,8 +192,8 @@ func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, 
 	return v, true
 }
 
-// expect judges a ChatThread, with its plan where it is only observed. Where the model cannot tell, it
-// believes what is said.
+// expect judges a ChatThread, with its plan where it is only observed. Where the model cannot tell,
+// it believes what is said.
 func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 	v = m.judge(name)
 	if !modelObserves(m.specOf(name)) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {

@@ -25,7 +25,8 @@ type modelVerdict struct {
 	reason string
 	// remote is its thread at the service, where it has one that the operator can look at.
 	remote *emulator.Thread
-	// members are those that are declared, each user once, and others who declares one of them again.
+	// members are those that are declared, each user once, and others who declares one of them
+	// again.
 	members []modelDeclared
 	others  []modelDeclared
 }
@@ -70,8 +71,8 @@ func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
 	return members, others
 }
 
-// judge says what should become of a ChatThread once all is at rest. Of the status it takes only which
-// thread at the service the resource has: any one will do that nobody else has.
+// judge says what should become of a ChatThread once all is at rest. Of the status it takes only
+// which thread at the service the resource has: any one will do that nobody else has.
 func (m *modelRun) judge(name string) modelVerdict {
 	declared, stored := m.threads[name], m.storedThread(name)
 	v := modelVerdict{name: name, spec: m.specOf(name)}
@@ -99,7 +100,8 @@ func (m *modelRun) judge(name string) modelVerdict {
 	return v
 }
 
-// recreates says that a thread is created in place of one that is gone. What was never adopted is not.
+// recreates says that a thread is created in place of one that is gone. What was never adopted is
+// not.
 func (m *modelRun) recreates(spec chatv1alpha1.ChatThreadSpec, stored *chatv1alpha1.ChatThread) bool {
 	return modelRecreates(spec) && (spec.ThreadID == "" || stored.Status.ThreadID != "")
 }
@@ -116,8 +118,8 @@ func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, ob
 	}
 }
 
-// remembers says that an earlier resource left a thread behind that nobody may see: as long as the process
-// remembers it, none is created.
+// remembers says that an earlier resource left a thread behind that nobody may see: as long as the
+// process remembers it, none is created.
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
 	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
@@ -136,8 +138,8 @@ func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThre
 
 func (m *modelRun) marks() bool { return m.service.Marks }
 
-// isShutOut says that the service users may not see the thread: the one that acts, or any where none was
-// chosen yet.
+// isShutOut says that the service users may not see the thread: the one that acts, or any where
+// none was chosen yet.
 func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
 	if remote.ID == "" || remote.DeletedOn != nil && !m.marks() {
 		return false
@@ -178,8 +180,8 @@ func (m *modelRun) judgeMembers(v modelVerdict, observes bool) string {
 	return chatv1alpha1.ReasonSucceeded
 }
 
-// isIn says whether a declared user should be in the thread: who the service takes, but no service user
-// that is not there of its own accord.
+// isIn says whether a declared user should be in the thread: who the service takes, but no service
+// user that is not there of its own accord.
 func (m *modelRun) isIn(v modelVerdict, d modelDeclared) bool {
 	if slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) }) {
 		return hasMember(*v.remote, d.key)
@@ -194,8 +196,8 @@ func (m *modelRun) isRejected(v modelVerdict, d modelDeclared) bool {
 	return !m.isIn(v, d) && (isActor || !modelObserves(v.spec))
 }
 
-// plan is the message of a thread that is only observed; empty where all is as declared. sure is false
-// where the model cannot tell.
+// plan is the message of a thread that is only observed; empty where all is as declared. sure is
+// false where the model cannot tell.
 func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 	spec := m.specOf(name)
 	if v.remote == nil {
@@ -260,7 +262,8 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 	return adds, renews, sure
 }
 
-// isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread before does not.
+// isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread
+// before does not.
 func (m *modelRun) isOurs(name string, r emulator.Member) bool {
 	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
 }
@@ -269,8 +272,8 @@ func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
 	return slices.ContainsFunc(v.members, func(d modelDeclared) bool { return strings.EqualFold(d.key, r.ID) })
 }
 
-// isAsDeclared says whether a member stands in the thread as declared. Of one that people added only the
-// name counts, and only where one is declared.
+// isAsDeclared says whether a member stands in the thread as declared. Of one that people added
+// only the name counts, and only where one is declared.
 func (m *modelRun) isAsDeclared(v modelVerdict, d modelDeclared, r emulator.Member) bool {
 	if !m.isOurs(v.name, r) {
 		return d.DisplayName == "" || d.DisplayName == r.DisplayName
@@ -331,8 +334,8 @@ func (m *modelRun) checkFree(owned map[string]string) {
 	}
 }
 
-// taker is the resource that should have taken up a thread that was left behind: one that had a thread
-// created since.
+// taker is the resource that should have taken up a thread that was left behind: one that had a
+// thread created since.
 func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
@@ -346,14 +349,15 @@ func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 	return ""
 }
 
-// isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that had the thread
-// before.
+// isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that
+// had the thread before.
 func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) bool {
 	_, isGuest := found.guests[strings.ToLower(r.ID)]
 	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
 
-// isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and would delete it.
+// isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and
+// would delete it.
 func (m *modelRun) isAwaited(name string, stored *chatv1alpha1.ChatThread) bool {
 	return !modelRetains(m.threads[name].spec) && slices.ContainsFunc(sortedKeys(m.threads), func(other string) bool {
 		spec := m.threads[other].spec

@@ -54,8 +54,9 @@ func (m *modelRun) checkCall(before, after []emulator.Thread) {
 	}
 }
 
-// checkRemoval judges that the operator took a user out of a thread: a managed ChatThread has it, does
-// not declare the user, or says in its status that the user is to come back, and acts as another one.
+// checkRemoval judges that the operator took a user out of a thread: a managed ChatThread has it,
+// does not declare the user, or says in its status that the user is to come back, and acts as
+// another one.
 func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 	var why string
 	for _, owner := range m.owning(thread) {
@@ -66,8 +67,8 @@ func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 	m.fail("%s was taken out of thread %s: %s", user, thread.ID, cmp.Or(why, "no ChatThread has it"))
 }
 
-// owning are the ChatThreads that have a thread: the one whose stamp it carries, or, if people emptied
-// the stamp, those that name it.
+// owning are the ChatThreads that have a thread: the one whose stamp it carries, or, if people
+// emptied the stamp, those that name it.
 func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
 	var owning []*chatv1alpha1.ChatThread
 	uid := thread.Metadata[chatv1alpha1.StampUID]
@@ -80,7 +81,8 @@ func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
 	return owning
 }
 
-// forbidsRemoval says why a user must stay in the thread of a resource; it is empty if the user may go.
+// forbidsRemoval says why a user must stay in the thread of a resource; it is empty if the user may
+// go.
 func (m *modelRun) forbidsRemoval(owner *chatv1alpha1.ChatThread, user string) string {
 	is := func(id string) bool { return acs.UserKey(id) == acs.UserKey(user) }
 	isRenewed := slices.ContainsFunc(owner.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return is(r.UserID) })

@@ -59,8 +59,8 @@ func (m *modelRun) holdsParticipants(name string) bool {
 	return reason == chatv1alpha1.ReasonAccessLost || reason == chatv1alpha1.ReasonConnectionNotFound
 }
 
-// judgeParticipant says what should become of a ChatParticipant, and which thread its status names; none
-// where that does not matter.
+// judgeParticipant says what should become of a ChatParticipant, and which thread its status names;
+// none where that does not matter.
 func (m *modelRun) judgeParticipant(name string) (reason, threadID string) {
 	thread := m.threads[m.participants[name].spec.ThreadRef.Name]
 	if thread == nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// play does what an action says and lets time go by. What is to happen to something that is not there
-// happens to something else.
+// play does what an action says and lets time go by. What is to happen to something that is not
+// there happens to something else.
 func (m *modelRun) play(a modelAction) {
 	a = m.resolve(a)
 	m.steps++
@@ -146,8 +146,8 @@ func (m *modelRun) threadToAdopt(a modelAction) string {
 	}
 }
 
-// noteDeclared notes what a declaration may change for good: members may have been removed, or have become the
-// operator's, and so may metadata and retention.
+// noteDeclared notes what a declaration may change for good: members may have been removed, or have
+// become the operator's, and so may metadata and retention.
 func (m *modelRun) noteDeclared(name string) {
 	t := m.threads[name]
 	ids := []string{t.spec.ThreadID}
@@ -253,8 +253,8 @@ func (m *modelRun) abandonThread(a modelAction) {
 	m.deleteThread(a)
 }
 
-// restoreThread replaces a ChatThread by one with the same spec and metadata, but another uid, and with its status
-// or none, as a backup does. The thread is known to the service by then.
+// restoreThread replaces a ChatThread by one with the same spec and metadata, but another uid, and
+// with its status or none, as a backup does. The thread is known to the service by then.
 func (m *modelRun) restoreThread(a modelAction) {
 	declared, stored := m.threads[a.name], m.storedThread(a.name)
 	if declared == nil || declared.deleting || !m.isSafe(stored) {

@@ -21,8 +21,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// modelRun is what the model knows: what people declared, and what they did at the service. It reads no
-// code of the operator.
+// modelRun is what the model knows: what people declared, and what they did at the service. It
+// reads no code of the operator.
 type modelRun struct {
 	w       *simWorld
 	service modelService
@@ -52,8 +52,8 @@ type modelThread struct {
 	spec     chatv1alpha1.ChatThreadSpec
 	uid      types.UID
 	deleting bool
-	// incarnation is that of the last check, and mayReturn says that the thread may have been created
-	// anew since.
+	// incarnation is that of the last check, and mayReturn says that the thread may have been
+	// created anew since.
 	incarnation int64
 	mayReturn   bool
 }
@@ -70,13 +70,13 @@ type modelParticipant struct {
 type modelRemote struct {
 	// free says why the thread may be without a resource; empty where it may not.
 	free string
-	// takeable says that the next resource of this owner must take the thread up, made by one of these
-	// users; certain that it will be found for sure.
+	// takeable says that the next resource of this owner must take the thread up, made by one of
+	// these users; certain that it will be found for sure.
 	owner   string
 	certain bool
 	left    time.Time
-	// guests are members that the operator did not add, by key. True means that nothing happened since
-	// that could have removed them.
+	// guests are members that the operator did not add, by key. True means that nothing happened
+	// since that could have removed them.
 	guests map[string]bool
 	// added counts how often people put a user into the thread.
 	added map[string]int
@@ -85,8 +85,8 @@ type modelRemote struct {
 	// retention that nobody declared since; -1 where somebody may have.
 	retention int32
 	deleted   bool
-	// seen is what a thread that is only observed was when it was last checked; nil once something may
-	// have been written to it.
+	// seen is what a thread that is only observed was when it was last checked; nil once something
+	// may have been written to it.
 	seen *emulator.Thread
 }
 
@@ -201,8 +201,8 @@ func modelRecreates(spec chatv1alpha1.ChatThreadSpec) bool {
 	return spec.RecreationPolicy == chatv1alpha1.RecreationRecreate
 }
 
-// specOf is what a ChatThread declares, as it counts now: of one that adopted a thread and was given another one
-// since, only the defaults still tell of the first.
+// specOf is what a ChatThread declares, as it counts now: of one that adopted a thread and was
+// given another one since, only the defaults still tell of the first.
 func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 	spec := m.threads[name].spec
 	stored := m.storedThread(name)
@@ -216,8 +216,8 @@ func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 	return spec
 }
 
-// saw is called at each change at the API server. What becomes of the thread of a resource that goes is
-// decided by then.
+// saw is called at each change at the API server. What becomes of the thread of a resource that
+// goes is decided by then.
 func (m *modelRun) saw(event simEvent) {
 	if thread, ok := event.now.(*chatv1alpha1.ChatThread); ok {
 		m.owners[thread.UID] = simNamespace + "/" + thread.Name
@@ -239,8 +239,8 @@ func (m *modelRun) saw(event simEvent) {
 	}
 }
 
-// forgetSeen notes that a thread is not only observed: a managed ChatThread names it, or looks for it
-// by its stamp. So a resource of that name that only observes again finds it changed.
+// forgetSeen notes that a thread is not only observed: a managed ChatThread names it, or looks for
+// it by its stamp. So a resource of that name that only observes again finds it changed.
 func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 	if modelObserves(thread.Spec) {
 		return
@@ -253,8 +253,8 @@ func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 	}
 }
 
-// threadWent judges what became of the thread of a resource that is no more; stamped is the one that
-// carries its uid still.
+// threadWent judges what became of the thread of a resource that is no more; stamped is the one
+// that carries its uid still.
 func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 	declared := m.threads[thread.Name]
 	delete(m.threads, thread.Name)
@@ -282,7 +282,8 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
 	switch found := m.remote(remote.ID); {
 	case remote.Metadata[chatv1alpha1.StampUID] != "" || found.free != "":
-		// It is another's, or was never taken. One of an earlier resource of the name is left as it was.
+		// It is another's, or was never taken. One of an earlier resource of the name is left as it
+		// was.
 		if remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name {
 			m.leave(remote.ID, spec)
 		}
@@ -295,8 +296,8 @@ func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv
 	}
 }
 
-// leave notes a thread that keeps its stamp though its resource is gone: the next resource of the name
-// takes it up. A list shows it only after a while.
+// leave notes a thread that keeps its stamp though its resource is gone: the next resource of the
+// name takes it up. A list shows it only after a while.
 func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
 	remote, live := m.live(id)
 	if !live {

@@ -23,8 +23,8 @@ var simSteps = flag.Int("sim.steps", 20000, "how many actions TestSimModel plays
 const (
 	// modelPeople is how many users threads are declared with.
 	modelPeople = 6
-	// modelHeal is how long it may take until all is as declared once nothing is broken any more: two
-	// resyncs, as one thread may wait for another one to be let go.
+	// modelHeal is how long it may take until all is as declared once nothing is broken any more:
+	// two resyncs, as one thread may wait for another one to be let go.
 	modelHeal = 26 * time.Minute
 	// modelAsked is how long it may take after somebody asked for a pass.
 	modelAsked = 3 * time.Minute
@@ -55,8 +55,8 @@ func (s modelService) options() emulator.Options {
 	return options
 }
 
-// modelHistory is all that happens in a run. After each chapter what is broken is mended, and once time
-// has gone by the world must be as the model has it.
+// modelHistory is all that happens in a run. After each chapter what is broken is mended, and once
+// time has gone by the world must be as the model has it.
 type modelHistory struct {
 	service  modelService
 	chapters [][]modelAction

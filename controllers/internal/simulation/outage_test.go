@@ -48,8 +48,8 @@ func outage(t *testing.T, name, operation string) *simWorld {
 	return w
 }
 
-// An ACS resource that gives no answer, or only bad ones, keeps no thread of another one waiting, is asked
-// as often as its threads may ask, and is told of as what it is.
+// An ACS resource that gives no answer, or only bad ones, keeps no thread of another one waiting,
+// is asked as often as its threads may ask, and is told of as what it is.
 func TestSimFaultsOutage(t *testing.T) {
 	t.Parallel()
 	each := (outageRooms + 1) * int(outageCounted/objects.LastBackoff)
@@ -125,8 +125,8 @@ func (w *simWorld) checkRooms(t *testing.T, want string) {
 	}
 }
 
-// A service that denies all threads, and lists them, does not double a single room. As soon as it knows them
-// again, all are as before.
+// A service that denies all threads, and lists them, does not double a single room. As soon as it
+// knows them again, all are as before.
 func TestSimFaultsAllDenied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,8 +147,8 @@ func TestSimFaultsAllDenied(t *testing.T) {
 	})
 }
 
-// Where all threads of a connection are deleted, a few are made anew, and for the others a person must ask: once,
-// on the connection, for all of them.
+// Where all threads of a connection are deleted, a few are made anew, and for the others a person
+// must ask: once, on the connection, for all of them.
 func TestSimFleetDeleted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
-// elsewhere are places that are not the endpoint of the connection, however much they look like it. Of a
-// link to a next page there, path and query are asked for at the endpoint.
+// elsewhere are places that are not the endpoint of the connection, however much they look like it.
+// Of a link to a next page there, path and query are asked for at the endpoint.
 var elsewhere = []string{
 	"https://evil.example/chat/threads",
 	otherEndpoint + "/chat/threads",
@@ -54,8 +54,8 @@ func operationNamed(t *testing.T, name string) faultedOperation {
 	return faultedOperation{}
 }
 
-// A server can send the operator nowhere with its credentials: not by a redirect, and not by the link to
-// the next page of a list. The line checks each call.
+// A server can send the operator nowhere with its credentials: not by a redirect, and not by the
+// link to the next page of a list. The line checks each call.
 func TestSimFaultsElsewhere(t *testing.T) {
 	t.Parallel()
 	faults := map[string][]simFault{}
@@ -140,8 +140,8 @@ var strangeEndpoints = map[string]string{
 	"https://":                                             chatv1alpha1.ReasonInvalidConnectionString,
 }
 
-// Whatever endpoint a Secret names, from the first or in the place of the one that was good: no call is
-// made to another place than the operator allows, and the connection says why.
+// Whatever endpoint a Secret names, from the first or in the place of the one that was good: no
+// call is made to another place than the operator allows, and the connection says why.
 func TestSimFaultsEndpoints(t *testing.T) {
 	t.Parallel()
 	for endpoint, reason := range strangeEndpoints {

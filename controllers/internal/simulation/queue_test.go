@@ -49,7 +49,8 @@ func (p *simProcess) wake() {
 // simWorkers is how many reconciles of a kind go on beside each other.
 const simWorkers = 16
 
-// next is the object whose pass comes first: of those that are due, the one of the highest priority.
+// next is the object whose pass comes first: of those that are due, the one of the highest
+// priority.
 func (p *simProcess) next() (first simKey, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +75,8 @@ func (p *simProcess) next() (first simKey, due time.Time) {
 	return first, best.at
 }
 
-// start makes a pass, beside others where the world has it so. It says whether the process died in it.
+// start makes a pass, beside others where the world has it so. It says whether the process died in
+// it.
 func (p *simProcess) start(key simKey) (crashed bool) {
 	if !p.world.parallel {
 		return p.pass(key)

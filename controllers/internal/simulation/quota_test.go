@@ -86,8 +86,8 @@ func (w *simWorld) refusedCalls() int {
 	return w.refused
 }
 
-// A bulk apply uses 95 % of the budget, though reconciles come late and calls take their time. A thread that waits has
-// one more reconcile, at its moment, and shows one wait.
+// A bulk apply uses 95 % of the budget, though reconciles come late and calls take their time. A
+// thread that waits has one more reconcile, at its moment, and shows one wait.
 func TestSimQuotaBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestSimQuotaBulk(t *testing.T) {
 	})
 }
 
-// An operator that starts while the quota is used up knows nothing of it: it obeys what it is told, and
-// from then on is not told again.
+// An operator that starts while the quota is used up knows nothing of it: it obeys what it is told,
+// and from then on is not told again.
 func TestSimQuotaRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,8 +229,8 @@ func TestSimQuotaGivenBack(t *testing.T) {
 // simWindow is a window of the quotas, and a little more.
 const simWindow = pacing.ShortWindow + time.Second
 
-// Somebody else, who acts as the same service user, takes half of the budget: what is refused is put off,
-// and all is done in little more than twice the time.
+// Somebody else, who acts as the same service user, takes half of the budget: what is refused is
+// put off, and all is done in little more than twice the time.
 func TestSimQuotaShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -263,8 +263,8 @@ func TestSimQuotaShared(t *testing.T) {
 	})
 }
 
-// eatQuota has somebody else create threads as the service user, so many in each window. The result says
-// how many it has created so far.
+// eatQuota has somebody else create threads as the service user, so many in each window. The result
+// says how many it has created so far.
 func (w *simWorld) eatQuota(perWindow int) (made func() int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]
@@ -322,8 +322,8 @@ func (w *simWorld) seedThreads(count int) {
 	}
 }
 
-// More threads than the quota on reads allows for one user: their resyncs are put further apart, evenly,
-// without one refused call, and nobody who asks for something waits for them.
+// More threads than the quota on reads allows for one user: their resyncs are put further apart,
+// evenly, without one refused call, and nobody who asks for something waits for them.
 func TestSimQuotaManyThreads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -403,7 +403,8 @@ func (r *simReads) note(operation string, u *url.URL) {
 	}
 }
 
-// spread says how far apart the reads of a thread were, and how many reads there were in a minute at most.
+// spread says how far apart the reads of a thread were, and how many reads there were in a minute
+// at most.
 func (r *simReads) spread(start time.Time) (shortest, longest time.Duration, most int) {
 	shortest = time.Since(start)
 	for _, times := range r.byThread {

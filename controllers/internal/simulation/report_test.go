@@ -26,8 +26,8 @@ type simTB interface {
 	Failed() bool
 }
 
-// simReport keeps what went wrong in a run until its bubble is left: a test that draws many histories
-// must be able to go on after one that failed, in order to look for a shorter one.
+// simReport keeps what went wrong in a run until its bubble is left: a test that draws many
+// histories must be able to go on after one that failed, in order to look for a shorter one.
 type simReport struct {
 	done func() context.Context
 
@@ -64,7 +64,8 @@ func (r *simReport) Failed() bool {
 	return len(r.failures) > 0
 }
 
-// simRun makes a run in a bubble of its own and says how it went. A panic in it is a failure like another.
+// simRun makes a run in a bubble of its own and says how it went. A panic in it is a failure like
+// another.
 func simRun(t *testing.T, run func(simTB)) *simReport {
 	t.Helper()
 	report := &simReport{}

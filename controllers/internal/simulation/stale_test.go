@@ -23,8 +23,8 @@ const (
 // simDelays are how late events may come.
 var simDelays = []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, 2 * time.Minute}
 
-// However late, doubled or lost between two lists what the cache shows is, also after a crash into an
-// older cache: everything ends as with a fresh one.
+// However late, doubled or lost between two lists what the cache shows is, also after a crash into
+// an older cache: everything ends as with a fresh one.
 func TestSimStale(t *testing.T) {
 	t.Parallel()
 	for _, s := range simScenarios {
@@ -57,8 +57,8 @@ func TestSimStale(t *testing.T) {
 	}
 }
 
-// Two operators that both believe to lead, either of which may sleep for a minute between a decision and
-// the request that carries it out, end as one would.
+// Two operators that both believe to lead, either of which may sleep for a minute between a
+// decision and the request that carries it out, end as one would.
 func TestSimTwoOperators(t *testing.T) {
 	t.Parallel()
 	for _, s := range simScenarios {
@@ -89,7 +89,8 @@ func TestSimTwoOperators(t *testing.T) {
 }
 
 const (
-	// simPause is how long an operator may sleep before a request, simTogether how long both are at work.
+	// simPause is how long an operator may sleep before a request, simTogether how long both are at
+	// work.
 	simPause    = time.Minute
 	simTogether = 10 * time.Minute
 )

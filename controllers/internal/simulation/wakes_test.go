@@ -20,8 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// The simulation plays the watches that a manager has: a change of the labels of a namespace reaches its threads at
-// once, and not at the next resync.
+// The simulation plays the watches that a manager has: a change of the labels of a namespace
+// reaches its threads at once, and not at the next resync.
 func TestSimWakesThreadsOfNamespace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

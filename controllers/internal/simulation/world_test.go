@@ -47,8 +47,9 @@ func simTime(t time.Time) *metav1.Time {
 	return new(metav1.NewTime(t.UTC().Truncate(time.Second)))
 }
 
-// simWorld is an API server, the emulated service and the processes of an operator, all in one bubble of
-// fake time. Every effect of an operator goes through strike, which can end its process there.
+// simWorld is an API server, the emulated service and the processes of an operator, all in one
+// bubble of fake time. Every effect of an operator goes through strike, which can end its process
+// there.
 type simWorld struct {
 	simSurroundings
 	t        simTB
@@ -75,7 +76,8 @@ type simWorld struct {
 	random *rand.Rand
 	logs   map[simKind][]simEvent
 	judged map[types.UID][]metav1.Condition
-	// armed says that effects are counted, armedAt since when, count how many there were since the last strike.
+	// armed says that effects are counted, armedAt since when, count how many there were since the
+	// last strike.
 	armed     bool
 	armedAt   time.Time
 	count     int
@@ -86,7 +88,8 @@ type simWorld struct {
 	requests  int
 	// joins and removals count by user how often somebody came into a thread, or was taken out.
 	joins, removals map[string]int
-	// takenOut holds since when members could read that the operator took out while they were declared.
+	// takenOut holds since when members could read that the operator took out while they were
+	// declared.
 	takenOut map[simPlace]time.Time
 	// outage, where there is one, answers in place of the service.
 	outage func(*http.Request) (*http.Response, error)
@@ -94,8 +97,8 @@ type simWorld struct {
 	watch func(simEvent)
 	// uninstalling says that the CRDs are being deleted.
 	uninstalling bool
-	// turn is full while a process is at work; two operators take turns. A lock would keep the time of the
-	// bubble from going on while somebody waits for it.
+	// turn is full while a process is at work; two operators take turns. A lock would keep the time
+	// of the bubble from going on while somebody waits for it.
 	turn chan struct{}
 }
 
