@@ -57,3 +57,11 @@ func (c *createState) lost(threadID string) {
 
 // isFormer reports whether a thread belongs to an earlier incarnation.
 func (c *createState) isFormer(threadID string) bool { return c.former[threadID] }
+
+// later returns the later of two moments.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

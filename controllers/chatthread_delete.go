@@ -345,3 +345,6 @@ func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) e
 	s.events.add(chatv1alpha1.EventReleased, "Released thread %s; it stays at ACS", s.threadID)
 	return nil
 }
+
+// abandonHint describes how to end a deletion that cannot finish.
+const abandonHint = `To delete only this resource and leave the thread at ACS, set the annotation ` + chatv1alpha1.AnnotationAbandon + `: "true".`

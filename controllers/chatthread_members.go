@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -110,3 +111,14 @@ func (r *ChatThreadReconciler) isTerminating(ctx context.Context, namespace stri
 	}
 	return !ns.DeletionTimestamp.IsZero(), nil
 }
+
+// firstOf names the first users of a list.
+func firstOf(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// maxNamed is the number of users that an event names.
+const maxNamed = 5

@@ -62,3 +62,6 @@ func CacheOptions(watchNamespaces []string) cache.Options {
 
 // reconcileTimeout bounds a reconcile.
 const reconcileTimeout = 60 * time.Second
+
+// concludeTimeout limits the time to report the end of a reconcile.
+const concludeTimeout = 10 * time.Second
