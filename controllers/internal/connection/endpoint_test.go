@@ -17,6 +17,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -38,10 +39,8 @@ func newService(t *testing.T) *service {
 	s := &service{WithT: NewWithT(t), t: t, first: NewConnection(pacing.New(true)), second: NewConnection(pacing.New(true))}
 	transport := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 		s.calls.Add(1)
-		select {
-		case <-time.After(time.Duration(s.takes.Load())):
-		case <-req.Context().Done():
-			return nil, req.Context().Err()
+		if err := acstest.Delay(req.Context(), time.Duration(s.takes.Load())); err != nil {
+			return nil, err
 		}
 		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Ms-Cv": {"a"}}, Body: http.NoBody, Request: req}, nil
 	})}

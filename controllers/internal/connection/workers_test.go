@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -70,10 +71,8 @@ func (s *shop) resource(url string, takes time.Duration) *resource {
 	r.takes.Store(int64(takes))
 	r.found.ownEndpoint().url = url
 	transport := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-		select {
-		case <-time.After(time.Duration(r.takes.Load())):
-		case <-req.Context().Done():
-			return nil, req.Context().Err()
+		if err := acstest.Delay(req.Context(), time.Duration(r.takes.Load())); err != nil {
+			return nil, err
 		}
 		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Ms-Cv": {"a"}}, Body: http.NoBody, Request: req}, nil
 	})}

@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -208,7 +209,9 @@ func newService(t *testing.T, users int) *service {
 
 // Do calls the emulator without a socket, so that time can be moved.
 func (s *service) Do(req *http.Request) (*http.Response, error) {
-	<-time.After(s.latency / 2)
+	if err := acstest.Delay(req.Context(), s.latency/2); err != nil {
+		return nil, err
+	}
 	recorder := httptest.NewRecorder()
 	served := req.Clone(req.Context())
 	served.RequestURI = req.URL.RequestURI()
@@ -216,7 +219,9 @@ func (s *service) Do(req *http.Request) (*http.Response, error) {
 		served.Body = http.NoBody
 	}
 	s.handler.ServeHTTP(recorder, served)
-	<-time.After(s.latency - s.latency/2)
+	if err := acstest.Delay(req.Context(), s.latency-s.latency/2); err != nil {
+		return nil, err
+	}
 	resp := recorder.Result()
 	resp.Request = req
 	if resp.StatusCode == http.StatusTooManyRequests {
