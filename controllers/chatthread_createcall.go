@@ -63,7 +63,7 @@ func (r *ChatThreadReconciler) sendCreate(ctx context.Context, s situation, batc
 func (m *madeThread) send(ctx context.Context, s situation, options *acs.CreateThreadOptions) error {
 	tried, attempts := pacing.WithAttempts(ctx)
 	var raw *http.Response
-	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.thread.Spec.Topic, options)
+	answer, err := s.user.Chat.CreateThread(policy.WithCaptureResponse(tried, &raw), s.declared().Topic, options)
 	sent := attempts.Count
 	m.again = m.again || sent > 1
 	m.unanswered = m.unanswered || sent > 1 || sent > 0 && !outcome.Definite(err)

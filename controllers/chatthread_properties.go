@@ -81,7 +81,7 @@ func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, 
 		return changes, refused, nil
 	case acs.HasStatus(err, http.StatusForbidden):
 		return plan.Properties{}, r.mayNotChange(s, err), nil
-	case !acs.HasStatus(err, http.StatusBadRequest):
+	case !isRefusedValue(err):
 		return plan.Properties{}, refused, err
 	}
 	for _, part := range parts {
@@ -91,7 +91,7 @@ func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, 
 		switch {
 		case err == nil:
 			sent = sent.And(part)
-		case acs.HasStatus(err, http.StatusBadRequest):
+		case isRefusedValue(err):
 			s.memory.refusedParts[part.ID()] = err
 			refused = cmp.Or(refused, err)
 		default:
@@ -99,6 +99,12 @@ func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, 
 		}
 	}
 	return sent, refused, nil
+}
+
+// isRefusedValue reports whether ACS does not take the values of a call.
+func isRefusedValue(err error) bool {
+	return acs.HasStatus(err, http.StatusBadRequest, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 }
 
 func (s situation) updateProperties(ctx context.Context, changes plan.Properties) error {

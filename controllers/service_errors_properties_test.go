@@ -6,6 +6,7 @@ package controllers
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,29 +17,37 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// If ACS refuses one part of a change, the other parts are made.
+// If ACS refuses one part of a change, the other parts and the members are changed.
 func TestPropertiesDoNotBlockOneAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, emulator.Options{})
-	w.ready(allow)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
-		if requests := w.emulator.Requests(); strings.Contains(string(requests[len(requests)-1].Body), "retentionPolicy") {
-			return http.StatusBadRequest, []byte(`{"error":{"code":"BadRequest","message":"no such policy"}}`)
-		}
-		return status, body
-	}})
-	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
-		o.Spec.Topic, o.Spec.Metadata = "another", map[string]chatv1alpha1.MetadataValue{"team": "blue"}
-		o.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30}
-	})
-	w.awaitReason(thread, chatv1alpha1.ReasonInvalidRequest)
-	w.Expect(w.message(thread)).To(ContainSubstring("ACS refused to set retention (400: BadRequest no such policy"))
-	remote := w.remote(thread)
-	w.Expect(remote.Topic).To(Equal("another"))
-	w.Expect(remote.Metadata).To(HaveKeyWithValue("team", "blue"))
+	for _, refusal := range []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
+		t.Run(strconv.Itoa(refusal), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{})
+			w.ready(allow)
+			thread := w.newThread("room")
+			w.create(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
+				if requests := w.emulator.Requests(); strings.Contains(string(requests[len(requests)-1].Body), "retentionPolicy") {
+					return refusal, []byte(`{"error":{"code":"BadRequest","message":"no such policy"}}`)
+				}
+				return status, body
+			}})
+			member := w.users(1)[0]
+			edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+				o.Spec.Topic, o.Spec.Metadata = "another", map[string]chatv1alpha1.MetadataValue{"team": "blue"}
+				o.Spec.Retention = &chatv1alpha1.Retention{DeleteAfterDays: 30}
+				o.Spec.Participants = []chatv1alpha1.Member{{UserID: chatv1alpha1.UserID(member)}}
+			})
+			w.awaitReason(thread, chatv1alpha1.ReasonInvalidRequest)
+			w.Expect(w.message(thread)).To(ContainSubstring("ACS refused to set retention (%d: BadRequest no such policy", refusal))
+			remote := w.remote(thread)
+			w.Expect(remote.Topic).To(Equal("another"))
+			w.Expect(remote.Metadata).To(HaveKeyWithValue("team", "blue"))
+			w.Expect(w.memberIDs(thread)).To(ContainElement(member))
+		})
+	}
 }
 
 // Metadata that does not fit is counted before it is sent, and does not block the topic.
