@@ -119,3 +119,54 @@ func document(t *testing.T, name string) string {
 	}
 	return string(content)
 }
+
+// Users look up a reason, an event or a metric in a page; the code declares which there are.
+func TestPagesHaveAllReasonsAndMetrics(t *testing.T) {
+	for _, one := range []struct {
+		// declared finds the names in the files. Each must be in the first column of a table.
+		declared *regexp.Regexp
+		files    string
+		pages    []string
+	}{
+		{regexp.MustCompile(`(?m)^\t(?:Reason|Event)\w+ = "(\w+)"$`), "api/v1alpha1/conditions.go",
+			[]string{"docs/chatthread.md", "docs/chatparticipant.md", "docs/chatconnection.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/*.go", []string{"README.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/internal/*/*.go", []string{"README.md"}},
+	} {
+		var all strings.Builder
+		for _, name := range one.pages {
+			all.WriteString(document(t, name))
+		}
+		names := declaredNames(t, one.files, one.declared)
+		if len(names) == 0 {
+			t.Errorf("%s declare none", one.files)
+		}
+		for _, name := range names {
+			if row := regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`[^|]*\\|"); !row.MatchString(all.String()) {
+				t.Errorf("%s has no row for %s", strings.Join(one.pages, ", "), name)
+			}
+		}
+	}
+}
+
+// declaredNames returns the names that a pattern finds in files other than tests.
+func declaredNames(t *testing.T, files string, declared *regexp.Regexp) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(path.Join(root, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range paths {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range declared.FindAllSubmatch(text, -1) {
+			names = append(names, string(found[1]))
+		}
+	}
+	return names
+}
