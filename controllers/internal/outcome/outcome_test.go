@@ -5,21 +5,12 @@ package outcome
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -188,94 +179,6 @@ func TestClassifyJunk(t *testing.T) {
 	}
 }
 
-func TestClassifyUnreachable(t *testing.T) {
-	t.Parallel()
-	const (
-		endpoint  = "https://contoso.communication.azure.com"
-		reached   = "ACS could not be reached when asked to read the thread; the operator tries again."
-		found     = "ACS could not be found (there is no such host in DNS) when asked to read the thread; the operator tries again."
-		late      = "ACS did not answer in time when asked to read the thread; the operator tries again."
-		elsewhere = "ACS named a next page (nextLink) that the operator does not follow when asked to list threads; the operator tries again."
-		trusted   = "ACS showed a certificate that is not trusted (flag --acs-ca-file) when asked to read the thread; the operator tries again."
-	)
-	failing := func(err error) func(*testing.T) error {
-		return func(t *testing.T) error {
-			t.Helper()
-			return readThreadAt(t.Context(), t, endpoint, noAnswer{&url.Error{Op: "Get", URL: endpoint, Err: err}})
-		}
-	}
-	for name, c := range map[string]struct {
-		make func(*testing.T) error
-		want string
-	}{
-		"refused": {want: reached, make: func(t *testing.T) error {
-			t.Helper()
-			server := httptest.NewTLSServer(http.NotFoundHandler())
-			server.Close()
-			return readThreadAt(t.Context(), t, server.URL, server.Client())
-		}},
-		"reset": {want: reached, make: failing(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})},
-		"no such host": {want: found, make: failing(&net.OpError{Op: "dial", Net: "tcp",
-			Err: &net.DNSError{Err: "no such host", Name: "contoso", Server: "10.0.0.10:53", IsNotFound: true}})},
-		"dial times out": {want: late, make: failing(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded})},
-		"foreign certificate": {want: trusted, make: func(t *testing.T) error {
-			t.Helper()
-			server := httptest.NewUnstartedServer(http.NotFoundHandler())
-			server.Config.ErrorLog = log.New(io.Discard, "", 0)
-			server.StartTLS()
-			defer server.Close()
-			stranger := &http.Client{Transport: &http.Transport{}}
-			defer stranger.CloseIdleConnections()
-			return readThreadAt(t.Context(), t, server.URL, stranger)
-		}},
-		"next page elsewhere": {want: elsewhere, make: func(t *testing.T) error {
-			t.Helper()
-			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/threads"}`)
-			}))
-			defer server.Close()
-			pager := acstest.Chat(t, server.URL, server.Client()).NewListThreadsPager(nil)
-			_, err := pager.NextPage(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = pager.NextPage(t.Context())
-			return CallFailed("list threads", err)
-		}},
-		"certificate of another host": {want: trusted, make: failing(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "contoso"})},
-		"expired certificate":         {want: trusted, make: failing(x509.CertificateInvalidError{Reason: x509.Expired})},
-		"try times out": {want: late, make: func(t *testing.T) error {
-			t.Helper()
-			released := make(chan struct{})
-			server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-released }))
-			defer server.Close()
-			defer close(released)
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			return readThreadAt(ctx, t, server.URL, server.Client())
-		}},
-		"pass is out of time": {want: late, make: func(t *testing.T) error {
-			t.Helper()
-			ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
-			defer cancel()
-			return readThreadAt(ctx, t, endpoint, noAnswer{})
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := c.make(t)
-			got := Classify(err)
-			want := verdict{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: c.want}
-			if diff := cmp.Diff(want, verdictOf(got)); diff != "" {
-				t.Errorf("outcome of %v (-want +got):\n%s", err, diff)
-			}
-			if !errors.Is(got.Err, err) {
-				t.Errorf("error for the work queue: %v", got.Err)
-			}
-		})
-	}
-}
-
 func TestClassifyOwnErrors(t *testing.T) {
 	t.Parallel()
 	threads := schema.GroupResource{Group: "chat.acs-operator.io", Resource: "chatthreads"}
@@ -326,27 +229,6 @@ func TestClassifyOwnErrors(t *testing.T) {
 	}
 }
 
-// An operator that stops has called its passes off, which says nothing about ACS.
-func TestClassifyCalledOff(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	err := readThreadAt(ctx, t, "https://contoso.communication.azure.com", noAnswer{})
-	if got := Classify(err); !got.Quiet || got.Ready {
-		t.Errorf("outcome %+v", got)
-	}
-}
-
-// Where the API server cannot be reached, there is nothing to tell of ACS.
-func TestClassifyAPIServerUnreachable(t *testing.T) {
-	t.Parallel()
-	down := &url.Error{Op: "Patch", URL: "https://10.0.0.1:443/apis", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
-	err := fmt.Errorf("add finalizer: %w", down)
-	if got := Classify(err); !got.Quiet || !errors.Is(got.Err, err) {
-		t.Errorf("outcome %+v", got)
-	}
-}
-
 // A server that is overloaded says when to come back, with a 503 as with a 429.
 func TestClassifyObeysRetryAfter(t *testing.T) {
 	t.Parallel()
@@ -354,60 +236,6 @@ func TestClassifyObeysRetryAfter(t *testing.T) {
 	if got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.After != 2*time.Minute || got.Err != nil {
 		t.Errorf("outcome %+v", got)
 	}
-}
-
-// hostile is what a server may say to spoil a status, an event or a log.
-var hostile = []string{
-	"line\nfeed\r\n\tand tab",
-	"\x1b[31mred\x1b[0m \x00nul \x7f",
-	"\u202eright to left\u2066 \u2028line\u2029paragraph",
-	"invalid \xff\xfe utf-8 \xc3",
-	strings.Repeat("long ", 5000),
-	strings.Repeat("😀", 5000),
-	strings.Repeat("x", 255) + " y",
-}
-
-func TestMessagesAreFitToShow(t *testing.T) {
-	t.Parallel()
-	for n, text := range hostile {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			body := fmt.Sprintf(`{"error":{"code":%q,"message":%q,"target":%q}}`, "c", "placeholder", "t")
-			body = strings.Replace(body, `"placeholder"`, quoteJSON(text), 1)
-			said := refusedWith(t, http.StatusBadRequest, map[string]string{"MS-CV": "vector.1"}, body)
-			again := refusedWith(t, http.StatusBadRequest, map[string]string{"MS-CV": "vector.2"}, body)
-			got := Classify(said).Message
-			if other := Classify(again).Message; got != other {
-				t.Errorf("the message changes from pass to pass: %q, %q", got, other)
-			}
-			for _, shown := range []string{got, said.Error()} {
-				if !acstest.IsFitToShow(shown) {
-					t.Errorf("text %q", shown)
-				}
-			}
-			if limit := MaxMessage + 100; len(got) > limit {
-				t.Errorf("message of %d bytes", len(got))
-			}
-			if limit := 3 * MaxMessage; len(said.Error()) > limit {
-				t.Errorf("error of %d bytes", len(said.Error()))
-			}
-		})
-	}
-}
-
-// quoteJSON quotes without a change of what is no UTF-8.
-func quoteJSON(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(text) {
-		if c := text[i]; c < ' ' {
-			fmt.Fprintf(&b, `\u%04x`, c)
-			continue
-		}
-		b.WriteByte(text[i])
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 func TestIsRefused(t *testing.T) {
@@ -439,76 +267,4 @@ func TestFailed(t *testing.T) {
 	if got := Attempted(fmt.Errorf("step: %w", err)); got != "read the thread" {
 		t.Errorf("attempted %q", got)
 	}
-}
-
-func TestCut(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		text  string
-		limit int
-		want  string
-	}{
-		"empty":                  {"", 10, ""},
-		"short":                  {"hello", 10, "hello"},
-		"long":                   {"hello world", 10, "hello w…"},
-		"blanks":                 {"  a \t\r\n  b  ", 10, "a b"},
-		"control characters":     {"a\x00\x1bb", 10, "a b"},
-		"bidirectional override": {"a\u202eb", 10, "a b"},
-		"no-break space":         {"a\u00a0b", 10, "a b"},
-		"not UTF-8":              {"a\xffb", 10, "a\ufffdb"},
-		"border of a character":  {"aaa😀😀", 10, "aaa😀…"},
-		"nothing but blanks":     {" \n ", 10, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := Sanitize(c.text, c.limit); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-// eachText calls f with all texts of up to so many pieces that could trouble a cut.
-func eachText(pieces int, f func(string)) {
-	var grow func(string, int)
-	grow = func(text string, left int) {
-		f(text)
-		if left == 0 {
-			return
-		}
-		for _, piece := range []string{"a", " ", "\n", "é", "😀", "\xff", "\u202e"} {
-			grow(text+piece, left-1)
-		}
-	}
-	grow("", pieces)
-}
-
-func TestCutEveryText(t *testing.T) {
-	t.Parallel()
-	eachText(5, func(text string) {
-		whole := strings.Join(strings.FieldsFunc(string([]rune(text)), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
-		for limit := 3; limit <= 12; limit++ {
-			got := Sanitize(text, limit)
-			prefix, short := strings.CutSuffix(got, "…")
-			switch {
-			case !acstest.IsFitToShow(got):
-				t.Fatalf("cut(%q, %d) = %q is not fit to show", text, limit, got)
-			case !strings.HasPrefix(whole, prefix), !short && got != whole:
-				t.Fatalf("cut(%q, %d) = %q is not the beginning of %q", text, limit, got, whole)
-			case short && len(whole) <= limit-len("…"):
-				t.Fatalf("cut(%q, %d) = %q is shorter than it need be", text, limit, got)
-			}
-		}
-	})
-}
-
-func TestCutHoldsTheLimit(t *testing.T) {
-	t.Parallel()
-	eachText(5, func(text string) {
-		for limit := 3; limit <= 12; limit++ {
-			if got := Sanitize(text, limit); len(got) > limit {
-				t.Fatalf("cut(%q, %d) = %q has %d bytes", text, limit, got, len(got))
-			}
-		}
-	})
 }

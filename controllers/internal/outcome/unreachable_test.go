@@ -1,0 +1,135 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package outcome
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+)
+
+func TestClassifyUnreachable(t *testing.T) {
+	t.Parallel()
+	const (
+		endpoint  = "https://contoso.communication.azure.com"
+		reached   = "ACS could not be reached when asked to read the thread; the operator tries again."
+		found     = "ACS could not be found (there is no such host in DNS) when asked to read the thread; the operator tries again."
+		late      = "ACS did not answer in time when asked to read the thread; the operator tries again."
+		elsewhere = "ACS named a next page (nextLink) that the operator does not follow when asked to list threads; the operator tries again."
+		trusted   = "ACS showed a certificate that is not trusted (flag --acs-ca-file) when asked to read the thread; the operator tries again."
+	)
+	failing := func(err error) func(*testing.T) error {
+		return func(t *testing.T) error {
+			t.Helper()
+			return readThreadAt(t.Context(), t, endpoint, noAnswer{&url.Error{Op: "Get", URL: endpoint, Err: err}})
+		}
+	}
+	for name, c := range map[string]struct {
+		make func(*testing.T) error
+		want string
+	}{
+		"refused": {want: reached, make: func(t *testing.T) error {
+			t.Helper()
+			server := httptest.NewTLSServer(http.NotFoundHandler())
+			server.Close()
+			return readThreadAt(t.Context(), t, server.URL, server.Client())
+		}},
+		"reset": {want: reached, make: failing(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})},
+		"no such host": {want: found, make: failing(&net.OpError{Op: "dial", Net: "tcp",
+			Err: &net.DNSError{Err: "no such host", Name: "contoso", Server: "10.0.0.10:53", IsNotFound: true}})},
+		"dial times out": {want: late, make: failing(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded})},
+		"foreign certificate": {want: trusted, make: func(t *testing.T) error {
+			t.Helper()
+			server := httptest.NewUnstartedServer(http.NotFoundHandler())
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.StartTLS()
+			defer server.Close()
+			stranger := &http.Client{Transport: &http.Transport{}}
+			defer stranger.CloseIdleConnections()
+			return readThreadAt(t.Context(), t, server.URL, stranger)
+		}},
+		"next page elsewhere": {want: elsewhere, make: func(t *testing.T) error {
+			t.Helper()
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"value":[],"nextLink":"https://fabrikam.communication.azure.com/threads"}`)
+			}))
+			defer server.Close()
+			pager := acstest.Chat(t, server.URL, server.Client()).NewListThreadsPager(nil)
+			_, err := pager.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = pager.NextPage(t.Context())
+			return CallFailed("list threads", err)
+		}},
+		"certificate of another host": {want: trusted, make: failing(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "contoso"})},
+		"expired certificate":         {want: trusted, make: failing(x509.CertificateInvalidError{Reason: x509.Expired})},
+		"try times out": {want: late, make: func(t *testing.T) error {
+			t.Helper()
+			released := make(chan struct{})
+			server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-released }))
+			defer server.Close()
+			defer close(released)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			return readThreadAt(ctx, t, server.URL, server.Client())
+		}},
+		"pass is out of time": {want: late, make: func(t *testing.T) error {
+			t.Helper()
+			ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+			defer cancel()
+			return readThreadAt(ctx, t, endpoint, noAnswer{})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := c.make(t)
+			got := Classify(err)
+			want := verdict{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: c.want}
+			if diff := cmp.Diff(want, verdictOf(got)); diff != "" {
+				t.Errorf("outcome of %v (-want +got):\n%s", err, diff)
+			}
+			if !errors.Is(got.Err, err) {
+				t.Errorf("error for the work queue: %v", got.Err)
+			}
+		})
+	}
+}
+
+// An operator that stops has called its passes off, which says nothing about ACS.
+func TestClassifyCalledOff(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := readThreadAt(ctx, t, "https://contoso.communication.azure.com", noAnswer{})
+	if got := Classify(err); !got.Quiet || got.Ready {
+		t.Errorf("outcome %+v", got)
+	}
+}
+
+// Where the API server cannot be reached, there is nothing to tell of ACS.
+func TestClassifyAPIServerUnreachable(t *testing.T) {
+	t.Parallel()
+	down := &url.Error{Op: "Patch", URL: "https://10.0.0.1:443/apis", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
+	err := fmt.Errorf("add finalizer: %w", down)
+	if got := Classify(err); !got.Quiet || !errors.Is(got.Err, err) {
+		t.Errorf("outcome %+v", got)
+	}
+}
