@@ -12,55 +12,59 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
+const contosoEndpoint = "https://contoso.communication.azure.com"
+
+// connectionStrings are valid and malformed connection strings.
+var connectionStrings = map[string]struct {
+	text     string
+	endpoint string // of the result
+	problem  string // in the error
+}{
+	"as the portal shows it": {
+		text: "endpoint=https://contoso.communication.azure.com/;accesskey=" + exampleKey, endpoint: contosoEndpoint},
+	"no slash, other order, other case, semicolon at the end": {
+		text: "AccessKey=" + exampleKey + ";EndPoint=HTTPS://Contoso.Communication.Azure.COM;", endpoint: contosoEndpoint},
+	"blanks and line breaks": {
+		text: "\n endpoint=" + contosoEndpoint + "/ ;\n accesskey = " + exampleKey + " \r\n", endpoint: contosoEndpoint},
+	"port":                   {text: "endpoint=https://localhost:8443/;accesskey=" + exampleKey, endpoint: "https://localhost:8443"},
+	"IPv6":                   {text: "endpoint=https://[::1]:8443;accesskey=" + exampleKey, endpoint: "https://[::1]:8443"},
+	"http":                   {text: "endpoint=http://127.0.0.1:8080;accesskey=" + exampleKey, endpoint: "http://127.0.0.1:8080"},
+	"equal signs in the key": {text: "endpoint=" + contosoEndpoint + ";accesskey=c2VjcmV0LWtleS1zZWNyZQ==", endpoint: contosoEndpoint},
+
+	"byte-order mark": {text: "\ufeffendpoint=" + contosoEndpoint + ";accesskey=" + exampleKey, endpoint: contosoEndpoint},
+
+	"empty":                    {text: "", problem: "endpoint is missing"},
+	"no endpoint":              {text: "accesskey=" + exampleKey, problem: "endpoint is missing"},
+	"empty endpoint":           {text: "endpoint=;accesskey=" + exampleKey, problem: "endpoint is missing"},
+	"no key":                   {text: "endpoint=" + contosoEndpoint, problem: "accesskey is missing"},
+	"empty key":                {text: "endpoint=" + contosoEndpoint + ";accesskey=", problem: "accesskey is missing"},
+	"endpoint twice":           {text: "endpoint=" + contosoEndpoint + ";endpoint=" + contosoEndpoint, problem: "endpoint appears twice"},
+	"key twice":                {text: "accesskey=" + exampleKey + ";AccessKey=" + exampleKey, problem: "accesskey appears twice"},
+	"key not base64":           {text: "endpoint=" + contosoEndpoint + ";accesskey=" + exampleKey + "!", problem: "accesskey is not base64"},
+	"unknown part":             {text: "endpoint=" + contosoEndpoint + ";region=eu;accesskey=" + exampleKey, problem: "unknown part at position 2"},
+	"key without a name":       {text: "endpoint=" + contosoEndpoint + ";" + exampleKey + "==", problem: "unknown part at position 2"},
+	"comma":                    {text: "endpoint=" + contosoEndpoint + ",accesskey=" + exampleKey, problem: "accesskey is missing"},
+	"comma, and the key again": {text: "endpoint=" + contosoEndpoint + "," + exampleKey + ";accesskey=" + exampleKey, problem: "host"},
+	"no scheme":                {text: "endpoint=contoso.communication.azure.com;accesskey=" + exampleKey, problem: "begin with https://"},
+	"no scheme but a port":     {text: "endpoint=127.0.0.1:8443;accesskey=" + exampleKey, problem: "begin with https://"},
+	"other scheme":             {text: "endpoint=ftp://contoso;accesskey=" + exampleKey, problem: "begin with https://"},
+	"no host":                  {text: "endpoint=https:///;accesskey=" + exampleKey, problem: "host"},
+	"opaque":                   {text: "endpoint=https:contoso;accesskey=" + exampleKey, problem: "endpoint"},
+	"user info":                {text: "endpoint=https://me:" + exampleKey + "@contoso;accesskey=" + exampleKey, problem: "user info"},
+	"path":                     {text: "endpoint=https://contoso/chat;accesskey=" + exampleKey, problem: "path"},
+	"query":                    {text: "endpoint=https://contoso/?a=b;accesskey=" + exampleKey, problem: "query"},
+	"empty query":              {text: "endpoint=https://contoso/?;accesskey=" + exampleKey, problem: "query"},
+	"fragment":                 {text: "endpoint=https://contoso/#;accesskey=" + exampleKey, problem: "fragment"},
+	"empty port":               {text: "endpoint=https://contoso:;accesskey=" + exampleKey, problem: "host"},
+	"port out of range":        {text: "endpoint=https://contoso:65536;accesskey=" + exampleKey, problem: "host"},
+	"port zero":                {text: "endpoint=https://contoso:0;accesskey=" + exampleKey, problem: "host"},
+	"not ASCII":                {text: "endpoint=https://cöntoso;accesskey=" + exampleKey, problem: "host"},
+	"control character":        {text: "endpoint=https://con\x00toso;accesskey=" + exampleKey, problem: "not a URL"},
+}
+
 func TestParseConnectionString(t *testing.T) {
 	t.Parallel()
-	const endpoint = "https://contoso.communication.azure.com"
-	for name, test := range map[string]struct {
-		text     string
-		endpoint string // of the result
-		problem  string // in the error
-	}{
-		"as the portal shows it": {
-			text: "endpoint=https://contoso.communication.azure.com/;accesskey=" + exampleKey, endpoint: endpoint},
-		"no slash, other order, other case, semicolon at the end": {
-			text: "AccessKey=" + exampleKey + ";EndPoint=HTTPS://Contoso.Communication.Azure.COM;", endpoint: endpoint},
-		"blanks and line breaks": {
-			text: "\n endpoint=" + endpoint + "/ ;\n accesskey = " + exampleKey + " \r\n", endpoint: endpoint},
-		"port":                   {text: "endpoint=https://localhost:8443/;accesskey=" + exampleKey, endpoint: "https://localhost:8443"},
-		"IPv6":                   {text: "endpoint=https://[::1]:8443;accesskey=" + exampleKey, endpoint: "https://[::1]:8443"},
-		"http":                   {text: "endpoint=http://127.0.0.1:8080;accesskey=" + exampleKey, endpoint: "http://127.0.0.1:8080"},
-		"equal signs in the key": {text: "endpoint=" + endpoint + ";accesskey=c2VjcmV0LWtleS1zZWNyZQ==", endpoint: endpoint},
-
-		"byte-order mark": {text: "\ufeffendpoint=" + endpoint + ";accesskey=" + exampleKey, endpoint: endpoint},
-
-		"empty":                    {text: "", problem: "endpoint is missing"},
-		"no endpoint":              {text: "accesskey=" + exampleKey, problem: "endpoint is missing"},
-		"empty endpoint":           {text: "endpoint=;accesskey=" + exampleKey, problem: "endpoint is missing"},
-		"no key":                   {text: "endpoint=" + endpoint, problem: "accesskey is missing"},
-		"empty key":                {text: "endpoint=" + endpoint + ";accesskey=", problem: "accesskey is missing"},
-		"endpoint twice":           {text: "endpoint=" + endpoint + ";endpoint=" + endpoint, problem: "endpoint appears twice"},
-		"key twice":                {text: "accesskey=" + exampleKey + ";AccessKey=" + exampleKey, problem: "accesskey appears twice"},
-		"key not base64":           {text: "endpoint=" + endpoint + ";accesskey=" + exampleKey + "!", problem: "accesskey is not base64"},
-		"unknown part":             {text: "endpoint=" + endpoint + ";region=eu;accesskey=" + exampleKey, problem: "unknown part at position 2"},
-		"key without a name":       {text: "endpoint=" + endpoint + ";" + exampleKey + "==", problem: "unknown part at position 2"},
-		"comma":                    {text: "endpoint=" + endpoint + ",accesskey=" + exampleKey, problem: "accesskey is missing"},
-		"comma, and the key again": {text: "endpoint=" + endpoint + "," + exampleKey + ";accesskey=" + exampleKey, problem: "host"},
-		"no scheme":                {text: "endpoint=contoso.communication.azure.com;accesskey=" + exampleKey, problem: "begin with https://"},
-		"no scheme but a port":     {text: "endpoint=127.0.0.1:8443;accesskey=" + exampleKey, problem: "begin with https://"},
-		"other scheme":             {text: "endpoint=ftp://contoso;accesskey=" + exampleKey, problem: "begin with https://"},
-		"no host":                  {text: "endpoint=https:///;accesskey=" + exampleKey, problem: "host"},
-		"opaque":                   {text: "endpoint=https:contoso;accesskey=" + exampleKey, problem: "endpoint"},
-		"user info":                {text: "endpoint=https://me:" + exampleKey + "@contoso;accesskey=" + exampleKey, problem: "user info"},
-		"path":                     {text: "endpoint=https://contoso/chat;accesskey=" + exampleKey, problem: "path"},
-		"query":                    {text: "endpoint=https://contoso/?a=b;accesskey=" + exampleKey, problem: "query"},
-		"empty query":              {text: "endpoint=https://contoso/?;accesskey=" + exampleKey, problem: "query"},
-		"fragment":                 {text: "endpoint=https://contoso/#;accesskey=" + exampleKey, problem: "fragment"},
-		"empty port":               {text: "endpoint=https://contoso:;accesskey=" + exampleKey, problem: "host"},
-		"port out of range":        {text: "endpoint=https://contoso:65536;accesskey=" + exampleKey, problem: "host"},
-		"port zero":                {text: "endpoint=https://contoso:0;accesskey=" + exampleKey, problem: "host"},
-		"not ASCII":                {text: "endpoint=https://cöntoso;accesskey=" + exampleKey, problem: "host"},
-		"control character":        {text: "endpoint=https://con\x00toso;accesskey=" + exampleKey, problem: "not a URL"},
-	} {
+	for name, test := range connectionStrings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := acs.ParseConnectionString(test.text)

@@ -23,54 +23,59 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
+// longMessage is longer than an error keeps.
+var longMessage = strings.Repeat("é", 3000)
+
+// errorBodies are bodies of error responses, each with the detail that an error keeps of it.
+var errorBodies = map[string]struct {
+	body string
+	want acs.ErrorDetail
+}{
+	"as Chat sends it": {
+		`{"CommunicationError":{"Code":"Forbidden","Message":"Not allowed.","Details":[]}}`,
+		acs.ErrorDetail{Code: "Forbidden", Message: "Not allowed."},
+	},
+	"without message": {`{"CommunicationError":{"Code":"NotFound","Details":[]}}`, acs.ErrorDetail{Code: "NotFound"}},
+	"early previews": {
+		"{\r\n  \"Error\": {\r\n    \"Code\": \"NotFound\",\r\n    \"Message\": \"Not found.\"\r\n  }\r\n}",
+		acs.ErrorDetail{Code: "NotFound", Message: "Not found."},
+	},
+	"as Identity sends it": {
+		`{"error":{"code":"ValidationError","message":"Out of bounds.","target":"ExpiresInMinutes"}}`,
+		acs.ErrorDetail{Code: "ValidationError", Message: "Out of bounds.", Target: "ExpiresInMinutes"},
+	},
+	"camel case":           {`{"communicationError":{"code":"Forbidden"}}`, acs.ErrorDetail{Code: "Forbidden"}},
+	"mixed":                {`{"error":{"Code":"A","message":"b"}}`, acs.ErrorDetail{Code: "A", Message: "b"}},
+	"no envelope":          {`{"Code":"BadRequest","Message":"No.","InnerErrors":[]}`, acs.ErrorDetail{Code: "BadRequest", Message: "No."}},
+	"no envelope, small":   {`{"code":"BadRequest"}`, acs.ErrorDetail{Code: "BadRequest"}},
+	"null envelope":        {`{"error":null,"code":"BadRequest"}`, acs.ErrorDetail{Code: "BadRequest"}},
+	"both envelopes":       {`{"CommunicationError":{"Code":"B"},"error":{"code":"A"}}`, acs.ErrorDetail{Code: "A"}},
+	"number":               {`{"error":{"code":403}}`, acs.ErrorDetail{Code: "403"}},
+	"byte order mark":      {"\xef\xbb\xbf" + `{"error":{"code":"A"}}`, acs.ErrorDetail{Code: "A"}},
+	"long":                 {`{"error":{"code":"A","message":"` + longMessage + `"}}`, acs.ErrorDetail{Code: "A", Message: longMessage[:1024]}},
+	"empty":                {``, acs.ErrorDetail{}},
+	"HTML":                 {`<html><body><h1>Forbidden</h1></body></html>`, acs.ErrorDetail{}},
+	"half":                 {`{"CommunicationError":{"Code":"Forbidd`, acs.ErrorDetail{}},
+	"text":                 {`"Forbidden"`, acs.ErrorDetail{}},
+	"list":                 {`[{"code":"A"}]`, acs.ErrorDetail{}},
+	"null":                 {`null`, acs.ErrorDetail{}},
+	"code of another form": {`{"error":{"code":{"a":1},"message":["b"]}}`, acs.ErrorDetail{}},
+	"details, as specified": {
+		`{"error":{"code":"A","details":[{"code":"B","message":"c","target":"d","details":[{"code":"E"}]},{"code":"F"}]}}`,
+		acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}, {Code: "F"}}},
+	},
+	"details, as Chat writes names": {
+		`{"CommunicationError":{"Code":"A","Details":[{"Code":"B","Message":"c","Target":"d"}]}}`,
+		acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}}},
+	},
+	"details, no envelope":         {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
+	"details of another form":      {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
+	"details without what is none": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
+}
+
 func TestErrorBodies(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("é", 3000)
-	for name, test := range map[string]struct {
-		body string
-		want acs.ErrorDetail
-	}{
-		"as Chat sends it": {
-			`{"CommunicationError":{"Code":"Forbidden","Message":"Not allowed.","Details":[]}}`,
-			acs.ErrorDetail{Code: "Forbidden", Message: "Not allowed."},
-		},
-		"without message": {`{"CommunicationError":{"Code":"NotFound","Details":[]}}`, acs.ErrorDetail{Code: "NotFound"}},
-		"early previews": {
-			"{\r\n  \"Error\": {\r\n    \"Code\": \"NotFound\",\r\n    \"Message\": \"Not found.\"\r\n  }\r\n}",
-			acs.ErrorDetail{Code: "NotFound", Message: "Not found."},
-		},
-		"as Identity sends it": {
-			`{"error":{"code":"ValidationError","message":"Out of bounds.","target":"ExpiresInMinutes"}}`,
-			acs.ErrorDetail{Code: "ValidationError", Message: "Out of bounds.", Target: "ExpiresInMinutes"},
-		},
-		"camel case":           {`{"communicationError":{"code":"Forbidden"}}`, acs.ErrorDetail{Code: "Forbidden"}},
-		"mixed":                {`{"error":{"Code":"A","message":"b"}}`, acs.ErrorDetail{Code: "A", Message: "b"}},
-		"no envelope":          {`{"Code":"BadRequest","Message":"No.","InnerErrors":[]}`, acs.ErrorDetail{Code: "BadRequest", Message: "No."}},
-		"no envelope, small":   {`{"code":"BadRequest"}`, acs.ErrorDetail{Code: "BadRequest"}},
-		"null envelope":        {`{"error":null,"code":"BadRequest"}`, acs.ErrorDetail{Code: "BadRequest"}},
-		"both envelopes":       {`{"CommunicationError":{"Code":"B"},"error":{"code":"A"}}`, acs.ErrorDetail{Code: "A"}},
-		"number":               {`{"error":{"code":403}}`, acs.ErrorDetail{Code: "403"}},
-		"byte order mark":      {"\xef\xbb\xbf" + `{"error":{"code":"A"}}`, acs.ErrorDetail{Code: "A"}},
-		"long":                 {`{"error":{"code":"A","message":"` + long + `"}}`, acs.ErrorDetail{Code: "A", Message: long[:1024]}},
-		"empty":                {``, acs.ErrorDetail{}},
-		"HTML":                 {`<html><body><h1>Forbidden</h1></body></html>`, acs.ErrorDetail{}},
-		"half":                 {`{"CommunicationError":{"Code":"Forbidd`, acs.ErrorDetail{}},
-		"text":                 {`"Forbidden"`, acs.ErrorDetail{}},
-		"list":                 {`[{"code":"A"}]`, acs.ErrorDetail{}},
-		"null":                 {`null`, acs.ErrorDetail{}},
-		"code of another form": {`{"error":{"code":{"a":1},"message":["b"]}}`, acs.ErrorDetail{}},
-		"details, as specified": {
-			`{"error":{"code":"A","details":[{"code":"B","message":"c","target":"d","details":[{"code":"E"}]},{"code":"F"}]}}`,
-			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}, {Code: "F"}}},
-		},
-		"details, as Chat writes names": {
-			`{"CommunicationError":{"Code":"A","Details":[{"Code":"B","Message":"c","Target":"d"}]}}`,
-			acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}}},
-		},
-		"details, no envelope":         {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
-		"details of another form":      {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
-		"details without what is none": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
-	} {
+	for name, test := range errorBodies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			service := serve(t, reply{status: 403, body: test.body, header: map[string]string{"MS-CV": "vector.0"}})

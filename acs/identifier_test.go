@@ -13,56 +13,59 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
+// identifiers are raw IDs of each kind, and the models for them.
+var identifiers = []struct {
+	raw  string
+	want acs.Identifier
+	sent string // the model besides the raw id
+}{
+	{alice, acs.CommunicationUser{ID: alice}, `"communicationUser":{"id":"` + alice + `"}`},
+	{"8:acs:", acs.CommunicationUser{ID: "8:acs:"}, `"communicationUser":{"id":"8:acs:"}`},
+	{"8:spool:a_b_c", acs.CommunicationUser{ID: "8:spool:a_b_c"}, `"communicationUser":{"id":"8:spool:a_b_c"}`},
+	{"8:dod-acs:a_b", acs.CommunicationUser{ID: "8:dod-acs:a_b"}, `"communicationUser":{"id":"8:dod-acs:a_b"}`},
+	{"8:gcch-acs:a_b_c_d", acs.CommunicationUser{ID: "8:gcch-acs:a_b_c_d"}, `"communicationUser":{"id":"8:gcch-acs:a_b_c_d"}`},
+	{
+		"8:acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudPublic},
+		`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"public"}`,
+	},
+	{
+		"8:gcch-acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudGCCH},
+		`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"gcch"}`,
+	},
+	{
+		"8:dod-acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudDoD},
+		`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"dod"}`,
+	},
+	{
+		"8:orgid:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudPublic},
+		`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"public"}`,
+	},
+	{
+		"8:dod:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudDoD},
+		`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"dod"}`,
+	},
+	{
+		"8:gcch:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudGCCH},
+		`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"gcch"}`,
+	},
+	{
+		"8:teamsvisitor:v", acs.MicrosoftTeamsUser{UserID: "v", IsAnonymous: true, Cloud: acs.CloudPublic},
+		`"microsoftTeamsUser":{"userId":"v","isAnonymous":true,"cloud":"public"}`,
+	},
+	{"28:orgid:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudPublic}, `"microsoftTeamsApp":{"appId":"a","cloud":"public"}`},
+	{"28:dod:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudDoD}, `"microsoftTeamsApp":{"appId":"a","cloud":"dod"}`},
+	{"28:gcch:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudGCCH}, `"microsoftTeamsApp":{"appId":"a","cloud":"gcch"}`},
+	{"4:+15555550100", acs.PhoneNumber{Value: "+15555550100"}, `"phoneNumber":{"value":"+15555550100"}`},
+	{"4:anonymous", acs.Unknown{ID: "4:anonymous"}, ""},
+	{"8:other:x", acs.Unknown{ID: "8:other:x"}, ""},
+	{"8:orgid", acs.Unknown{ID: "8:orgid"}, ""},
+	{"8:ACS:a_b", acs.Unknown{ID: "8:ACS:a_b"}, ""},
+	{"48:home", acs.Unknown{ID: "48:home"}, ""},
+}
+
 func TestIdentifiers(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		raw  string
-		want acs.Identifier
-		sent string // the model besides the raw id
-	}{
-		{alice, acs.CommunicationUser{ID: alice}, `"communicationUser":{"id":"` + alice + `"}`},
-		{"8:acs:", acs.CommunicationUser{ID: "8:acs:"}, `"communicationUser":{"id":"8:acs:"}`},
-		{"8:spool:a_b_c", acs.CommunicationUser{ID: "8:spool:a_b_c"}, `"communicationUser":{"id":"8:spool:a_b_c"}`},
-		{"8:dod-acs:a_b", acs.CommunicationUser{ID: "8:dod-acs:a_b"}, `"communicationUser":{"id":"8:dod-acs:a_b"}`},
-		{"8:gcch-acs:a_b_c_d", acs.CommunicationUser{ID: "8:gcch-acs:a_b_c_d"}, `"communicationUser":{"id":"8:gcch-acs:a_b_c_d"}`},
-		{
-			"8:acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudPublic},
-			`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"public"}`,
-		},
-		{
-			"8:gcch-acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudGCCH},
-			`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"gcch"}`,
-		},
-		{
-			"8:dod-acs:r_t_u", acs.TeamsExtensionUser{ResourceID: "r", TenantID: "t", UserID: "u", Cloud: acs.CloudDoD},
-			`"teamsExtensionUser":{"userId":"u","tenantId":"t","resourceId":"r","cloud":"dod"}`,
-		},
-		{
-			"8:orgid:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudPublic},
-			`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"public"}`,
-		},
-		{
-			"8:dod:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudDoD},
-			`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"dod"}`,
-		},
-		{
-			"8:gcch:u", acs.MicrosoftTeamsUser{UserID: "u", Cloud: acs.CloudGCCH},
-			`"microsoftTeamsUser":{"userId":"u","isAnonymous":false,"cloud":"gcch"}`,
-		},
-		{
-			"8:teamsvisitor:v", acs.MicrosoftTeamsUser{UserID: "v", IsAnonymous: true, Cloud: acs.CloudPublic},
-			`"microsoftTeamsUser":{"userId":"v","isAnonymous":true,"cloud":"public"}`,
-		},
-		{"28:orgid:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudPublic}, `"microsoftTeamsApp":{"appId":"a","cloud":"public"}`},
-		{"28:dod:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudDoD}, `"microsoftTeamsApp":{"appId":"a","cloud":"dod"}`},
-		{"28:gcch:a", acs.MicrosoftTeamsApp{AppID: "a", Cloud: acs.CloudGCCH}, `"microsoftTeamsApp":{"appId":"a","cloud":"gcch"}`},
-		{"4:+15555550100", acs.PhoneNumber{Value: "+15555550100"}, `"phoneNumber":{"value":"+15555550100"}`},
-		{"4:anonymous", acs.Unknown{ID: "4:anonymous"}, ""},
-		{"8:other:x", acs.Unknown{ID: "8:other:x"}, ""},
-		{"8:orgid", acs.Unknown{ID: "8:orgid"}, ""},
-		{"8:ACS:a_b", acs.Unknown{ID: "8:ACS:a_b"}, ""},
-		{"48:home", acs.Unknown{ID: "48:home"}, ""},
-	} {
+	for _, test := range identifiers {
 		t.Run(test.raw, func(t *testing.T) {
 			t.Parallel()
 			got := acs.ParseRawID(test.raw)

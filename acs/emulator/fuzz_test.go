@@ -14,38 +14,43 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
+const seedThread = "/chat/threads/THREAD"
+
+// routerSeeds has at least one request for each operation. The placeholders THREAD, USER and
+// MESSAGE stand for identifiers of the emulator.
+var routerSeeds = []struct{ method, target, media, body string }{
+	{"POST", "/identities?api-version=2023-10-01", "application/json", `{"createTokenWithScopes":["chat"],"expiresInMinutes":60}`},
+	{"POST", "/identities/USER/:issueAccessToken?api-version=2023-10-01", "application/json", `{"scopes":["chat"]}`},
+	{"POST", "/chat/threads?api-version=2025-03-15", "application/json", `{"topic":"t","metadata":{"k":"v"},"retentionPolicy":{"kind":"none"}}`},
+	{"POST", "/chat/threads?api-version=2025-03-15", "application/json", strings.Replace(participants(foreignUser, sampleUser), "{", `{"topic":"t",`, 1)},
+	{"GET", "/chat/threads?api-version=2025-03-15&maxPageSize=1&startTime=2026-03-04T05:06:07Z&syncState=YmVmb3JlLzE", "", ""},
+	{"GET", seedThread + "?api-version=2025-03-15", "", ""},
+	{"PATCH", seedThread + "?api-version=2025-03-15", "application/merge-patch+json", `{"topic":"u","metadata":{"k":""}}`},
+	{"DELETE", seedThread + "?api-version=2025-03-15", "", ""},
+	{"GET", seedThread + "/participants?api-version=2025-03-15&skip=1&maxPageSize=2", "", ""},
+	{"POST", seedThread + "/participants/:add?api-version=2025-03-15", "application/json", participants(sampleUser)},
+	{"POST", seedThread + "/participants/:remove?api-version=2025-03-15", "application/json", `{"phoneNumber":{"value":"+491"}}`},
+	{"POST", seedThread + "/participants/:remove?api-version=2025-03-15", "application/json; charset=utf-8", `{"kind":"unknown","rawId":"8:acs:fakeid"}`},
+	{"POST", "/identities/USER/:revokeAccessTokens?api-version=2023-10-01", "", ""},
+	{"DELETE", "/identities/USER?api-version=2023-10-01", "", ""},
+	{"POST", "/teamsUser/:exchangeAccessToken?api-version=2023-10-01", "application/json", `{"token":"t","appId":"a","userId":"u"}`},
+	{"POST", seedThread + "/messages?api-version=2025-03-15", "application/json", `{"content":"c","type":"html","senderDisplayName":"n","metadata":{"k":"v"}}`},
+	{"GET", seedThread + "/messages?api-version=2025-03-15&maxPageSize=1&startTime=1%2F1%2F1970%2012%3A00%3A00%20AM%20%2B00%3A00&syncState=3e", "", ""},
+	{"GET", seedThread + "/messages/MESSAGE?api-version=2025-03-15", "", ""},
+	{"PATCH", seedThread + "/messages/MESSAGE?api-version=2025-03-15", "application/merge-patch+json", `{"content":"d","metadata":{"k":""}}`},
+	{"DELETE", seedThread + "/messages/MESSAGE?api-version=2025-03-15", "", ""},
+	{"POST", seedThread + "/readReceipts?api-version=2025-03-15", "application/json", `{"chatMessageId":"MESSAGE"}`},
+	{"GET", seedThread + "/readReceipts?api-version=2025-03-15&skip=0", "", ""},
+	{"POST", seedThread + "/typing?api-version=2025-03-15", "application/json", `{"senderDisplayName":"n"}`},
+	{"GET", seedThread + "/messages/-9223372036854775808?api-version=2025-03-15", "", ""},
+	{"OPTIONS", "*", "", ""},
+	{"GET", "//%2F/%3A?%zz", "text/plain; =", "\x00\xff"},
+}
+
 // FuzzRouter makes any request with valid credentials. The response must be neither a 5xx nor a
 // 401.
 func FuzzRouter(f *testing.F) {
-	const thread = "/chat/threads/THREAD"
-	for _, seed := range []struct{ method, target, media, body string }{
-		{"POST", "/identities?api-version=2023-10-01", "application/json", `{"createTokenWithScopes":["chat"],"expiresInMinutes":60}`},
-		{"POST", "/identities/USER/:issueAccessToken?api-version=2023-10-01", "application/json", `{"scopes":["chat"]}`},
-		{"POST", "/chat/threads?api-version=2025-03-15", "application/json", `{"topic":"t","metadata":{"k":"v"},"retentionPolicy":{"kind":"none"}}`},
-		{"POST", "/chat/threads?api-version=2025-03-15", "application/json", strings.Replace(participants(foreignUser, sampleUser), "{", `{"topic":"t",`, 1)},
-		{"GET", "/chat/threads?api-version=2025-03-15&maxPageSize=1&startTime=2026-03-04T05:06:07Z&syncState=YmVmb3JlLzE", "", ""},
-		{"GET", thread + "?api-version=2025-03-15", "", ""},
-		{"PATCH", thread + "?api-version=2025-03-15", "application/merge-patch+json", `{"topic":"u","metadata":{"k":""}}`},
-		{"DELETE", thread + "?api-version=2025-03-15", "", ""},
-		{"GET", thread + "/participants?api-version=2025-03-15&skip=1&maxPageSize=2", "", ""},
-		{"POST", thread + "/participants/:add?api-version=2025-03-15", "application/json", participants(sampleUser)},
-		{"POST", thread + "/participants/:remove?api-version=2025-03-15", "application/json", `{"phoneNumber":{"value":"+491"}}`},
-		{"POST", thread + "/participants/:remove?api-version=2025-03-15", "application/json; charset=utf-8", `{"kind":"unknown","rawId":"8:acs:fakeid"}`},
-		{"POST", "/identities/USER/:revokeAccessTokens?api-version=2023-10-01", "", ""},
-		{"DELETE", "/identities/USER?api-version=2023-10-01", "", ""},
-		{"POST", "/teamsUser/:exchangeAccessToken?api-version=2023-10-01", "application/json", `{"token":"t","appId":"a","userId":"u"}`},
-		{"POST", thread + "/messages?api-version=2025-03-15", "application/json", `{"content":"c","type":"html","senderDisplayName":"n","metadata":{"k":"v"}}`},
-		{"GET", thread + "/messages?api-version=2025-03-15&maxPageSize=1&startTime=1%2F1%2F1970%2012%3A00%3A00%20AM%20%2B00%3A00&syncState=3e", "", ""},
-		{"GET", thread + "/messages/MESSAGE?api-version=2025-03-15", "", ""},
-		{"PATCH", thread + "/messages/MESSAGE?api-version=2025-03-15", "application/merge-patch+json", `{"content":"d","metadata":{"k":""}}`},
-		{"DELETE", thread + "/messages/MESSAGE?api-version=2025-03-15", "", ""},
-		{"POST", thread + "/readReceipts?api-version=2025-03-15", "application/json", `{"chatMessageId":"MESSAGE"}`},
-		{"GET", thread + "/readReceipts?api-version=2025-03-15&skip=0", "", ""},
-		{"POST", thread + "/typing?api-version=2025-03-15", "application/json", `{"senderDisplayName":"n"}`},
-		{"GET", thread + "/messages/-9223372036854775808?api-version=2025-03-15", "", ""},
-		{"OPTIONS", "*", "", ""},
-		{"GET", "//%2F/%3A?%zz", "text/plain; =", "\x00\xff"},
-	} {
+	for _, seed := range routerSeeds {
 		f.Add(seed.method, seed.target, seed.media, seed.body)
 	}
 	f.Fuzz(func(t *testing.T, method, target, media, body string) {

@@ -15,36 +15,38 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
+// quotas are the documented quotas of the operations.
+var quotas = []struct {
+	name   string
+	method string
+	path   string // after the thread's
+	body   string
+	calls  int
+	window time.Duration
+	want   int // while there is room
+}{
+	{"create thread", http.MethodPost, "-", `{"topic":"t"}`, 10, 10 * time.Second, 201},
+	{"list threads", http.MethodGet, "-", "", 50, 10 * time.Second, 200},
+	{"get thread", http.MethodGet, "", "", 50, 10 * time.Second, 200},
+	{"update thread", http.MethodPatch, "", `{"topic":"u"}`, 5, 10 * time.Second, 204},
+	{"list participants", http.MethodGet, "/participants", "", 10, 10 * time.Second, 200},
+	{"add participants", http.MethodPost, "/participants/:add", participants(sampleUser), 10, 10 * time.Second, 201},
+	{"remove participant", http.MethodPost, "/participants/:remove", `{"rawId":"` + sampleUser + `"}`, 10, 10 * time.Second, 204},
+	{"delete thread", http.MethodDelete, "x", "", 10, 10 * time.Second, 404},
+	{"send message", http.MethodPost, "/messages", `{"content":"c"}`, 10, 10 * time.Second, 201},
+	{"update message", http.MethodPatch, "/messages/1", `{}`, 10, 10 * time.Second, 404},
+	{"delete message", http.MethodDelete, "/messages/1", "", 10, 10 * time.Second, 404},
+	{"get message", http.MethodGet, "/messages/1", "", 50, 10 * time.Second, 404},
+	{"list messages", http.MethodGet, "/messages", "", 50, 10 * time.Second, 200},
+	{"send receipt", http.MethodPost, "/readReceipts", `{"chatMessageId":"1"}`, 10, 10 * time.Second, 404},
+	{"list receipts", http.MethodGet, "/readReceipts", "", 5, 10 * time.Second, 200},
+	{"typing", http.MethodPost, "/typing", "", 5, 10 * time.Second, 200},
+	{"refused calls", http.MethodPatch, "", `{"topic":""}`, 5, 10 * time.Second, 400},
+}
+
 func TestQuotas(t *testing.T) {
 	t.Parallel()
-	const ten = 10 * time.Second
-	for _, test := range []struct {
-		name   string
-		method string
-		path   string // after the thread's
-		body   string
-		calls  int
-		window time.Duration
-		want   int // while there is room
-	}{
-		{"create thread", http.MethodPost, "-", `{"topic":"t"}`, 10, ten, 201},
-		{"list threads", http.MethodGet, "-", "", 50, ten, 200},
-		{"get thread", http.MethodGet, "", "", 50, ten, 200},
-		{"update thread", http.MethodPatch, "", `{"topic":"u"}`, 5, ten, 204},
-		{"list participants", http.MethodGet, "/participants", "", 10, ten, 200},
-		{"add participants", http.MethodPost, "/participants/:add", participants(sampleUser), 10, ten, 201},
-		{"remove participant", http.MethodPost, "/participants/:remove", `{"rawId":"` + sampleUser + `"}`, 10, ten, 204},
-		{"delete thread", http.MethodDelete, "x", "", 10, ten, 404},
-		{"send message", http.MethodPost, "/messages", `{"content":"c"}`, 10, ten, 201},
-		{"update message", http.MethodPatch, "/messages/1", `{}`, 10, ten, 404},
-		{"delete message", http.MethodDelete, "/messages/1", "", 10, ten, 404},
-		{"get message", http.MethodGet, "/messages/1", "", 50, ten, 404},
-		{"list messages", http.MethodGet, "/messages", "", 50, ten, 200},
-		{"send receipt", http.MethodPost, "/readReceipts", `{"chatMessageId":"1"}`, 10, ten, 404},
-		{"list receipts", http.MethodGet, "/readReceipts", "", 5, ten, 200},
-		{"typing", http.MethodPost, "/typing", "", 5, ten, 200},
-		{"refused calls", http.MethodPatch, "", `{"topic":""}`, 5, ten, 400},
-	} {
+	for _, test := range quotas {
 		f := start(t, emulator.Options{Quotas: true})
 		id, token := f.user()
 		path := "/chat/threads/" + f.emu.CreateThread(id, "t") + test.path

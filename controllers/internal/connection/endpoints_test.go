@@ -79,70 +79,75 @@ func TestParseEndpointRulesRefusesDeadEntries(t *testing.T) {
 	}
 }
 
+// defaultRules is the default of the flag.
+var defaultRules = strings.Join(DefaultEndpointSuffixes, ",")
+
+// endpointRuleTests are rules with endpoints that they allow or refuse.
+var endpointRuleTests = []struct {
+	rules, endpoint string
+	// reason is empty where the endpoint is allowed.
+	reason string
+}{
+	{defaultRules, "https://contoso.communication.azure.com", ""},
+	{defaultRules, "https://contoso.communication.azure.com/", ""},
+	{defaultRules, "https://contoso.communication.azure.com:443", ""},
+	{defaultRules, "https://CONTOSO.Communication.Azure.Com", ""},
+	{defaultRules, "https://contoso.unitedstates.communication.azure.com", ""},
+	{defaultRules, "https://contoso.communication.azure.us", ""},
+	{defaultRules, "https://contoso.communication.azure.cn", ""},
+
+	{defaultRules, "https://communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil-communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com.evil.org", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com.", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com.:443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com:444", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com:80", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com:0443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://contoso.communication.azure.com:", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil.org#.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil.org?.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil.org/.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://evil.org:443.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://127.0.0.1", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://[::1]", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://169.254.169.254", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://kubernetes.default.svc", chatv1alpha1.ReasonEndpointNotAllowed},
+
+	{defaultRules, "http://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "ftp://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "//contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{defaultRules, "https://user@contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://user:password@contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://contoso.communication.azure.com@evil.org", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://evil.org\\.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://evil.org%2f.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https:contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "https://", chatv1alpha1.ReasonInvalidConnectionString},
+	{defaultRules, "", chatv1alpha1.ReasonInvalidConnectionString},
+
+	{"127.0.0.1:8443", "https://127.0.0.1:8443", ""},
+	{"127.0.0.1:8443", "https://127.0.0.1", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"127.0.0.1:8443", "https://127.0.0.1:8444", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"127.0.0.1:8443", "http://127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"127.0.0.1:8443", "https://1127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"[::1]:8443", "https://[::1]:8443", ""},
+	{"[::1]", "https://[::1]:443", ""},
+	{"emulator.svc", "https://emulator.svc", ""},
+	{"emulator.svc:443", "https://EMULATOR.svc:443", ""},
+	{"emulator.svc", "https://a.emulator.svc", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"emulator.svc", "https://emulator.svc:8443", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"contoso.communication.azure.com", "https://fabrikam.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+	{"", "https://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
+}
+
 func TestEndpointRules(t *testing.T) {
 	t.Parallel()
-	defaults := strings.Join(DefaultEndpointSuffixes, ",")
-	for _, c := range []struct {
-		rules, endpoint string
-		// reason is empty where the endpoint is allowed.
-		reason string
-	}{
-		{defaults, "https://contoso.communication.azure.com", ""},
-		{defaults, "https://contoso.communication.azure.com/", ""},
-		{defaults, "https://contoso.communication.azure.com:443", ""},
-		{defaults, "https://CONTOSO.Communication.Azure.Com", ""},
-		{defaults, "https://contoso.unitedstates.communication.azure.com", ""},
-		{defaults, "https://contoso.communication.azure.us", ""},
-		{defaults, "https://contoso.communication.azure.cn", ""},
-
-		{defaults, "https://communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil-communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com.evil.org", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com.", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com.:443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com:444", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com:80", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com:0443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://contoso.communication.azure.com:", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil.org#.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil.org?.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil.org/.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://evil.org:443.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://127.0.0.1", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://[::1]", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://169.254.169.254", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://kubernetes.default.svc", chatv1alpha1.ReasonEndpointNotAllowed},
-
-		{defaults, "http://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "ftp://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "//contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{defaults, "https://user@contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://user:password@contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://contoso.communication.azure.com@evil.org", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://evil.org\\.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://evil.org%2f.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https:contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "contoso.communication.azure.com", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "https://", chatv1alpha1.ReasonInvalidConnectionString},
-		{defaults, "", chatv1alpha1.ReasonInvalidConnectionString},
-
-		{"127.0.0.1:8443", "https://127.0.0.1:8443", ""},
-		{"127.0.0.1:8443", "https://127.0.0.1", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"127.0.0.1:8443", "https://127.0.0.1:8444", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"127.0.0.1:8443", "http://127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"127.0.0.1:8443", "https://1127.0.0.1:8443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"[::1]:8443", "https://[::1]:8443", ""},
-		{"[::1]", "https://[::1]:443", ""},
-		{"emulator.svc", "https://emulator.svc", ""},
-		{"emulator.svc:443", "https://EMULATOR.svc:443", ""},
-		{"emulator.svc", "https://a.emulator.svc", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"emulator.svc", "https://emulator.svc:8443", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"contoso.communication.azure.com", "https://fabrikam.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-		{"", "https://contoso.communication.azure.com", chatv1alpha1.ReasonEndpointNotAllowed},
-	} {
+	for _, c := range endpointRuleTests {
 		t.Run(c.rules+" "+c.endpoint, func(t *testing.T) {
 			t.Parallel()
 			rules, err := ParseEndpointRules(c.rules)
