@@ -6,7 +6,6 @@ package acs_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
@@ -16,8 +15,8 @@ const (
 	messagePath = threadPath + "/messages/" + messageID
 )
 
-// messageCalls are the calls for messages and receipts, each with all of its options.
-func messageCalls(since time.Time) map[string]wireTest {
+// messageCalls are the calls for messages.
+func messageCalls() map[string]wireTest {
 	return map[string]wireTest{
 		"ThreadClient.SendMessage": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
@@ -44,7 +43,7 @@ func messageCalls(since time.Time) map[string]wireTest {
 		"ThreadClient.ListMessages": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
-				_, err := s.thread(t).NewListMessagesPager(&acs.ListMessagesOptions{MaxPageSize: 200, StartTime: since}).NextPage(ctx)
+				_, err := s.thread(t).NewListMessagesPager(&acs.ListMessagesOptions{MaxPageSize: 200, StartTime: sampleTime}).NextPage(ctx)
 				return err
 			},
 			method: "GET", uri: threadPath + "/messages?api-version=2025-03-15&maxPageSize=200&startTime=2026-03-04T04%3A06%3A07.891Z",
@@ -69,6 +68,12 @@ func messageCalls(since time.Time) map[string]wireTest {
 			},
 			method: "DELETE", uri: messagePath + "?api-version=2025-03-15", reply: reply{status: 204},
 		},
+	}
+}
+
+// notificationCalls are the calls for read receipts and typing notifications.
+func notificationCalls() map[string]wireTest {
+	return map[string]wireTest{
 		"ThreadClient.SendReadReceipt": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()

@@ -36,26 +36,41 @@ type wireTest struct {
 	reply       reply
 }
 
+// sampleTime has a zone, and more digits than the service takes.
+var sampleTime = time.Date(2026, time.March, 4, 5, 6, 7, 891234567, time.FixedZone("", 60*60))
+
+var sampleParticipants = []acs.Participant{
+	{
+		ID: acs.CommunicationUser{ID: alice}, DisplayName: "Alice <a&b>", ShareHistoryTime: &sampleTime,
+		Metadata: map[string]string{"k": "v"},
+	},
+	{ID: acs.PhoneNumber{Value: "+1"}},
+}
+
+const sentParticipants = `"participants":[{"communicationIdentifier":{"rawId":"` + alice +
+	`","communicationUser":{"id":"` + alice + `"}},"displayName":"Alice \u003ca\u0026b\u003e",` +
+	`"shareHistoryTime":"2026-03-04T04:06:07.891Z","metadata":{"k":"v"}},` +
+	`{"communicationIdentifier":{"rawId":"4:+1","phoneNumber":{"value":"+1"}}}]`
+
 // calls are all operations, each with all of its options.
 func calls() map[string]wireTest {
-	since := time.Date(2026, time.March, 4, 5, 6, 7, 891234567, time.FixedZone("", 60*60))
-	participants := []acs.Participant{
-		{
-			ID: acs.CommunicationUser{ID: alice}, DisplayName: "Alice <a&b>", ShareHistoryTime: &since,
-			Metadata: map[string]string{"k": "v"},
-		},
-		{ID: acs.PhoneNumber{Value: "+1"}},
+	operations := map[string]wireTest{}
+	for _, some := range []map[string]wireTest{
+		threadCalls(), participantCalls(), messageCalls(), notificationCalls(), tokenCalls(), identityCalls(),
+	} {
+		maps.Copy(operations, some)
 	}
-	sentParticipants := `"participants":[{"communicationIdentifier":{"rawId":"` + alice +
-		`","communicationUser":{"id":"` + alice + `"}},"displayName":"Alice \u003ca\u0026b\u003e",` +
-		`"shareHistoryTime":"2026-03-04T04:06:07.891Z","metadata":{"k":"v"}},` +
-		`{"communicationIdentifier":{"rawId":"4:+1","phoneNumber":{"value":"+1"}}}]`
-	operations := map[string]wireTest{
+	return operations
+}
+
+// threadCalls are the calls for threads.
+func threadCalls() map[string]wireTest {
+	return map[string]wireTest{
 		"ChatClient.CreateThread": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
 				_, err := s.chat(t).CreateThread(ctx, "Topic", &acs.CreateThreadOptions{
-					Participants: participants, Metadata: map[string]string{"m": ""}, RepeatabilityRequestID: "an id",
+					Participants: sampleParticipants, Metadata: map[string]string{"m": ""}, RepeatabilityRequestID: "an id",
 					RetentionPolicy: &acs.RetentionPolicy{Kind: acs.RetentionThreadCreationDate, DeleteThreadAfterDays: 30},
 				})
 				return err
@@ -68,7 +83,7 @@ func calls() map[string]wireTest {
 		"ChatClient.ListThreads": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
-				_, err := s.chat(t).NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 7, StartTime: since}).NextPage(ctx)
+				_, err := s.chat(t).NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 7, StartTime: sampleTime}).NextPage(ctx)
 				return err
 			},
 			method: "GET", uri: "/chat/threads?api-version=2025-03-15&maxPageSize=7&startTime=2026-03-04T04%3A06%3A07.891Z",
@@ -103,6 +118,12 @@ func calls() map[string]wireTest {
 			body:  `{"topic":"","metadata":{"m":""},"retentionPolicy":{"kind":"none"}}`,
 			reply: reply{status: 204},
 		},
+	}
+}
+
+// participantCalls are the calls for participants.
+func participantCalls() map[string]wireTest {
+	return map[string]wireTest{
 		"ThreadClient.ListParticipants": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
@@ -115,7 +136,7 @@ func calls() map[string]wireTest {
 		"ThreadClient.AddParticipants": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
-				_, err := s.thread(t).AddParticipants(ctx, participants, &acs.AddParticipantsOptions{})
+				_, err := s.thread(t).AddParticipants(ctx, sampleParticipants, &acs.AddParticipantsOptions{})
 				return err
 			},
 			method: "POST", uri: threadPath + "/participants/:add?api-version=2025-03-15", contentType: "application/json",
@@ -131,6 +152,12 @@ func calls() map[string]wireTest {
 			body:  `{"rawId":"` + alice + `","communicationUser":{"id":"` + alice + `"}}`,
 			reply: reply{status: 204},
 		},
+	}
+}
+
+// tokenCalls are the calls that create users and tokens.
+func tokenCalls() map[string]wireTest {
+	return map[string]wireTest{
 		"IdentityClient.CreateUser": {
 			call: func(ctx context.Context, t *testing.T, s *service) error {
 				t.Helper()
@@ -155,9 +182,6 @@ func calls() map[string]wireTest {
 			reply: reply{status: 200, body: issuedToken},
 		},
 	}
-	maps.Copy(operations, messageCalls(since))
-	maps.Copy(operations, identityCalls())
-	return operations
 }
 
 func TestOperationsOnTheWire(t *testing.T) {
