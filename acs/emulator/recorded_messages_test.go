@@ -5,6 +5,7 @@ package emulator_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,29 +13,27 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestRecordedMessages compares messages, receipts and typing notifications of the emulator with
-// public recordings of the service.
-func TestRecordedMessages(t *testing.T) {
-	t.Parallel()
-	f := start(t, emulator.Options{})
-	owner, token := f.user()
-	thread := f.thread(token, strings.Replace(participants(owner, sampleUser), "{", `{"topic":"test topic",`, 1))
-	f.clock.advance(2 * time.Second)
-	plain := f.message(token, thread, `{"content":"Hello!"}`)
-	edited := f.message(token, thread, `{"content":"Content for message 7","type":"html","senderDisplayName":"DisplayName","metadata":{"key":"value key"}}`)
-	const system = "content createdOn id sequenceId type version"
-	const sent = "content createdOn id senderCommunicationIdentifier senderDisplayName sequenceId type version"
-	for _, test := range []struct {
-		name   string
-		call   call
-		status int
-		keys   string         // of the body
-		path   string         // of an object in it
-		inner  string         // keys of that object
-		value  map[string]any // by path in the body
-	}{
+// recordedCall is a call with the response that was recorded.
+type recordedCall struct {
+	name   string
+	call   call
+	status int
+	keys   string         // of the body
+	path   string         // of an object in it
+	inner  string         // keys of that object
+	value  map[string]any // by path in the body
+}
+
+const (
+	systemMessage = "content createdOn id sequenceId type version"
+	sentMessage   = "content createdOn id senderCommunicationIdentifier senderDisplayName sequenceId type version"
+)
+
+// recordedSent reads the first messages of a thread, and sends one.
+func recordedSent(owner, thread, plain string) []recordedCall {
+	return []recordedCall{
 		{
-			name: "the messages that a thread begins with", call: call{path: thread + "/messages"}, status: 200, keys: "value", path: "value.3", inner: system,
+			name: "the messages that a thread begins with", call: call{path: thread + "/messages"}, status: 200, keys: "value", path: "value.3", inner: systemMessage,
 			value: map[string]any{
 				"value.3.type": "participantAdded", "value.3.sequenceId": "1", "value.3.createdOn": "2026-03-04T05:06:07Z",
 				"value.3.content.participants.0.communicationIdentifier.rawId":          owner,
@@ -48,13 +47,19 @@ func TestRecordedMessages(t *testing.T) {
 			},
 		},
 		{
-			name: "one message", call: call{path: plain}, status: 200, keys: sent, path: "content", inner: "message",
+			name: "one message", call: call{path: plain}, status: 200, keys: sentMessage, path: "content", inner: "message",
 			value: map[string]any{
 				"type": "text", "sequenceId": "3", "content.message": "Hello!", "senderDisplayName": "", "createdOn": "2026-03-04T05:06:09Z",
 				"senderCommunicationIdentifier.rawId": owner,
 			},
 		},
 		{name: "send", call: call{method: "POST", path: thread + "/messages", body: `{"content":"content","metadata":{"tags":"sometag"}}`}, status: 201, keys: "id"},
+	}
+}
+
+// recordedChanges edits and deletes messages.
+func recordedChanges(thread, plain, edited string) []recordedCall {
+	return []recordedCall{
 		{name: "edit", call: call{method: "PATCH", path: edited, body: `{"content":"Content for message 7 - updated"}`}, status: 204},
 		{name: "delete", call: call{method: "DELETE", path: plain}, status: 204},
 		{
@@ -73,6 +78,12 @@ func TestRecordedMessages(t *testing.T) {
 				"value.2.sequenceId": "5", "value.2.metadata.tags": "sometag",
 			},
 		},
+	}
+}
+
+// recordedReceipts sends receipts and typing notifications, and removes a participant.
+func recordedReceipts(thread, plain string) []recordedCall {
+	return []recordedCall{
 		{name: "no receipts", call: call{path: thread + "/readReceipts"}, status: 200, keys: "value"},
 		{name: "a receipt", call: call{method: "POST", path: thread + "/readReceipts", body: `{"chatMessageId":"` + plain[strings.LastIndex(plain, "/")+1:] + `"}`}, status: 200},
 		{name: "typing without a body", call: call{method: "POST", path: thread + "/typing"}, status: 200},
@@ -82,7 +93,7 @@ func TestRecordedMessages(t *testing.T) {
 			call: call{method: "POST", path: thread + "/participants/:remove", body: `{"communicationUser":{"id":"` + sampleUser + `"}}`},
 		},
 		{
-			name: "the removal is told", call: call{path: thread + "/messages?maxPageSize=1"}, status: 200, keys: "nextLink value", path: "value.0", inner: system,
+			name: "the removal is told", call: call{path: thread + "/messages?maxPageSize=1"}, status: 200, keys: "nextLink value", path: "value.0", inner: systemMessage,
 			value: map[string]any{
 				"value.0.type": "participantRemoved", "value.0.sequenceId": "8",
 				"value.0.content.participants.0.communicationIdentifier.rawId": sampleUser, "value.0.content.participants.1": nil,
@@ -92,7 +103,22 @@ func TestRecordedMessages(t *testing.T) {
 			name: "threads are listed with the time of the last message", call: call{path: "/chat/threads"}, status: 200, keys: "value",
 			path: "value.0", inner: "id lastMessageReceivedOn topic", value: map[string]any{"value.0.lastMessageReceivedOn": "2026-03-04T05:06:09Z"},
 		},
-	} {
+	}
+}
+
+// TestRecordedMessages compares messages, receipts and typing notifications of the emulator with
+// public recordings of the service.
+func TestRecordedMessages(t *testing.T) {
+	t.Parallel()
+	f := start(t, emulator.Options{})
+	owner, token := f.user()
+	thread := f.thread(token, strings.Replace(participants(owner, sampleUser), "{", `{"topic":"test topic",`, 1))
+	f.clock.advance(2 * time.Second)
+	plain := f.message(token, thread, `{"content":"Hello!"}`)
+	edited := f.message(token, thread, `{"content":"Content for message 7","type":"html","senderDisplayName":"DisplayName","metadata":{"key":"value key"}}`)
+	for _, test := range slices.Concat(
+		recordedSent(owner, thread, plain), recordedChanges(thread, plain, edited), recordedReceipts(thread, plain),
+	) {
 		if test.call.method == "" {
 			test.call.method = http.MethodGet
 		}

@@ -13,28 +13,22 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// TestRecordedAnswers compares responses of the emulator with public recordings of the service: the
-// status, the names at the top level of the body and in the relevant object, and some values.
-func TestRecordedAnswers(t *testing.T) {
-	t.Parallel()
-	f := start(t, emulator.Options{})
-	owner, token := f.user()
-	_, stranger := f.user()
-	_, fresh := f.user()
-	thread := f.thread(token, `{"topic":"t","metadata":{"threadType":"primary","secondaryThread":"test-id"},"participants":[`+
-		`{"communicationIdentifier":{"communicationUser":{"id":"`+owner+`"}},"displayName":"user1"},`+
-		`{"communicationIdentifier":{"communicationUser":{"id":"`+sampleUser+`"}},"displayName":"user2"}]}`)
-	const forbidden = "The initiator doesn't have the permission to perform the requested operation."
-	add, remove := thread+"/participants/:add", thread+"/participants/:remove"
-	for _, test := range []struct {
-		name   string
-		call   call
-		status int
-		keys   string // of the body
-		within string // one of those names
-		inner  string // its keys, or those of its first element
-		value  map[string]any
-	}{
+// recordedAnswer is a call with the response that was recorded.
+type recordedAnswer struct {
+	name   string
+	call   call
+	status int
+	keys   string // of the body
+	within string // one of those names
+	inner  string // its keys, or those of its first element
+	value  map[string]any
+}
+
+const forbiddenMessage = "The initiator doesn't have the permission to perform the requested operation."
+
+// recordedRefusals has calls that are refused.
+func recordedRefusals(thread, stranger string) []recordedAnswer {
+	return []recordedAnswer{
 		{
 			name: "a thread that does not exist", call: call{path: "/chat/threads/19:00000000000000000000000000000000@thread.v2"},
 			status: 404, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message",
@@ -47,9 +41,16 @@ func TestRecordedAnswers(t *testing.T) {
 		{
 			name: "not a participant", call: call{path: thread, token: stranger},
 			status: 403, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message",
-			value: map[string]any{"Code": "Forbidden", "Message": forbidden},
+			value: map[string]any{"Code": "Forbidden", "Message": forbiddenMessage},
 		},
 		{name: "a bad token", call: call{method: http.MethodPost, path: "/chat/threads", body: `{"topic":"t"}`, token: "bad"}, status: 401},
+	}
+}
+
+// recordedAdditions creates a thread, and lists and adds participants.
+func recordedAdditions(thread string) []recordedAnswer {
+	add := thread + "/participants/:add"
+	return []recordedAnswer{
 		{
 			name:   "create",
 			call:   call{method: http.MethodPost, path: "/chat/threads", body: `{"topic":"Test"}`},
@@ -73,6 +74,12 @@ func TestRecordedAnswers(t *testing.T) {
 			status: 400, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message",
 			value: map[string]any{"Code": "BadRequest", "Message": "Identifier format is invalid (8:acs:fakeid===)."},
 		},
+	}
+}
+
+// recordedThreads updates and lists threads.
+func recordedThreads(thread, fresh string) []recordedAnswer {
+	return []recordedAnswer{
 		{name: "metadata is merged", call: call{method: http.MethodPatch, path: thread, body: `{"metadata":{"threadType":"secondary"}}`}, status: 204},
 		{
 			name: "merged metadata", call: call{path: thread},
@@ -85,6 +92,13 @@ func TestRecordedAnswers(t *testing.T) {
 			status: 200, keys: "value", within: "value", inner: "id lastMessageReceivedOn topic",
 		},
 		{name: "list threads of a fresh user", call: call{path: "/chat/threads", token: fresh}, status: 200, keys: "value"},
+	}
+}
+
+// recordedRemovals removes participants.
+func recordedRemovals(thread, owner string) []recordedAnswer {
+	remove := thread + "/participants/:remove"
+	return []recordedAnswer{
 		{name: "remove a member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},
 		{name: "remove who is no member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},
 		{
@@ -95,23 +109,44 @@ func TestRecordedAnswers(t *testing.T) {
 		{name: "the creator removes itself", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + owner + `"}}`}, status: 204},
 		{
 			name: "and again", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + owner + `"}}`},
-			status: 403, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message", value: map[string]any{"Message": forbidden},
+			status: 403, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message", value: map[string]any{"Message": forbiddenMessage},
 		},
-		{
-			name:   "an identity with a token",
-			call:   call{method: http.MethodPost, path: "/identities", body: `{"createTokenWithScopes":["chat"]}`, signed: true},
-			status: 201, keys: "accessToken identity", within: "accessToken", inner: "expiresOn token",
+	}
+}
+
+// recordedIdentities are calls that create users.
+var recordedIdentities = []recordedAnswer{
+	{
+		name:   "an identity with a token",
+		call:   call{method: http.MethodPost, path: "/identities", body: `{"createTokenWithScopes":["chat"]}`, signed: true},
+		status: 201, keys: "accessToken identity", within: "accessToken", inner: "expiresOn token",
+	},
+	{
+		name:   "a lifetime that is too short",
+		call:   call{method: http.MethodPost, path: "/identities", body: `{"createTokenWithScopes":["chat"],"expiresInMinutes":59}`, signed: true},
+		status: 400, keys: "error", within: "error", inner: "code message target",
+		value: map[string]any{
+			"code": "ValidationError", "target": "ExpiresInMinutes",
+			"message": "ExpiresInMinutes value 59 is invalid. Value must be within the [60, 1440] interval.",
 		},
-		{
-			name:   "a lifetime that is too short",
-			call:   call{method: http.MethodPost, path: "/identities", body: `{"createTokenWithScopes":["chat"],"expiresInMinutes":59}`, signed: true},
-			status: 400, keys: "error", within: "error", inner: "code message target",
-			value: map[string]any{
-				"code": "ValidationError", "target": "ExpiresInMinutes",
-				"message": "ExpiresInMinutes value 59 is invalid. Value must be within the [60, 1440] interval.",
-			},
-		},
-	} {
+	},
+}
+
+// TestRecordedAnswers compares responses of the emulator with public recordings of the service: the
+// status, the names at the top level of the body and in the relevant object, and some values.
+func TestRecordedAnswers(t *testing.T) {
+	t.Parallel()
+	f := start(t, emulator.Options{})
+	owner, token := f.user()
+	_, stranger := f.user()
+	_, fresh := f.user()
+	thread := f.thread(token, `{"topic":"t","metadata":{"threadType":"primary","secondaryThread":"test-id"},"participants":[`+
+		`{"communicationIdentifier":{"communicationUser":{"id":"`+owner+`"}},"displayName":"user1"},`+
+		`{"communicationIdentifier":{"communicationUser":{"id":"`+sampleUser+`"}},"displayName":"user2"}]}`)
+	for _, test := range slices.Concat(
+		recordedRefusals(thread, stranger), recordedAdditions(thread), recordedThreads(thread, fresh),
+		recordedRemovals(thread, owner), recordedIdentities,
+	) {
 		if test.call.method == "" {
 			test.call.method = http.MethodGet
 		}

@@ -56,75 +56,87 @@ func verdictOf(o Outcome) verdict {
 	return verdict{Reason: o.Reason, Message: o.Message, Ready: o.Ready, Stalled: o.Stalled, Quiet: o.Quiet, After: o.After}
 }
 
+const (
+	someRefusal   = `{"error":{"code":"SomeCode","message":"Some message."}}`
+	limitsMessage = "ACS limits the rate of calls (429); the operator continues when it allows."
+)
+
+func refusedMessage(status int, detail string) string {
+	return fmt.Sprintf("ACS refused to read the thread (%d%s).", status, detail)
+}
+
+func retriedVerdict(status int) verdict {
+	return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: refusedMessage(status, ": SomeCode Some message")}
+}
+
+// troubleVerdict has no words of the server: they may differ each time, so only the log has them.
+func troubleVerdict(status int) verdict {
+	return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable,
+		Message: fmt.Sprintf("ACS is in trouble (%d) and did not read the thread; the operator tries again.", status)}
+}
+
+func stalledVerdict(reason string, status int) verdict {
+	return verdict{Reason: reason, Message: refusedMessage(status, ": SomeCode Some message"), Stalled: true}
+}
+
+func throttledVerdict(after time.Duration) verdict {
+	return verdict{Reason: chatv1alpha1.ReasonThrottled, Message: limitsMessage, After: after}
+}
+
+func foreignVerdict(what string) verdict {
+	return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable,
+		Message: "Something between the operator and ACS answered " + what + " when asked to read the thread; the operator tries again."}
+}
+
+// serverTime is the time by the clock of the service.
+var serverTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// answerTests are answers of the service, each with the outcome.
+var answerTests = map[string]struct {
+	status int
+	header map[string]string
+	body   string
+	want   verdict
+	// backsOff says that the error goes to the work queue.
+	backsOff bool
+}{
+	"400": {status: 400, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonInvalidRequest, 400)},
+	"401": {status: 401, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonAuthenticationFailed, 401)},
+	"401 without a word": {status: 401, header: map[string]string{"MS-CV": "vector.0"},
+		want: verdict{Reason: chatv1alpha1.ReasonAuthenticationFailed, Message: refusedMessage(401, ""), Stalled: true}},
+	"foreign 401":      {status: 401, body: "<html></html>", header: map[string]string{"Content-Type": "text/html"}, want: foreignVerdict("401 text/html"), backsOff: true},
+	"foreign 404":      {status: 404, header: map[string]string{"Content-Type": ""}, want: foreignVerdict("404"), backsOff: true},
+	"foreign 407":      {status: 407, body: `{"title":"Proxy"}`, header: map[string]string{"Content-Type": "application/json"}, want: foreignVerdict("407 application/json"), backsOff: true},
+	"403":              {status: 403, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonAccessLost, 403)},
+	"404":              {status: 404, body: someRefusal, want: retriedVerdict(404), backsOff: true},
+	"405":              {status: 405, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonInvalidRequest, 405)},
+	"408":              {status: 408, body: someRefusal, want: retriedVerdict(408), backsOff: true},
+	"409":              {status: 409, body: someRefusal, want: retriedVerdict(409), backsOff: true},
+	"412":              {status: 412, body: someRefusal, want: retriedVerdict(412), backsOff: true},
+	"413":              {status: 413, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonInvalidRequest, 413)},
+	"415":              {status: 415, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonInvalidRequest, 415)},
+	"422":              {status: 422, body: someRefusal, want: stalledVerdict(chatv1alpha1.ReasonInvalidRequest, 422)},
+	"429":              {status: 429, body: someRefusal, want: throttledVerdict(10 * time.Second)},
+	"429 with seconds": {status: 429, header: map[string]string{"Retry-After": "17"}, want: throttledVerdict(17 * time.Second)},
+	"429 with milliseconds": {status: 429, header: map[string]string{"retry-after-ms": "1500"},
+		want: throttledVerdict(1500 * time.Millisecond)},
+	"429 with a date": {status: 429, want: throttledVerdict(40 * time.Second),
+		header: map[string]string{"Date": serverTime.Format(http.TimeFormat), "Retry-After": serverTime.Add(40 * time.Second).Format(http.TimeFormat)}},
+	"429 with a date that has passed": {status: 429, want: throttledVerdict(10 * time.Second),
+		header: map[string]string{"Date": serverTime.Format(http.TimeFormat), "Retry-After": serverTime.Add(-time.Hour).Format(http.TimeFormat)}},
+	"429 with no wait": {status: 429, header: map[string]string{"Retry-After": "0"}, want: throttledVerdict(10 * time.Second)},
+	"429 with junk":    {status: 429, header: map[string]string{"Retry-After": "soon"}, want: throttledVerdict(10 * time.Second)},
+	"429 for ever":     {status: 429, header: map[string]string{"Retry-After": "99999999999999999999"}, want: throttledVerdict(10 * time.Minute)},
+	"500":              {status: 500, body: someRefusal, want: troubleVerdict(500), backsOff: true},
+	"500 in HTML":      {status: 500, body: "<html>down</html>", want: troubleVerdict(500), backsOff: true},
+	"502":              {status: 502, body: someRefusal, want: troubleVerdict(502), backsOff: true},
+	"503":              {status: 503, body: someRefusal, want: troubleVerdict(503), backsOff: true},
+	"504":              {status: 504, body: someRefusal, want: troubleVerdict(504), backsOff: true},
+}
+
 func TestClassifyAnswers(t *testing.T) {
 	t.Parallel()
-	const (
-		said   = `{"error":{"code":"SomeCode","message":"Some message."}}`
-		limits = "ACS limits the rate of calls (429); the operator continues when it allows."
-	)
-	refused := func(status int, detail string) string {
-		return fmt.Sprintf("ACS refused to read the thread (%d%s).", status, detail)
-	}
-	retried := func(status int) verdict {
-		return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable, Message: refused(status, ": SomeCode Some message")}
-	}
-	// What a server in trouble says may change each time, and is left to the log.
-	trouble := func(status int) verdict {
-		return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable,
-			Message: fmt.Sprintf("ACS is in trouble (%d) and did not read the thread; the operator tries again.", status)}
-	}
-	stalled := func(reason string, status int) verdict {
-		return verdict{Reason: reason, Message: refused(status, ": SomeCode Some message"), Stalled: true}
-	}
-	throttled := func(after time.Duration) verdict {
-		return verdict{Reason: chatv1alpha1.ReasonThrottled, Message: limits, After: after}
-	}
-	foreign := func(what string) verdict {
-		return verdict{Reason: chatv1alpha1.ReasonServiceUnavailable,
-			Message: "Something between the operator and ACS answered " + what + " when asked to read the thread; the operator tries again."}
-	}
-	date := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for name, c := range map[string]struct {
-		status int
-		header map[string]string
-		body   string
-		want   verdict
-		// backsOff says that the error goes to the work queue.
-		backsOff bool
-	}{
-		"400": {status: 400, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 400)},
-		"401": {status: 401, body: said, want: stalled(chatv1alpha1.ReasonAuthenticationFailed, 401)},
-		"401 without a word": {status: 401, header: map[string]string{"MS-CV": "vector.0"},
-			want: verdict{Reason: chatv1alpha1.ReasonAuthenticationFailed, Message: refused(401, ""), Stalled: true}},
-		"foreign 401":      {status: 401, body: "<html></html>", header: map[string]string{"Content-Type": "text/html"}, want: foreign("401 text/html"), backsOff: true},
-		"foreign 404":      {status: 404, header: map[string]string{"Content-Type": ""}, want: foreign("404"), backsOff: true},
-		"foreign 407":      {status: 407, body: `{"title":"Proxy"}`, header: map[string]string{"Content-Type": "application/json"}, want: foreign("407 application/json"), backsOff: true},
-		"403":              {status: 403, body: said, want: stalled(chatv1alpha1.ReasonAccessLost, 403)},
-		"404":              {status: 404, body: said, want: retried(404), backsOff: true},
-		"405":              {status: 405, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 405)},
-		"408":              {status: 408, body: said, want: retried(408), backsOff: true},
-		"409":              {status: 409, body: said, want: retried(409), backsOff: true},
-		"412":              {status: 412, body: said, want: retried(412), backsOff: true},
-		"413":              {status: 413, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 413)},
-		"415":              {status: 415, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 415)},
-		"422":              {status: 422, body: said, want: stalled(chatv1alpha1.ReasonInvalidRequest, 422)},
-		"429":              {status: 429, body: said, want: throttled(10 * time.Second)},
-		"429 with seconds": {status: 429, header: map[string]string{"Retry-After": "17"}, want: throttled(17 * time.Second)},
-		"429 with milliseconds": {status: 429, header: map[string]string{"retry-after-ms": "1500"},
-			want: throttled(1500 * time.Millisecond)},
-		"429 with a date": {status: 429, want: throttled(40 * time.Second),
-			header: map[string]string{"Date": date.Format(http.TimeFormat), "Retry-After": date.Add(40 * time.Second).Format(http.TimeFormat)}},
-		"429 with a date that has passed": {status: 429, want: throttled(10 * time.Second),
-			header: map[string]string{"Date": date.Format(http.TimeFormat), "Retry-After": date.Add(-time.Hour).Format(http.TimeFormat)}},
-		"429 with no wait": {status: 429, header: map[string]string{"Retry-After": "0"}, want: throttled(10 * time.Second)},
-		"429 with junk":    {status: 429, header: map[string]string{"Retry-After": "soon"}, want: throttled(10 * time.Second)},
-		"429 for ever":     {status: 429, header: map[string]string{"Retry-After": "99999999999999999999"}, want: throttled(10 * time.Minute)},
-		"500":              {status: 500, body: said, want: trouble(500), backsOff: true},
-		"500 in HTML":      {status: 500, body: "<html>down</html>", want: trouble(500), backsOff: true},
-		"502":              {status: 502, body: said, want: trouble(502), backsOff: true},
-		"503":              {status: 503, body: said, want: trouble(503), backsOff: true},
-		"504":              {status: 504, body: said, want: trouble(504), backsOff: true},
-	} {
+	for name, c := range answerTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := refusedWith(t, c.status, c.header, c.body)

@@ -17,51 +17,58 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
+// firstCreated is when a ChatParticipant of no age was created.
+var firstCreated = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// participantAged returns a ChatParticipant of this age.
+func participantAged(uid string, age time.Duration, user string) chatv1alpha1.ChatParticipant {
+	return chatv1alpha1.ChatParticipant{
+		ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), Generation: 7, CreationTimestamp: metav1.NewTime(firstCreated.Add(-age))},
+		Spec:       chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(user)},
+	}
+}
+
+// declareTests are members that are declared twice, or in some order.
+var declareTests = map[string]struct {
+	inline               []string
+	participants         []chatv1alpha1.ChatParticipant
+	declared, duplicates []string // declarer and user; the declarer of an inline member is empty
+}{
+	"nobody": {},
+	"inline as they stand": {
+		inline:   []string{"8:acs:c", "8:acs:a", "8:acs:b"},
+		declared: []string{" 8:acs:c", " 8:acs:a", " 8:acs:b"},
+	},
+	"inline before the oldest": {
+		inline:       []string{"8:acs:z"},
+		participants: []chatv1alpha1.ChatParticipant{participantAged("p1", 0, "8:acs:b"), participantAged("p2", time.Hour, "8:acs:c")},
+		declared:     []string{" 8:acs:z", "p2 8:acs:c", "p1 8:acs:b"},
+	},
+	"same age: by uid": {
+		participants: []chatv1alpha1.ChatParticipant{participantAged("p9", 0, "8:acs:a"), participantAged("p1", 0, "8:acs:c"), participantAged("p5", 0, "8:acs:b")},
+		declared:     []string{"p1 8:acs:c", "p5 8:acs:b", "p9 8:acs:a"},
+	},
+	"inline wins over an older ChatParticipant": {
+		inline:       []string{"8:acs:a"},
+		participants: []chatv1alpha1.ChatParticipant{participantAged("p1", time.Hour, "8:acs:a")},
+		declared:     []string{" 8:acs:a"},
+		duplicates:   []string{"p1 8:acs:a"},
+	},
+	"the oldest wins, whatever the case": {
+		participants: []chatv1alpha1.ChatParticipant{participantAged("p1", 0, "8:acs:aB"), participantAged("p2", time.Second, "8:ACS:Ab"), participantAged("p3", 2*time.Second, "8:acs:AB")},
+		declared:     []string{"p3 8:acs:AB"},
+		duplicates:   []string{"p2 8:ACS:Ab", "p1 8:acs:aB"},
+	},
+	"inline twice": {
+		inline:     []string{"8:acs:a", "8:acs:A", "8:acs:b"},
+		declared:   []string{" 8:acs:a", " 8:acs:b"},
+		duplicates: []string{" 8:acs:A"},
+	},
+}
+
 func TestDeclareMembers(t *testing.T) {
 	t.Parallel()
-	created := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	participant := func(uid string, age time.Duration, user string) chatv1alpha1.ChatParticipant {
-		return chatv1alpha1.ChatParticipant{
-			ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), Generation: 7, CreationTimestamp: metav1.NewTime(created.Add(-age))},
-			Spec:       chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(user)},
-		}
-	}
-	for name, c := range map[string]struct {
-		inline               []string
-		participants         []chatv1alpha1.ChatParticipant
-		declared, duplicates []string // declarer and user; the declarer of an inline member is empty
-	}{
-		"nobody": {},
-		"inline as they stand": {
-			inline:   []string{"8:acs:c", "8:acs:a", "8:acs:b"},
-			declared: []string{" 8:acs:c", " 8:acs:a", " 8:acs:b"},
-		},
-		"inline before the oldest": {
-			inline:       []string{"8:acs:z"},
-			participants: []chatv1alpha1.ChatParticipant{participant("p1", 0, "8:acs:b"), participant("p2", time.Hour, "8:acs:c")},
-			declared:     []string{" 8:acs:z", "p2 8:acs:c", "p1 8:acs:b"},
-		},
-		"same age: by uid": {
-			participants: []chatv1alpha1.ChatParticipant{participant("p9", 0, "8:acs:a"), participant("p1", 0, "8:acs:c"), participant("p5", 0, "8:acs:b")},
-			declared:     []string{"p1 8:acs:c", "p5 8:acs:b", "p9 8:acs:a"},
-		},
-		"inline wins over an older ChatParticipant": {
-			inline:       []string{"8:acs:a"},
-			participants: []chatv1alpha1.ChatParticipant{participant("p1", time.Hour, "8:acs:a")},
-			declared:     []string{" 8:acs:a"},
-			duplicates:   []string{"p1 8:acs:a"},
-		},
-		"the oldest wins, whatever the case": {
-			participants: []chatv1alpha1.ChatParticipant{participant("p1", 0, "8:acs:aB"), participant("p2", time.Second, "8:ACS:Ab"), participant("p3", 2*time.Second, "8:acs:AB")},
-			declared:     []string{"p3 8:acs:AB"},
-			duplicates:   []string{"p2 8:ACS:Ab", "p1 8:acs:aB"},
-		},
-		"inline twice": {
-			inline:     []string{"8:acs:a", "8:acs:A", "8:acs:b"},
-			declared:   []string{" 8:acs:a", " 8:acs:b"},
-			duplicates: []string{" 8:acs:A"},
-		},
-	} {
+	for name, c := range declareTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Generation: 3}}
