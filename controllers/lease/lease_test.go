@@ -77,7 +77,7 @@ func (w *leaseWorld) wants(sent bool) {
 			w.Errorf("%s %s: sent %t, want %t", one.method, one.url, got, sent)
 		}
 	}
-	// What a standby does as well is never refused.
+	// Calls that a standby makes as well are never refused.
 	for _, one := range []struct{ method, url string }{
 		{http.MethodGet, threadPath}, {http.MethodPost, reviewPath}, {http.MethodGet, leasePath},
 	} {
@@ -112,7 +112,7 @@ func TestLeaseLapses(t *testing.T) {
 		w.send(http.MethodGet, leasePath)
 		<-time.After(time.Second)
 		w.wants(false)
-		// Who led in between is not known.
+		// The leader in between is not known.
 		w.send(http.MethodPut, leasePath)
 		w.wants(false)
 		if w.lost != 1 {

@@ -18,7 +18,7 @@ func TestChooseUser(t *testing.T) {
 	pool := []string{"8:acs:A", "8:acs:b", "8:acs:c"}
 	take := func(thread types.UID, want string) {
 		t.Helper()
-		for range 2 { // what was chosen for a thread stays
+		for range 2 { // the choice for a thread stays
 			if got := found.Choose(pacing.Caller{Thread: thread}, pool); got != want {
 				t.Errorf("thread %s is given to %s, want %s", thread, got, want)
 			}
@@ -59,7 +59,7 @@ func TestMayRecreate(t *testing.T) {
 		{2 * time.Minute, true},
 		{3 * time.Minute, false},
 		{10 * time.Minute, false},
-		{10*time.Minute + time.Second, true}, // the first is out of the window; what was refused does not count
+		{10*time.Minute + time.Second, true}, // the first is out of the window; refused creations do not count
 		{10*time.Minute + time.Second, false},
 		{11*time.Minute + time.Second, true},
 		{11*time.Minute + 2*time.Second, false},

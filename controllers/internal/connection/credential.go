@@ -245,7 +245,7 @@ type rejectionError struct {
 
 func (e *rejectionError) Error() string { return e.Outcome().Message }
 
-// Outcome says what a person must do about it.
+// Outcome names the remedy.
 func (e *rejectionError) Outcome() outcome.Outcome {
 	const refuses = "ACS refuses the credential (401)."
 	o := outcome.Outcome{Reason: chatv1alpha1.ReasonAuthenticationFailed, Stalled: true,

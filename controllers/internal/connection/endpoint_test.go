@@ -67,8 +67,8 @@ func (s *service) issue(ctx context.Context) error {
 	return err
 }
 
-// While an endpoint does not answer, one call at a time probes it, of whatever connection and kind.
-// The others are not sent. An answer opens it for all.
+// While an endpoint does not answer, one call at a time probes it, of any connection and kind. The
+// others are not sent. An answer opens it for all.
 func TestOneCallProbesAnEndpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -170,8 +170,8 @@ func TestEndpointRules(t *testing.T) {
 	}
 }
 
-// What the parser of endpoints lets through, the rules see as the client will send it: letters that
-// become a dot or a slash on the way must not get by.
+// The rules see an endpoint in the form that the client sends: letters that become a dot or a slash
+// on the way must not get by.
 func TestEndpointRulesSeeWhatIsSent(t *testing.T) {
 	t.Parallel()
 	rules := EndpointRules(DefaultEndpointSuffixes)

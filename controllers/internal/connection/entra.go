@@ -51,7 +51,7 @@ func (e *entraError) Unwrap() error { return e.unreached }
 // NonRetriable stops azcore from trying again: azidentity has already done so.
 func (e *entraError) NonRetriable() {}
 
-// Outcome says what is wrong, and names Entra.
+// Outcome states the problem, and names Entra.
 func (e *entraError) Outcome() outcome.Outcome {
 	unavailable := func(what string) outcome.Outcome {
 		return outcome.Outcome{Reason: chatv1alpha1.ReasonServiceUnavailable, Err: e,

@@ -25,8 +25,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/reach"
 )
 
-// swallower passes connections on to a server. On command it takes what comes over those that
-// are open and passes nothing on any more, as a middle box does that has forgotten them.
+// swallower forwards connections to a server. On command it still reads from the open ones and
+// forwards nothing any more, as a middle box does that has forgotten them.
 type swallower struct {
 	listener net.Listener
 	target   string
@@ -72,13 +72,13 @@ func (s *swallower) accept() {
 		number := len(s.pairs)
 		s.pairs = append(s.pairs, [2]net.Conn{near, far})
 		s.mu.Unlock()
-		s.running.Go(func() { s.pass(number, near, far) })
-		s.running.Go(func() { s.pass(number, far, near) })
+		s.running.Go(func() { s.forward(number, near, far) })
+		s.running.Go(func() { s.forward(number, far, near) })
 	}
 }
 
-// pass passes on what comes from one side until the connection ends.
-func (s *swallower) pass(number int, from, to net.Conn) {
+// forward sends the data of one side to the other until the connection ends.
+func (s *swallower) forward(number int, from, to net.Conn) {
 	buffer := make([]byte, 4096)
 	for {
 		n, err := from.Read(buffer)
@@ -111,7 +111,7 @@ func (s *swallower) opened() int {
 
 func (s *swallower) url() string { return "https://" + s.listener.Addr().String() }
 
-// serveHTTP2 answers what comes by HTTP/2, with a certificate of an authority that it gives.
+// serveHTTP2 answers requests by HTTP/2, with a certificate of an authority that it returns.
 func serveHTTP2(t *testing.T) (server *httptest.Server, authority []byte) {
 	t.Helper()
 	config, authority, err := emulator.GenerateTLS("127.0.0.1")
@@ -208,7 +208,7 @@ func TestSilentConnectionIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// What ends a row, and what says nothing of a connection.
+// Some errors end a row of timeouts, and others say nothing of a connection.
 func TestTimeoutsInARow(t *testing.T) {
 	t.Parallel()
 	hosts := &hostTransports{links: map[string]*hostLink{}}
@@ -252,7 +252,7 @@ func TestAuthorityIsReplaced(t *testing.T) {
 		t.Fatalf("an unknown authority: %v", err)
 	}
 	acstest.MustSucceed(t, os.WriteFile(file, newAuthority, 0o600))
-	// What was read just before is read again, as a certificate was refused.
+	// A file that was just read is read again, because a certificate was refused.
 	acstest.MustSucceed(t, call(t, client, latter.URL, soon))
 	if err := call(t, client, former.URL, soon); !reach.IsCertificateError(err) {
 		t.Errorf("an authority that is not trusted any more: %v", err)

@@ -87,7 +87,7 @@ func TestProxyIsNamed(t *testing.T) {
 	}
 }
 
-// What Microsoft's support asks for is in the log, of every call that ACS refuses, and no
+// The log has the values that Microsoft's support asks for, of every call that ACS refuses, and no
 // credential.
 func TestRefusalsAreLogged(t *testing.T) {
 	t.Parallel()

@@ -221,7 +221,7 @@ func TestSessionsUser(t *testing.T) {
 	}
 }
 
-// Connections that are gone leave nothing behind, whoever asks about them later.
+// Connections that are gone leave nothing behind, even if they are asked for later.
 func TestConnectionsThatAreGone(t *testing.T) {
 	t.Parallel()
 	w := newSecretWorld(t, firstString)

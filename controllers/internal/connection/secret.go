@@ -27,7 +27,7 @@ const (
 	secretTimeout = 10 * time.Second
 	// secretPause is how long a reconcile waits that needs the Secret while another one reads it.
 	secretPause = 250 * time.Millisecond
-	// maxConnectionString bounds what is read of a Secret.
+	// maxConnectionString is the length of the longest value that counts as a connection string.
 	maxConnectionString = 4096
 )
 
@@ -65,8 +65,8 @@ func newMaterial(endpoint, secret string, identity func(*acs.ClientOptions) (*ac
 	return material{endpoint: endpoint, fingerprint: hex.EncodeToString(sum[:]), identity: identity}
 }
 
-// refresh reads the credential, and makes new clients if it differs. The connection remembers what
-// is wrong with it; the error says that nothing was read.
+// refresh reads the credential, and makes new clients if it differs. The connection remembers the
+// problem of a credential; the error says that nothing was read.
 func (r *Registry) refresh(ctx context.Context, conn *chatv1alpha1.ChatConnection, c *Connection) error {
 	if !c.beginReading() {
 		return &outcome.Wait{Quiet: true, After: secretPause}
@@ -212,7 +212,7 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return "get Secret " + e.name + ": " + e.err.Error() }
 func (e *unreadableError) Unwrap() error { return e.err }
 
-// Outcome says what the API server answered.
+// Outcome quotes the answer of the API server.
 func (e *unreadableError) Outcome() outcome.Outcome {
 	var status apierrors.APIStatus
 	if !errors.As(e.err, &status) {

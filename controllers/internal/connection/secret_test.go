@@ -22,7 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// forbiddenSecret is what the API server says to an operator without the right to get Secrets.
+// forbiddenSecret is the answer of the API server to an operator that may not get Secrets.
 func forbiddenSecret() error {
 	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "acs", errors.New("no RBAC policy matched"))
 }
@@ -164,7 +164,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 	case <-time.After(soon):
 		t.Error("who does not need the Secret waits for it")
 	}
-	// Who needs it comes again.
+	// Another connection that needs the Secret asks again later.
 	other := w.conn.DeepCopy()
 	other.Spec.ConnectionStringSecretRef.Key = "other"
 	if _, err := w.registry.Get(t.Context(), other); err == nil || !outcome.Classify(err).Quiet || outcome.Classify(err).After == 0 {

@@ -71,7 +71,7 @@ func TestLostUserIsTriedMoreSeldom(t *testing.T) {
 	})
 }
 
-// What certainly made no user does not put off the next try.
+// A call that certainly created no user does not delay the next try.
 func TestUserThatWasCertainlyNotMade(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*http.Request) (*http.Response, error){

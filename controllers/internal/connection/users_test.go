@@ -75,7 +75,7 @@ func TestServiceUserLists(t *testing.T) {
 			if c.annotation != "" {
 				objects.SetAnnotation(conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			}
-			// What is in status alone is no leave to act.
+			// A user that is in status alone must not act.
 			conn.Status.ServiceUsers = []chatv1alpha1.ServiceUserID{"status"}
 			users := UsersOf(conn)
 			for _, list := range []struct {
@@ -106,7 +106,7 @@ func TestRecordedUsersTwice(t *testing.T) {
 	}
 }
 
-// Status takes whatever spec does.
+// Each ID that is valid in spec is valid in status.
 func TestIDsThatStatusTakes(t *testing.T) {
 	t.Parallel()
 	longest := "8:acs:" + strings.Repeat("x", maxUserID-len("8:acs:"))

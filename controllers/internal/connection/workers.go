@@ -18,8 +18,8 @@ import (
 const (
 	// callGrace is how long a place is kept for a reconcile that was woken for it.
 	callGrace = 2 * time.Second
-	// placeWait is when a reconcile looks again that was not woken, and placeWaitStep is what each
-	// of those that wait before it adds: thousands must not keep the workers busy with asking.
+	// placeWait is the time after which a reconcile that was not woken asks again. Each one that
+	// waits before it adds placeWaitStep: thousands must not keep the workers busy with asking.
 	placeWait     = 5 * time.Second
 	placeWaitStep = 20 * time.Millisecond
 )

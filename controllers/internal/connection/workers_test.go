@@ -115,7 +115,7 @@ func (s *shop) run(duration time.Duration) {
 	}
 }
 
-// stop drops what is not done.
+// stop drops the reconciles that are not done.
 func (s *shop) stop() {
 	s.mu.Lock()
 	clear(s.jobs)
@@ -161,7 +161,7 @@ func (r *resource) work(ctx context.Context) error {
 }
 
 // Neither resources that hang or are slow, nor one that begins to hang with many reconciles under
-// way, keep an edit elsewhere waiting. What waits is not reconciled all the time.
+// way, keep an edit elsewhere waiting. A resource that waits is not reconciled all the time.
 func TestWorkersOfOthersAreFree(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

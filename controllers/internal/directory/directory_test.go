@@ -64,7 +64,7 @@ func TestStampOf(t *testing.T) {
 	}
 }
 
-// Each thread is read once, whatever lists follow. A claim counts only as long as it lasts: the
+// Each thread is read once, even if lists follow. A claim counts only as long as it lasts: the
 // thread is read when it ends, without another list.
 func TestSearchReadsEachThreadOnce(t *testing.T) {
 	t.Parallel()

@@ -86,8 +86,8 @@ func (s *service) query(need Need) Query {
 		Claimed: func(id string) bool { return s.claimed[id] }}
 }
 
-// search reads once what a query needs. It returns the calls that were made, and how the search
-// ends then.
+// search reads once the threads that a query needs. It returns the calls that were made, and the
+// error with which the search ends.
 func (s *service) search(need Need) (lists int, reads []string, err error) {
 	s.Helper()
 	return s.ask(s.query(need))

@@ -89,7 +89,7 @@ func TestSearchShowsProgress(t *testing.T) {
 	s.ends(err, chatv1alpha1.ReasonSearching, "Reading the threads of 2 service users: 1,200 of about 1,202 looked at, so that no second thread is created where one exists.")
 }
 
-// A page that ACS refuses, or whose link leads elsewhere, is not asked for for ever.
+// A page that ACS refuses is not requested forever, and neither is one with a link to another host.
 func TestListBeginsAgainAfterARefusal(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
@@ -115,7 +115,7 @@ func TestListBeginsAgainAfterARefusal(t *testing.T) {
 	}
 }
 
-// What was read stays when a later call fails, and the next Read continues there.
+// Threads that were read stay when a later call fails, and the next Read continues there.
 func TestReadContinuesAfterAFailure(t *testing.T) {
 	t.Parallel()
 	s := newService(t, emulator.Options{}, 1)

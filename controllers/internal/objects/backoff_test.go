@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// A controller forgets after each pass without an error. Only the end of the trouble counts.
+// A controller forgets after each reconcile without an error. Only the end of the trouble counts.
 func TestBackoffOutlastsWaits(t *testing.T) {
 	t.Parallel()
 	b := NewBackoff()

@@ -5,8 +5,8 @@
 // metadata as patches, events, and the wakes and waits of their work queues.
 //
 // A Store remembers each write of this process and says when the cache does not show it yet. A
-// Snapshot moves on with each patch, so that the next patch writes only what changed since.
+// Snapshot moves on with each patch, so that the next patch writes only later changes.
 //
-// The package does not decide what an error means (package outcome does), does not call ACS, and
-// does not know the controllers. Nothing in it is needed after a restart.
+// The package does not interpret errors (package outcome does), does not call ACS, and does not know
+// the controllers. Nothing in it is needed after a restart.
 package objects

@@ -35,7 +35,7 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 		return nil
 	}
 	// Conditions are written together with their generation, and in a ChatParticipant with their
-	// thread: before may be older than what is stored.
+	// thread: before may be older than the stored object.
 	if _, differ := diff.Status["conditions"]; differ {
 		diff.Status["observedGeneration"] = nil
 		if _, ok := after.(*chatv1alpha1.ChatParticipant); ok {

@@ -38,7 +38,8 @@ func (s *Snapshot[T]) PatchStatus(ctx context.Context) error {
 	return nil
 }
 
-// PatchMetadata writes what change does to finalizers and annotations, as Store.PatchMetadata does.
+// PatchMetadata writes the finalizers and annotations that change edits, as Store.PatchMetadata
+// does.
 func (s *Snapshot[T]) PatchMetadata(ctx context.Context, change func(client.Object)) error {
 	if err := s.store.PatchMetadata(ctx, s.Object, change); err != nil {
 		return err
@@ -56,8 +57,8 @@ func (s *Snapshot[T]) RemoveFinalizer(ctx context.Context) error {
 	return nil
 }
 
-// adoptMetadata takes over what a write of metadata stored. A status that is not written yet stays
-// in memory only.
+// adoptMetadata copies the metadata that the API server stored. A status that is not written yet
+// stays in memory only.
 func (s *Snapshot[T]) adoptMetadata() {
 	stored := CopyOf(s.Object)
 	s.stored.SetResourceVersion(stored.GetResourceVersion())

@@ -94,7 +94,7 @@ func TestMarkKeepsTransitionTime(t *testing.T) {
 			if got := thread.Status.Conditions[0].LastTransitionTime.Equal(&long); got != c.kept {
 				t.Errorf("transition time of Ready kept: %v, want %v", got, c.kept)
 			}
-			// What was read may be the cache's own.
+			// The object may be the cache's own.
 			if diff := cmp.Diff(kept, before.Status.Conditions); diff != "" {
 				t.Errorf("conditions of before changed (-want +got):\n%s", diff)
 			}

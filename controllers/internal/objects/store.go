@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// cacheLag is how long a reconcile waits for the cache to show what this process wrote.
+	// cacheLag is how long a reconcile waits for the cache to show the writes of this process.
 	cacheLag = 50 * time.Millisecond
 	// cacheLagLimit is how long such a write is waited for. Then the API server is asked: it may
 	// have been restored to an earlier state, which the cache shows correctly.
@@ -65,7 +65,7 @@ func keyIn(obj client.Object, name types.NamespacedName) objectKey {
 }
 
 // Get reads an object, which must be empty, from the cache. If wait is not zero, the cache does not
-// show yet what this process wrote: the object must not be used, and is to be read again after that
+// show a write of this process yet: the object must not be used, and is to be read again after that
 // time. A cache that is late for long is bypassed.
 func (s *Store) Get(ctx context.Context, name types.NamespacedName, obj client.Object) (wait time.Duration, err error) {
 	live := CopyOf(obj)
@@ -87,7 +87,7 @@ func (s *Store) Get(ctx context.Context, name types.NamespacedName, obj client.O
 	return 0, nil
 }
 
-// gone drops what is known of an object that does not exist.
+// gone forgets an object that does not exist.
 func (s *Store) gone(name types.NamespacedName, obj client.Object, err error) error {
 	if apierrors.IsNotFound(err) {
 		s.forget(keyIn(obj, name))
@@ -119,7 +119,7 @@ func (s *Store) lag(obj client.Object) (wait time.Duration, late bool) {
 
 // PatchStatus writes the fields in which the statuses of before and after differ; if there are
 // none, it writes nothing. The patch tests the uid, so that it cannot change another object of that
-// name. It tests no resource version, so that an edit of the spec cannot lose what was allocated.
+// name. It tests no resource version, so that an edit of the spec cannot lose an allocation.
 func (s *Store) PatchStatus(ctx context.Context, before, after client.Object) error {
 	version := after.GetResourceVersion()
 	if err := patchStatus(ctx, s.client, before, after); err != nil {
@@ -129,7 +129,7 @@ func (s *Store) PatchStatus(ctx context.Context, before, after client.Object) er
 	return nil
 }
 
-// PatchMetadata writes what change does to finalizers and annotations. It fails with a conflict if
+// PatchMetadata writes the finalizers and annotations that change edits. It fails with a conflict if
 // the API server holds another version of the object. obj then has the metadata that the API server
 // stored.
 func (s *Store) PatchMetadata(ctx context.Context, obj client.Object, change func(client.Object)) error {
@@ -168,7 +168,7 @@ func (s *Store) remember(obj client.Object, former string) {
 		last: !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0}
 }
 
-// forget drops what is known of an object that is gone.
+// forget drops the writes to an object that is gone.
 func (s *Store) forget(key objectKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,7 +28,7 @@ import (
 
 var roomName = types.NamespacedName{Namespace: "ns", Name: "room"}
 
-// lateCache is an API server with a cache that shows what it holds only when it is synced.
+// lateCache is an API server with a cache that shows its objects only when it is synced.
 type lateCache struct {
 	client.WithWatch
 	api    client.WithWatch
@@ -62,7 +62,7 @@ func newLateCache(t *testing.T, objs ...client.Object) *lateCache {
 	return c
 }
 
-// sync has the cache show what the API server holds.
+// sync has the cache show the objects of the API server.
 func (c *lateCache) sync(t *testing.T) {
 	t.Helper()
 	c.shown = &chatv1alpha1.ChatThread{}
@@ -207,7 +207,7 @@ func TestStorePassesOverReleasedObjects(t *testing.T) {
 	})
 }
 
-// What is known of an object goes with it. Another object of its name is another one.
+// An object that is gone is forgotten. Another object of its name is another one.
 func TestStoreForgets(t *testing.T) {
 	t.Parallel()
 	cache := newLateCache(t, room())

@@ -15,7 +15,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// The cache keeps what the operator reads, and no more of it than that.
+// The cache keeps the fields that the operator reads, and no others.
 func TestWhatTheCacheKeeps(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 4096)

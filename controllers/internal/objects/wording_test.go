@@ -39,7 +39,7 @@ func TestStatusTime(t *testing.T) {
 	}
 }
 
-// A refusal that differs only in what ACS says of it is not written again; another refusal is.
+// A refusal that differs only in the words of ACS is not written again; another refusal is.
 func TestMarkSameInOtherWords(t *testing.T) {
 	t.Parallel()
 	thread := &chatv1alpha1.ChatThread{}

@@ -181,7 +181,7 @@ func TestClassifyJunk(t *testing.T) {
 			if got.Reason != chatv1alpha1.ReasonServiceUnavailable || got.Ready || got.Stalled || got.Quiet || got.Err == nil {
 				t.Errorf("outcome %+v", got)
 			}
-			// What could be half of a token is told nowhere.
+			// Text that could be half of a token is reported nowhere.
 			for _, text := range []string{got.Message, got.Err.Error()} {
 				if strings.Contains(text, "secret-token") || strings.Contains(text, "evil") {
 					t.Errorf("text %q", text)
@@ -215,7 +215,7 @@ func TestClassifyOwnErrors(t *testing.T) {
 		"wait, wrapped":          {fmt.Errorf("step: %w", fmt.Errorf("inner: %w", wait)), waiting, false},
 		"wait, joined":           {errors.Join(nil, wait), waiting, false},
 		"wait for another":       {&Wait{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
-		"wait and tell nothing":  {&Wait{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
+		"wait and report nothing":  {&Wait{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
 		"wait on an API error":   {errors.Join(wait, conflict), waiting, false},
 		"stalled":                {stalled, stuck, false},
 		"stalled, wrapped":       {fmt.Errorf("step: %w", stalled), stuck, false},

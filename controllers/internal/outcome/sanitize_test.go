@@ -13,7 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 )
 
-// hostile is what a server may say to spoil a status, an event or a log.
+// hostile are texts that a server may send to spoil a status, an event or a log.
 var hostile = []string{
 	"line\nfeed\r\n\tand tab",
 	"\x1b[31mred\x1b[0m \x00nul \x7f",
@@ -35,7 +35,7 @@ func TestMessagesAreFitToShow(t *testing.T) {
 			again := refusedWith(t, http.StatusBadRequest, map[string]string{"MS-CV": "vector.2"}, body)
 			got := Classify(said).Message
 			if other := Classify(again).Message; got != other {
-				t.Errorf("the message changes from pass to pass: %q, %q", got, other)
+				t.Errorf("the message differs between reconciles: %q, %q", got, other)
 			}
 			for _, shown := range []string{got, said.Error()} {
 				if !acstest.IsFitToShow(shown) {
@@ -52,7 +52,7 @@ func TestMessagesAreFitToShow(t *testing.T) {
 	}
 }
 
-// quoteJSON quotes without a change of what is no UTF-8.
+// quoteJSON quotes a text without a change to bytes that are not UTF-8.
 func quoteJSON(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

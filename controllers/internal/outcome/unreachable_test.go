@@ -131,7 +131,7 @@ func TestClassifyUnreachable(t *testing.T) {
 	}
 }
 
-// An operator that stops has called its passes off, which says nothing about ACS.
+// An operator that stops cancels its reconciles, which says nothing about ACS.
 func TestClassifyCalledOff(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -142,7 +142,7 @@ func TestClassifyCalledOff(t *testing.T) {
 	}
 }
 
-// Where the API server cannot be reached, there is nothing to tell of ACS.
+// If the API server cannot be reached, nothing is reported of ACS.
 func TestClassifyAPIServerUnreachable(t *testing.T) {
 	t.Parallel()
 	down := &url.Error{Op: "Patch", URL: "https://10.0.0.1:443/apis", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}

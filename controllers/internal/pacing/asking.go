@@ -139,7 +139,7 @@ func (p *Pacer) ask(now time.Time, who Caller, l *limit) *place {
 		pl.who = who
 		l.join(pl, true)
 	case pl.state == waiting && pl.who.Background && !who.Background:
-		// Somebody asks now for what looked for drift before.
+		// Somebody now asks for a reconcile that looked for drift before.
 		l.leave(pl)
 		pl.who, pl.shown = who, time.Time{}
 		l.join(pl, false)
@@ -183,7 +183,7 @@ func (p *Pacer) lapseOthers(now time.Time, pl *place) {
 	}
 }
 
-// ahead is how many callers come before one, whose place may be nil.
+// ahead is the number of callers before one, which may have no place yet.
 func (l *limit) ahead(who Caller, pl *place) int {
 	switch {
 	case pl == nil:
@@ -255,7 +255,7 @@ func (p *Pacer) answered(pl *place, resp *http.Response) *outcome.Wait {
 	return wait
 }
 
-// wait is what a caller gets that has no slot.
+// wait is the answer to a caller without a slot.
 func (p *Pacer) wait(now time.Time, who Caller, pl *place) *outcome.Wait {
 	l := pl.limit
 	asked := l.throttle()

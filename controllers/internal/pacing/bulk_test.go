@@ -16,7 +16,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// createAll creates threads through a controller, and returns after what time each was there.
+// createAll creates threads through a controller, and returns the time that each took.
 func createAll(t *testing.T, s *service, c *controller, names []string) map[string]time.Duration {
 	t.Helper()
 	session := connection.NewConnection(s.pacer)
@@ -72,7 +72,7 @@ func TestBulkUsesTheBudget(t *testing.T) {
 				created := slices.Sorted(maps.Values(createAll(t, s, work, names)))
 				s.checkRefused(t)
 				// The workers need some time for the burst that the first window allows; then the
-				// budget is what counts.
+				// budget sets the pace.
 				burst, took := created[10*users-1], created[threads-1]
 				least := (threads/users/10 - 1) * pacing.ShortWindow
 				t.Logf("the burst took %s, the rest %s, the quota allows %s: %d %%; %d reconciles, %d in vain, %d waits shown", burst,

@@ -73,8 +73,8 @@ func TestCostIsIndependentOfThoseThatWait(t *testing.T) { //nolint:paralleltest 
 	}
 }
 
-// What is not needed any more is forgotten: threads that are gone, and limits that nobody uses.
-func TestMemoryIsGivenBack(t *testing.T) { //nolint:paralleltest // what else runs would allocate
+// Threads that are gone are forgotten, and so are limits that nobody uses.
+func TestMemoryIsGivenBack(t *testing.T) { //nolint:paralleltest // other tests would allocate
 	p := pacing.New(true)
 	heap := func() uint64 {
 		runtime.GC()

@@ -16,7 +16,7 @@ const (
 	longestCall = time.Minute
 )
 
-// kind tells calls that somebody asked for from those that look for drift.
+// kind distinguishes calls that somebody asked for from those that look for drift.
 type kind int
 
 const (
@@ -151,8 +151,7 @@ func (l *limit) expected(now time.Time, of kind, ahead int) time.Time {
 	return at
 }
 
-// advance does what is due: held slots end, and slots that are free are granted to the callers next
-// in turn.
+// advance ends the slots that are due, and grants those that are free to the callers next in turn.
 func (l *limit) advance(now time.Time) {
 	l.forget(now)
 	l.lapse(now)
@@ -306,7 +305,7 @@ func (l *limit) unblock(now time.Time) {
 	}
 }
 
-// throttle is what ACS asks for.
+// throttle is the wait that ACS asks for.
 func (l *limit) throttle() outcome.Throttle {
 	return outcome.Throttle{Until: l.blockedUntil, Again: l.again}
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// Caller is the ChatThread on whose behalf calls are made.
+// Caller is the ChatThread for which calls are made.
 type Caller struct {
 	// Thread identifies the ChatThread; Namespace and Name are its key.
 	Thread          types.UID
@@ -86,8 +86,8 @@ func New(enabled bool) *Pacer {
 	return p
 }
 
-// lock returns the moment of what is done, and a function that ends it and wakes the threads that
-// have slots.
+// lock returns the present moment, and a function that unlocks and wakes the threads that have
+// slots.
 func (p *Pacer) lock() (now time.Time, unlock func()) {
 	p.mu.Lock()
 	return time.Now(), func() {
@@ -114,7 +114,7 @@ func (c Caller) key() types.NamespacedName {
 }
 
 // SetQuotas sets the quotas. If they change, callers that wait have new moments, in their order,
-// and no call waits for what ACS asked for before.
+// and no call waits for the end of an earlier throttle.
 func (p *Pacer) SetQuotas(quotas Quotas) {
 	now, unlock := p.lock()
 	defer unlock()

@@ -22,7 +22,7 @@ import (
 
 const day = 86400
 
-// throttled is a user whom ACS asked for a wait of a day.
+// throttled is a user that must wait for a day by an answer of ACS.
 type throttled struct {
 	*WithT
 	*user
@@ -80,7 +80,8 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	})
 }
 
-// Whatever ACS asks for, after ten minutes one call tries; the others wait until it is answered.
+// Even if ACS asks for a longer wait, one call tries after ten minutes; the others wait for its
+// answer.
 func TestOneCallTriesAfterALongWait(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

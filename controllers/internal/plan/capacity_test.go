@@ -130,7 +130,7 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 		if r.most > chatv1alpha1.MaxMembers {
 			t.Fatalf("%+v: %d members at once", f, r.most)
 		}
-		// Who stands first has a place, and the others are told.
+		// The first members have a place, and the others are reported.
 		want := declaredKeys(in.declared)
 		if diff := cmp.Diff(want[places:], declaredKeys(plan.Surplus)); diff != "" {
 			t.Fatalf("%+v: surplus (-want +got):\n%s", f, diff)
@@ -146,7 +146,7 @@ func TestPlanMembersAtCapacity(t *testing.T) {
 		}
 		in.observed = r.list()
 		if again := planMembers(in); !again.IsEmpty() {
-			t.Fatalf("%+v: a second pass is not idle: %d added, %d renewed, %d removed", f, len(again.Add), len(again.Renew), len(again.Remove))
+			t.Fatalf("%+v: a second plan is not empty: %d added, %d renewed, %d removed", f, len(again.Add), len(again.Renew), len(again.Remove))
 		}
 	}
 }

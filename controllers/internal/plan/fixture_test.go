@@ -26,7 +26,7 @@ func declaredKeys(members []Member) []string {
 	return keys
 }
 
-// category is what a plan does with a user.
+// category is the part that a user has in a plan.
 type category string
 
 const (
@@ -39,7 +39,7 @@ const (
 	isAbsent  category = "absent"
 )
 
-// categories says what a plan does with each user, in the order of the plan's fields.
+// categories returns the parts of each user in a plan, in the order of the plan's fields.
 func categories(plan Members) map[string][]category {
 	all := map[string][]category{}
 	put := func(key string, c category) { all[key] = append(all[key], c) }
@@ -103,8 +103,8 @@ func (r *room) list() []ObservedMember {
 
 func (r *room) keys() []string { return slices.Sorted(maps.Keys(r.members)) }
 
-// carryOut does what a plan says, in the order in which the operator does, and returns what is
-// wrong with a step.
+// carryOut carries out a plan in the order of the operator, and returns the first step that is
+// wrong.
 func (r *room) carryOut(plan Members) error {
 	remove := func(key string) error {
 		if _, ok := r.members[key]; !ok {

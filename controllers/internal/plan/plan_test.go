@@ -10,7 +10,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// What was tried before is not tried again, and a plan says what it would do.
+// A change that was tried before is not tried again, and a plan lists its changes.
 func TestFor(t *testing.T) {
 	t.Parallel()
 	thread := &chatv1alpha1.ChatThread{}

@@ -23,8 +23,8 @@ type situation struct {
 	want category
 }
 
-// situations are all that can be said of one user, with what must become of it: written down from
-// the rules, without a look at how the difference is made.
+// situations are all the situations of one user, each with the wanted category. They follow the
+// rules, not the code that makes the plan.
 func situations(policy chatv1alpha1.MembershipPolicy) []situation {
 	var all []situation
 	for bits := range 1 << 8 {
@@ -63,7 +63,7 @@ func wantedOfUndeclared(s situation, policy chatv1alpha1.MembershipPolicy) categ
 	return ""
 }
 
-// input builds what the situations describe: user n in the nth situation.
+// input returns the input with user n in the nth situation.
 func input(policy chatv1alpha1.MembershipPolicy, users []situation) membersInput {
 	in := membersInput{policy: policy, serviceUsers: map[string]bool{}, protected: map[string]bool{}}
 	refused := map[string]bool{}
@@ -96,7 +96,7 @@ func input(policy chatv1alpha1.MembershipPolicy, users []situation) membersInput
 	return in
 }
 
-// wrongWith plans twice, carries out what is planned, and says what breaks a rule.
+// wrongWith makes a plan, carries it out, makes another one, and returns the rule that is broken.
 func wrongWith(in membersInput, users []situation) string {
 	plan := planMembers(in)
 	want, remain := map[string][]category{}, map[string]bool{}
@@ -122,7 +122,7 @@ func wrongWith(in membersInput, users []situation) string {
 	}
 	in.observed = r.list()
 	if again := planMembers(in); !again.IsEmpty() {
-		return fmt.Sprintf("a second pass is not idle: %v", categories(again))
+		return fmt.Sprintf("a second plan is not empty: %v", categories(again))
 	}
 	return ""
 }
@@ -148,7 +148,7 @@ func TestPlanMembersExhaustively(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []chatv1alpha1.MembershipPolicy{chatv1alpha1.MembershipExclusive, chatv1alpha1.MembershipAdditive} {
 		every := situations(policy)
-		// Those in which a name or a stamp alone is not told apart from the other, for more users.
+		// For more users: the situations in which name and stamp go together.
 		few := slices.DeleteFunc(slices.Clone(every), func(s situation) bool {
 			return s.named != s.declared || s.stamped != s.asIs || s.refused || s.protected
 		})

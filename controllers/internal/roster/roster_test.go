@@ -33,7 +33,7 @@ func (w *wakes) take() []string {
 	return keys
 }
 
-// line is what a pass says of the participant of this name, whose uid is the name as well.
+// line is the line of the participant with this name. Its uid is the name as well.
 func line(name string, entry Entry) Line {
 	return Line{Key: types.NamespacedName{Namespace: "ns", Name: name}, UID: types.UID(name), Entry: entry}
 }
@@ -79,7 +79,7 @@ func TestRosterWakesOnlyOnChange(t *testing.T) {
 	}
 }
 
-// A thread that cannot be looked at now leaves whoever was in it as it was reported.
+// Members of a thread that cannot be read now stay as they were reported.
 func TestRosterWaiting(t *testing.T) {
 	t.Parallel()
 	waiting := func(generation int64) Entry {
@@ -121,7 +121,7 @@ func TestRosterWaiting(t *testing.T) {
 	}
 }
 
-// The thread of before is gone, and who was in it is in no thread.
+// The earlier thread is gone, and its members are in no thread.
 func TestRosterWaitingForAnotherThread(t *testing.T) {
 	t.Parallel()
 	r := New((&wakes{}).wake)
@@ -143,7 +143,7 @@ func TestRosterEntries(t *testing.T) {
 	joined := Entry{State: Joined, Generation: 1}
 	r.Publish("thread", []Line{line("a", joined), line("b", joined)})
 	r.Publish("other", []Line{line("a", joined)})
-	// Who is left out has gone, and its entry with it.
+	// A participant that is left out is gone, and its entry with it.
 	r.Publish("thread", []Line{line("b", joined)})
 	if _, ok := r.Entry("thread", "a"); ok {
 		t.Error("an entry of a participant that has gone")
@@ -165,7 +165,7 @@ func TestRosterEntries(t *testing.T) {
 	}
 }
 
-// Whoever is woken may look at the roster at once.
+// A controller that is woken may read the roster at once.
 func TestRosterWakesUnlocked(t *testing.T) {
 	t.Parallel()
 	var r *Roster
