@@ -154,7 +154,7 @@ func TestBodyIsBounded(t *testing.T) {
 				t.Errorf("error is %v", err)
 			}
 			if err != nil && !strings.Contains(err.Error(), "longer than 8388608 bytes") {
-				t.Errorf("error %q does not tell why", err)
+				t.Errorf("error %q does not say why", err)
 			}
 			service.only(t)
 		})

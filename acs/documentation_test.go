@@ -53,7 +53,7 @@ func TestEveryOperationIsShown(t *testing.T) {
 			}
 			operation := name + "." + strings.TrimSuffix(strings.Replace(method, "NewList", "List", 1), "Pager")
 			if _, ok := sent[operation]; !ok {
-				t.Errorf("%s has no test of what it sends", operation)
+				t.Errorf("%s has no test of its request", operation)
 			}
 		}
 	}

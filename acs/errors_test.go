@@ -68,9 +68,9 @@ var errorBodies = map[string]struct {
 		`{"CommunicationError":{"Code":"A","Details":[{"Code":"B","Message":"c","Target":"d"}]}}`,
 		acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "B", Message: "c", Target: "d"}}},
 	},
-	"details, no envelope":         {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
-	"details of another form":      {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
-	"details without what is none": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
+	"details, no envelope":                {`{"code":"A","Details":[{"code":7}]}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "7"}}}},
+	"details of another form":             {`{"error":{"code":"A","details":{"code":"B"}}}`, acs.ErrorDetail{Code: "A"}},
+	"details of other types are left out": {`{"error":{"code":"A","details":[null,"b",{"code":"C"}]}}`, acs.ErrorDetail{Code: "A", Details: []acs.ErrorDetail{{Code: "C"}}}},
 }
 
 func TestErrorBodies(t *testing.T) {
@@ -113,7 +113,7 @@ func TestManyErrorDetails(t *testing.T) {
 	}
 	detail.Details[0].Code = "changed"
 	if again, _ := acs.Detail(err); again.Details[0].Code != "" {
-		t.Error("who reads the details can change them for others")
+		t.Error("a reader can change the details for others")
 	}
 }
 

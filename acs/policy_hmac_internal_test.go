@@ -68,7 +68,7 @@ func TestHMACOfNoBody(t *testing.T) {
 	}
 }
 
-func TestHMACSignsEachTryAnew(t *testing.T) {
+func TestHMACSignsEachTry(t *testing.T) {
 	t.Parallel()
 	signer, err := newHMACPolicy(NewSecret(documentedKey))
 	if err != nil {

@@ -44,13 +44,13 @@ func TestOperatorKeepsToTheQuota(t *testing.T) {
 		return waiting != nil
 	}).Should(BeTrue())
 	w.Expect(objects.HasFinalizer(waiting)).To(BeFalse())
-	told := readyMessageOf(waiting)
-	w.Expect(told).To(ContainSubstring("room again at 20"))
+	message := readyMessageOf(waiting)
+	w.Expect(message).To(ContainSubstring("room again at 20"))
 	edit(w, waiting, func(o *chatv1alpha1.ChatThread) {
 		objects.SetAnnotation(o, chatv1alpha1.AnnotationReconcileRequestedAt, "early")
 	})
 	w.Eventually(func() string { w.get(waiting); return waiting.Status.LastHandledReconcileAt }).Should(Equal("early"))
-	w.Expect(readyMessageOf(waiting)).To(Or(Equal(told), Not(ContainSubstring("room again"))))
+	w.Expect(readyMessageOf(waiting)).To(Or(Equal(message), Not(ContainSubstring("room again"))))
 	for _, thread := range threads {
 		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 		w.Expect(w.writesSoFar(thread)).To(BeNumerically("<=", 5))
@@ -76,7 +76,7 @@ func TestResyncStretch(t *testing.T) {
 	g.Expect(memory.nextResync).To(BeTemporally("~", memory.begun.Add(floor), floor/10+time.Second))
 	stretched := memory.nextResync
 	memory.extendResync(floor, defaultResync)
-	g.Expect(memory.nextResync).To(Equal(stretched), "a pass in between does not put it off again")
+	g.Expect(memory.nextResync).To(Equal(stretched), "a reconcile in between does not delay it again")
 	memory = &threadMemory{begun: time.Now(), nextResync: stretched}
 	memory.extendResync(time.Minute, defaultResync)
 	g.Expect(memory.nextResync).To(Equal(stretched))

@@ -125,6 +125,6 @@ func (w *world) metric(url, name string) float64 {
 			return number
 		}
 	}
-	w.t.Fatalf("%s tells no %s", url, name)
+	w.t.Fatalf("%s has no %s", url, name)
 	return 0
 }

@@ -25,7 +25,7 @@ func TestEntryOfAnEarlierGeneration(t *testing.T) {
 	w.create(thread, participant)
 	judgements := roster.New(func(types.NamespacedName) {})
 	r := &ChatParticipantReconciler{Reader: admin, Recorder: events.NewFakeRecorder(10), roster: judgements, Store: objects.NewStore(admin, admin)}
-	pass := func(generation int64) bool {
+	isReadyAfter := func(generation int64) bool {
 		judgements.Publish(thread.UID, []roster.Line{{Key: objects.KeyOf(participant), UID: participant.UID,
 			Entry: roster.Entry{State: roster.Joined, Generation: generation, ThreadID: "19:a"}}})
 		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: objects.KeyOf(participant)})
@@ -34,7 +34,7 @@ func TestEntryOfAnEarlierGeneration(t *testing.T) {
 		status, _ := objects.ReadyReason(participant)
 		return status == metav1.ConditionTrue
 	}
-	w.Expect(pass(participant.Generation - 1)).To(BeFalse())
+	w.Expect(isReadyAfter(participant.Generation - 1)).To(BeFalse())
 	w.Expect(participant.Status.ObservedGeneration).To(BeEquivalentTo(-1))
-	w.Expect(pass(participant.Generation)).To(BeTrue())
+	w.Expect(isReadyAfter(participant.Generation)).To(BeTrue())
 }

@@ -54,7 +54,7 @@ func TestMemoryBegin(t *testing.T) {
 			t.Parallel()
 			thread, memory := remembered()
 			if !triesAgain(memory, thread, start) {
-				t.Fatal("the first pass does not try everything")
+				t.Fatal("the first reconcile does not try everything")
 			}
 			member := plan.Member{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
 			memory.members.NoteRefused(member, "404", "unknown")
@@ -67,11 +67,11 @@ func TestMemoryBegin(t *testing.T) {
 				t.Fatalf("tries everything: %v, want %v", got, c.want)
 			}
 			if refused := memory.members.Refused[member.Key()].IsFor(member); refused == c.want {
-				t.Errorf("what was refused stays so: %v", refused)
+				t.Errorf("a refused member stays refused: %v", refused)
 			}
 			// Malformed ids stay known: each gets a call of its own.
 			if _, malformed := memory.members.Malformed[member.Key()]; !malformed {
-				t.Error("what was malformed is forgotten")
+				t.Error("a malformed member is forgotten")
 			}
 			if moved := !memory.nextResync.Equal(due); moved != c.want {
 				t.Errorf("the next resync moved: %v, want %v", moved, c.want)
@@ -152,7 +152,7 @@ func TestMemoryOfRewrittenValues(t *testing.T) {
 	}
 	memory.noteSent(map[string]plan.Sent{plan.FieldTopic: {Want: "C d", Got: "C d"}})
 	if len(memory.tried().Sent) != 0 {
-		t.Errorf("what the service took as it was is remembered: %v", memory.sent)
+		t.Errorf("a value that ACS did not rewrite is remembered: %v", memory.sent)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestMemoriesOf(t *testing.T) {
 	namesake.UID = "u2"
 	fresh := all.of(namesake)
 	if fresh == first {
-		t.Error("a namesake takes over what is remembered")
+		t.Error("an object of the same name takes over the memory")
 	}
 	key := types.NamespacedName{Namespace: "ns", Name: "a"}
 	if uid := all.forget(key); uid != "u2" {
@@ -190,7 +190,7 @@ func TestMemoriesOf(t *testing.T) {
 		t.Errorf("forgot uid %q twice", uid)
 	}
 	if all.of(namesake) == fresh {
-		t.Error("what was forgotten is remembered")
+		t.Error("a forgotten memory came back")
 	}
 }
 

@@ -95,7 +95,7 @@ var debounceCases = map[string]debounceCase{
 		},
 		want: []string{"a 500ms"},
 	},
-	"no later than what comes sooner": {
+	"no later than an earlier request": {
 		change: func(change func(string), queue requestQueue, _ func(time.Duration)) {
 			change("a")
 			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "ns", Name: "a"}})

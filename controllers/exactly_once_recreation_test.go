@@ -25,7 +25,7 @@ func TestRecreation(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, emulator.Options{DeletedThreads: deleted})
 			w.ready()
-			thread := w.newThread("anew", w.users(2)...)
+			thread := w.newThread("recreated", w.users(2)...)
 			w.create(thread)
 			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 			first := thread.Status.ThreadID

@@ -83,7 +83,7 @@ func TestMalformedIDs(t *testing.T) {
 }
 
 // A message quotes the words of ACS, also if they are empty, long or a reason of the operator.
-func TestRefusalsAreToldAsACSWordsThem(t *testing.T) {
+func TestRefusalsQuoteTheWordsOfACS(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ code, message, want string }{
 		"none":             {"", "", "ACS refused the user ()."},

@@ -81,7 +81,7 @@ func TestStampIsPutBack(t *testing.T) {
 }
 
 // A reconcile that panics sets the reason InternalError, and the next one continues.
-func TestPanicIsTold(t *testing.T) {
+func TestPanicIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	var failing atomic.Bool

@@ -14,7 +14,7 @@ import (
 )
 
 // A refusal of the API server appears in the status, and no deleted thread is Ready.
-func TestAdmissionPolicyIsTold(t *testing.T) {
+func TestAdmissionPolicyIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready(allow)

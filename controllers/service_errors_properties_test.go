@@ -87,11 +87,11 @@ func TestMetadataThatDoesNotFit(t *testing.T) {
 }
 
 // A change is reported even if the read after it fails.
-func TestChangeIsToldThoughReadingBackFails(t *testing.T) {
+func TestChangeIsReportedThoughReadingBackFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("told")
+	thread := w.newThread("reported")
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	// The first read of the reconcile succeeds. The read after the change and its retry fail.

@@ -92,14 +92,14 @@ func TestPatchStatus(t *testing.T) {
 	objects.Mark(thread, readyOutcome)
 	thread.Status.ThreadID = "19:a"
 	thread.Status.Participants = &chatv1alpha1.ParticipantCounts{Desired: 1}
-	told := thread.DeepCopy()
+	marked := thread.DeepCopy()
 	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchStatus(t.Context(), before, thread))
 	live := now(t, thread)
 	if diff := cmp.Diff(thread.Status, live.Status, cmpopts.EquateApproxTime(time.Second)); diff != "" {
 		t.Errorf("status (-want +stored):\n%s", diff)
 	}
-	told.ResourceVersion = live.ResourceVersion
-	if diff := cmp.Diff(told, thread); diff != "" {
+	marked.ResourceVersion = live.ResourceVersion
+	if diff := cmp.Diff(marked, thread); diff != "" {
 		t.Errorf("the object in memory (-want +got):\n%s", diff)
 	}
 }
@@ -187,7 +187,7 @@ func TestPatchMetadata(t *testing.T) {
 	}
 	acstest.MustSucceed(t, objects.NewStore(admin, admin).PatchMetadata(t.Context(), thread, holdFor("8:acs:a")))
 	if got := now(t, thread).ResourceVersion; got != live.ResourceVersion {
-		t.Error("what is there already was written again")
+		t.Error("annotations that exist already were written again")
 	}
 }
 

@@ -196,7 +196,7 @@ func (n *tenants) checkSilence() {
 		n.Expect(err).NotTo(HaveOccurred())
 		for _, secret := range n.secrets {
 			if at := strings.Index(string(text), secret); at >= 0 {
-				n.t.Errorf("%T tells %s: …%s", list, secret, text[max(at-200, 0):at])
+				n.t.Errorf("%T shows %s: …%s", list, secret, text[max(at-200, 0):at])
 			}
 		}
 	}
@@ -226,16 +226,16 @@ var intrusions = []intrusion{
 	{name: "adoption, observed", try: func(n *tenants) (client.Object, string) {
 		return n.thread("spy", "open", observing, adopts(n.lent.Status.ThreadID)), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
-	{name: "adoption of what was released", try: func(n *tenants) (client.Object, string) {
+	{name: "adoption of a released thread", try: func(n *tenants) (client.Object, string) {
 		return n.thread("heir", "open", adopts(n.released)), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
-	{name: "adoption of what another connection made", try: func(n *tenants) (client.Object, string) {
+	{name: "adoption of a thread of another connection", try: func(n *tenants) (client.Object, string) {
 		return n.thread("stranger", "open", adopts(n.private.Status.ThreadID)), chatv1alpha1.ReasonAccessLost
 	}, calls: onlyRead},
 	{name: "forged status", try: func(n *tenants) (client.Object, string) {
 		return n.forged("forged", "open", n.lent.Status.ThreadID), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
-	{name: "forged status, of what was released", try: func(n *tenants) (client.Object, string) {
+	{name: "forged status, of a released thread", try: func(n *tenants) (client.Object, string) {
 		return n.forged("forged-heir", "open", n.released), chatv1alpha1.ReasonOwnedByAnother
 	}, calls: onlyRead},
 	{name: "forged status, over another's connection", try: func(n *tenants) (client.Object, string) {

@@ -63,7 +63,7 @@ func FuzzRouter(f *testing.F) {
 		target, body = names.Replace(target), names.Replace(body)
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil {
-			return // no server would pass it on
+			return // no server would accept it
 		}
 		token := "entra"
 		if strings.HasPrefix(parsed.EscapedPath(), "/chat") {
@@ -154,7 +154,7 @@ func FuzzAdmin(f *testing.F) {
 		target = strings.ReplaceAll(target, "THREAD", emu.CreateThread(emu.CreateUser(), "t"))
 		parsed, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(target, "/") {
-			return // no server would pass it on
+			return // no server would accept it
 		}
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", strings.NewReader(body))
 		request.Method, request.URL, request.RequestURI = method, parsed, target

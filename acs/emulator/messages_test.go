@@ -279,7 +279,7 @@ func TestHistoryOfMembers(t *testing.T) {
 	}
 	f.chat(201, token, http.MethodPost, thread+"/participants/:add", participants(lateID))
 	if got := summary(f.chat(200, late, http.MethodGet, thread+"/messages", "")); strings.Count(got, ", ") != 7 {
-		t.Errorf("who came back sees %s", got)
+		t.Errorf("a member that came back sees %s", got)
 	}
 	f.chat(204, token, http.MethodDelete, thread, "")
 	f.chat(404, late, http.MethodGet, thread+"/messages", "")

@@ -93,7 +93,7 @@ func recordedReceipts(thread, plain string) []recordedCall {
 			call: call{method: "POST", path: thread + "/participants/:remove", body: `{"communicationUser":{"id":"` + sampleUser + `"}}`},
 		},
 		{
-			name: "the removal is told", call: call{path: thread + "/messages?maxPageSize=1"}, status: 200, keys: "nextLink value", path: "value.0", inner: systemMessage,
+			name: "the removal is a message", call: call{path: thread + "/messages?maxPageSize=1"}, status: 200, keys: "nextLink value", path: "value.0", inner: systemMessage,
 			value: map[string]any{
 				"value.0.type": "participantRemoved", "value.0.sequenceId": "8",
 				"value.0.content.participants.0.communicationIdentifier.rawId": sampleUser, "value.0.content.participants.1": nil,

@@ -100,7 +100,7 @@ func recordedRemovals(thread, owner string) []recordedAnswer {
 	remove := thread + "/participants/:remove"
 	return []recordedAnswer{
 		{name: "remove a member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},
-		{name: "remove who is no member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},
+		{name: "remove a user that is no member", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"` + sampleUser + `"}}`}, status: 204},
 		{
 			name: "remove a malformed id", call: call{method: http.MethodPost, path: remove, body: `{"communicationUser":{"id":"8:acs:fakeid"}}`},
 			status: 400, keys: "CommunicationError", within: "CommunicationError", inner: "Code Details Message",

@@ -140,7 +140,7 @@ func (v verdict) check(t *testing.T, err error) {
 		return
 	}
 	if err == nil {
-		t.Errorf("let pass, want %s: %s", v.field, v.message)
+		t.Errorf("accepted, want %s: %s", v.field, v.message)
 		return
 	}
 	var status *apierrors.StatusError

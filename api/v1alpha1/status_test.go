@@ -78,9 +78,9 @@ func TestStatusRemoved(t *testing.T) {
 	}
 }
 
-// TestStatusBeforeTheFirstPass checks that Flux does not regard an object as ready before the first
-// reconcile.
-func TestStatusBeforeTheFirstPass(t *testing.T) {
+// TestStatusBeforeTheFirstReconcile checks that Flux does not regard an object as ready before the
+// first reconcile.
+func TestStatusBeforeTheFirstReconcile(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{connection, thread, participant} {
 		t.Run(kind, func(t *testing.T) {

@@ -60,7 +60,7 @@ func (w *leaseWorld) send(method, url string) bool {
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		if o := outcome.Classify(outcome.CallFailed("create a thread", err)); !errors.Is(err, context.Canceled) || !o.Quiet {
-			w.Errorf("%v is told as %+v", err, o)
+			w.Errorf("%v is reported as %+v", err, o)
 		}
 		return false
 	}
@@ -116,7 +116,7 @@ func TestLeaseLapses(t *testing.T) {
 		w.send(http.MethodPut, leasePath)
 		w.wants(false)
 		if w.lost != 1 {
-			t.Errorf("told %d times of the loss", w.lost)
+			t.Errorf("the loss was reported %d times", w.lost)
 		}
 	})
 }

@@ -25,8 +25,8 @@ func TestRestoredAPIServerIsNoticed(t *testing.T) {
 		return true, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: version}}, nil
 	}
 	clients.PrependReactor("*", "leases", answer)
-	var told []error
-	leases := versionedLeases{clients.CoordinationV1(), &newestVersion{restored: func(err error) { told = append(told, err) }}}.Leases("ns")
+	var reported []error
+	leases := versionedLeases{clients.CoordinationV1(), &newestVersion{restored: func(err error) { reported = append(reported, err) }}}.Leases("ns")
 	get := func() error { _, err := leases.Get(t.Context(), "a", metav1.GetOptions{}); return err }
 	update := func() error {
 		_, err := leases.Update(t.Context(), &coordinationv1.Lease{}, metav1.UpdateOptions{})
@@ -36,12 +36,12 @@ func TestRestoredAPIServerIsNoticed(t *testing.T) {
 		acstest.MustSucceed(t, get())
 		acstest.MustSucceed(t, update())
 	}
-	if len(told) > 0 {
-		t.Fatalf("a restore was told: %v", told)
+	if len(reported) > 0 {
+		t.Fatalf("a restore was reported: %v", reported)
 	}
 	version = "697"
 	acstest.MustSucceed(t, get())
-	if len(told) != 1 || !strings.Contains(told[0].Error(), "went back from resource version 1100 to 697") {
-		t.Fatalf("told %v", told)
+	if len(reported) != 1 || !strings.Contains(reported[0].Error(), "went back from resource version 1100 to 697") {
+		t.Fatalf("reported %v", reported)
 	}
 }

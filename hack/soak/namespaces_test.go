@@ -31,10 +31,10 @@ const (
 	// goneLimit limits the deletion of a namespace while nothing fails, or after the last failure:
 	// the longest backoff, and that of the namespace controller.
 	goneLimit = time.Minute
-	// outage is the time without a connection to ACS; within toldLimit every resource reports it.
-	outage    = 20 * time.Second
-	toldLimit = 15 * time.Second
-	roomsEach = 5
+	// outage is the time without a connection to ACS; within reportLimit every resource reports it.
+	outage      = 20 * time.Second
+	reportLimit = 15 * time.Second
+	roomsEach   = 5
 )
 
 // deletions is a control plane whose namespaces are deleted.
@@ -136,7 +136,7 @@ func (d *deletions) unreachable() {
 	d.toACS.cut(ctx)
 	begun := time.Now()
 	d.delete(cutOff)
-	told := d.await(toldLimit, cutOff, "say that they wait for ACS", func(t *chatv1alpha1.ChatThread) bool {
+	reported := d.await(reportLimit, cutOff, "say that they wait for ACS", func(t *chatv1alpha1.ChatThread) bool {
 		ready := apimeta.FindStatusCondition(t.Status.Conditions, "Ready")
 		return !t.DeletionTimestamp.IsZero() && ready != nil && ready.Reason == chatv1alpha1.ReasonServiceUnavailable &&
 			strings.HasPrefix(ready.Message, "ACS ") && apimeta.IsStatusConditionTrue(t.Status.Conditions, "Reconciling")
@@ -149,7 +149,7 @@ func (d *deletions) unreachable() {
 	took := d.awaitGone(cutOff)
 	d.checkDeleted(threads)
 	d.t.Logf("ACS unreachable for %s: all threads say so after %.1f s; the namespace is gone %.1f s after ACS is back, and its %d threads.",
-		outage, told.Seconds(), took.Seconds(), len(threads))
+		outage, reported.Seconds(), took.Seconds(), len(threads))
 }
 
 // restarted deletes two namespaces, and kills the operator before it has deleted anything: one
@@ -172,7 +172,7 @@ func (d *deletions) restarted() {
 	d.toACS.restore(ctx)
 	took := d.awaitGone(guest)
 	d.checkDeleted(threads)
-	told := d.await(goneLimit, bereft, "say how to let go", func(t *chatv1alpha1.ChatThread) bool {
+	reported := d.await(goneLimit, bereft, "say how to let go", func(t *chatv1alpha1.ChatThread) bool {
 		stalled := apimeta.FindStatusCondition(t.Status.Conditions, "Stalled")
 		return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == chatv1alpha1.ReasonCredentialsLost &&
 			strings.Contains(stalled.Message, t.Status.ThreadID) && strings.Contains(stalled.Message, chatv1alpha1.AnnotationAbandon+`: "true"`)
@@ -184,7 +184,7 @@ func (d *deletions) restarted() {
 	}
 	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(releasedStamp)), idsOf(d.remote(hub))))
 	d.t.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
-		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), told.Seconds(), let.Seconds())
+		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), reported.Seconds(), let.Seconds())
 }
 
 // loseSecret deletes the Secret of a connection, and waits until the operator has noticed.

@@ -168,7 +168,7 @@ func TestSessionsRefuse(t *testing.T) {
 				t.Errorf("the second time %v, after %d reads", again, w.reader.reads)
 			}
 			if err != nil && strings.Contains(err.Error(), "Zmlyc3Qta2V5") {
-				t.Errorf("%v tells the key", err)
+				t.Errorf("%v shows the key", err)
 			}
 		})
 	}

@@ -45,7 +45,7 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newSecretWorld(t, firstString)
-			isTold := func(step string, err error) {
+			isReported := func(step string, err error) {
 				t.Helper()
 				o := outcome.Classify(err)
 				if err == nil || o.Quiet || o.Reason != c.reason || o.Stalled != c.stalled || !strings.Contains(o.Message, c.says) || o.After != 30*time.Second {
@@ -54,9 +54,9 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 			}
 			w.reader.err = c.err
 			_, err := w.registry.Get(t.Context(), w.conn)
-			isTold("a thread of a new connection", err)
+			isReported("a thread of a new connection", err)
 			_, err = w.registry.Refresh(t.Context(), w.conn)
-			isTold("a new connection", err)
+			isReported("a new connection", err)
 
 			w.reader.err = nil
 			w.ask("once")
@@ -65,18 +65,18 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 			w.reader.err = c.err
 			w.ask("twice")
 			_, err = w.registry.Refresh(t.Context(), w.conn)
-			isTold("a connection that was Ready", err)
+			isReported("a connection that was Ready", err)
 			if _, err := w.registry.Get(t.Context(), w.conn); err != nil {
 				t.Errorf("a thread has lost its credential: %v", err)
 			}
 			other := w.conn.DeepCopy()
 			other.Spec.ConnectionStringSecretRef.Key = "other"
 			_, err = w.registry.Get(t.Context(), other)
-			isTold("another key", err)
+			isReported("another key", err)
 			other = w.conn.DeepCopy()
 			other.UID = "c2"
 			_, err = w.registry.Get(t.Context(), other)
-			isTold("a namesake", err)
+			isReported("a namesake", err)
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestSecretIsReadWithoutALock(t *testing.T) {
 			t.Errorf("a thread with a credential waits: %v", err)
 		}
 	case <-time.After(soon):
-		t.Error("who does not need the Secret waits for it")
+		t.Error("a thread that does not need the Secret waits for it")
 	}
 	// Another connection that needs the Secret asks again later.
 	other := w.conn.DeepCopy()

@@ -32,7 +32,7 @@ func TestMergeUsers(t *testing.T) {
 		"empty ones":                {[][]string{nil, {}}, nil},
 		"in order of first mention": {[][]string{{"c", "a"}, {"b", "a", "d"}}, []string{"c", "a", "b", "d"}},
 		"twice in one":              {[][]string{{"a", "b", "a"}}, []string{"a", "b"}},
-		"whatever the case":         {[][]string{{"8:acs:A"}, {"8:ACS:a", "8:acs:b"}}, []string{"8:acs:A", "8:acs:b"}},
+		"in another case":           {[][]string{{"8:acs:A"}, {"8:ACS:a", "8:acs:b"}}, []string{"8:acs:A", "8:acs:b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ func TestServiceUserLists(t *testing.T) {
 		"one":                    {annotation: "a", recorded: []string{"a"}, known: []string{"a"}, pool: []string{"a"}, wanted: 1},
 		"blanks and empty parts": {annotation: " a ,, b,\t", spec: count(2), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a", "b"}, wanted: 2},
 		"fewer than wanted":      {annotation: "a,b", spec: count(32), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a", "b"}, wanted: 32},
-		"who left the pool still acts": {annotation: "a,b,c", spec: count(2),
+		"a user that left the pool still acts": {annotation: "a,b,c", spec: count(2),
 			recorded: []string{"a", "b", "c"}, known: []string{"a", "b", "c"}, pool: []string{"a", "b"}, wanted: 2},
 		"fewer than one": {annotation: "a,b", spec: count(-1), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a"}, wanted: 1},
 		"too many":       {annotation: "a,b", spec: count(1 << 20), recorded: []string{"a", "b"}, known: []string{"a", "b"}, pool: []string{"a", "b"}, wanted: 32},

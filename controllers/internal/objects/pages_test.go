@@ -53,6 +53,6 @@ func TestEachPage(t *testing.T) {
 		}
 	}
 	if err := EachPage(t.Context(), &pagedAPI{}, &chatv1alpha1.ChatThreadList{}, func(*chatv1alpha1.ChatThreadList) bool { return true }); err == nil {
-		t.Error("a failure is not told")
+		t.Error("a failure is not returned")
 	}
 }

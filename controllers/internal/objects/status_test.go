@@ -22,7 +22,7 @@ var (
 	readyOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonSucceeded, Message: "As declared.", Ready: true}
 	stalledOutcome     = outcome.Outcome{Reason: chatv1alpha1.ReasonThreadGone, Message: "Gone.", Stalled: true}
 	reconcilingOutcome = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Wait."}
-	quietOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Not told.", Quiet: true}
+	quietOutcome       = outcome.Outcome{Reason: chatv1alpha1.ReasonThrottled, Message: "Not shown.", Quiet: true}
 )
 
 // conditionsOf shows the conditions without their times.
@@ -61,7 +61,7 @@ func TestMark(t *testing.T) {
 					before := conditionsOf(obj)
 					Mark(obj, quietOutcome)
 					if diff := cmp.Diff(before, conditionsOf(obj)); diff != "" {
-						t.Errorf("%T, a pass that has nothing to tell (-want +got):\n%s", obj, diff)
+						t.Errorf("%T, a reconcile with nothing to report (-want +got):\n%s", obj, diff)
 					}
 				}
 			})
@@ -111,7 +111,7 @@ func TestReadyReason(t *testing.T) {
 	t.Parallel()
 	thread := &chatv1alpha1.ChatThread{}
 	if status, reason := ReadyReason(thread); status != "" || reason != "" {
-		t.Errorf("before the first pass: %q %q", status, reason)
+		t.Errorf("before the first reconcile: %q %q", status, reason)
 	}
 	Mark(thread, stalledOutcome)
 	if status, reason := ReadyReason(thread); status != metav1.ConditionFalse || reason != chatv1alpha1.ReasonThreadGone {

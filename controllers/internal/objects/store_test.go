@@ -185,7 +185,7 @@ func TestStoreDoesNotWaitForever(t *testing.T) {
 }
 
 // An object that was released is not reconciled again for a while, however old the cache is.
-func TestStorePassesOverReleasedObjects(t *testing.T) {
+func TestStoreSkipsReleasedObjects(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		thread := room()

@@ -16,7 +16,7 @@ import (
 )
 
 // The cache keeps the fields that the operator reads, and no others.
-func TestWhatTheCacheKeeps(t *testing.T) {
+func TestFieldsThatTheCacheKeeps(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("é", 4096)
 	meta := metav1.ObjectMeta{

@@ -210,23 +210,23 @@ func TestClassifyOwnErrors(t *testing.T) {
 		want     verdict
 		backsOff bool
 	}{
-		"nothing":                {nil, verdict{Reason: chatv1alpha1.ReasonSucceeded, Ready: true}, false},
-		"wait":                   {wait, waiting, false},
-		"wait, wrapped":          {fmt.Errorf("step: %w", fmt.Errorf("inner: %w", wait)), waiting, false},
-		"wait, joined":           {errors.Join(nil, wait), waiting, false},
-		"wait for another":       {&Wait{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
-		"wait and report nothing":  {&Wait{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
-		"wait on an API error":   {errors.Join(wait, conflict), waiting, false},
-		"stalled":                {stalled, stuck, false},
-		"stalled, wrapped":       {fmt.Errorf("step: %w", stalled), stuck, false},
-		"conflict":               {conflict, verdict{Quiet: true, After: 100 * time.Millisecond}, false},
-		"conflict, wrapped":      {fmt.Errorf("add finalizer: %w", conflict), verdict{Quiet: true, After: 100 * time.Millisecond}, false},
-		"API server fails":       {apierrors.NewInternalError(errors.New("etcd")), verdict{Quiet: true}, true},
-		"API server throttles":   {fmt.Errorf("patch status: %w", apierrors.NewTooManyRequests("slow down", 7)), verdict{Quiet: true}, true},
-		"API server forbids":     {fmt.Errorf("add finalizer: %w", forbidden), denied(fmt.Sprintf("add finalizer: %v", forbidden)), false},
-		"API server: not valid":  {invalid, denied(invalid.Error()), false},
-		"API server: who is it?": {apierrors.NewUnauthorized("no token"), verdict{Quiet: true}, true},
-		"API server is shut off": {apierrors.NewServiceUnavailable("down"), verdict{Quiet: true}, true},
+		"nothing":                 {nil, verdict{Reason: chatv1alpha1.ReasonSucceeded, Ready: true}, false},
+		"wait":                    {wait, waiting, false},
+		"wait, wrapped":           {fmt.Errorf("step: %w", fmt.Errorf("inner: %w", wait)), waiting, false},
+		"wait, joined":            {errors.Join(nil, wait), waiting, false},
+		"wait for another":        {&Wait{Reason: "R", Message: "M"}, verdict{Reason: "R", Message: "M"}, false},
+		"wait and report nothing": {&Wait{Quiet: true, After: time.Second}, verdict{Quiet: true, After: time.Second}, false},
+		"wait on an API error":    {errors.Join(wait, conflict), waiting, false},
+		"stalled":                 {stalled, stuck, false},
+		"stalled, wrapped":        {fmt.Errorf("step: %w", stalled), stuck, false},
+		"conflict":                {conflict, verdict{Quiet: true, After: 100 * time.Millisecond}, false},
+		"conflict, wrapped":       {fmt.Errorf("add finalizer: %w", conflict), verdict{Quiet: true, After: 100 * time.Millisecond}, false},
+		"API server fails":        {apierrors.NewInternalError(errors.New("etcd")), verdict{Quiet: true}, true},
+		"API server throttles":    {fmt.Errorf("patch status: %w", apierrors.NewTooManyRequests("slow down", 7)), verdict{Quiet: true}, true},
+		"API server forbids":      {fmt.Errorf("add finalizer: %w", forbidden), denied(fmt.Sprintf("add finalizer: %v", forbidden)), false},
+		"API server: not valid":   {invalid, denied(invalid.Error()), false},
+		"API server: no identity": {apierrors.NewUnauthorized("no token"), verdict{Quiet: true}, true},
+		"API server is shut off":  {apierrors.NewServiceUnavailable("down"), verdict{Quiet: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -274,7 +274,7 @@ func TestFailed(t *testing.T) {
 	inner := &azcore.ResponseError{StatusCode: http.StatusNotFound}
 	err := CallFailed("read the thread", inner)
 	if !errors.Is(err, inner) || !acs.HasStatus(err, http.StatusNotFound) {
-		t.Errorf("%v hides what it is made of", err)
+		t.Errorf("%v hides the error that it wraps", err)
 	}
 	if got := Attempted(fmt.Errorf("step: %w", err)); got != "read the thread" {
 		t.Errorf("attempted %q", got)

@@ -98,7 +98,7 @@ func (c *controller) comeLate() {
 // run reconciles a thread until its call was sent.
 func (c *controller) run(t *testing.T, who pacing.Caller, call func(pacing.Caller) error) {
 	t.Helper()
-	woken, told := c.wakes(types.NamespacedName{Namespace: who.Namespace, Name: who.Name}), ""
+	woken, shown := c.wakes(types.NamespacedName{Namespace: who.Namespace, Name: who.Name}), ""
 	result := make(chan error)
 	reconcile := func() {
 		if c.busy > 0 {
@@ -116,8 +116,8 @@ func (c *controller) run(t *testing.T, who pacing.Caller, call func(pacing.Calle
 		if wait != nil && !isFirst {
 			c.vain++
 		}
-		if wait != nil && !wait.Quiet && wait.Message != told {
-			told = wait.Message
+		if wait != nil && !wait.Quiet && wait.Message != shown {
+			shown = wait.Message
 			c.shown++
 		}
 		c.mu.Unlock()

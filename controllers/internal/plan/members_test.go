@@ -54,7 +54,7 @@ var declareTests = map[string]struct {
 		declared:     []string{" 8:acs:a"},
 		duplicates:   []string{"p1 8:acs:a"},
 	},
-	"the oldest wins, whatever the case": {
+	"the oldest wins, also in another case": {
 		participants: []chatv1alpha1.ChatParticipant{participantAged("p1", 0, "8:acs:aB"), participantAged("p2", time.Second, "8:ACS:Ab"), participantAged("p3", 2*time.Second, "8:acs:AB")},
 		declared:     []string{"p3 8:acs:AB"},
 		duplicates:   []string{"p2 8:ACS:Ab", "p1 8:acs:aB"},
@@ -121,9 +121,9 @@ func TestMemberStamp(t *testing.T) {
 		same   bool
 	}{
 		"nothing":                   {func(*Member) {}, true},
-		"who it is":                 {func(m *Member) { m.UserID = "8:acs:b" }, true},
+		"the user":                  {func(m *Member) { m.UserID = "8:acs:b" }, true},
 		"the case of the id":        {func(m *Member) { m.UserID = "8:ACS:A" }, true},
-		"who declares it":           {func(m *Member) { m.Participant = "p1" }, true},
+		"the declarer":              {func(m *Member) { m.Participant = "p1" }, true},
 		"the generation":            {func(m *Member) { m.Generation++ }, true},
 		"the zone of the time":      {func(m *Member) { m.ShareHistoryTime = at("2026-03-01T14:00:00+02:00") }, true},
 		"a fraction of a second":    {func(m *Member) { m.ShareHistoryTime = at("2026-03-01T12:00:00.9Z") }, true},
@@ -209,7 +209,7 @@ func TestParticipantFor(t *testing.T) {
 				t.Errorf("the time is sent in zone %s", got.ShareHistoryTime.Location())
 			}
 			if c.observed != nil && !c.observed.Equal(before) {
-				t.Error("what was observed changed")
+				t.Error("the observed time changed")
 			}
 		})
 	}
@@ -255,14 +255,14 @@ func TestDiffers(t *testing.T) {
 	}{
 		"our stamp": {ann, ObservedMember{Stamp: ann.Stamp(), DisplayName: "Ann"}, false},
 		"our stamp, the service rewrote the name": {ann, ObservedMember{Stamp: ann.Stamp(), DisplayName: "ANN"}, false},
-		"another stamp":                              {ann, ObservedMember{Stamp: nameless.Stamp(), DisplayName: "Ann"}, true},
-		"a stamp of another form":                    {ann, ObservedMember{Stamp: "2:00", DisplayName: "Ann"}, true},
-		"another stamp, no name declared":            {nameless, ObservedMember{Stamp: ann.Stamp(), DisplayName: "Ann"}, true},
-		"no stamp, the name differs":                 {ann, ObservedMember{DisplayName: "Bob"}, true},
-		"no stamp, no name":                          {ann, ObservedMember{}, true},
-		"no stamp, the name is the same":             {ann, ObservedMember{DisplayName: "Ann"}, false},
-		"no stamp, none declared":                    {nameless, ObservedMember{DisplayName: "Bob"}, false},
-		"no stamp, history cannot be told to differ": {Member{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, ObservedMember{}, false},
+		"another stamp":                        {ann, ObservedMember{Stamp: nameless.Stamp(), DisplayName: "Ann"}, true},
+		"a stamp of another form":              {ann, ObservedMember{Stamp: "2:00", DisplayName: "Ann"}, true},
+		"another stamp, no name declared":      {nameless, ObservedMember{Stamp: ann.Stamp(), DisplayName: "Ann"}, true},
+		"no stamp, the name differs":           {ann, ObservedMember{DisplayName: "Bob"}, true},
+		"no stamp, no name":                    {ann, ObservedMember{}, true},
+		"no stamp, the name is the same":       {ann, ObservedMember{DisplayName: "Ann"}, false},
+		"no stamp, none declared":              {nameless, ObservedMember{DisplayName: "Bob"}, false},
+		"no stamp, history cannot be compared": {Member{Member: chatv1alpha1.Member{ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}, ObservedMember{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

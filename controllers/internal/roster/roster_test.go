@@ -138,7 +138,7 @@ func TestRosterEntries(t *testing.T) {
 	woken := &wakes{}
 	r := New(woken.wake)
 	if _, ok := r.Entry("thread", "a"); ok {
-		t.Error("an entry before any pass")
+		t.Error("an entry before any reconcile")
 	}
 	joined := Entry{State: Joined, Generation: 1}
 	r.Publish("thread", []Line{line("a", joined), line("b", joined)})
@@ -184,15 +184,15 @@ func TestRosterOfManyThreads(t *testing.T) {
 	t.Parallel()
 	woken := &wakes{}
 	r := New(woken.wake)
-	const threads, passes = 8, 50
+	const threads, reconciles = 8, 50
 	var running sync.WaitGroup
 	for n := range threads {
 		running.Go(func() {
-			for pass := range passes {
+			for i := range reconciles {
 				uid := types.UID(fmt.Sprint(n))
-				r.Publish(uid, []Line{line(string(uid), Entry{Generation: int64(pass)})})
-				if got, ok := r.Entry(uid, uid); !ok || got.Generation != int64(pass) {
-					t.Errorf("thread %d, pass %d: entry %+v, %v", n, pass, got, ok)
+				r.Publish(uid, []Line{line(string(uid), Entry{Generation: int64(i)})})
+				if got, ok := r.Entry(uid, uid); !ok || got.Generation != int64(i) {
+					t.Errorf("thread %d, reconcile %d: entry %+v, %v", n, i, got, ok)
 				}
 			}
 		})
@@ -200,7 +200,7 @@ func TestRosterOfManyThreads(t *testing.T) {
 	running.Wait()
 	keys := woken.take()
 	slices.Sort(keys)
-	if got := len(keys); got != threads*passes {
-		t.Errorf("%d wakes, want %d", got, threads*passes)
+	if got := len(keys); got != threads*reconciles {
+		t.Errorf("%d wakes, want %d", got, threads*reconciles)
 	}
 }
