@@ -48,7 +48,7 @@ func TestNextLinkIsFollowedAsItIs(t *testing.T) {
 }
 
 // TestNextLinkStaysAtTheEndpoint checks that a link's path and query are requested from the
-// client's own endpoint, whatever host the link names.
+// client's own endpoint, even if the link names another host.
 func TestNextLinkStaysAtTheEndpoint(t *testing.T) {
 	t.Parallel()
 	other := serve(t, reply{status: 200, body: `{"value":[]}`})

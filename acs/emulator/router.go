@@ -47,8 +47,8 @@ func supports(p plane) *plane {
 	return &p
 }
 
-// splitPath decodes a path segment by segment, so that an encoded id is one segment whatever its
-// content. It returns false for a path that cannot be decoded.
+// splitPath decodes a path segment by segment, so that an encoded id with any content is one
+// segment. It returns false for a path that cannot be decoded.
 func splitPath(wire string) ([]string, bool) {
 	segments := strings.Split(strings.TrimPrefix(wire, "/"), "/")
 	for i, segment := range segments {

@@ -112,7 +112,7 @@ type properties struct {
 }
 
 // createThread creates a thread, or returns the one that the same user created with the same
-// request id: in its present state, whatever the body, and even if it was deleted
+// request id: in its present state, even if the body differs or the thread was deleted
 // (azure-sdk-for-java#47688).
 func (st *store) createThread(d draft) (created, *apiError) {
 	now := st.lock()

@@ -13,7 +13,7 @@ func TestThreadRef(t *testing.T) {
 	t.Parallel()
 	const ref, name = "spec.threadRef", "spec.threadRef.name"
 	testAdmission(t, participant, slices.Concat(
-		pass("name", name, dnsNames()...),
+		accept("name", name, dnsNames()...),
 		refuse("name", name, verdict{name, "should match"}, badDNSNames()...),
 		refuse("empty", name, verdict{name, "at least 1 chars"}, ""),
 		refuse("long", name, verdict{name, "may not be more than 253"}, strings.Repeat("a", 254)),

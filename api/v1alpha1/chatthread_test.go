@@ -14,7 +14,7 @@ func TestTopic(t *testing.T) {
 	t.Parallel()
 	const path = "spec.topic"
 	testAdmission(t, thread, slices.Concat(
-		pass("ok", path, "a", "ä", "a b", "a\u00a0b", "a\u3000b", "Q&A \"x\" <y>", "🚀", "👩‍👩‍👧 family", "e\u0301", "\u200b",
+		accept("ok", path, "a", "ä", "a b", "a\u00a0b", "a\u3000b", "Q&A \"x\" <y>", "🚀", "👩‍👩‍👧 family", "e\u0301", "\u200b",
 			strings.Repeat("a", 250), strings.Repeat("ü", 250), strings.Repeat("🚀", 250)),
 		refuse("empty", path, verdict{path, "at least 1 chars"}, ""),
 		refuse("long", path, verdict{path, "may not be more than 250"}, strings.Repeat("a", 251), strings.Repeat("🚀", 251)),
@@ -98,7 +98,7 @@ func TestThreadID(t *testing.T) {
 	t.Parallel()
 	const path = "spec.threadID"
 	testAdmission(t, thread, slices.Concat(
-		pass("ok", path, "19:abc@thread.v2", "x", "!~", strings.Repeat("a", 256)),
+		accept("ok", path, "19:abc@thread.v2", "x", "!~", strings.Repeat("a", 256)),
 		refuse("empty", path, verdict{path, "at least 1 chars"}, ""),
 		refuse("long", path, verdict{path, "may not be more than 256"}, strings.Repeat("a", 257)),
 		refuse("blank", path, verdict{path, "should match"}, " ", "a b", "a ", "\t", "a\n", "ä", "a\u0000", "a\u00a0"),
@@ -113,8 +113,8 @@ func TestResyncInterval(t *testing.T) {
 		message = "resyncInterval must be a duration such as 10m or 1h30m, at least 1m"
 	)
 	testAdmission(t, thread, slices.Concat(
-		pass("ok", path, "1m", "60s", "60000ms", "1m0.5s", "1h30m", "1.5h", "+10m", "87600h", "2562047h47m16s"),
-		pass("default", path, any(nil), any(absent{})),
+		accept("ok", path, "1m", "60s", "60000ms", "1m0.5s", "1h30m", "1.5h", "+10m", "87600h", "2562047h47m16s"),
+		accept("default", path, any(nil), any(absent{})),
 		refuse("short", path, verdict{path, message}, "59s", "59.999999999s", "0", "0s", "-5m", "1ns"),
 		refuse("no duration", path, verdict{path, message}, "", " ", "10", "1d", "10 m", " 10m", "10m\n", "ten", "PT10M",
 			"m", "2562048h", "9223372036854775808ns"),
@@ -127,7 +127,7 @@ func TestThreadPolicies(t *testing.T) {
 	t.Parallel()
 	const days = "spec.retention.deleteAfterDays"
 	cases := slices.Concat(
-		pass("retention", days, 30, 31, 90),
+		accept("retention", days, 30, 31, 90),
 		refuse("short", days, verdict{days, "greater than or equal to 30"}, 29, 0, -30),
 		refuse("long", days, verdict{days, "less than or equal to 90"}, 91, 1<<31, 1<<62),
 		refuse("type", days, verdict{days, "must be of type int"}, any("30"), any(30.5), any(true)),
@@ -140,7 +140,7 @@ func TestThreadPolicies(t *testing.T) {
 		"recreationPolicy": {"Recreate", "Never"},
 	} {
 		path := "spec." + field
-		cases = slices.Concat(cases, pass(field, path, values...),
+		cases = slices.Concat(cases, accept(field, path, values...),
 			refuse(field, path, verdict{path, "Unsupported value"}, "", "Other", strings.ToLower(values[0]), values[0]+" "))
 	}
 	testAdmission(t, thread, cases)
@@ -150,11 +150,11 @@ func TestConnectionRef(t *testing.T) {
 	t.Parallel()
 	const name, namespace = "spec.connectionRef.name", "spec.connectionRef.namespace"
 	testAdmission(t, thread, slices.Concat(
-		pass("name", name, dnsNames()...),
+		accept("name", name, dnsNames()...),
 		refuse("name", name, verdict{name, "should match"}, badDNSNames()...),
 		refuse("empty", name, verdict{name, "at least 1 chars"}, ""),
 		refuse("long", name, verdict{name, "may not be more than 253"}, strings.Repeat("a", 254)),
-		pass("namespace", namespace, "a", "team-a", "0", strings.Repeat("a", 63)),
+		accept("namespace", namespace, "a", "team-a", "0", strings.Repeat("a", 63)),
 		refuse("namespace", namespace, verdict{namespace, "should match"}, "A", "a.b", "-a", "a-", "a b", "a/b", "a\n"),
 		refuse("empty", namespace, verdict{namespace, "at least 1 chars"}, ""),
 		refuse("long", namespace, verdict{namespace, "may not be more than 63"}, strings.Repeat("a", 64)),

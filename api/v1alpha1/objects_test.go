@@ -174,8 +174,8 @@ func testAdmission(t *testing.T, kind string, cases []admission) {
 	}
 }
 
-// pass returns cases in which each of the values is accepted.
-func pass[T any](name, path string, values ...T) []admission {
+// accept returns cases in which each of the values is accepted.
+func accept[T any](name, path string, values ...T) []admission {
 	return refuse(name, path, verdict{}, values...)
 }
 

@@ -17,7 +17,7 @@ const (
 	// thread.
 	StampReleasedTo = StampPrefix + "ReleasedTo"
 	// StampMember is a key in the metadata of a member. It identifies the ChatThread that added the
-	// member, and what was declared then: ACS can change neither a display name nor the start of
+	// member, and the declaration of that time: ACS can change neither a display name nor the start of
 	// the history, so a member whose stamp differs is added again.
 	StampMember = StampPrefix + "Spec"
 )

@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package docs tests that the documents name and link only what exists.
+// Package docs tests that the names and links in the documents exist.
 package docs
 
 import (
@@ -126,7 +126,7 @@ func ownerOf(function *ast.FuncDecl, pkg string) string {
 	return owner
 }
 
-// isNamed reports whether there is what a piece of code in a document names.
+// isNamed reports whether a piece of code in a document names something that exists.
 func (r repository) isNamed(piece string) bool {
 	field, isField := strings.CutPrefix(strings.NewReplacer("spec.", " ", "status.", " ").Replace(piece), " ")
 	stamp, isStamp := strings.CutPrefix(piece, "acsOperator")

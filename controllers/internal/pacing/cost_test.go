@@ -47,7 +47,7 @@ func BenchmarkTake(b *testing.B) {
 }
 
 // A call costs no more time and no more memory the more threads wait.
-func TestCostIsIndependentOfThoseThatWait(t *testing.T) { //nolint:paralleltest // what else runs would take its time
+func TestCostIsIndependentOfThoseThatWait(t *testing.T) { //nolint:paralleltest // other tests would take its time
 	const few, many, calls = 500, 50_000, 2_000
 	cost := func(p *pacing.Pacer) (time.Duration, uint64) {
 		best := time.Hour

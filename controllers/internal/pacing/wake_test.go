@@ -38,7 +38,7 @@ func newWoken(t *testing.T) *woken {
 	return w
 }
 
-// expect checks who was woken since the last call.
+// expect checks which threads were woken since the last call.
 func (w *woken) expect(names ...string) {
 	w.tb.Helper()
 	synctest.Wait()

@@ -82,7 +82,7 @@ func (f fullRoom) others() int {
 	return others
 }
 
-// fits says whether a thread can hold those who are in it.
+// fits says whether a thread can hold its members.
 func (f fullRoom) fits() bool {
 	return f.present <= f.declared && max(f.serviceUsers, 1)+f.strangers+f.leftovers+f.present <= chatv1alpha1.MaxMembers
 }

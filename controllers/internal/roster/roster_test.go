@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// wakes remembers who was woken.
+// wakes remembers the participants that were woken.
 type wakes struct {
 	mu   sync.Mutex
 	keys []string
