@@ -11,15 +11,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// The wait after a failed reconcile of an object doubles from FirstBackoff to LastBackoff.
+// The wait after a failed reconcile of an object doubles from firstBackoff to LastBackoff.
 const (
-	FirstBackoff = time.Second
+	firstBackoff = time.Second
 	LastBackoff  = 30 * time.Second
 )
 
 // NewRateLimiter returns the ordinary backoff of a controller.
 func NewRateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstBackoff, LastBackoff)
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, LastBackoff)
 }
 
 // Backoff is a backoff that outlasts waits. A controller forgets the failures of an object after

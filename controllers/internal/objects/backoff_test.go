@@ -22,7 +22,7 @@ func TestBackoffOutlastsWaits(t *testing.T) {
 		b.Forget(request)
 	}
 	b.End(request.NamespacedName)
-	if got := b.When(request); got != FirstBackoff {
-		t.Errorf("waits %s after a success, want %s", got, FirstBackoff)
+	if got := b.When(request); got != firstBackoff {
+		t.Errorf("waits %s after a success, want %s", got, firstBackoff)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// MaxEventNote is the longest note of an event that the API server takes, in bytes.
-const MaxEventNote = 1000
+// maxEventNote is the longest note of an event that the API server takes, in bytes.
+const maxEventNote = 1000
 
 // Event is an event that users see in kubectl describe.
 type Event struct {
@@ -46,7 +46,7 @@ func Record(ctx context.Context, recorder events.EventRecorder, obj client.Objec
 		if e.Warning {
 			kind = corev1.EventTypeWarning
 		}
-		note := outcome.Sanitize(e.Note, MaxEventNote)
+		note := outcome.Sanitize(e.Note, maxEventNote)
 		log.FromContext(ctx).Info(logMessage(obj, e), "type", kind, "reason", e.Reason, "note", note)
 		recorder.Eventf(obj, nil, kind, e.Reason, "Reconcile", "%s", note)
 	}

@@ -93,13 +93,13 @@ func (t Tried) isSettled(field, want, got string) bool { return t.Sent[field] ==
 // Plan holds all changes that make a thread as declared, in the order of their execution.
 type Plan struct {
 	// Create is nil if there is a thread.
-	Create     *Create
+	Create     *creation
 	Properties Properties
 	Members    Members
 }
 
-// Create is a thread to be created.
-type Create struct {
+// creation is a thread to be created.
+type creation struct {
 	// Participants is the number of declared members. Members are those that the create can contain.
 	Participants int
 	Members      []Member
@@ -110,7 +110,7 @@ func For(d Declared, observed *Observed, tried Tried) Plan {
 	if observed == nil {
 		members := planMembers(membersInput{declared: d.Members, serviceUsers: d.ServiceUsers, policy: d.Policy,
 			skip: func(m Member) bool { _, bad := tried.Malformed[m.Key()]; return bad }})
-		return Plan{Create: &Create{Participants: len(d.Members), Members: members.Add}}
+		return Plan{Create: &creation{Participants: len(d.Members), Members: members.Add}}
 	}
 	return Plan{Properties: planProperties(d, observed.Properties, tried), Members: planMembers(membersInput{
 		declared: d.Members, observed: observed.Members, serviceUsers: d.ServiceUsers, protected: d.Protected, policy: d.Policy,

@@ -18,7 +18,7 @@ import (
 // Names of the changed fields, in messages, events and Tried.Sent.
 const (
 	FieldTopic     = "topic"
-	FieldMetadata  = "metadata"
+	fieldMetadata  = "metadata"
 	FieldRetention = "retention"
 )
 
@@ -36,7 +36,7 @@ func (p Properties) Fields() []string {
 		fields = append(fields, FieldTopic)
 	}
 	if len(p.Metadata) > 0 {
-		fields = append(fields, FieldMetadata)
+		fields = append(fields, fieldMetadata)
 	}
 	if p.Retention != nil {
 		fields = append(fields, FieldRetention)
@@ -104,7 +104,7 @@ func planMetadata(d Declared, observed map[string]string, tried Tried) map[strin
 func isStamp(key string) bool { return strings.HasPrefix(key, chatv1alpha1.StampPrefix) }
 
 // metadataField names one key of the metadata in Tried.Sent.
-func metadataField(key string) string { return FieldMetadata + " " + key }
+func metadataField(key string) string { return fieldMetadata + " " + key }
 
 // isToBeEmptied reports whether the operator is to empty a key that is not wanted. In an adopted
 // thread the keys of others stay, unless they are declared to be empty.
