@@ -26,9 +26,9 @@ func ClientOptions(transport *http.Client, timeout time.Duration, found *Connect
 }
 
 // clientOptions are the options of every client of an endpoint. A call is tried twice at most:
-// longer waits belong to the work queue, which holds no worker while it waits. The policies apply to
-// a try in this order: the gate of the endpoint, those of first, and those that see only tries that
-// are sent.
+// longer waits belong to the work queue, which holds no worker while it waits. The policies apply
+// to a try in this order: the gate of the endpoint, those of first, and those that see only tries
+// that are sent.
 func clientOptions(transport *http.Client, timeout time.Duration, at *endpoint, first ...policy.Policy) *acs.ClientOptions {
 	return &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:        transport,

@@ -7,6 +7,6 @@
 // A Store remembers each write of this process and says when the cache does not show it yet. A
 // Snapshot moves on with each patch, so that the next patch writes only later changes.
 //
-// The package does not interpret errors (package outcome does), does not call ACS, and does not know
-// the controllers. Nothing in it is needed after a restart.
+// The package does not interpret errors (package outcome does), does not call ACS, and does not
+// know the controllers. Nothing in it is needed after a restart.
 package objects

@@ -129,9 +129,9 @@ func (s *Store) PatchStatus(ctx context.Context, before, after client.Object) er
 	return nil
 }
 
-// PatchMetadata writes the finalizers and annotations that change edits. It fails with a conflict if
-// the API server holds another version of the object. obj then has the metadata that the API server
-// stored.
+// PatchMetadata writes the finalizers and annotations that change edits. It fails with a conflict
+// if the API server holds another version of the object. obj then has the metadata that the API
+// server stored.
 func (s *Store) PatchMetadata(ctx context.Context, obj client.Object, change func(client.Object)) error {
 	version := obj.GetResourceVersion()
 	if err := patchMetadata(ctx, s.client, obj, change); err != nil {
