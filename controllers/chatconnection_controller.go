@@ -237,7 +237,7 @@ func (r *ChatConnectionReconciler) conclude(ctx context.Context, before, conn *c
 		o.Message = connectionMessage(conn)
 	}
 	objects.Mark(conn, o)
-	conn.Status.ObservedGeneration = objects.GenerationTold(conn, conn.Status.ObservedGeneration, o)
+	conn.Status.ObservedGeneration = objects.ObservedGeneration(conn, conn.Status.ObservedGeneration, o)
 	if requested := objects.ReconcileRequested(conn); requested != "" && !o.Quiet {
 		conn.Status.LastHandledReconcileAt = requested
 	}

@@ -150,7 +150,7 @@ func (r *ChatParticipantReconciler) conclude(ctx context.Context, snapshot *part
 		o.Message = fmt.Sprintf("The user is in thread %s.", p.Status.ThreadID)
 	}
 	objects.Mark(p, o)
-	p.Status.ObservedGeneration = objects.GenerationTold(p, p.Status.ObservedGeneration, o)
+	p.Status.ObservedGeneration = objects.ObservedGeneration(p, p.Status.ObservedGeneration, o)
 	if patchErr := snapshot.PatchStatus(ctx); client.IgnoreNotFound(patchErr) != nil {
 		return ctrl.Result{}, errors.Join(o.Err, patchErr)
 	}

@@ -85,7 +85,7 @@ func (r *ChatThreadReconciler) connectionNotReady(key types.NamespacedName, err 
 	if o.Quiet {
 		return err
 	}
-	if r.Sessions.IsUntold(key) {
+	if r.Sessions.IsUnreported(key) {
 		r.wakeConnection(key)
 	}
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,

@@ -167,7 +167,7 @@ func (r *ChatThreadReconciler) retained(ctx context.Context, s situation, why er
 	if o.Reason == chatv1alpha1.ReasonConnectionNotFound {
 		return nil, why
 	}
-	if r.Sessions.IsUntold(key) {
+	if r.Sessions.IsUnreported(key) {
 		r.wakeConnection(key)
 	}
 	return nil, &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,

@@ -24,7 +24,7 @@ import (
 // store writes conditions and allocated values, and sends the events of the reconcile so far.
 func (r *ChatThreadReconciler) store(ctx context.Context, s situation, o outcome.Outcome) error {
 	objects.Mark(s.thread, o)
-	s.thread.Status.ObservedGeneration = objects.GenerationTold(s.thread, s.thread.Status.ObservedGeneration, o)
+	s.thread.Status.ObservedGeneration = objects.ObservedGeneration(s.thread, s.thread.Status.ObservedGeneration, o)
 	err := r.Store.PatchStatus(ctx, s.before, s.thread)
 	if apierrors.IsInvalid(err) && s.before.Status.ThreadID != s.thread.Status.ThreadID {
 		err = errors.Join(err, r.discard(ctx, s))

@@ -50,7 +50,7 @@ func NewHTTPClient(caFile string) (*http.Client, error) { return connection.NewH
 // CacheOptions returns the options of the manager's cache. The cache is small, and a read that
 // would start another watch, such as one on all Secrets, is an error.
 func CacheOptions(watchNamespaces []string) cache.Options {
-	options := cache.Options{DefaultTransform: objects.KeepWhatIsRead, ReaderFailOnMissingInformer: true}
+	options := cache.Options{DefaultTransform: objects.TrimForCache, ReaderFailOnMissingInformer: true}
 	for _, namespace := range watchNamespaces {
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}

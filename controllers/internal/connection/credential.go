@@ -119,7 +119,7 @@ func (c *credential) report(requested bool) error {
 }
 
 // isUntold reports whether the reconcile of the ChatConnection has not seen the last reading yet.
-func (c *credential) isUntold() bool {
+func (c *credential) isUnreported() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.read.isReported

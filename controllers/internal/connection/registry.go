@@ -133,11 +133,11 @@ func (r *Registry) GetForDeletion(key types.NamespacedName) (found *Connection, 
 	return found, found != nil && found.isLoaded()
 }
 
-// IsUntold reports whether the reconcile of a ChatConnection has something to show of its
+// IsUnreported reports whether the reconcile of a ChatConnection has something to show of its
 // credential that it has not seen yet.
-func (r *Registry) IsUntold(key types.NamespacedName) bool {
+func (r *Registry) IsUnreported(key types.NamespacedName) bool {
 	found := r.existing(key)
-	return found == nil || found.isUntold()
+	return found == nil || found.isUnreported()
 }
 
 // UntilRead is how long the credential of a ChatConnection is not read again unless somebody asks.

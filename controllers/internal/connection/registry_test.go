@@ -239,7 +239,7 @@ func TestConnectionsThatAreGone(t *testing.T) {
 		found.Assign("thread", "8:acs:a")
 		w.registry.Forget(key)
 		w.registry.ForgetThread("thread")
-		if !w.registry.IsUntold(key) || w.registry.UntilRead(key) != 0 {
+		if !w.registry.IsUnreported(key) || w.registry.UntilRead(key) != 0 {
 			t.Error("a connection that is gone is remembered")
 		}
 		if gone, usable := w.registry.GetForDeletion(key); gone != nil || usable {

@@ -98,7 +98,7 @@ func TestSecretIsLookedForOnce(t *testing.T) {
 				if _, err := sessions.Get(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {
 					t.Fatal(err)
 				}
-				if sessions.IsUntold(objects.KeyOf(conn)) {
+				if sessions.IsUnreported(objects.KeyOf(conn)) {
 					wakes++
 				}
 				if _, err := sessions.Refresh(t.Context(), conn); reasonOf(err) != chatv1alpha1.ReasonSecretNotFound {

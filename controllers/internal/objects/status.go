@@ -57,9 +57,9 @@ func Mark(obj Conditioned, o outcome.Outcome) {
 	obj.SetConditions(conditions)
 }
 
-// GenerationTold returns the observed generation of a status after an outcome; former is the one
+// ObservedGeneration returns the observed generation of a status after an outcome; former is the one
 // before. A status that was restored from a backup may have a later one than the object.
-func GenerationTold(obj client.Object, former int64, o outcome.Outcome) int64 {
+func ObservedGeneration(obj client.Object, former int64, o outcome.Outcome) int64 {
 	switch {
 	case o.Ready || o.Stalled:
 		return obj.GetGeneration()

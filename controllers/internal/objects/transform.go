@@ -25,10 +25,10 @@ var cachedAnnotations = map[string]int{
 	chatv1alpha1.AnnotationAbandon:              outcome.MaxMessage,
 }
 
-// KeepWhatIsRead removes from an object, on its way into the cache, the fields that the operator
+// TrimForCache removes from an object, on its way into the cache, the fields that the operator
 // does not read: a user who may write an object could fill the memory of the operator with them.
 // Patches compare two copies of the cached object, so they leave the removed fields alone.
-func KeepWhatIsRead(in any) (any, error) {
+func TrimForCache(in any) (any, error) {
 	// An object that was deleted while the watch was interrupted comes wrapped. It was in the
 	// cache, so it is reduced already.
 	if _, deleted := in.(cache.DeletedFinalStateUnknown); deleted {

@@ -30,7 +30,7 @@ func TestFieldsThatTheCacheKeeps(t *testing.T) {
 		},
 	}
 	thread := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
-	if _, err := KeepWhatIsRead(thread); err != nil {
+	if _, err := TrimForCache(thread); err != nil {
 		t.Fatal(err)
 	}
 	whole := &chatv1alpha1.ChatThread{ObjectMeta: *meta.DeepCopy()}
@@ -53,14 +53,14 @@ func TestFieldsThatTheCacheKeeps(t *testing.T) {
 	}
 
 	namespace := &corev1.Namespace{ObjectMeta: *meta.DeepCopy()}
-	if _, err := KeepWhatIsRead(namespace); err != nil {
+	if _, err := TrimForCache(namespace); err != nil {
 		t.Fatal(err)
 	}
 	if namespace.Annotations != nil || namespace.Labels["team"] != "blue" {
 		t.Errorf("a namespace kept %v, %v", namespace.Annotations, namespace.Labels)
 	}
 	gone := toolscache.DeletedFinalStateUnknown{Key: "a", Obj: thread}
-	if got, err := KeepWhatIsRead(gone); err != nil || got != any(gone) {
+	if got, err := TrimForCache(gone); err != nil || got != any(gone) {
 		t.Errorf("a deletion became %v, %v", got, err)
 	}
 }
