@@ -118,7 +118,8 @@ func (c *credential) report(requested bool) error {
 	return nil
 }
 
-// isUntold reports whether the reconcile of the ChatConnection has not seen the last reading yet.
+// isUnreported reports whether the reconcile of the ChatConnection has not seen the last reading
+// yet.
 func (c *credential) isUnreported() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

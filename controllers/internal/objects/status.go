@@ -57,8 +57,8 @@ func Mark(obj Conditioned, o outcome.Outcome) {
 	obj.SetConditions(conditions)
 }
 
-// ObservedGeneration returns the observed generation of a status after an outcome; former is the one
-// before. A status that was restored from a backup may have a later one than the object.
+// ObservedGeneration returns the observed generation of a status after an outcome; former is the
+// one before. A status that was restored from a backup may have a later one than the object.
 func ObservedGeneration(obj client.Object, former int64, o outcome.Outcome) int64 {
 	switch {
 	case o.Ready || o.Stalled:
