@@ -25,40 +25,40 @@ import (
 )
 
 // simCrashed unwinds the pass in which the process dies.
-type simCrashed struct{}
+type processDied struct{}
 
 var errAnswerLost = errors.New("connection reset by peer")
 
 // simIndexes are the indexes of the cache.
-type simIndexes map[string]client.IndexerFunc
+type fieldIndexes map[string]client.IndexerFunc
 
-func (x simIndexes) IndexField(_ context.Context, obj client.Object, field string, value client.IndexerFunc) error {
-	x[string(simKindOf(obj))+" "+field] = value
+func (x fieldIndexes) IndexField(_ context.Context, obj client.Object, field string, value client.IndexerFunc) error {
+	x[string(kindOf(obj))+" "+field] = value
 	return nil
 }
 
 // simClient is the manager's client of a process: it reads from the cache, and its writes can be
 // struck.
-type simClient struct {
+type cachedClient struct {
 	client.Client
-	process *simProcess
+	process *process
 }
 
-func (c *simClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-	kind := simKindOf(obj)
-	if !slices.Contains(simWatched, kind) {
+func (c *cachedClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	kind := kindOf(obj)
+	if !slices.Contains(watchedKinds, kind) {
 		return c.Client.Get(ctx, key, obj, opts...)
 	}
-	defer c.process.look(ctx)()
+	defer c.process.syncCaches(ctx)()
 	found, ok := c.process.views[kind][key]
 	if !ok {
 		return apierrors.NewNotFound(schema.GroupResource{Group: chatv1alpha1.GroupVersion.Group, Resource: strings.ToLower(string(kind)) + "s"}, key.Name)
 	}
-	copySim(found, obj)
+	copyInto(found, obj)
 	return nil
 }
 
-func copySim(from, to client.Object) {
+func copyInto(from, to client.Object) {
 	switch o := to.(type) {
 	case *chatv1alpha1.ChatConnection:
 		from.(*chatv1alpha1.ChatConnection).DeepCopyInto(o) //nolint:errcheck,forcetypeassert // views are by kind
@@ -71,17 +71,17 @@ func copySim(from, to client.Object) {
 	}
 }
 
-func (c *simClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (c *cachedClient) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	options := client.ListOptions{}
 	options.ApplyOptions(opts)
-	defer c.process.look(ctx)()
+	defer c.process.syncCaches(ctx)()
 	switch l := list.(type) {
 	case *chatv1alpha1.ChatThreadList:
-		for _, obj := range c.process.matching(simThread, options) {
+		for _, obj := range c.process.matching(kindThread, options) {
 			l.Items = append(l.Items, *obj.(*chatv1alpha1.ChatThread).DeepCopy()) //nolint:errcheck,forcetypeassert // views are by kind
 		}
 	case *chatv1alpha1.ChatParticipantList:
-		for _, obj := range c.process.matching(simParticipant, options) {
+		for _, obj := range c.process.matching(kindParticipant, options) {
 			l.Items = append(l.Items, *obj.(*chatv1alpha1.ChatParticipant).DeepCopy()) //nolint:errcheck,forcetypeassert // as above
 		}
 	default:
@@ -90,23 +90,23 @@ func (c *simClient) List(ctx context.Context, list client.ObjectList, opts ...cl
 	return nil
 }
 
-func (c *simClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-	return c.process.write(ctx, fmt.Sprintf("patch %s %s", simKindOf(obj), obj.GetName()), obj, func() error {
+func (c *cachedClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	return c.process.write(ctx, fmt.Sprintf("patch %s %s", kindOf(obj), obj.GetName()), obj, func() error {
 		return c.Client.Patch(ctx, obj, patch, opts...)
 	})
 }
 
-func (c *simClient) Status() client.SubResourceWriter {
-	return &simStatus{c.Client.Status(), c}
+func (c *cachedClient) Status() client.SubResourceWriter {
+	return &statusWriter{c.Client.Status(), c}
 }
 
-type simStatus struct {
+type statusWriter struct {
 	client.SubResourceWriter
-	client *simClient
+	client *cachedClient
 }
 
-func (s *simStatus) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
-	return s.client.process.write(ctx, fmt.Sprintf("patch status of %s %s", simKindOf(obj), obj.GetName()), obj, func() error {
+func (s *statusWriter) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	return s.client.process.write(ctx, fmt.Sprintf("patch status of %s %s", kindOf(obj), obj.GetName()), obj, func() error {
 		if err := s.client.process.world.admit(ctx, obj, patch); err != nil {
 			return err
 		}
@@ -116,8 +116,8 @@ func (s *simStatus) Patch(ctx context.Context, obj client.Object, patch client.P
 
 // admit refuses what the API server refuses: a patch that tests another uid, and another thread in
 // the same incarnation.
-func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
-	stored := emptySim(simKindOf(obj))
+func (w *world) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
+	stored := emptyObject(kindOf(obj))
 	if err := w.live.Get(ctx, objects.KeyOf(obj), stored); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (w *simWorld) admit(ctx context.Context, obj client.Object, patch client.Pa
 	if why == "" {
 		return nil
 	}
-	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{Resource: string(simKindOf(obj))}, obj.GetName(), why, 0, false)
+	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{Resource: string(kindOf(obj))}, obj.GetName(), why, 0, false)
 }
 
 // admitThread is the rule on the status of ChatThreads.
@@ -164,13 +164,13 @@ func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string 
 }
 
 // die ends the process: nothing of it reaches anybody any more.
-func (p *simProcess) die() {
+func (p *process) die() {
 	p.dead = true
-	panic(simCrashed{})
+	panic(processDied{})
 }
 
 // write carries out a write of the process, if it lives so long.
-func (p *simProcess) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
+func (p *process) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
 	if p.dead {
 		p.die()
 	}
@@ -179,7 +179,7 @@ func (p *simProcess) write(ctx context.Context, effect string, obj client.Object
 	}
 	p.pause()
 	way := p.world.strike(effect)
-	if way == simBefore {
+	if way == strikeBefore {
 		p.die()
 	}
 	err := do()
@@ -187,9 +187,9 @@ func (p *simProcess) write(ctx context.Context, effect string, obj client.Object
 		p.world.wrote(obj)
 	}
 	switch way {
-	case simAfter, simHalf:
+	case strikeAfter, strikeHalf:
 		p.die()
-	case simLost:
+	case strikeAnswerLost:
 		return errAnswerLost
 	}
 	if err == nil && !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0 {
@@ -199,18 +199,18 @@ func (p *simProcess) write(ctx context.Context, effect string, obj client.Object
 }
 
 // isReleased says whether this process took the last finalizer off an object.
-func (p *simProcess) isReleased(obj client.Object) bool {
+func (p *process) isReleased(obj client.Object) bool {
 	_, released := p.released.Load(obj.GetUID())
 	return released
 }
 
 // simReader reads from the API server.
-type simReader struct {
+type apiReader struct {
 	client.Reader
-	process *simProcess
+	process *process
 }
 
-func (r *simReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (r *apiReader) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	r.process.pause()
 	if crd, ok := obj.(*metav1.PartialObjectMetadata); ok {
 		r.process.world.definition(crd, key.Name)

@@ -32,27 +32,27 @@ import (
 
 // canaryPiece is how long a piece of a credential must be to count: nothing else is alike by
 // chance.
-const canaryPiece = 16
+const fragmentLength = 16
 
 // simCanary listens to all that an operator says, and finds credentials in it. A nil one is deaf.
-type simCanary struct {
+type canary struct {
 	mu sync.Mutex
 	// pieces are those of each credential in all its forms, with what they come from.
-	pieces map[string]string
-	known  map[string]bool
+	fragments map[string]string
+	known     map[string]bool
 	// said is what was heard, each text once, with where.
-	said map[string]string
+	captured map[string]string
 	// into puts the operator's logger into a context.
-	into func(context.Context) context.Context
+	intoContext func(context.Context) context.Context
 }
 
 // canaryPublic is what of a connection string everybody may read.
-const canaryPublic = simEndpoint + "/ " + otherEndpoint + "/"
+const publicText = defaultEndpoint + "/ " + otherEndpoint + "/"
 
 // newSimCanary listens with a logger that is set as the operator's flags set it, and says all there
 // is.
-func newSimCanary() *simCanary {
-	c := &simCanary{pieces: map[string]string{}, known: map[string]bool{}, said: map[string]string{}}
+func newCanary() *canary {
+	c := &canary{fragments: map[string]string{}, known: map[string]bool{}, captured: map[string]string{}}
 	options := zap.Options{}
 	flags := flag.NewFlagSet("", flag.PanicOnError)
 	options.BindFlags(flags)
@@ -60,12 +60,12 @@ func newSimCanary() *simCanary {
 		panic(err)
 	}
 	logger := zap.New(zap.UseFlagOptions(&options), zap.WriteTo(c))
-	c.into = func(ctx context.Context) context.Context { return log.IntoContext(ctx, logger) }
+	c.intoContext = func(ctx context.Context) context.Context { return log.IntoContext(ctx, logger) }
 	return c
 }
 
 // learn makes a credential known.
-func (c *simCanary) learn(what, secret string) {
+func (c *canary) addSecret(source, secret string) {
 	if c == nil || secret == "" {
 		return
 	}
@@ -76,9 +76,9 @@ func (c *simCanary) learn(what, secret string) {
 	}
 	c.known[secret] = true
 	for _, form := range formsOf(secret) {
-		for at := range len(form) - canaryPiece + 1 {
-			if piece := form[at : at+canaryPiece]; !strings.Contains(canaryPublic, piece) {
-				c.pieces[piece] = what
+		for at := range len(form) - fragmentLength + 1 {
+			if fragment := form[at : at+fragmentLength]; !strings.Contains(publicText, fragment) {
+				c.fragments[fragment] = source
 			}
 		}
 	}
@@ -103,51 +103,51 @@ func formsOf(secret string) []string {
 	return forms
 }
 
-func (c *simCanary) hear(where, text string) {
+func (c *canary) capture(where, text string) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.said[text] = where
+	c.captured[text] = where
 }
 
 // hearError hears an error as it is written to the log, and as it could be.
-func (c *simCanary) hearError(ctx context.Context, err error) {
+func (c *canary) captureError(ctx context.Context, err error) {
 	if c == nil || err == nil {
 		return
 	}
 	log.FromContext(ctx).Error(err, "Reconciler error")
-	c.hear("error", fmt.Sprintf("%v\n%+v\n%#v", err, err, err))
+	c.capture("error", fmt.Sprintf("%v\n%+v\n%#v", err, err, err))
 	if response, ok := errors.AsType[*azcore.ResponseError](err); ok && response.RawResponse != nil {
-		c.hear("error", fmt.Sprintf("%v\n%+v\n%+v", response, response.RawResponse.Header, response.RawResponse.Request))
+		c.capture("error", fmt.Sprintf("%v\n%+v\n%+v", response, response.RawResponse.Header, response.RawResponse.Request))
 	}
 }
 
 // Write hears a line of the log, without its time.
-func (c *simCanary) Write(line []byte) (int, error) {
+func (c *canary) Write(line []byte) (int, error) {
 	_, text, _ := strings.Cut(string(line), `"msg":`)
-	c.hear("log", text)
+	c.capture("log", text)
 	return len(line), nil
 }
 
 // logging gives a context in which all that is logged is heard.
-func (c *simCanary) logging(ctx context.Context) context.Context {
+func (c *canary) withLogger(ctx context.Context) context.Context {
 	if c == nil {
 		return ctx
 	}
-	return c.into(ctx)
+	return c.intoContext(ctx)
 }
 
 // leaks are the places where a credential was heard.
-func (c *simCanary) leaks() []string {
+func (c *canary) leaks() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var leaks []string
-	for text, where := range c.said {
-		for at := range len(text) - canaryPiece + 1 {
-			if what, found := c.pieces[text[at:at+canaryPiece]]; found {
-				leaks = append(leaks, fmt.Sprintf("%s: a piece of the %s: …%s", where, what, text[max(at-200, 0):at+canaryPiece]))
+	for text, where := range c.captured {
+		for at := range len(text) - fragmentLength + 1 {
+			if source, found := c.fragments[text[at:at+fragmentLength]]; found {
+				leaks = append(leaks, fmt.Sprintf("%s: a piece of the %s: …%s", where, source, text[max(at-200, 0):at+fragmentLength]))
 				break
 			}
 		}
@@ -156,7 +156,7 @@ func (c *simCanary) leaks() []string {
 }
 
 // metricsText is what a registry shows.
-func metricsText(t simTB, registry prometheus.Gatherer) string {
+func metricsText(t reporter, registry prometheus.Gatherer) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
@@ -165,7 +165,7 @@ func metricsText(t simTB, registry prometheus.Gatherer) string {
 
 // leaks are the places where a credential was heard, what is stored and what a registry shows
 // included.
-func (w *simWorld) leaks(registry prometheus.Gatherer) []string {
+func (w *world) leaks(registry prometheus.Gatherer) []string {
 	w.t.Helper()
 	w.mu.Lock()
 	for kind, events := range w.logs {
@@ -177,15 +177,15 @@ func (w *simWorld) leaks(registry prometheus.Gatherer) []string {
 			if err != nil {
 				w.t.Error(err)
 			}
-			w.canary.hear("stored "+string(kind), string(text))
+			w.canary.capture("stored "+string(kind), string(text))
 		}
 	}
 	w.mu.Unlock()
-	w.canary.hear("metrics", metricsText(w.t, registry))
+	w.canary.capture("metrics", metricsText(w.t, registry))
 	return w.canary.leaks()
 }
 
-func (w *simWorld) checkSilence() {
+func (w *world) checkSilence() {
 	w.t.Helper()
 	for _, leak := range w.leaks(metrics.Registry) {
 		w.t.Errorf("leak in %s", leak)
@@ -195,42 +195,42 @@ func (w *simWorld) checkSilence() {
 // The canary hears every piece of a credential, however it is written and wherever it is said.
 func TestSimCanary(t *testing.T) {
 	t.Parallel()
-	places := map[string]func(*simWorld, prometheus.Registerer, string){
-		"log": func(w *simWorld, _ prometheus.Registerer, text string) {
-			log.FromContext(w.canary.logging(w.t.Context())).V(9).Info("Told", "key", map[string]string{"a": text})
+	places := map[string]func(*world, prometheus.Registerer, string){
+		"log": func(w *world, _ prometheus.Registerer, text string) {
+			log.FromContext(w.canary.withLogger(w.t.Context())).V(9).Info("Told", "key", map[string]string{"a": text})
 		},
-		"error": func(w *simWorld, _ prometheus.Registerer, text string) {
-			w.canary.hearError(w.canary.logging(w.t.Context()), fmt.Errorf("call: %w", errors.New(text)))
+		"error": func(w *world, _ prometheus.Registerer, text string) {
+			w.canary.captureError(w.canary.withLogger(w.t.Context()), fmt.Errorf("call: %w", errors.New(text)))
 		},
-		"event": func(w *simWorld, _ prometheus.Registerer, text string) {
-			simRecorder{w}.Eventf(nil, nil, "Normal", "Updated", "Reconcile", "%s", text)
+		"event": func(w *world, _ prometheus.Registerer, text string) {
+			eventRecorder{w}.Eventf(nil, nil, "Normal", "Updated", "Reconcile", "%s", text)
 		},
-		"stored ChatConnection": func(w *simWorld, _ prometheus.Registerer, text string) {
-			conn := operatortest.Connection(simNamespace, "default")
+		"stored ChatConnection": func(w *world, _ prometheus.Registerer, text string) {
+			conn := operatortest.Connection(testNamespace, "default")
 			conn.Annotations = map[string]string{"said": text}
 			w.create(conn)
 		},
-		"metrics": func(w *simWorld, registry prometheus.Registerer, text string) {
+		"metrics": func(w *world, registry prometheus.Registerer, text string) {
 			registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "said", ConstLabels: prometheus.Labels{"text": text}}, func() float64 { return 1 }))
 		},
 	}
-	for place, say := range places {
+	for place, write := range places {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			silent := newSimWorld(t, emulator.Options{}, 0, 1)
+			silent := newWorld(t, emulator.Options{}, 0, 1)
 			key := silent.emulator.AccessKey()
-			pieces := map[string]string{
+			texts := map[string]string{
 				"whole": key, "in a sentence": "It was " + key[20:36] + ", they say.", "base64": base64.StdEncoding.EncodeToString([]byte("key " + key)),
-				"escaped": url.QueryEscape(key), "hex": hex.EncodeToString([]byte(key)), "none": "It was " + key[20:20+canaryPiece-1] + ", they say.",
+				"escaped": url.QueryEscape(key), "hex": hex.EncodeToString([]byte(key)), "none": "It was " + key[20:20+fragmentLength-1] + ", they say.",
 			}
-			for name, text := range pieces {
-				w := newSimWorld(t, emulator.Options{}, 0, 1)
-				w.canary = newSimCanary()
-				w.canary.learn("access key", key)
+			for name, text := range texts {
+				w := newWorld(t, emulator.Options{}, 0, 1)
+				w.canary = newCanary()
+				w.canary.addSecret("access key", key)
 				registry := prometheus.NewRegistry()
-				say(w, registry, text)
+				write(w, registry, text)
 				leaks := w.leaks(registry)
-				if heard := len(leaks) > 0 && (strings.HasPrefix(leaks[0], place) || place == "error"); heard != (name != "none") {
+				if found := len(leaks) > 0 && (strings.HasPrefix(leaks[0], place) || place == "error"); found != (name != "none") {
 					t.Errorf("%s: heard %q", name, leaks)
 				}
 			}

@@ -22,21 +22,21 @@ import (
 )
 
 // simEnd is where a run led to, without ids and times that differ from run to run.
-type simEnd struct {
+type endState struct {
 	lines           []string
 	created, users  int
 	joins, removals map[string]int
 	effects         []string
 }
 
-var simThreadID = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
+var threadIDPattern = regexp.MustCompile(`19:[A-Za-z0-9_-]+@thread\.v2`)
 
 // end describes the API server and the service.
-func (w *simWorld) end() simEnd {
+func (w *world) end() endState {
 	w.t.Helper()
-	end := simEnd{created: len(w.emulator.Threads()), users: len(w.serviceUsers()), effects: w.effects}
+	end := endState{created: len(w.emulator.Threads()), users: len(w.serviceUsers()), effects: w.effects}
 	end.joins, end.removals = w.counts()
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		for _, obj := range w.stored(kind) {
 			end.lines = append(end.lines, w.describe(obj))
 		}
@@ -52,13 +52,13 @@ func (w *simWorld) end() simEnd {
 	slices.Sort(remote)
 	end.lines = append(end.lines, remote...)
 	for i, line := range end.lines {
-		end.lines[i] = simThreadID.ReplaceAllString(line, "THREAD")
+		end.lines[i] = threadIDPattern.ReplaceAllString(line, "THREAD")
 	}
 	return end
 }
 
 // stored are the objects of a kind at the API server.
-func (w *simWorld) stored(kind simKind) []objects.Conditioned {
+func (w *world) stored(kind objectKind) []objects.Conditioned {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := map[string]objects.Conditioned{}
@@ -75,31 +75,31 @@ func (w *simWorld) stored(kind simKind) []objects.Conditioned {
 	return objects
 }
 
-func (w *simWorld) describe(obj objects.Conditioned) string {
+func (w *world) describe(obj objects.Conditioned) string {
 	return operatortest.Describe(obj, w.emulator)
 }
 
 // settle lets hours pass, in which nothing may be written.
-func (w *simWorld) settle() {
+func (w *world) settle() {
 	w.t.Helper()
 	before, requests := w.lastWrite, w.requests
-	w.run(simRest)
+	w.run(restPeriod)
 	if w.lastWrite.After(before) {
 		w.t.Errorf("written %s after all had come to rest", w.lastWrite.Sub(before))
 	}
-	if resyncs := w.requests > requests; resyncs != (len(w.stored(simThread)) > 0) {
-		w.t.Errorf("%d requests at rest, with %d threads", w.requests-requests, len(w.stored(simThread)))
+	if resyncs := w.requests > requests; resyncs != (len(w.stored(kindThread)) > 0) {
+		w.t.Errorf("%d requests at rest, with %d threads", w.requests-requests, len(w.stored(kindThread)))
 	}
 }
 
 // simWasted is how many service users a crash may waste: the one that was made and not stored yet.
-const simWasted = 1
+const wastedUsers = 1
 
 // simRest is how long all must be quiet in the end, some resyncs.
-const simRest = 65 * time.Minute
+const restPeriod = 65 * time.Minute
 
 // compare says what differs from the undisturbed run.
-func (w *simWorld) compare(want simEnd, exact bool) {
+func (w *world) compare(want endState, exact bool) {
 	w.t.Helper()
 	got := w.end()
 	if diff := cmp.Diff(want.lines, got.lines); diff != "" {
@@ -108,7 +108,7 @@ func (w *simWorld) compare(want simEnd, exact bool) {
 	if got.created != want.created {
 		w.t.Errorf("%d threads were created, want %d", got.created, want.created)
 	}
-	if got.users < want.users || got.users > want.users+simWasted*len(w.struck) && exact {
+	if got.users < want.users || got.users > want.users+wastedUsers*len(w.struck) && exact {
 		w.t.Errorf("%d service users were created, %d undisturbed", got.users, want.users)
 	}
 	w.compareCounts("removed", want.removals, got.removals, exact)
@@ -121,20 +121,20 @@ func (w *simWorld) compare(want simEnd, exact bool) {
 }
 
 // compareCounts says who was added or removed too often; exact where not even once more is right.
-func (w *simWorld) compareCounts(what string, want, got map[string]int, exact bool) {
+func (w *world) compareCounts(verb string, want, got map[string]int, exact bool) {
 	w.t.Helper()
 	for user, times := range got {
 		if want[user] == 0 || exact && times != want[user] {
-			w.t.Errorf("%s was %s %d times, want %d", user, what, times, want[user])
+			w.t.Errorf("%s was %s %d times, want %d", user, verb, times, want[user])
 		}
 	}
 }
 
 // checkOrphans says which threads are at the service that no resource has, and nobody released.
-func (w *simWorld) checkOrphans() {
+func (w *world) checkOrphans() {
 	w.t.Helper()
 	had := map[string]int{}
-	for _, obj := range w.stored(simThread) {
+	for _, obj := range w.stored(kindThread) {
 		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
 			had[thread.Status.ThreadID]++
 		}
@@ -148,7 +148,7 @@ func (w *simWorld) checkOrphans() {
 }
 
 // countMembers notes who came into a thread, or went, while a call was answered.
-func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
+func (w *world) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
 	w.mu.Lock()
 	armed := w.armed
 	w.mu.Unlock()
@@ -163,7 +163,7 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 	if w.onChange != nil {
 		w.onChange(before, after)
 	}
-	declared := w.declaredPlaces()
+	declared := w.declaredMembers()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for place, since := range is {
@@ -176,7 +176,7 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 		if _, stays := is[place]; !stays {
 			w.removals[place.user]++
 			if declared[place.folded()] {
-				w.takenOut[place] = since
+				w.removedDeclared[place] = since
 			}
 		}
 	}
@@ -186,9 +186,9 @@ func (w *simWorld) countMembers(call func() (*http.Response, error)) (*http.Resp
 // checkHistory says whether a member that the operator took out, to put back, lost history. All
 // that a member declares gives a start that is known: that of all history, that of a time, or that
 // which it had.
-func (w *simWorld) checkHistory(place simPlace, since time.Time) {
-	had, wasIn := w.takenOut[place]
-	delete(w.takenOut, place)
+func (w *world) checkHistory(place memberKey, since time.Time) {
+	had, wasIn := w.removedDeclared[place]
+	delete(w.removedDeclared, place)
 	// Of two operators the later one renews once more whom the other has just given a new start.
 	if w.lags.pause > 0 && !had.Before(w.armedAt) {
 		return
@@ -199,45 +199,45 @@ func (w *simWorld) checkHistory(place simPlace, since time.Time) {
 }
 
 // forgetUndeclared drops who is no longer declared from those who are to be put back.
-func (w *simWorld) forgetUndeclared() {
-	declared := w.declaredPlaces()
+func (w *world) forgetUndeclared() {
+	declared := w.declaredMembers()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	maps.DeleteFunc(w.takenOut, func(place simPlace, _ time.Time) bool { return !declared[place.folded()] })
+	maps.DeleteFunc(w.removedDeclared, func(place memberKey, _ time.Time) bool { return !declared[place.folded()] })
 }
 
 // declaredPlaces are the members that resources declare.
-func (w *simWorld) declaredPlaces() map[simPlace]bool {
-	declared := map[simPlace]bool{}
+func (w *world) declaredMembers() map[memberKey]bool {
+	declared := map[memberKey]bool{}
 	threads := map[string]string{}
-	for _, obj := range w.stored(simThread) {
+	for _, obj := range w.stored(kindThread) {
 		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
 			threads[thread.Name] = thread.Status.ThreadID
 			for _, m := range thread.Spec.Participants {
-				declared[simPlace{thread.Status.ThreadID, string(m.UserID)}.folded()] = true
+				declared[memberKey{thread.Status.ThreadID, string(m.UserID)}.folded()] = true
 			}
 		}
 	}
-	for _, obj := range w.stored(simParticipant) {
+	for _, obj := range w.stored(kindParticipant) {
 		if p, ok := obj.(*chatv1alpha1.ChatParticipant); ok && p.DeletionTimestamp.IsZero() {
-			declared[simPlace{threads[p.Spec.ThreadRef.Name], string(p.Spec.UserID)}.folded()] = true
+			declared[memberKey{threads[p.Spec.ThreadRef.Name], string(p.Spec.UserID)}.folded()] = true
 		}
 	}
 	return declared
 }
 
 // simPlace is a user in a thread.
-type simPlace struct{ thread, user string }
+type memberKey struct{ thread, user string }
 
 // folded is the place as ids are compared.
-func (p simPlace) folded() simPlace { return simPlace{p.thread, strings.ToLower(p.user)} }
+func (p memberKey) folded() memberKey { return memberKey{p.thread, strings.ToLower(p.user)} }
 
 // membersOf says since when each member of each thread can read.
-func membersOf(threads []emulator.Thread) map[simPlace]time.Time {
-	places := map[simPlace]time.Time{}
+func membersOf(threads []emulator.Thread) map[memberKey]time.Time {
+	places := map[memberKey]time.Time{}
 	for _, thread := range threads {
 		for _, m := range thread.Members {
-			places[simPlace{thread.ID, m.ID}] = m.ShareHistoryTime
+			places[memberKey{thread.ID, m.ID}] = m.ShareHistoryTime
 		}
 	}
 	return places

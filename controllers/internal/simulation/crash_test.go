@@ -19,19 +19,19 @@ import (
 
 const (
 	// simWork is how long a run may take until all is quiet.
-	simWork = 25 * time.Minute
+	convergeTime = 25 * time.Minute
 	// maxPairs is how many effects a scenario has at most whose crashes are tried in pairs.
 	maxPairs = 12
 )
 
 // simService is how the service behaves in a run.
-type simService struct {
+type serviceVariant struct {
 	name     string
 	options  emulator.Options
 	downtime time.Duration
 }
 
-var simServices = []simService{
+var serviceVariants = []serviceVariant{
 	// The service has forgotten the create by the time the next process starts.
 	{"forgets", emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 6 * time.Minute},
 	{"lists late", emulator.Options{ListDelay: 9 * time.Second}, 0},
@@ -39,34 +39,34 @@ var simServices = []simService{
 
 // simHardServices leave nothing but the rule on lists between a crash and a second thread: the
 // service has forgotten the create, and does not list its thread yet.
-var simHardServices = []simService{
-	simServices[0],
+var hardServiceVariants = []serviceVariant{
+	serviceVariants[0],
 	{"forgets and lists late", emulator.Options{RepeatabilityWindow: 3 * time.Second, ListDelay: 9 * time.Second}, 4 * time.Second},
 }
 
 // play makes a run, with strikes or without.
-func (s simScenario) play(t *testing.T, service simService, plan ...simStrike) *simWorld {
+func (s scenario) play(t *testing.T, service serviceVariant, plan ...strike) *world {
 	t.Helper()
-	w := newSimWorld(t, service.options, s.people, 1)
+	w := newWorld(t, service.options, s.people, 1)
 	w.downtime = service.downtime
 	s.begin(w)
 	w.run(time.Minute)
 	w.arm(plan...)
 	s.act(w)
-	w.run(simWork)
+	w.run(convergeTime)
 	w.settle()
 	return w
 }
 
 // undisturbed is the end of a run without strikes.
-func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
+func (s scenario) undisturbed(t *testing.T, service serviceVariant) endState {
 	t.Helper()
-	var end simEnd
+	var end endState
 	synctest.Test(t, func(t *testing.T) {
 		w := s.play(t, service)
 		w.checkOrphans()
 		end = w.end()
-		for _, obj := range append(w.stored(simConnection), append(w.stored(simThread), w.stored(simParticipant)...)...) {
+		for _, obj := range append(w.stored(kindConnection), append(w.stored(kindThread), w.stored(kindParticipant)...)...) {
 			_, reason := objects.ReadyReason(obj)
 			if reason != "Succeeded" || operatortest.ObservedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
 				t.Errorf("not at an end: %s", w.describe(obj))
@@ -80,10 +80,10 @@ func (s simScenario) undisturbed(t *testing.T, service simService) simEnd {
 // threads, and nobody added or removed once more.
 func TestSimCrash(t *testing.T) {
 	t.Parallel()
-	for _, s := range simScenarios {
+	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for _, service := range simHardServices {
+			for _, service := range hardServiceVariants {
 				want := s.undisturbed(t, service)
 				t.Logf("%s: %d effects:\n%s", service.name, len(want.effects), strings.Join(want.effects, "\n"))
 				for _, plan := range plansOf(want.effects) {
@@ -103,15 +103,15 @@ func TestSimCrash(t *testing.T) {
 }
 
 // plansOf are the strikes at each effect, and at each two where there are few.
-func plansOf(effects []string) [][]simStrike {
-	var single, plans [][]simStrike
+func plansOf(effects []string) [][]strike {
+	var single, plans [][]strike
 	for at := range effects {
-		ways := []simWay{simBefore, simAfter, simLost}
+		ways := []strikeMode{strikeBefore, strikeAfter, strikeAnswerLost}
 		if strings.HasSuffix(effects[at], "AddParticipants") {
-			ways = append(ways, simHalf)
+			ways = append(ways, strikeHalf)
 		}
 		for _, way := range ways {
-			single = append(single, []simStrike{{at + 1, way}})
+			single = append(single, []strike{{at + 1, way}})
 		}
 	}
 	plans = single
@@ -121,10 +121,10 @@ func plansOf(effects []string) [][]simStrike {
 	for _, first := range single {
 		for _, second := range single {
 			// Dying before an effect is dying after the one before.
-			if first[0].way == simBefore && first[0].at > 1 || second[0].way == simBefore && second[0].at > 1 {
+			if first[0].way == strikeBefore && first[0].at > 1 || second[0].way == strikeBefore && second[0].at > 1 {
 				continue
 			}
-			plans = append(plans, []simStrike{first[0], second[0]})
+			plans = append(plans, []strike{first[0], second[0]})
 		}
 	}
 	return plans

@@ -23,7 +23,7 @@ import (
 )
 
 // simFault is something that goes wrong with a call.
-type simFault struct {
+type serviceFault struct {
 	name string
 	// effect says that the call takes effect all the same.
 	effect bool
@@ -35,11 +35,11 @@ type simFault struct {
 	heavy bool
 	// gap is how far apart calls must be that meet with it.
 	gap    time.Duration
-	answer simAnswer
+	answer answerFunc
 }
 
 // simAnswer gives what comes back of a call.
-type simAnswer func(*exchange) (*http.Response, error)
+type answerFunc func(*exchange) (*http.Response, error)
 
 const (
 	// retryAfter is what the service asks to wait for, in the faults in which it does.
@@ -53,26 +53,26 @@ const (
 var faultStatuses = []int{400, 401, 403, 404, 408, 409, 412, 413, 500, 502, 503, 504}
 
 // simFaults are all faults.
-var simFaults = slices.Concat(refusals(), silences(), []simFault{
+var serviceFaults = slices.Concat(refusals(), silences(), []serviceFault{
 	{name: "redirect 302", answer: redirect(http.StatusFound, "https://evil.example/chat/threads")},
 	{name: "redirect 307", answer: redirect(http.StatusTemporaryRedirect, "http://contoso.communication.azure.com/chat/threads")},
 	{name: "429 seconds", gap: retryAfter, answer: tooMany(func() string { return strconv.Itoa(int(retryAfter.Seconds())) })},
 	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter).UTC().Format(http.TimeFormat) })},
 	{name: "429", gap: outcome.ThrottleWait, answer: tooMany(func() string { return "" })},
 	{name: "portal", answer: page},
-	{name: "foreign 401", answer: refusedElsewhere(http.StatusUnauthorized)},
-	{name: "foreign 403", answer: refusedElsewhere(http.StatusForbidden)},
-	{name: "foreign 404", answer: refusedElsewhere(http.StatusNotFound)},
-	{name: "foreign 407", answer: refusedElsewhere(http.StatusProxyAuthRequired)},
+	{name: "foreign 401", answer: refusedByGateway(http.StatusUnauthorized)},
+	{name: "foreign 403", answer: refusedByGateway(http.StatusForbidden)},
+	{name: "foreign 404", answer: refusedByGateway(http.StatusNotFound)},
+	{name: "foreign 407", answer: refusedByGateway(http.StatusProxyAuthRequired)},
 	{name: "HTML", effect: true, answer: after(page)},
 	{name: "empty", effect: true, answer: after(func(e *exchange) (*http.Response, error) {
 		return e.respond(e.success(), "", strings.NewReader("")), nil
 	})},
 	{name: "huge", effect: true, heavy: true, answer: after(func(e *exchange) (*http.Response, error) {
-		return e.respond(e.success(), "", &hugeReader{line: e.line, left: hugeBody}), nil
+		return e.respond(e.success(), "", &hugeReader{network: e.network, remaining: hugeBody}), nil
 	})},
 	{name: "huge 503", heavy: true, answer: func(e *exchange) (*http.Response, error) {
-		return e.respond(http.StatusServiceUnavailable, "", &hugeReader{line: e.line, left: hugeBody}), nil
+		return e.respond(http.StatusServiceUnavailable, "", &hugeReader{network: e.network, remaining: hugeBody}), nil
 	}},
 	{name: "truncated", effect: true, needsBody: true, answer: changed(func(body []byte) io.Reader {
 		return io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{})
@@ -91,10 +91,10 @@ var simFaults = slices.Concat(refusals(), silences(), []simFault{
 })
 
 // refusals answer with a status.
-func refusals() []simFault {
-	faults := make([]simFault, 0, len(faultStatuses))
+func refusals() []serviceFault {
+	faults := make([]serviceFault, 0, len(faultStatuses))
 	for _, status := range faultStatuses {
-		faults = append(faults, simFault{name: strconv.Itoa(status), answer: func(e *exchange) (*http.Response, error) {
+		faults = append(faults, serviceFault{name: strconv.Itoa(status), answer: func(e *exchange) (*http.Response, error) {
 			return e.refuse(status), nil
 		}})
 	}
@@ -102,13 +102,13 @@ func refusals() []simFault {
 }
 
 // silences give no answer.
-func silences() []simFault {
+func silences() []serviceFault {
 	reset := func(*exchange) (*http.Response, error) { return nil, resetError() }
 	wait := func(e *exchange) (*http.Response, error) {
 		<-e.req.Context().Done()
 		return nil, e.req.Context().Err()
 	}
-	return []simFault{
+	return []serviceFault{
 		{name: "time-out", slow: true, answer: wait},
 		{name: "time-out after", slow: true, effect: true, answer: after(wait)},
 		{name: "reset", slow: true, answer: reset},
@@ -124,7 +124,7 @@ func resetError() error {
 }
 
 // after has the call take effect before it is answered.
-func after(answer simAnswer) simAnswer {
+func after(answer answerFunc) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		effect := e.serve
 		response, err := effect()
@@ -137,7 +137,7 @@ func after(answer simAnswer) simAnswer {
 }
 
 // changed changes the body of the true answer.
-func changed(change func([]byte) io.Reader) simAnswer {
+func changed(change func([]byte) io.Reader) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		response, err := e.serve()
 		if err != nil {
@@ -152,7 +152,7 @@ func changed(change func([]byte) io.Reader) simAnswer {
 	}
 }
 
-func changedText(change func([]byte) []byte) simAnswer {
+func changedText(change func([]byte) []byte) answerFunc {
 	return changed(func(body []byte) io.Reader { return bytes.NewReader(change(body)) })
 }
 
@@ -193,7 +193,7 @@ func withNumbers(content any) any {
 	return content
 }
 
-func tooMany(wait func() string) simAnswer {
+func tooMany(wait func() string) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		response := e.refuse(http.StatusTooManyRequests)
 		if value := wait(); value != "" {
@@ -204,7 +204,7 @@ func tooMany(wait func() string) simAnswer {
 }
 
 // redirect sends the client elsewhere, with what a server of another would like to see.
-func redirect(status int, location string) simAnswer {
+func redirect(status int, location string) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		response := e.respond(status, "text/html", strings.NewReader(strings.Join(e.echo, "\n")))
 		response.Header.Set("Location", location)
@@ -219,7 +219,7 @@ func page(e *exchange) (*http.Response, error) {
 }
 
 // refusedElsewhere refuses a call in place of the service, as a gateway does.
-func refusedElsewhere(status int) simAnswer {
+func refusedByGateway(status int) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		return e.respond(status, "text/html", strings.NewReader("<html><body>"+http.StatusText(status)+"</body></html>")), nil
 	}
@@ -234,23 +234,23 @@ func (e *exchange) success() int {
 }
 
 // simWording is how a service words its refusals.
-type simWording int
+type errorWording int
 
 const (
 	// wordedPlainly is as recorded, wordedAnew differs from answer to answer, wordedHostile is what
 	// nobody should see.
-	wordedPlainly simWording = iota
-	wordedAnew
-	wordedHostile
+	wordingPlain errorWording = iota
+	wordingVaries
+	wordingHostile
 )
 
 // refuse answers with an error: as the service words it, or as something hostile might.
 func (e *exchange) refuse(status int) *http.Response {
-	switch e.line.wording {
-	case wordedPlainly:
+	switch e.network.wording {
+	case wordingPlain:
 		return e.respond(status, "application/json",
 			strings.NewReader(`{"CommunicationError":{"Code":"Refused","Message":"It is not possible.","Details":[]}}`))
-	case wordedAnew:
+	case wordingVaries:
 		return e.respond(status, "application/json",
 			strings.NewReader(fmt.Sprintf(`{"error":{"code":"Refused","message":"It is not possible (request %d)."}}`, e.number)))
 	}
@@ -283,18 +283,18 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // hugeReader is a body that nobody holds in memory.
 type hugeReader struct {
-	line       *simLine
-	read, left int64
+	network         *network
+	read, remaining int64
 }
 
 func (r *hugeReader) Read(p []byte) (int, error) {
-	n := min(int64(len(p)), r.left)
+	n := min(int64(len(p)), r.remaining)
 	if n == 0 {
 		return 0, io.EOF
 	}
-	r.read, r.left = r.read+n, r.left-n
-	r.line.mu.Lock()
-	defer r.line.mu.Unlock()
-	r.line.read = max(r.line.read, r.read)
+	r.read, r.remaining = r.read+n, r.remaining-n
+	r.network.mu.Lock()
+	defer r.network.mu.Unlock()
+	r.network.read = max(r.network.read, r.read)
 	return int(n), nil
 }

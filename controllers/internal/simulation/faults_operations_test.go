@@ -21,118 +21,118 @@ type faultedOperation struct {
 	name      string
 	operation string
 	// begin makes what is there before, act needs the operation.
-	begin, act func(*simWorld)
+	begin, act func(*world)
 	// target is what the fault is about; nil: all calls of the operation.
-	target func(*simWorld) string
+	target func(*world) string
 	// hall says that there is another thread of the same connection, and sharesQuota that ACS
 	// counts its calls together with those of the fault.
 	hall, sharesQuota bool
 	// believed says that the answer that there is no such thread is believed, sooner or later.
-	believed bool
+	notFoundTrusted bool
 	// expected says by fault what ChatThread room shows while it lasts, connection what the
 	// connection shows. What is in neither is as in the tables for all.
 	expected, connection map[string]string
 }
 
-var roomsThread = func(w *simWorld) string { return w.storedThread("room").Status.ThreadID }
+var roomsThread = func(w *world) string { return w.storedThread("room").Status.ThreadID }
 
 var faultedOperations = []faultedOperation{
 	{name: "create thread", operation: "ChatClient.CreateThread", hall: true,
-		begin: beginHall, act: makeRoom, expected: whereCreated},
+		begin: beginHall, act: makeRoom, expected: shownOnCreate},
 	{name: "list threads", operation: "ChatClient.ListThreads", hall: true, sharesQuota: true,
-		begin: beginHall, act: func(w *simWorld) { w.restart(); makeRoom(w) }, expected: whereSearched},
+		begin: beginHall, act: func(w *world) { w.restart(); makeRoom(w) }, expected: shownOnSearch},
 	{name: "get properties", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
 		begin: beginRoom, act: retitleRoom},
 	{name: "get properties in a search", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
-		begin: beginOldRoom, act: loseRoom, expected: with(whereBelied, map[string]string{"400": showsBroken, "413": showsBroken})},
+		begin: beginOldRoom, act: loseRoom, expected: with(shownOnOneDenial, map[string]string{"400": showsUnavailable, "413": showsUnavailable})},
 	{name: "get properties in a deletion", operation: "ThreadClient.GetProperties", hall: true, sharesQuota: true, target: roomsThread,
-		begin: beginRoom, act: deleteRoom, expected: with(whereBelied, map[string]string{"content type": showsGone})},
+		begin: beginRoom, act: deleteRoom, expected: with(shownOnOneDenial, map[string]string{"content type": showsGone})},
 	{name: "list participants", operation: "ThreadClient.ListParticipants", hall: true, target: roomsThread,
-		begin: beginRoom, act: joinRoom},
+		begin: beginRoom, act: addToRoom},
 	{name: "update properties", operation: "ThreadClient.UpdateProperties", hall: true, target: roomsThread,
-		begin: beginRoom, act: retitleRoom, expected: whereWritten},
+		begin: beginRoom, act: retitleRoom, expected: shownOnWrite},
 	{name: "add participants", operation: "ThreadClient.AddParticipants", hall: true, target: roomsThread,
-		begin: beginRoom, act: joinRoom, expected: whereAdded},
+		begin: beginRoom, act: addToRoom, expected: shownOnAdd},
 	{name: "remove participant", operation: "ThreadClient.RemoveParticipant", hall: true, target: roomsThread,
-		begin: beginRoom, act: leaveRoom, expected: whereWritten},
+		begin: beginRoom, act: removeFromRoom, expected: shownOnWrite},
 	{name: "delete thread", operation: "ChatClient.DeleteThread", hall: true, target: roomsThread,
-		begin: beginRoom, act: deleteRoom, expected: whereDeleted, believed: true},
+		begin: beginRoom, act: deleteRoom, expected: shownOnDelete, notFoundTrusted: true},
 	{name: "create user", operation: "IdentityClient.CreateUser",
-		begin: func(*simWorld) {}, act: func(w *simWorld) { w.connect(1); makeRoom(w) }, expected: whereWithoutUser, connection: whereUserMade},
+		begin: func(*world) {}, act: func(w *world) { w.connect(1); makeRoom(w) }, expected: shownWithoutUser, connection: connectionOnCreateUser},
 	{name: "create another user", operation: "IdentityClient.CreateUser", hall: true,
-		begin: beginHall, act: moreUsers, expected: whereUsersSuffice, connection: whereUserMade},
+		begin: beginHall, act: moreUsers, expected: shownWithOneUser, connection: connectionOnCreateUser},
 	{name: "issue token", operation: "IdentityClient.IssueToken", hall: true,
-		target: func(w *simWorld) string { return w.storedThread("room").Status.ServiceUser },
-		begin:  func(w *simWorld) { beginTwoUsers(w) }, act: func(w *simWorld) { w.restart(); retitleRoom(w) },
-		expected: whereTokenIssued, connection: whereTokenNeeded},
+		target: func(w *world) string { return w.storedThread("room").Status.ServiceUser },
+		begin:  func(w *world) { beginTwoUsers(w) }, act: func(w *world) { w.restart(); retitleRoom(w) },
+		expected: shownOnToken, connection: connectionOnToken},
 }
 
 // begun adds a second ACS resource, whose thread nothing may harm, and plays what is there before.
-func (o faultedOperation) begun(w *simWorld) {
-	w.line, w.canary, w.parallel = newSimLine(w), newSimCanary(), true
-	w.canary.learn("access key", w.emulator.AccessKey())
-	w.canary.learn("connection string", w.emulator.ConnectionString(simEndpoint))
+func (o faultedOperation) setUp(w *world) {
+	w.network, w.canary, w.parallel = newNetwork(w), newCanary(), true
+	w.canary.addSecret("access key", w.emulator.AccessKey())
+	w.canary.addSecret("connection string", w.emulator.ConnectionString(defaultEndpoint))
 	other := emulator.New(emulator.Options{Seed: "other", KeepRequests: -1})
-	w.canary.learn("other access key", other.AccessKey())
+	w.canary.addSecret("other access key", other.AccessKey())
 	w.hosts = map[string]*emulator.Server{"fabrikam.communication.azure.com": other}
 	w.create(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "other"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "other"},
 		Data:       map[string][]byte{"connectionString": []byte(other.ConnectionString(otherEndpoint))},
 	})
-	conn := operatortest.Connection(simNamespace, "other")
+	conn := operatortest.Connection(testNamespace, "other")
 	conn.Spec.ConnectionStringSecretRef.Name = "other"
 	w.create(conn)
-	thread := simThreadNamed("elsewhere", other.CreateUser())
+	thread := threadNamed("elsewhere", other.CreateUser())
 	thread.Spec.ConnectionRef.Name = "other"
 	w.create(thread)
 	o.begin(w)
-	w.run(simBegin)
+	w.run(setupTime)
 }
 
-func beginHall(w *simWorld) {
+func beginHall(w *world) {
 	w.connect(1)
-	w.create(simThreadNamed("hall", w.people[0]))
+	w.create(threadNamed("hall", w.people[0]))
 }
 
-func beginRoom(w *simWorld) {
+func beginRoom(w *world) {
 	beginHall(w)
-	w.create(simThreadNamed("room", w.people[:3]...))
+	w.create(threadNamed("room", w.people[:3]...))
 }
 
 // beginOldRoom has the service forget the request that made the thread.
-func beginOldRoom(w *simWorld) {
+func beginOldRoom(w *world) {
 	beginRoom(w)
 	w.run(10 * time.Minute)
 }
 
 // beginTwoUsers gives each thread a service user of its own.
-func beginTwoUsers(w *simWorld) {
+func beginTwoUsers(w *world) {
 	w.connect(2)
-	w.create(simThreadNamed("hall", w.people[0]))
-	w.run(simBegin)
-	w.create(simThreadNamed("room", w.people[:3]...))
+	w.create(threadNamed("hall", w.people[0]))
+	w.run(setupTime)
+	w.create(threadNamed("room", w.people[:3]...))
 }
 
-func makeRoom(w *simWorld) { w.create(simThreadNamed("room", w.people[:3]...)) }
+func makeRoom(w *world) { w.create(threadNamed("room", w.people[:3]...)) }
 
-func retitleRoom(w *simWorld) {
+func retitleRoom(w *world) {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.Topic = "another" })
 }
 
-func joinRoom(w *simWorld) {
+func addToRoom(w *world) {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
-		t.Spec.Participants = simThreadNamed("", w.people...).Spec.Participants
+		t.Spec.Participants = threadNamed("", w.people...).Spec.Participants
 	})
 }
 
-func leaveRoom(w *simWorld) {
+func removeFromRoom(w *world) {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.Participants = t.Spec.Participants[:1] })
 }
 
-func deleteRoom(w *simWorld) { w.remove(simThreadNamed("room")) }
+func deleteRoom(w *world) { w.remove(threadNamed("room")) }
 
 // loseRoom has a new operator look for a thread whose status was lost.
-func loseRoom(w *simWorld) {
+func loseRoom(w *world) {
 	w.restart()
 	room := w.storedThread("room")
 	room.Status = chatv1alpha1.ChatThreadStatus{}
@@ -142,8 +142,8 @@ func loseRoom(w *simWorld) {
 	w.record(room)
 }
 
-func moreUsers(w *simWorld) {
-	simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+func moreUsers(w *world) {
+	edit(w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 		three := int32(3)
 		c.Spec.ServiceUsers.Count = &three
 	})
@@ -151,13 +151,13 @@ func moreUsers(w *simWorld) {
 }
 
 // restart ends the operator and starts another one.
-func (w *simWorld) restart() {
+func (w *world) restart() {
 	w.process = nil
 }
 
 // storedThread is a ChatThread as the API server has it; nil where it is gone.
-func (w *simWorld) storedThread(name string) *chatv1alpha1.ChatThread {
-	for _, obj := range w.stored(simThread) {
+func (w *world) storedThread(name string) *chatv1alpha1.ChatThread {
+	for _, obj := range w.stored(kindThread) {
 		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok && thread.Name == name {
 			return thread
 		}

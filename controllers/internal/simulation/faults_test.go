@@ -26,26 +26,26 @@ import (
 )
 
 // simSpan is how long a fault lasts.
-type simSpan struct {
+type faultSpan struct {
 	name     string
 	times    int
 	duration time.Duration
-	wording  simWording
+	wording  errorWording
 }
 
-var simSpans = []simSpan{
-	{name: "once", times: 1, duration: 3 * time.Minute, wording: wordedPlainly},
-	{name: "for a while", duration: 3 * time.Minute, wording: wordedHostile},
-	{name: "for good", duration: 100 * time.Minute, wording: wordedAnew},
+var faultSpans = []faultSpan{
+	{name: "once", times: 1, duration: 3 * time.Minute, wording: wordingPlain},
+	{name: "for a while", duration: 3 * time.Minute, wording: wordingHostile},
+	{name: "for good", duration: 100 * time.Minute, wording: wordingVaries},
 }
 
 const (
 	// simBegin is how long all takes that is there before a fault.
-	simBegin = time.Minute
+	setupTime = time.Minute
 	// editAfter is when a fault has become usual, and other threads are edited.
 	editAfter = 100 * time.Second
 	// settledAfter is when nothing new is to be told of a fault that lasts for good.
-	settledAfter = 15 * time.Minute
+	quietAfter = 15 * time.Minute
 	// heavyLasts is how long a fault lasts at most whose answers are long.
 	heavyLasts = 30 * time.Minute
 	// promptly is how long an edit may take that no fault concerns, patiently where one pass at a
@@ -64,13 +64,13 @@ func TestSimFaults(t *testing.T) {
 	for _, operation := range faultedOperations {
 		t.Run(operation.name, func(t *testing.T) {
 			t.Parallel()
-			var want simEnd
-			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, simSpans[0]).end() })
-			for _, fault := range simFaults {
+			var want endState
+			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, faultSpans[0]).end() })
+			for _, fault := range serviceFaults {
 				if fault.needsBody && !operation.hasBody() {
 					continue
 				}
-				for _, span := range simSpans {
+				for _, span := range faultSpans {
 					t.Run(fault.name+" "+span.name, func(t *testing.T) {
 						cells.Add(1)
 						synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, span).checkEnd(want) })
@@ -87,22 +87,22 @@ func (o faultedOperation) hasBody() bool {
 }
 
 // play makes a run, with a fault or without.
-func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *simWorld {
+func (o faultedOperation) play(t *testing.T, fault *serviceFault, span faultSpan) *world {
 	t.Helper()
-	w := newSimWorld(t, emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 5, 1)
-	o.begun(w)
-	w.line.wording = span.wording
+	w := newWorld(t, emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 5, 1)
+	o.setUp(w)
+	w.network.wording = span.wording
 	began := time.Now()
-	former := ""
+	previousID := ""
 	if thread := w.storedThread("room"); thread != nil {
-		former = thread.Status.ThreadID
+		previousID = thread.Status.ThreadID
 	}
 	if fault != nil {
-		broken := &simBreakage{fault: *fault, operation: o.operation, times: span.times}
+		injected := &injectedFault{fault: *fault, operation: o.operation, times: span.times}
 		if o.target != nil {
-			broken.target = o.target(w)
+			injected.target = o.target(w)
 		}
-		w.line.put(broken)
+		w.network.inject(injected)
 	}
 	w.arm()
 	o.act(w)
@@ -117,25 +117,25 @@ func (o faultedOperation) play(t *testing.T, fault *simFault, span simSpan) *sim
 		o.checkCalls(w, *fault, began)
 		w.checkWrites(began, o.harmsHall(*fault))
 	}
-	w.line.mend()
-	if o.believed {
-		w.forgetFormer(former)
+	w.network.repair()
+	if o.notFoundTrusted {
+		w.deletePrevious(previousID)
 	}
 	if o.operation == "IdentityClient.CreateUser" {
 		// After lost answers the next try may be that far off.
 		w.run(connection.LastCreation)
 	}
-	w.run(simWork)
+	w.run(convergeTime)
 	w.settle()
 	w.checkSilence()
-	if w.line.read > maxRead {
-		t.Errorf("%d bytes of an answer were read, more than %d", w.line.read, maxRead)
+	if w.network.read > maxRead {
+		t.Errorf("%d bytes of an answer were read, more than %d", w.network.read, maxRead)
 	}
 	return w
 }
 
 // checkOthers edits the threads that the fault does not concern.
-func (o faultedOperation) checkOthers(w *simWorld, fault *simFault) {
+func (o faultedOperation) checkOthers(w *world, fault *serviceFault) {
 	w.t.Helper()
 	w.edit("elsewhere", promptly)
 	switch {
@@ -151,14 +151,14 @@ func (o faultedOperation) checkOthers(w *simWorld, fault *simFault) {
 
 // harmsHall says whether a fault concerns the other threads of the connection: an access key that
 // is refused is refused for all, and a quota is used up for all who share it.
-func (o faultedOperation) harmsHall(fault simFault) bool {
+func (o faultedOperation) harmsHall(fault serviceFault) bool {
 	return fault.name == "401" && strings.HasPrefix(o.operation, "IdentityClient.") || fault.gap > 0 && o.sharesQuota
 }
 
 // edit changes the topic of a thread and waits until it is carried out.
-func (w *simWorld) edit(name string, bound time.Duration) {
+func (w *world) edit(name string, bound time.Duration) {
 	w.t.Helper()
-	simEdit(w, simThreadNamed(name), func(thread *chatv1alpha1.ChatThread) { thread.Spec.Topic = "edited" })
+	edit(w, threadNamed(name), func(thread *chatv1alpha1.ChatThread) { thread.Spec.Topic = "edited" })
 	began := time.Now()
 	for time.Since(began) < bound {
 		w.run(time.Second)
@@ -187,7 +187,7 @@ func shown(obj objects.Conditioned) string {
 }
 
 // checkShown compares what the objects show with the table.
-func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
+func (o faultedOperation) checkShown(w *world, fault serviceFault) {
 	w.t.Helper()
 	got := showsGone
 	if thread := w.storedThread("room"); thread != nil {
@@ -197,7 +197,7 @@ func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
 	if want := o.shownBy(fault); got != want {
 		w.t.Errorf("ChatThread room shows %q, want %q", got, want)
 	}
-	for _, obj := range w.stored(simConnection) {
+	for _, obj := range w.stored(kindConnection) {
 		want := showsReady
 		if obj.GetName() == "default" {
 			want = o.shownByConnection(fault)
@@ -209,7 +209,7 @@ func (o faultedOperation) checkShown(w *simWorld, fault simFault) {
 	}
 }
 
-func (w *simWorld) checkMessages(obj objects.Conditioned) {
+func (w *world) checkMessages(obj objects.Conditioned) {
 	w.t.Helper()
 	for _, c := range obj.GetConditions() {
 		if !acstest.IsFitToShow(c.Message) || len(c.Message) > 2*outcome.MaxMessage {
@@ -220,9 +220,9 @@ func (w *simWorld) checkMessages(obj objects.Conditioned) {
 
 // checkCalls counts what is sent while a fault lasts: it must wait as asked, and once it is usual,
 // make no more calls than the backoff allows, and hardly any where a person must act.
-func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Time) {
+func (o faultedOperation) checkCalls(w *world, fault serviceFault, began time.Time) {
 	w.t.Helper()
-	all := w.line.hits()
+	all := w.network.hits()
 	for i := range len(all) - 1 {
 		if gap := all[i+1].Sub(all[i]); gap < fault.gap {
 			w.t.Errorf("call %d came %s after the one before, want %s", i+2, gap, fault.gap)
@@ -231,21 +231,21 @@ func (o faultedOperation) checkCalls(w *simWorld, fault simFault, began time.Tim
 	if len(all) == 0 {
 		w.t.Error("the fault struck no call")
 	}
-	if time.Since(began) >= settledAfter+time.Hour {
+	if time.Since(began) >= quietAfter+time.Hour {
 		o.checkRate(w, fault)
 	}
 }
 
 // checkRate counts the calls of the last hour.
-func (o faultedOperation) checkRate(w *simWorld, fault simFault) {
+func (o faultedOperation) checkRate(w *world, fault serviceFault) {
 	w.t.Helper()
 	const hour = time.Hour
 	hall := w.storedThread("hall")
-	calls := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
-		return c.endpoint == simEndpoint && (hall == nil || !strings.Contains(c.path, hall.Status.ThreadID))
+	calls := w.network.callsBetween(time.Now().Add(-hour), time.Now(), func(c sentCall) bool {
+		return c.endpoint == defaultEndpoint && (hall == nil || !strings.Contains(c.path, hall.Status.ThreadID))
 	})
-	hits := w.line.during(time.Now().Add(-hour), time.Now(), func(c simCall) bool {
-		return c.endpoint == simEndpoint && c.operation == o.operation && strings.Contains(c.path, w.line.broken.target)
+	hits := w.network.callsBetween(time.Now().Add(-hour), time.Now(), func(c sentCall) bool {
+		return c.endpoint == defaultEndpoint && c.operation == o.operation && strings.Contains(c.path, w.network.fault.target)
 	})
 	if most, mostHits := o.rates(fault, hour); len(calls) > most || len(hits) > mostHits {
 		w.t.Errorf("%d calls in the last hour, of these %d of the operation; want at most %d, %d", len(calls), len(hits), most, mostHits)
@@ -253,7 +253,7 @@ func (o faultedOperation) checkRate(w *simWorld, fault simFault) {
 }
 
 // rates are how many calls there may be at most, in all and of the operation.
-func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostHits int) {
+func (o faultedOperation) rates(fault serviceFault, hour time.Duration) (most, mostHits int) {
 	shown := o.shownBy(fault) + o.shownByConnection(fault)
 	most, mostHits = 10*int(hour/objects.LastBackoff), 2*int(hour/objects.LastBackoff)
 	switch {
@@ -262,7 +262,7 @@ func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostH
 	case strings.Contains(shown, "Stalled") || !strings.Contains(shown, "Reconciling"):
 		mostHits = max(strings.Count(shown, "Stalled"), 1) * int(hour/time.Minute)
 		// What is not concerned is read at each resync.
-		most = mostHits + 3*int(hour/simResync)
+		most = mostHits + 3*int(hour/resyncInterval)
 	}
 	// The connection asks for a token, and the thread does.
 	if o.operation == "IdentityClient.IssueToken" && fault.gap == 0 && !strings.Contains(shown, "Stalled") {
@@ -272,7 +272,7 @@ func (o faultedOperation) rates(fault simFault, hour time.Duration) (most, mostH
 }
 
 // checkWrites says what was written after the first minutes.
-func (w *simWorld) checkWrites(began time.Time, exceptHall bool) {
+func (w *world) checkWrites(began time.Time, exceptHall bool) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -280,7 +280,7 @@ func (w *simWorld) checkWrites(began time.Time, exceptHall bool) {
 		late := 0
 		var last types.NamespacedName
 		for _, e := range events {
-			if e.at.Sub(began) > settledAfter && (e.key.Name != "hall" || !exceptHall) {
+			if e.at.Sub(began) > quietAfter && (e.key.Name != "hall" || !exceptHall) {
 				late, last = late+1, e.key
 			}
 		}
@@ -291,7 +291,7 @@ func (w *simWorld) checkWrites(began time.Time, exceptHall bool) {
 }
 
 // forgetFormer deletes a thread that the operator was told is gone, as it would be.
-func (w *simWorld) forgetFormer(id string) {
+func (w *world) deletePrevious(id string) {
 	thread := w.storedThread("room")
 	if id != "" && (thread == nil || thread.Status.ThreadID != id) {
 		w.emulator.DeleteThread(id)
@@ -299,7 +299,7 @@ func (w *simWorld) forgetFormer(id string) {
 }
 
 // checkEnd compares the end with that of a run without a fault.
-func (w *simWorld) checkEnd(want simEnd) {
+func (w *world) checkEnd(want endState) {
 	w.t.Helper()
 	w.compare(want, false)
 }

@@ -18,10 +18,10 @@ import (
 
 // fuzzLies changes the answers of the service, one byte of the input for each that it leaves alone.
 type fuzzLies struct {
-	mu     sync.Mutex
-	source fuzzSource
-	over   bool
-	told   int
+	mu      sync.Mutex
+	source  fuzzSource
+	honest  bool
+	changed int
 	// bodies are those of earlier answers, tokens what they held of credentials.
 	bodies [][]byte
 	tokens []string
@@ -39,14 +39,14 @@ func (l *fuzzLies) transform(status int, header http.Header, body []byte) (int, 
 	if len(l.bodies) < 32 {
 		l.bodies = append(l.bodies, body)
 	}
-	if l.over || l.source.isEmpty() {
+	if l.honest || l.source.isEmpty() {
 		return status, body
 	}
 	lie := l.source.below(16)
 	if lie <= 4 {
 		return status, body
 	}
-	l.told++
+	l.changed++
 	return l.lie(lie, status, header, body)
 }
 
@@ -76,10 +76,10 @@ func (l *fuzzLies) lie(way, status int, header http.Header, body []byte) (int, [
 }
 
 // end has the service be honest from now on.
-func (l *fuzzLies) end() {
+func (l *fuzzLies) turnHonest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over = true
+	l.honest = true
 }
 
 // secrets are the credentials that were seen.
@@ -169,9 +169,9 @@ func (l *fuzzLies) redirect(header http.Header) int {
 }
 
 // fuzzElsewhere refuses, and notes, a call to another host.
-func fuzzElsewhere(t simTB) func(*http.Request) (*http.Response, error) {
+func refuseOtherHosts(t reporter) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
-		if at := req.URL.Scheme + "://" + req.URL.Host; at != simEndpoint {
+		if at := req.URL.Scheme + "://" + req.URL.Host; at != defaultEndpoint {
 			t.Errorf("a call to %s", at)
 			return nil, fmt.Errorf("no such host: %s", req.URL.Host)
 		}

@@ -30,9 +30,9 @@ import (
 const maxFuzzMessage = 8192
 
 // statusSchemas are the schemas of the status of each kind, as the API server has them.
-var statusSchemas = sync.OnceValues(func() (map[simKind]validation.SchemaValidator, error) {
-	validators := map[simKind]validation.SchemaValidator{}
-	for _, kind := range simKinds {
+var statusSchemas = sync.OnceValues(func() (map[objectKind]validation.SchemaValidator, error) {
+	validators := map[objectKind]validation.SchemaValidator{}
+	for _, kind := range reconciledKinds {
 		data, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "crd", "bases", "chat.acs-operator.io_"+strings.ToLower(string(kind))+"s.yaml"))
 		if err != nil {
 			return nil, err
@@ -54,13 +54,13 @@ var statusSchemas = sync.OnceValues(func() (map[simKind]validation.SchemaValidat
 })
 
 // checkStatus says what the API server would refuse of a status, or nobody should read in it.
-func (r *fuzzRun) checkStatus(event simEvent) {
+func (r *fuzzRun) checkStatus(event watchEvent) {
 	obj, ok := event.now.(objects.Conditioned)
 	if !ok || r.declaring {
 		return
 	}
 	for _, broken := range r.refused(obj) {
-		r.w.t.Errorf("%s %s: %v", simKindOf(obj), obj.GetName(), broken)
+		r.w.t.Errorf("%s %s: %v", kindOf(obj), obj.GetName(), broken)
 	}
 	fields, err := objects.StatusFields(obj)
 	if err != nil {
@@ -72,12 +72,12 @@ func (r *fuzzRun) checkStatus(event simEvent) {
 	}
 	for _, secret := range slices.Concat(r.lies.secrets(), []string{r.w.emulator.AccessKey(), fuzzCanary}) {
 		if strings.Contains(string(status), secret) {
-			r.w.t.Errorf("%s %s: a credential stands in the status", simKindOf(obj), obj.GetName())
+			r.w.t.Errorf("%s %s: a credential stands in the status", kindOf(obj), obj.GetName())
 		}
 	}
 	for _, c := range obj.GetConditions() {
 		if len(c.Message) > maxFuzzMessage {
-			r.w.t.Errorf("%s %s: a message of %d bytes", simKindOf(obj), obj.GetName(), len(c.Message))
+			r.w.t.Errorf("%s %s: a message of %d bytes", kindOf(obj), obj.GetName(), len(c.Message))
 		}
 	}
 }
@@ -88,7 +88,7 @@ func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
 	if err != nil {
 		return field.ErrorList{field.InternalError(field.NewPath("status"), err)}
 	}
-	return validation.ValidateCustomResource(field.NewPath("status"), fields, r.schemas[simKindOf(obj)])
+	return validation.ValidateCustomResource(field.NewPath("status"), fields, r.schemas[kindOf(obj)])
 }
 
 // transient are reasons that an honest service does not leave a resource in.
@@ -103,7 +103,7 @@ func (r *fuzzRun) checkEnd() {
 
 // checkConditions says what is still under way.
 func (r *fuzzRun) checkConditions() {
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		for _, obj := range r.w.stored(kind) {
 			ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
 			switch {
@@ -111,7 +111,7 @@ func (r *fuzzRun) checkConditions() {
 				r.w.t.Errorf("%s %s has no condition", kind, obj.GetName())
 			case ready.ObservedGeneration != obj.GetGeneration() && obj.GetDeletionTimestamp() == nil:
 				r.w.t.Errorf("%s %s was judged at generation %d, and is at %d", kind, obj.GetName(), ready.ObservedGeneration, obj.GetGeneration())
-			case slices.Contains(transient, ready.Reason) && !r.isStrange(obj):
+			case slices.Contains(transient, ready.Reason) && !r.isConnectionUnknown(obj):
 				r.w.t.Errorf("not at an end: %s", r.w.describe(obj))
 			}
 		}
@@ -120,7 +120,7 @@ func (r *fuzzRun) checkConditions() {
 
 // checkRoom says whether the room is as it was declared last.
 func (r *fuzzRun) checkRoom() {
-	room, _ := r.find(simThread, "room").(*chatv1alpha1.ChatThread)
+	room, _ := r.find(kindThread, "room").(*chatv1alpha1.ChatThread)
 	if _, reason := objects.ReadyReason(room); reason != chatv1alpha1.ReasonSucceeded {
 		r.w.t.Errorf("the room is not as declared: %s", r.w.describe(room))
 		return
@@ -138,19 +138,19 @@ func (r *fuzzRun) checkRoom() {
 }
 
 // isStrange says that a resource hangs on a connection of which nobody knows what it leads to.
-func (r *fuzzRun) isStrange(obj objects.Conditioned) bool {
+func (r *fuzzRun) isConnectionUnknown(obj objects.Conditioned) bool {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatThread:
 		return o.Spec.ConnectionRef.Name != "default"
 	case *chatv1alpha1.ChatParticipant:
-		thread, ok := r.find(simThread, o.Spec.ThreadRef.Name).(*chatv1alpha1.ChatThread)
-		return ok && r.isStrange(thread)
+		thread, ok := r.find(kindThread, o.Spec.ThreadRef.Name).(*chatv1alpha1.ChatThread)
+		return ok && r.isConnectionUnknown(thread)
 	default:
 		return obj.GetName() != "default"
 	}
 }
 
-func (r *fuzzRun) find(kind simKind, name string) objects.Conditioned {
+func (r *fuzzRun) find(kind objectKind, name string) objects.Conditioned {
 	for _, obj := range r.w.stored(kind) {
 		if obj.GetName() == name {
 			return obj
@@ -166,7 +166,7 @@ func TestSimFuzzSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		junk := map[string]any{"observedGeneration": "one", "conditions": []any{map[string]any{"type": "Ready"}}}
 		if broken := validation.ValidateCustomResource(field.NewPath("status"), junk, schemas[kind]); len(broken) < 2 {
 			t.Errorf("%s: only %v", kind, broken)

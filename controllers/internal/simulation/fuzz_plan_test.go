@@ -147,7 +147,7 @@ func (f *fuzzFiller) text(of reflect.Type) string {
 // object is a resource that somebody makes, with whatever in its spec and its metadata.
 func (f *fuzzFiller) object() client.Object {
 	names := []string{"r0", "r1", "r2"}
-	meta := metav1.ObjectMeta{Namespace: simNamespace, Name: names[f.below(len(names))]}
+	meta := metav1.ObjectMeta{Namespace: testNamespace, Name: names[f.below(len(names))]}
 	for range f.below(3) {
 		key := []string{chatv1alpha1.AnnotationServiceUser, chatv1alpha1.AnnotationServiceUsers, chatv1alpha1.AnnotationEndpoint,
 			chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationAbandon}[f.below(5)]

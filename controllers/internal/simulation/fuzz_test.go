@@ -23,7 +23,7 @@ const (
 	// fuzzCanary is a credential that no service takes.
 	fuzzCanary = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
 	// fuzzPasses is how many passes a run has at most; quiet ones have some hundreds.
-	fuzzPasses = 4000
+	maxFuzzReconciles = 4000
 	// fuzzHeal is how long a run may take once the service is honest.
 	fuzzHeal = 45 * time.Minute
 	// maxFuzzObjects is how many resources an input makes.
@@ -32,10 +32,10 @@ const (
 
 // fuzzRun is a run with resources and answers that an input decides.
 type fuzzRun struct {
-	w       *simWorld
+	w       *world
 	lies    *fuzzLies
 	filler  *fuzzFiller
-	schemas map[simKind]validation.SchemaValidator
+	schemas map[objectKind]validation.SchemaValidator
 	// declaring says that people write: for what they do no operator answers.
 	declaring bool
 }
@@ -54,9 +54,9 @@ func FuzzReconcile(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := simRun(t, func(tb simTB) {
-			w := newSimWorld(tb, emulator.Options{}, 4, 1)
-			w.maxPasses = fuzzPasses
+		report := runInBubble(t, func(tb reporter) {
+			w := newWorld(tb, emulator.Options{}, 4, 1)
+			w.maxReconciles = maxFuzzReconciles
 			r := &fuzzRun{w: w, schemas: schemas, lies: &fuzzLies{source: fuzzSource{data: answers}},
 				filler: &fuzzFiller{fuzzSource: &fuzzSource{data: objects}, people: w.people}}
 			r.play()
@@ -75,19 +75,19 @@ func FuzzReconcile(f *testing.F) {
 func (r *fuzzRun) play() {
 	w := r.w
 	w.create(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "junk"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "junk"},
 		Data: map[string][]byte{"connectionString": []byte("endpoint=https://contoso.communication.azure.com/;accesskey=" + fuzzCanary + ";more=" + fuzzCanary),
 			"key": []byte(fuzzCanary)},
 	})
 	w.connect(1)
-	w.create(simThreadNamed("room", w.people[:2]...))
-	w.create(simParticipantNamed("guest", w.people[2]))
+	w.create(threadNamed("room", w.people[:2]...))
+	w.create(participantNamed("guest", w.people[2]))
 	w.run(time.Minute)
-	w.watch, w.outage = r.checkStatus, fuzzElsewhere(w.t) //nolint:bodyclose // a function that answers
+	w.watch, w.outage = r.checkStatus, refuseOtherHosts(w.t) //nolint:bodyclose // a function that answers
 	w.emulator.Inject(emulator.Fault{Transform: r.lies.transform})
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
 		t.Spec.Topic = "another"
-		t.Spec.Participants = simThreadNamed("", w.people[1], w.people[3]).Spec.Participants
+		t.Spec.Participants = threadNamed("", w.people[1], w.people[3]).Spec.Participants
 	})
 	w.run(30 * time.Second)
 	for range maxFuzzObjects {
@@ -98,13 +98,13 @@ func (r *fuzzRun) play() {
 		w.run([]time.Duration{0, time.Second, 20 * time.Second, 2 * time.Minute}[r.filler.below(4)])
 	}
 	w.run(5 * time.Minute)
-	r.lies.end()
+	r.lies.turnHonest()
 	w.run(fuzzHeal)
-	w.askRoom()
+	w.requestReconcile()
 	w.run(5 * time.Minute)
 	r.checkEnd()
 	if w.t.Failed() {
-		w.t.Logf("%d lies were told", r.lies.told)
+		w.t.Logf("%d lies were told", r.lies.changed)
 	}
 }
 
@@ -119,7 +119,7 @@ func (r *fuzzRun) declare(obj client.Object) {
 	}
 	r.declaring = true
 	defer func() { r.declaring = false }()
-	before := r.find(simKindOf(obj), obj.GetName())
+	before := r.find(kindOf(obj), obj.GetName())
 	switch {
 	case before == nil:
 		r.w.create(obj)
@@ -136,16 +136,16 @@ func (r *fuzzRun) declare(obj client.Object) {
 func (r *fuzzRun) change(obj client.Object) {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatThread:
-		simEdit(r.w, &chatv1alpha1.ChatThread{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatThread) { stored.Spec = o.Spec })
+		edit(r.w, &chatv1alpha1.ChatThread{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatThread) { stored.Spec = o.Spec })
 	case *chatv1alpha1.ChatParticipant:
-		simEdit(r.w, &chatv1alpha1.ChatParticipant{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatParticipant) { stored.Spec = o.Spec })
+		edit(r.w, &chatv1alpha1.ChatParticipant{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatParticipant) { stored.Spec = o.Spec })
 	case *chatv1alpha1.ChatConnection:
-		simEdit(r.w, &chatv1alpha1.ChatConnection{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatConnection) { stored.Spec = o.Spec })
+		edit(r.w, &chatv1alpha1.ChatConnection{ObjectMeta: o.ObjectMeta}, func(stored *chatv1alpha1.ChatConnection) { stored.Spec = o.Spec })
 	}
 }
 
 // canBeStored says whether a resource survives its way through JSON.
 func canBeStored(obj client.Object) bool {
 	data, err := json.Marshal(obj)
-	return err == nil && json.Unmarshal(data, emptySim(simKindOf(obj))) == nil
+	return err == nil && json.Unmarshal(data, emptyObject(kindOf(obj))) == nil
 }

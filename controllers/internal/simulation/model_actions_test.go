@@ -22,7 +22,7 @@ type modelAction struct {
 	// name is that of the object, thread the one that a ChatParticipant is for.
 	name, thread string
 	// what says which field, which drift or which break.
-	what string
+	variant string
 	// n chooses one of several values.
 	n       int
 	members []modelMember
@@ -73,7 +73,7 @@ var modelWeights = []struct {
 	{modelDrift, 6, []string{"topic", "metadata", "retention", "remove", "add", "remove", "add", "delete", "delete", "empty the stamp", "shut us out", "let us in"}},
 	{modelBreak, 4, []string{"down", "500", "503", "429", "403", "404", "404", "hangs", "foreign 404", "foreign 403", "foreign 401"}},
 	{modelRefusal, 5, []string{"500", "429", "403", "404", "foreign"}},
-	{modelStrike, 5, []string{string(simAfter), string(simBefore), string(simLost), string(simHalf)}},
+	{modelStrike, 5, []string{string(strikeAfter), string(strikeBefore), string(strikeAnswerLost), string(strikeHalf)}},
 	{modelRestart, 2, nil},
 	{modelStale, 2, nil},
 	{modelWipeThread, 1, nil},
@@ -98,7 +98,7 @@ var modelActions = rapid.Custom(func(t *rapid.T) modelAction {
 	choice := modelWeights[rapid.SampledFrom(kinds).Draw(t, "kind")]
 	action := modelAction{kind: choice.kind, n: rapid.IntRange(0, 5).Draw(t, "n")}
 	if len(choice.whats) > 0 {
-		action.what = rapid.SampledFrom(choice.whats).Draw(t, "what")
+		action.variant = rapid.SampledFrom(choice.whats).Draw(t, "what")
 	}
 	action.name = rapid.SampledFrom(modelThreadNames).Draw(t, "name")
 	switch action.kind {
@@ -123,13 +123,13 @@ func (a modelAction) String() string {
 	switch a.kind {
 	case modelTime, modelRestart, modelUninstall:
 	case modelRestoreThread, modelReplace:
-		parts = append(parts, a.name, a.what)
+		parts = append(parts, a.name, a.variant)
 	case modelConnection:
-		parts = append(parts, a.what, fmt.Sprint(a.n))
+		parts = append(parts, a.variant, fmt.Sprint(a.n))
 	case modelBreak, modelRefusal, modelStrike, modelStale:
-		parts = append(parts, a.what, fmt.Sprint(a.n))
+		parts = append(parts, a.variant, fmt.Sprint(a.n))
 	case modelCreateThread, modelEditThread, modelDrift:
-		parts = append(parts, a.name, a.what, fmt.Sprint(a.n), fmt.Sprint(a.members))
+		parts = append(parts, a.name, a.variant, fmt.Sprint(a.n), fmt.Sprint(a.members))
 	case modelCreateParticipant:
 		parts = append(parts, a.name, "of thread", a.thread, fmt.Sprint(a.members))
 	case modelEditParticipant:
@@ -197,7 +197,7 @@ func (m modelMember) String() string {
 }
 
 // id is the raw id, as it is spelled; none where there is no such user yet.
-func (m modelMember) id(w *simWorld) string {
+func (m modelMember) id(w *world) string {
 	var id string
 	switch {
 	case m.user < modelPeople:
@@ -224,7 +224,7 @@ func (m modelMember) id(w *simWorld) string {
 var modelSince = time.Date(1999, 6, 1, 0, 0, 0, 0, time.UTC)
 
 // declared are the members as they stand in a spec: no id twice in the same spelling.
-func (w *simWorld) declared(members []modelMember) []chatv1alpha1.Member {
+func (w *world) declared(members []modelMember) []chatv1alpha1.Member {
 	var declared []chatv1alpha1.Member
 	for _, m := range members {
 		id := chatv1alpha1.UserID(m.id(w))
@@ -239,7 +239,7 @@ func (w *simWorld) declared(members []modelMember) []chatv1alpha1.Member {
 		case 1:
 			member.ShareHistory = chatv1alpha1.ShareHistorySinceJoin
 		case 2:
-			member.ShareHistory, member.ShareHistoryTime = chatv1alpha1.ShareHistorySinceTime, simTime(modelSince)
+			member.ShareHistory, member.ShareHistoryTime = chatv1alpha1.ShareHistorySinceTime, statusTime(modelSince)
 		}
 		declared = append(declared, member)
 	}

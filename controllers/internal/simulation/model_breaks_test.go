@@ -25,8 +25,8 @@ import (
 
 // modelOutage is how the service fails, and until when.
 type modelOutage struct {
-	what  string
-	until time.Time
+	variant string
+	until   time.Time
 	// wait is what a 429 asks for.
 	wait int
 }
@@ -49,8 +49,8 @@ func (m *modelRun) setBreak(outage modelOutage) {
 }
 
 func (m *modelRun) breakService(a modelAction) {
-	outage := modelOutage{what: a.what, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
-	if a.what == "404" && m.anyDeleted() {
+	outage := modelOutage{variant: a.variant, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
+	if a.variant == "404" && m.anyDeleted() {
 		return
 	}
 	m.setBreak(outage)
@@ -72,18 +72,18 @@ type modelRefused struct {
 	status int
 	// skip is how many calls come before it, left how often it is refused; writes says that only
 	// those that change something are counted.
-	skip, left int
-	writes     bool
+	skip, remaining int
+	writes          bool
 	// reads says that only those that change nothing are counted, and foreign that a gateway
 	// refuses.
 	reads, foreign bool
 }
 
 func (m *modelRun) refuseCall(a modelAction) {
-	refusal := modelRefused{skip: a.n, left: 1}
-	switch a.what {
+	refusal := modelRefused{skip: a.n, remaining: 1}
+	switch a.variant {
 	case "500":
-		refusal.status, refusal.left, refusal.writes = http.StatusInternalServerError, 2, a.n%2 == 0
+		refusal.status, refusal.remaining, refusal.writes = http.StatusInternalServerError, 2, a.n%2 == 0
 	case "429":
 		refusal.status = http.StatusTooManyRequests
 	case "404":
@@ -105,14 +105,14 @@ func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
 	r := &m.refusal
 	switch {
-	case r.left == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet,
+	case r.remaining == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet,
 		r.reads && m.anyDeleted():
 		return 0, false
 	case r.skip > 0:
 		r.skip--
 		return 0, false
 	}
-	r.left--
+	r.remaining--
 	return r.status, r.foreign
 }
 
@@ -121,27 +121,27 @@ func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	outage := m.breaks()
 	if !time.Now().Before(outage.until) {
 		if status, foreign := m.isRefused(req); status > 0 {
-			return modelAnswer(req, status, 0, foreign), nil
+			return refusalResponse(req, status, 0, foreign), nil
 		}
 		return nil, nil
 	}
-	switch outage.what {
+	switch outage.variant {
 	case "down":
 		return nil, errServiceDown
 	case "hangs":
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
-	code, foreign := strings.CutPrefix(outage.what, "foreign ")
+	code, foreign := strings.CutPrefix(outage.variant, "foreign ")
 	status, err := strconv.Atoi(code)
 	if err != nil {
 		return nil, err
 	}
-	return modelAnswer(req, status, outage.wait, foreign), nil
+	return refusalResponse(req, status, outage.wait, foreign), nil
 }
 
 // modelAnswer is a refusal.
-func modelAnswer(req *http.Request, status, wait int, foreign bool) *http.Response {
+func refusalResponse(req *http.Request, status, wait int, foreign bool) *http.Response {
 	header := http.Header{"Content-Type": {"application/json"}}
 	if status == http.StatusTooManyRequests && wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(wait))
@@ -161,22 +161,22 @@ func modelAnswer(req *http.Request, status, wait int, foreign bool) *http.Respon
 func (m *modelRun) strikeEffect(a modelAction) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	m.w.count, m.w.plan = 0, []simStrike{{1 + a.n, simWay(a.what)}}
+	m.w.count, m.w.plan = 0, []strike{{1 + a.n, strikeMode(a.variant)}}
 }
 
 // restart ends the process; the next one knows nothing of what it remembered.
 func (m *modelRun) restart() {
-	m.w.process = newSimProcess(m.w, 0)
+	m.w.process = newProcess(m.w, 0)
 }
 
 func (m *modelRun) makeStale(a modelAction) {
-	m.w.lags = simLags{latest: simDelays[a.n%len(simDelays)], events: 1 + 8*a.n}
+	m.w.lags = lag{latest: eventDelays[a.n%len(eventDelays)], events: 1 + 8*a.n}
 }
 
 // mend ends all that is broken.
-func (m *modelRun) mend() {
+func (m *modelRun) repair() {
 	m.setBreak(modelOutage{})
-	m.w.lags = simLags{}
+	m.w.lags = lag{}
 	m.w.mu.Lock()
 	m.w.plan, m.refusal = nil, modelRefused{}
 	m.w.mu.Unlock()
@@ -199,7 +199,7 @@ func (m *modelRun) drift(a modelAction) {
 	}
 	found := m.remote(id)
 	found.seen = nil
-	switch a.what {
+	switch a.variant {
 	case "topic":
 		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Topic = fmt.Sprint("drift ", a.n) })
 	case "metadata":
@@ -244,10 +244,10 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 	user := a.members[0].id(m.w)
 	isActor := slices.Contains(m.w.serviceUsers(), user)
 	switch {
-	case a.what == "remove" && !isActor:
+	case a.variant == "remove" && !isActor:
 		m.w.emulator.RemoveMember(remote.ID, user)
 		delete(found.guests, acs.UserKey(user))
-	case a.what == "add" && a.members[0].user < modelPeople && !hasMember(remote, user):
+	case a.variant == "add" && a.members[0].user < modelPeople && !hasMember(remote, user):
 		member := emulator.Member{ID: user}
 		if a.members[0].name > 0 {
 			member.DisplayName = fmt.Sprint("name ", a.members[0].name)
@@ -255,9 +255,9 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 		m.w.emulator.AddMember(remote.ID, member)
 		found.added[acs.UserKey(user)]++
 		found.guests[acs.UserKey(user)] = m.mayStay(remote.ID, user)
-	case a.what == "shut us out" && stored.Status.ServiceUser != "":
+	case a.variant == "shut us out" && stored.Status.ServiceUser != "":
 		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
-	case a.what == "let us in":
+	case a.variant == "let us in":
 		// An empty one is none that acts.
 		actors := append(m.actors(declared.spec), "")
 		if actor := cmp.Or(stored.Annotations[chatv1alpha1.AnnotationServiceUser], actors[0]); actor != "" && !hasMember(remote, actor) {

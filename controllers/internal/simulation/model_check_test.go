@@ -23,17 +23,17 @@ import (
 // settle mends all that is broken, lets time go by, and compares the world with the model. Then
 // nothing may be written any more.
 func (m *modelRun) settle() {
-	m.mend()
-	m.w.run(modelHeal)
-	if m.askHeld() {
-		m.w.run(modelAsked)
+	m.repair()
+	m.w.run(convergeTimeModel)
+	if m.requestRecreation() {
+		m.w.run(requestedTime)
 	}
 	m.check()
 	if m.w.t.Failed() {
 		return
 	}
 	before, events, lastWrite := m.w.emulator.Threads(), m.events(), m.w.lastWrite
-	m.w.run(modelRest)
+	m.w.run(restPeriodModel)
 	if after := m.events(); after != events {
 		m.fail("the API server was written to %d times after all had come to rest: %s", after-events, m.lastEvents(after-events))
 	}
@@ -48,17 +48,17 @@ func (m *modelRun) settle() {
 
 // askHeld does what a person must where threads of a connection vanished that are not created anew
 // by themselves.
-func (m *modelRun) askHeld() bool {
-	held := false
+func (m *modelRun) requestRecreation() bool {
+	requested := false
 	for _, name := range sortedKeys(m.threads) {
 		stored := m.storedThread(name)
 		_, reason := objects.ReadyReason(stored)
-		if reason == chatv1alpha1.ReasonThreadGone && m.judge(name).reason == "(not created anew)" && m.losses > maxRecreationsOfModel {
-			m.ask(name)
-			held = true
+		if reason == chatv1alpha1.ReasonThreadGone && m.classify(name).reason == "(not created anew)" && m.losses > maxRecreationsOfModel {
+			m.requestReconcile(name)
+			requested = true
 		}
 	}
-	return held
+	return requested
 }
 
 // maxRecreationsOfModel is how many threads of a connection are created anew within ten minutes.
@@ -70,7 +70,7 @@ func (m *modelRun) fail(format string, args ...any) {
 
 func (m *modelRun) events() int {
 	count := 0
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		count += len(m.w.logs[kind])
 	}
 	return count
@@ -78,7 +78,7 @@ func (m *modelRun) events() int {
 
 func (m *modelRun) lastEvents(count int) string {
 	var b strings.Builder
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		log := m.w.logs[kind]
 		for _, e := range log[max(len(log)-min(count, 4), 0):] {
 			if obj, ok := e.now.(objects.Conditioned); ok {
@@ -92,7 +92,7 @@ func (m *modelRun) lastEvents(count int) string {
 func (m *modelRun) anyRefused() bool {
 	for _, name := range sortedKeys(m.threads) {
 		members, _ := m.memberList(name)
-		if slices.ContainsFunc(members, func(d modelDeclared) bool { return !d.joins() }) {
+		if slices.ContainsFunc(members, func(d declaredMember) bool { return !d.joins() }) {
 			return true
 		}
 	}
@@ -106,27 +106,27 @@ func (m *modelRun) check() {
 		m.checkThread(name, owned)
 	}
 	m.checkParticipants()
-	m.checkFree(owned)
-	for _, obj := range m.w.stored(simConnection) {
+	m.checkOrphans(owned)
+	for _, obj := range m.w.stored(kindConnection) {
 		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || operatortest.ObservedGeneration(obj) != obj.GetGeneration() {
 			m.fail("ChatConnection %s is not ready: %s", obj.GetName(), m.w.describe(obj))
 		}
 	}
-	for _, kind := range simKinds {
+	for _, kind := range reconciledKinds {
 		for _, obj := range m.w.stored(kind) {
-			if obj.GetDeletionTimestamp() == nil && m.threads[obj.GetName()] == nil && kind == simThread {
+			if obj.GetDeletionTimestamp() == nil && m.threads[obj.GetName()] == nil && kind == kindThread {
 				m.fail("ChatThread %s is unknown to the model", obj.GetName())
 			}
 		}
 	}
 	if m.w.t.Failed() {
-		m.tell()
+		m.logWorld()
 	}
 }
 
 // tell logs the world, for whoever reads a failure.
-func (m *modelRun) tell() {
-	for _, kind := range simKinds {
+func (m *modelRun) logWorld() {
+	for _, kind := range reconciledKinds {
 		for _, obj := range m.w.stored(kind) {
 			m.w.t.Logf("%s", m.w.describe(obj))
 		}
@@ -154,8 +154,8 @@ func (m *modelRun) checkThread(name string, owned map[string]string) {
 		return
 	}
 	if declared.deleting {
-		isHeld := ready.Reason == chatv1alpha1.ReasonDeleting && m.isAwaited(name, stored)
-		if v := m.judge(name); !isHeld && (v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason) {
+		isHeld := ready.Reason == chatv1alpha1.ReasonDeleting && m.isAdoptionPending(name, stored)
+		if v := m.classify(name); !isHeld && (v.reason != chatv1alpha1.ReasonAccessLost || ready.Reason != v.reason) {
 			m.fail("ChatThread %s is still being deleted (%s), the model has %s", name, ready.Reason, v.reason)
 		}
 		m.own(name, stored, owned)
@@ -195,7 +195,7 @@ func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, 
 // expect judges a ChatThread, with its plan where it is only observed. Where the model cannot tell,
 // it believes what is said.
 func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
-	v = m.judge(name)
+	v = m.classify(name)
 	if !modelObserves(m.specOf(name)) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {
 		return v, ""
 	}
@@ -227,12 +227,12 @@ func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[s
 	declared.incarnation, declared.mayReturn = stored.Status.Incarnation, mayReturn(declared.spec)
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
-	uid, isOwner := remote.Metadata[chatv1alpha1.StampUID], remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name
+	uid, isOwner := remote.Metadata[chatv1alpha1.StampUID], remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+name
 	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.specOf(name)) {
 		return
 	}
-	if found := m.remote(id); found.free == "left behind" || found.free != "" && uid == string(stored.UID) {
-		found.free = ""
+	if found := m.remote(id); found.orphanReason == "left behind" || found.orphanReason != "" && uid == string(stored.UID) {
+		found.orphanReason = ""
 	}
 	owned[id] = name
 }
@@ -271,7 +271,7 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 // checkProperties compares stamp, topic, metadata and retention.
 func (m *modelRun) checkProperties(name string, declared *modelThread, remote emulator.Thread, found *modelRemote) {
 	if got, want := remote.Metadata[chatv1alpha1.StampUID]+" "+remote.Metadata[chatv1alpha1.StampOwner]+" "+remote.Metadata[chatv1alpha1.StampReleasedBy],
-		string(declared.uid)+" "+simNamespace+"/"+name+" "; got != want {
+		string(declared.uid)+" "+testNamespace+"/"+name+" "; got != want {
 		m.fail("the thread of ChatThread %s carries the stamp %q, want %q", name, got, want)
 	}
 	if remote.Topic != declared.spec.Topic {
@@ -285,11 +285,11 @@ func (m *modelRun) checkProperties(name string, declared *modelThread, remote em
 			m.fail("people's metadata in the adopted thread of ChatThread %s is %v, want %v", name, remote.Metadata, found.kept)
 		}
 	}
-	days, judged := wantedDays(m.specOf(name))
-	if !judged && found.retention >= 0 {
-		days, judged = found.retention, true
+	days, enforced := wantedDays(m.specOf(name))
+	if !enforced && found.retention >= 0 {
+		days, enforced = found.retention, true
 	}
-	if judged && remote.RetentionDays != days {
+	if enforced && remote.RetentionDays != days {
 		m.fail("the retention of ChatThread %s is %d days, want %d", name, remote.RetentionDays, days)
 	}
 }
@@ -299,7 +299,7 @@ func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote)
 	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
-		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isGuest(name, r, found) {
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isUndeclaredKept(name, r, found) {
 			continue
 		}
 		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)

@@ -27,12 +27,12 @@ type modelVerdict struct {
 	remote *emulator.Thread
 	// members are those that are declared, each user once, and others who declares one of them
 	// again.
-	members []modelDeclared
-	others  []modelDeclared
+	members []declaredMember
+	others  []declaredMember
 }
 
 // modelDeclared is a user that is declared for a thread.
-type modelDeclared struct {
+type declaredMember struct {
 	chatv1alpha1.Member
 	// participant is the ChatParticipant that declares the user; empty for an inline one.
 	participant string
@@ -40,15 +40,15 @@ type modelDeclared struct {
 }
 
 // joins says whether the service takes the user.
-func (d modelDeclared) joins() bool {
+func (d declaredMember) joins() bool {
 	return strings.HasPrefix(d.key, "8:acs:"+emulator.DefaultResourceID+"_")
 }
 
 // memberList are the declared users, inline ones before the others, which come by age.
-func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
-	var all []modelDeclared
+func (m *modelRun) memberList(name string) (members, others []declaredMember) {
+	var all []declaredMember
 	for _, member := range m.threads[name].spec.Participants {
-		all = append(all, modelDeclared{Member: member, key: strings.ToLower(string(member.UserID))})
+		all = append(all, declaredMember{Member: member, key: strings.ToLower(string(member.UserID))})
 	}
 	names := slices.DeleteFunc(sortedKeys(m.participants), func(p string) bool {
 		return m.participants[p].deleting || m.participants[p].spec.ThreadRef.Name != name
@@ -59,10 +59,10 @@ func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
 	})
 	for _, p := range names {
 		spec := m.participants[p].spec
-		all = append(all, modelDeclared{Member: spec.Member(), participant: p, key: strings.ToLower(string(spec.UserID))})
+		all = append(all, declaredMember{Member: spec.Member(), participant: p, key: strings.ToLower(string(spec.UserID))})
 	}
 	for _, d := range all {
-		if slices.ContainsFunc(members, func(before modelDeclared) bool { return before.key == d.key }) {
+		if slices.ContainsFunc(members, func(before declaredMember) bool { return before.key == d.key }) {
 			others = append(others, d)
 			continue
 		}
@@ -73,7 +73,7 @@ func (m *modelRun) memberList(name string) (members, others []modelDeclared) {
 
 // judge says what should become of a ChatThread once all is at rest. Of the status it takes only
 // which thread at the service the resource has: any one will do that nobody else has.
-func (m *modelRun) judge(name string) modelVerdict {
+func (m *modelRun) classify(name string) modelVerdict {
 	declared, stored := m.threads[name], m.storedThread(name)
 	v := modelVerdict{name: name, spec: m.specOf(name)}
 	v.members, v.others = m.memberList(name)
@@ -84,18 +84,18 @@ func (m *modelRun) judge(name string) modelVerdict {
 	case m.connection(connectionName(declared.spec)) == nil:
 		v.reason = chatv1alpha1.ReasonConnectionNotFound
 	case id == "":
-		v.reason = m.judgeWithout(name, stored, observes)
+		v.reason = m.classifyWithoutThread(name, stored, observes)
 	case !live && observes && recreates && !m.isHidden(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonDrifted
-	case m.isShutOut(declared, stored, remote):
+	case m.isAccessLost(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonAccessLost
 	case !live:
 		v.reason = map[bool]string{true: "(not created anew)", false: chatv1alpha1.ReasonThreadGone}[recreates]
-	case m.isAnothers(stored, remote, observes):
+	case m.isOwnedByAnother(stored, remote, observes):
 		v.reason = chatv1alpha1.ReasonOwnedByAnother
 	default:
 		v.remote = &remote
-		v.reason = m.judgeMembers(v, observes)
+		v.reason = m.classifyMembers(v, observes)
 	}
 	return v
 }
@@ -107,7 +107,7 @@ func (m *modelRun) recreates(spec chatv1alpha1.ChatThreadSpec, stored *chatv1alp
 }
 
 // judgeWithout says what should become of a ChatThread that has no thread.
-func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, observes bool) string {
+func (m *modelRun) classifyWithoutThread(name string, stored *chatv1alpha1.ChatThread, observes bool) string {
 	switch {
 	case m.remembers(name, stored):
 		return chatv1alpha1.ReasonAccessLost
@@ -123,7 +123,7 @@ func (m *modelRun) judgeWithout(name string, stored *chatv1alpha1.ChatThread, ob
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
 	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
-		return m.remote(thread.ID).free != "" && thread.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
+		return m.remote(thread.ID).orphanReason != "" && thread.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+name && !hasMember(thread, thread.CreatedBy)
 	})
 }
 
@@ -133,15 +133,15 @@ func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThre
 	if actor := stored.Status.ServiceUser; actor != "" {
 		actors = []string{actor}
 	}
-	return m.marks() && remote.ID != "" && !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
+	return m.marksDeleted() && remote.ID != "" && !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
 }
 
-func (m *modelRun) marks() bool { return m.service.Marks }
+func (m *modelRun) marksDeleted() bool { return m.service.MarksDeleted }
 
 // isShutOut says that the service users may not see the thread: the one that acts, or any where
 // none was chosen yet.
-func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
-	if remote.ID == "" || remote.DeletedOn != nil && !m.marks() {
+func (m *modelRun) isAccessLost(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
+	if remote.ID == "" || remote.DeletedOn != nil && !m.marksDeleted() {
 		return false
 	}
 	actors := m.actors(declared.spec)
@@ -152,18 +152,18 @@ func (m *modelRun) isShutOut(declared *modelThread, stored *chatv1alpha1.ChatThr
 }
 
 // isAnothers says whether a thread carries the stamp of another resource.
-func (m *modelRun) isAnothers(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
+func (m *modelRun) isOwnedByAnother(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
 	owner, uid := remote.Metadata[chatv1alpha1.StampOwner], remote.Metadata[chatv1alpha1.StampUID]
 	switch {
 	case uid == string(stored.UID), owner == "" && uid == "":
 		return false
 	default:
-		return !observes || owner != simNamespace+"/"+stored.Name
+		return !observes || owner != testNamespace+"/"+stored.Name
 	}
 }
 
 // judgeMembers says whether all is as declared in a thread that the operator can look at.
-func (m *modelRun) judgeMembers(v modelVerdict, observes bool) string {
+func (m *modelRun) classifyMembers(v modelVerdict, observes bool) string {
 	if observes {
 		return ""
 	}
@@ -182,7 +182,7 @@ func (m *modelRun) judgeMembers(v modelVerdict, observes bool) string {
 
 // isIn says whether a declared user should be in the thread: who the service takes, but no service
 // user that is not there of its own accord.
-func (m *modelRun) isIn(v modelVerdict, d modelDeclared) bool {
+func (m *modelRun) isIn(v modelVerdict, d declaredMember) bool {
 	if slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) }) {
 		return hasMember(*v.remote, d.key)
 	}
@@ -191,7 +191,7 @@ func (m *modelRun) isIn(v modelVerdict, d modelDeclared) bool {
 
 // isRejected says whether a declared user is reported as refused. Where the operator only observes,
 // nobody was asked.
-func (m *modelRun) isRejected(v modelVerdict, d modelDeclared) bool {
+func (m *modelRun) isRejected(v modelVerdict, d declaredMember) bool {
 	isActor := slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) })
 	return !m.isIn(v, d) && (isActor || !modelObserves(v.spec))
 }
@@ -234,7 +234,7 @@ func (m *modelRun) planProperties(spec chatv1alpha1.ChatThreadSpec, remote emula
 	if len(m.metadataDiff(spec, remote)) > 0 {
 		parts = append(parts, "set metadata")
 	}
-	if days, judged := wantedDays(spec); judged && days != remote.RetentionDays {
+	if days, enforced := wantedDays(spec); enforced && days != remote.RetentionDays {
 		parts = append(parts, "set retention")
 	}
 	return parts
@@ -265,16 +265,16 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 // isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread
 // before does not.
 func (m *modelRun) isOurs(name string, r emulator.Member) bool {
-	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], simNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
+	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], testNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
 }
 
 func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
-	return slices.ContainsFunc(v.members, func(d modelDeclared) bool { return strings.EqualFold(d.key, r.ID) })
+	return slices.ContainsFunc(v.members, func(d declaredMember) bool { return strings.EqualFold(d.key, r.ID) })
 }
 
 // isAsDeclared says whether a member stands in the thread as declared. Of one that people added
 // only the name counts, and only where one is declared.
-func (m *modelRun) isAsDeclared(v modelVerdict, d modelDeclared, r emulator.Member) bool {
+func (m *modelRun) isAsDeclared(v modelVerdict, d declaredMember, r emulator.Member) bool {
 	if !m.isOurs(v.name, r) {
 		return d.DisplayName == "" || d.DisplayName == r.DisplayName
 	}
@@ -294,7 +294,7 @@ func (m *modelRun) isAsDeclared(v modelVerdict, d modelDeclared, r emulator.Memb
 
 // wantedDays is how long the service should keep the thread; judged is false where that is nobody's
 // business.
-func wantedDays(spec chatv1alpha1.ChatThreadSpec) (days int32, judged bool) {
+func wantedDays(spec chatv1alpha1.ChatThreadSpec) (days int32, enforced bool) {
 	if spec.Retention == nil {
 		return 0, spec.ThreadID == ""
 	}
@@ -318,17 +318,17 @@ func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulato
 }
 
 // checkFree says which threads at the service are nobody's though they should be somebody's.
-func (m *modelRun) checkFree(owned map[string]string) {
+func (m *modelRun) checkOrphans(owned map[string]string) {
 	for _, thread := range m.w.threads() {
 		if owned[thread.ID] != "" {
 			continue
 		}
 		found, known := m.remotes[thread.ID]
-		if !known || found.free == "" {
+		if !known || found.orphanReason == "" {
 			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
 			continue
 		}
-		if name := m.taker(thread, found); name != "" {
+		if name := m.missedOwner(thread, found); name != "" {
 			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
 		}
 	}
@@ -336,14 +336,14 @@ func (m *modelRun) checkFree(owned map[string]string) {
 
 // taker is the resource that should have taken up a thread that was left behind: one that had a
 // thread created since.
-func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
+func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
 	if !found.certain || thread.Metadata[chatv1alpha1.StampOwner] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
 		return ""
 	}
-	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.left) {
+	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.leftAt) {
 		return name
 	}
 	return ""
@@ -351,14 +351,14 @@ func (m *modelRun) taker(thread emulator.Thread, found *modelRemote) string {
 
 // isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that
 // had the thread before.
-func (m *modelRun) isGuest(name string, r emulator.Member, found *modelRemote) bool {
+func (m *modelRun) isUndeclaredKept(name string, r emulator.Member, found *modelRemote) bool {
 	_, isGuest := found.guests[strings.ToLower(r.ID)]
 	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
 
 // isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and
 // would delete it.
-func (m *modelRun) isAwaited(name string, stored *chatv1alpha1.ChatThread) bool {
+func (m *modelRun) isAdoptionPending(name string, stored *chatv1alpha1.ChatThread) bool {
 	return !modelRetains(m.threads[name].spec) && slices.ContainsFunc(sortedKeys(m.threads), func(other string) bool {
 		spec := m.threads[other].spec
 		return other != name && !m.threads[other].deleting && !modelObserves(spec) && spec.ThreadID != "" && spec.ThreadID == stored.Status.ThreadID &&

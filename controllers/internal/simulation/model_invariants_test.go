@@ -72,7 +72,7 @@ func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
 	var owning []*chatv1alpha1.ChatThread
 	uid := thread.Metadata[chatv1alpha1.StampUID]
-	for _, obj := range m.w.stored(simThread) {
+	for _, obj := range m.w.stored(kindThread) {
 		owner, ok := obj.(*chatv1alpha1.ChatThread)
 		if ok && (uid == string(owner.UID) || uid == "" && owner.Status.ThreadID == thread.ID) {
 			owning = append(owning, owner)
@@ -87,7 +87,7 @@ func (m *modelRun) forbidsRemoval(owner *chatv1alpha1.ChatThread, user string) s
 	is := func(id string) bool { return acs.UserKey(id) == acs.UserKey(user) }
 	isRenewed := slices.ContainsFunc(owner.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return is(r.UserID) })
 	isDeclared := slices.ContainsFunc(owner.Spec.Participants, func(d chatv1alpha1.Member) bool { return is(string(d.UserID)) })
-	for _, obj := range m.w.stored(simParticipant) {
+	for _, obj := range m.w.stored(kindParticipant) {
 		p, ok := obj.(*chatv1alpha1.ChatParticipant)
 		isDeclared = isDeclared || ok && p.Spec.ThreadRef.Name == owner.Name && p.DeletionTimestamp.IsZero() && is(string(p.Spec.UserID))
 	}

@@ -18,16 +18,16 @@ import (
 // checkParticipants compares the ChatParticipants.
 func (m *modelRun) checkParticipants() {
 	for _, name := range sortedKeys(m.participants) {
-		stored, ok := m.stored(simParticipant, name).(*chatv1alpha1.ChatParticipant)
+		stored, ok := m.stored(kindParticipant, name).(*chatv1alpha1.ChatParticipant)
 		if !ok || stored == nil {
 			m.fail("ChatParticipant %s is gone, and nobody deleted it", name)
 			continue
 		}
-		want, threadID := m.judgeParticipant(name)
+		want, threadID := m.classifyParticipant(name)
 		declared := m.participants[name]
 		if !declared.deleting {
 			m.checkParticipant(stored, want, threadID)
-		} else if want != chatv1alpha1.ReasonThreadNotReady || !m.holdsParticipants(declared.spec.ThreadRef.Name) {
+		} else if want != chatv1alpha1.ReasonThreadNotReady || !m.blocksParticipants(declared.spec.ThreadRef.Name) {
 			_, reason := objects.ReadyReason(stored)
 			m.fail("ChatParticipant %s is still being deleted (%s), the model has %s", name, reason, want)
 		}
@@ -51,22 +51,22 @@ func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, 
 }
 
 // holdsParticipants says that ChatParticipants that are deleted wait for a thread.
-func (m *modelRun) holdsParticipants(name string) bool {
+func (m *modelRun) blocksParticipants(name string) bool {
 	if declared := m.threads[name]; declared == nil || declared.deleting || modelObserves(declared.spec) {
 		return false
 	}
-	reason := m.judge(name).reason
+	reason := m.classify(name).reason
 	return reason == chatv1alpha1.ReasonAccessLost || reason == chatv1alpha1.ReasonConnectionNotFound
 }
 
 // judgeParticipant says what should become of a ChatParticipant, and which thread its status names;
 // none where that does not matter.
-func (m *modelRun) judgeParticipant(name string) (reason, threadID string) {
+func (m *modelRun) classifyParticipant(name string) (reason, threadID string) {
 	thread := m.threads[m.participants[name].spec.ThreadRef.Name]
 	if thread == nil {
 		return chatv1alpha1.ReasonThreadNotFound, ""
 	}
-	v := m.judge(m.participants[name].spec.ThreadRef.Name)
+	v := m.classify(m.participants[name].spec.ThreadRef.Name)
 	if v.remote == nil || thread.deleting {
 		return chatv1alpha1.ReasonThreadNotReady, ""
 	}
@@ -81,7 +81,7 @@ func (m *modelRun) judgeParticipant(name string) (reason, threadID string) {
 			return chatv1alpha1.ReasonThreadNotReady, ""
 		}
 	}
-	if slices.ContainsFunc(v.others, func(d modelDeclared) bool { return d.participant == name }) {
+	if slices.ContainsFunc(v.others, func(d declaredMember) bool { return d.participant == name }) {
 		return chatv1alpha1.ReasonDuplicate, v.remote.ID
 	}
 	return chatv1alpha1.ReasonThreadNotReady, ""

@@ -54,7 +54,7 @@ func (m *modelRun) resolve(a modelAction) modelAction {
 	switch a.kind {
 	case modelCreateThread:
 		if m.threads[a.name] != nil {
-			a.kind, a.what = modelEditThread, "members"
+			a.kind, a.variant = modelEditThread, "members"
 		}
 	case modelCreateParticipant:
 		if m.participants[a.name] != nil {
@@ -66,7 +66,7 @@ func (m *modelRun) resolve(a modelAction) modelAction {
 		}
 	case modelEditThread, modelDeleteThread, modelAbandonThread, modelRestoreThread, modelWipeThread, modelDrift, modelReplace:
 		if a.name = oneOf(sortedKeys(m.threads), a); len(m.threads) == 0 {
-			a.kind, a.what = modelCreateThread, ""
+			a.kind, a.variant = modelCreateThread, ""
 		}
 	}
 	return a
@@ -81,10 +81,10 @@ func oneOf(names []string, a modelAction) string {
 }
 
 func (m *modelRun) createThread(a modelAction) {
-	thread := simThreadNamed(a.name)
+	thread := threadNamed(a.name)
 	thread.Spec.Topic = fmt.Sprint("topic ", a.n)
 	thread.Spec.Participants = m.w.declared(a.members)
-	switch a.what {
+	switch a.variant {
 	case "on another connection":
 		thread.Spec.ConnectionRef.Name = "second"
 	case "observed":
@@ -118,21 +118,21 @@ func (m *modelRun) threadToAdopt(a modelAction) string {
 		}
 		return ids[a.n%len(ids)]
 	}
-	switch a.what {
+	switch a.variant {
 	case "adopting people's", "adopting one without us":
 		members := []emulator.Member{{ID: m.w.people[1], DisplayName: "name 1"}}
-		if users := m.w.serviceUsers(); a.what == "adopting people's" && len(users) > 0 {
+		if users := m.w.serviceUsers(); a.variant == "adopting people's" && len(users) > 0 {
 			members = append(members, emulator.Member{ID: users[0]})
 		}
 		id := m.w.emulator.CreateThread(m.w.people[0], "people's topic", members...)
 		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Metadata = map[string]string{"key 1": "people's", "key 9": "people's"} })
 		found := m.remote(id)
-		found.free = "people's"
+		found.orphanReason = "people's"
 		found.guests = map[string]bool{acs.UserKey(m.w.people[0]): true, acs.UserKey(m.w.people[1]): true}
 		found.kept = map[string]string{"key 1": "people's", "key 9": "people's"}
 		return id
 	case "adopting a former one":
-		return pick(append(m.free("retained"), m.free("people's")...))
+		return pick(append(m.orphans("retained"), m.orphans("people's")...))
 	case "adopting one of another":
 		var ids []string
 		for _, name := range sortedKeys(m.threads) {
@@ -186,12 +186,12 @@ func (m *modelRun) editThread(a modelAction) {
 	if !modelObserves(declared.spec) {
 		declared.mayReturn = declared.mayReturn || modelRecreates(declared.spec)
 	}
-	simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { change(&t.Spec) })
+	edit(m.w, threadNamed(a.name), func(t *chatv1alpha1.ChatThread) { change(&t.Spec) })
 }
 
 // change changes one field.
 func (m *modelRun) change(spec *chatv1alpha1.ChatThreadSpec, a modelAction) {
-	switch a.what {
+	switch a.variant {
 	case "members":
 		spec.Participants = m.w.declared(a.members)
 	case "topic":
@@ -235,11 +235,11 @@ func (m *modelRun) deleteThread(a modelAction) {
 		return
 	}
 	// Where the service knows no thread while one is to be deleted, there is nothing to delete.
-	if m.breaks().what == "404" {
+	if m.breaks().variant == "404" {
 		m.setBreak(modelOutage{})
 	}
 	declared.deleting = true
-	m.w.remove(simThreadNamed(a.name))
+	m.w.remove(threadNamed(a.name))
 }
 
 func (m *modelRun) abandonThread(a modelAction) {
@@ -247,7 +247,7 @@ func (m *modelRun) abandonThread(a modelAction) {
 	if declared == nil {
 		return
 	}
-	simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) {
+	edit(m.w, threadNamed(a.name), func(t *chatv1alpha1.ChatThread) {
 		metav1.SetMetaDataAnnotation(&t.ObjectMeta, chatv1alpha1.AnnotationAbandon, "true")
 	})
 	m.deleteThread(a)
@@ -260,17 +260,17 @@ func (m *modelRun) restoreThread(a modelAction) {
 	if declared == nil || declared.deleting || !m.isSafe(stored) {
 		return
 	}
-	backup := simThreadNamed(a.name)
+	backup := threadNamed(a.name)
 	backup.Spec, backup.Annotations = stored.Spec, stored.Annotations
 	if a.n%2 == 0 {
 		backup.Finalizers = stored.Finalizers
 	}
-	simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { t.Finalizers = nil })
-	m.w.remove(simThreadNamed(a.name))
+	edit(m.w, threadNamed(a.name), func(t *chatv1alpha1.ChatThread) { t.Finalizers = nil })
+	m.w.remove(threadNamed(a.name))
 	// A status of another uid raises the incarnation, for the rule on threadID.
 	status := stored.Status
 	m.add(backup)
-	if a.what == "with status" {
+	if a.variant == "with status" {
 		status.UID = string(stored.UID)
 		m.setStatus(backup, status)
 		m.threads[a.name].mayReturn = true
@@ -293,7 +293,7 @@ func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha
 // isSafe says that a thread can be found again without a status.
 func (m *modelRun) isSafe(stored *chatv1alpha1.ChatThread) bool {
 	remote, live := m.live(stored.Status.ThreadID)
-	return live && remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+stored.Name &&
+	return live && remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+stored.Name &&
 		hasMember(remote, stored.Status.ServiceUser) && time.Since(remote.CreatedOn) > 15*time.Second
 }
 
@@ -321,7 +321,7 @@ func (m *modelRun) createParticipant(a modelAction) {
 	if len(members) == 0 {
 		return
 	}
-	p := simParticipantNamed(a.name, string(members[0].UserID))
+	p := participantNamed(a.name, string(members[0].UserID))
 	p.Spec.ThreadRef.Name = a.thread
 	setShare(&p.Spec, members[0])
 	declared := &modelParticipant{spec: *p.Spec.DeepCopy()}
@@ -346,7 +346,7 @@ func (m *modelRun) editParticipant(a modelAction) {
 		return
 	}
 	setShare(&declared.spec, members[0])
-	simEdit(m.w, simParticipantNamed(a.name, ""), func(p *chatv1alpha1.ChatParticipant) { setShare(&p.Spec, members[0]) })
+	edit(m.w, participantNamed(a.name, ""), func(p *chatv1alpha1.ChatParticipant) { setShare(&p.Spec, members[0]) })
 }
 
 func (m *modelRun) deleteParticipant(a modelAction) {
@@ -355,14 +355,14 @@ func (m *modelRun) deleteParticipant(a modelAction) {
 		return
 	}
 	declared.deleting = true
-	m.w.remove(simParticipantNamed(a.name, ""))
+	m.w.remove(participantNamed(a.name, ""))
 }
 
 func (m *modelRun) changeConnection(a modelAction) {
-	switch a.what {
+	switch a.variant {
 	case "another":
 		if m.connection("second") == nil {
-			m.w.create(operatortest.Connection(simNamespace, "second"))
+			m.w.create(operatortest.Connection(testNamespace, "second"))
 		}
 	case "rotate the key":
 		if m.rotated == nil {
@@ -372,8 +372,8 @@ func (m *modelRun) changeConnection(a modelAction) {
 			m.rotated = nil
 		}
 	default:
-		simEdit(m.w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
-			if a.what == "display name" {
+		edit(m.w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+			if a.variant == "display name" {
 				c.Spec.ServiceUsers.DisplayName = fmt.Sprint("service ", a.n)
 				return
 			}

@@ -21,22 +21,22 @@ func (m *modelRun) replace(a modelAction) {
 		obj.SetFinalizers(nil)
 		obj.SetAnnotations(nil)
 	}
-	switch a.what {
+	switch a.variant {
 	case "thread":
 		declared, stored := m.threads[a.name], m.storedThread(a.name)
 		if declared != nil && !declared.deleting && m.isSafe(stored) {
-			simEdit(m.w, simThreadNamed(a.name), func(t *chatv1alpha1.ChatThread) { strip(t) })
+			edit(m.w, threadNamed(a.name), func(t *chatv1alpha1.ChatThread) { strip(t) })
 		}
 	case "participant":
 		for _, name := range sortedKeys(m.participants) {
 			if !m.participants[name].deleting {
-				simEdit(m.w, simParticipantNamed(name, ""), func(p *chatv1alpha1.ChatParticipant) { strip(p) })
+				edit(m.w, participantNamed(name, ""), func(p *chatv1alpha1.ChatParticipant) { strip(p) })
 				return
 			}
 		}
 	default:
 		if len(m.connection("default").Status.ServiceUsers) > 0 {
-			simEdit(m.w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) { strip(c) })
+			edit(m.w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) { strip(c) })
 		}
 	}
 }
@@ -56,17 +56,17 @@ func (m *modelRun) uninstall() {
 		m.deleteParticipant(modelAction{name: name})
 	}
 	for _, name := range sortedKeys(specs) {
-		m.w.remove(simThreadNamed(name))
+		m.w.remove(threadNamed(name))
 	}
 	m.w.run(5 * time.Minute)
-	if left := len(m.w.stored(simThread)) + len(m.w.stored(simParticipant)); left > 0 {
+	if left := len(m.w.stored(kindThread)) + len(m.w.stored(kindParticipant)); left > 0 {
 		m.fail("%d objects hold up the end of their CRD", left)
 		return
 	}
 	m.setUninstalling(false)
 	m.restart()
 	for _, name := range sortedKeys(specs) {
-		thread := simThreadNamed(name)
+		thread := threadNamed(name)
 		thread.Spec = specs[name]
 		m.add(thread)
 	}

@@ -24,7 +24,7 @@ import (
 // modelRun is what the model knows: what people declared, and what they did at the service. It
 // reads no code of the operator.
 type modelRun struct {
-	w       *simWorld
+	w       *world
 	service modelService
 	chapter int
 	// story is what was done so far, in so many steps.
@@ -40,9 +40,9 @@ type modelRun struct {
 	// losses counts the threads that people deleted at the service.
 	losses int
 	// rotated says that the Secret still holds the former key.
-	rotated func()
-	asked   int
-	outage  modelOutage
+	rotated  func()
+	requests int
+	outage   modelOutage
 	// refusal is how a single call fails that is to come.
 	refusal modelRefused
 }
@@ -69,12 +69,12 @@ type modelParticipant struct {
 // modelRemote is what people did to a thread at the service, and why it may be without a resource.
 type modelRemote struct {
 	// free says why the thread may be without a resource; empty where it may not.
-	free string
+	orphanReason string
 	// takeable says that the next resource of this owner must take the thread up, made by one of
 	// these users; certain that it will be found for sure.
 	owner   string
 	certain bool
-	left    time.Time
+	leftAt  time.Time
 	// guests are members that the operator did not add, by key. True means that nothing happened
 	// since that could have removed them.
 	guests map[string]bool
@@ -90,9 +90,9 @@ type modelRemote struct {
 	seen *emulator.Thread
 }
 
-func newModelRun(w *simWorld, service modelService) *modelRun {
+func newModelRun(w *world, service modelService) *modelRun {
 	m := &modelRun{w: w, service: service, threads: map[string]*modelThread{}, participants: map[string]*modelParticipant{}, remotes: map[string]*modelRemote{}, owners: map[types.UID]string{}}
-	w.watch, w.outage, w.onChange = m.saw, m.answer, m.checkCall
+	w.watch, w.outage, w.onChange = m.observeEvent, m.answer, m.checkCall
 	return m
 }
 
@@ -116,7 +116,7 @@ func hasMember(thread emulator.Thread, id string) bool {
 }
 
 // stored is what the API server holds of a resource; nil where there is none.
-func (m *modelRun) stored(kind simKind, name string) objects.Conditioned {
+func (m *modelRun) stored(kind objectKind, name string) objects.Conditioned {
 	for _, obj := range m.w.stored(kind) {
 		if obj.GetName() == name {
 			return obj
@@ -126,12 +126,12 @@ func (m *modelRun) stored(kind simKind, name string) objects.Conditioned {
 }
 
 func (m *modelRun) storedThread(name string) *chatv1alpha1.ChatThread {
-	thread, _ := m.stored(simThread, name).(*chatv1alpha1.ChatThread)
+	thread, _ := m.stored(kindThread, name).(*chatv1alpha1.ChatThread)
 	return thread
 }
 
 func (m *modelRun) connection(name string) *chatv1alpha1.ChatConnection {
-	conn, _ := m.stored(simConnection, name).(*chatv1alpha1.ChatConnection)
+	conn, _ := m.stored(kindConnection, name).(*chatv1alpha1.ChatConnection)
 	return conn
 }
 
@@ -218,9 +218,9 @@ func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 
 // saw is called at each change at the API server. What becomes of the thread of a resource that
 // goes is decided by then.
-func (m *modelRun) saw(event simEvent) {
+func (m *modelRun) observeEvent(event watchEvent) {
 	if thread, ok := event.now.(*chatv1alpha1.ChatThread); ok {
-		m.owners[thread.UID] = simNamespace + "/" + thread.Name
+		m.owners[thread.UID] = testNamespace + "/" + thread.Name
 		m.forgetSeen(thread)
 	}
 	m.checkStamps(m.w.emulator.Threads())
@@ -232,7 +232,7 @@ func (m *modelRun) saw(event simEvent) {
 				stamped = remote.ID
 			}
 		}
-		m.threadWent(thread, stamped)
+		m.threadRemoved(thread, stamped)
 	}
 	if p, ok := event.old.(*chatv1alpha1.ChatParticipant); ok && event.now == nil {
 		delete(m.participants, p.Name)
@@ -247,7 +247,7 @@ func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 	}
 	for id, found := range m.remotes {
 		if found.seen != nil && (id == thread.Status.ThreadID || id == thread.Spec.ThreadID ||
-			found.seen.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+thread.Name) {
+			found.seen.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+thread.Name) {
 			found.seen = nil
 		}
 	}
@@ -255,7 +255,7 @@ func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 
 // threadWent judges what became of the thread of a resource that is no more; stamped is the one
 // that carries its uid still.
-func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
+func (m *modelRun) threadRemoved(thread *chatv1alpha1.ChatThread, stamped string) {
 	declared := m.threads[thread.Name]
 	delete(m.threads, thread.Name)
 	id := thread.Status.ThreadID
@@ -263,12 +263,12 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 	if thread.Spec.ThreadID == "" || thread.Status.Incarnation > 0 {
 		m.remote(id).retention = -1
 	}
-	left := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting
+	orphaned := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting
 	switch {
-	case left:
+	case orphaned:
 		for _, leftover := range []string{id, stamped} {
 			if leftover != "" {
-				m.leave(leftover, declared.spec)
+				m.noteLeftBehind(leftover, declared.spec)
 			}
 		}
 	case stamped != "":
@@ -281,30 +281,30 @@ func (m *modelRun) threadWent(thread *chatv1alpha1.ChatThread, stamped string) {
 // checkReleased judges a thread that is there though the resource that had it went.
 func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
 	switch found := m.remote(remote.ID); {
-	case remote.Metadata[chatv1alpha1.StampUID] != "" || found.free != "":
+	case remote.Metadata[chatv1alpha1.StampUID] != "" || found.orphanReason != "":
 		// It is another's, or was never taken. One of an earlier resource of the name is left as it
 		// was.
-		if remote.Metadata[chatv1alpha1.StampOwner] == simNamespace+"/"+name {
-			m.leave(remote.ID, spec)
+		if remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+name {
+			m.noteLeftBehind(remote.ID, spec)
 		}
 	case !modelRetains(spec):
 		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", name, remote.ID)
-	case remote.Metadata[chatv1alpha1.StampReleasedBy] != simNamespace+"/"+name && !found.deleted:
+	case remote.Metadata[chatv1alpha1.StampReleasedBy] != testNamespace+"/"+name && !found.deleted:
 		m.w.t.Errorf("ChatThread %s went, and thread %s does not say who released it: %v", name, remote.ID, remote.Metadata)
 	default:
-		found.free = "retained"
+		found.orphanReason = "retained"
 	}
 }
 
 // leave notes a thread that keeps its stamp though its resource is gone: the next resource of the
 // name takes it up. A list shows it only after a while.
-func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
+func (m *modelRun) noteLeftBehind(id string, spec chatv1alpha1.ChatThreadSpec) {
 	remote, live := m.live(id)
 	if !live {
 		return
 	}
 	found := m.remote(id)
-	found.free, found.owner, found.left = "left behind", remote.Metadata[chatv1alpha1.StampOwner], time.Now()
+	found.orphanReason, found.owner, found.leftAt = "left behind", remote.Metadata[chatv1alpha1.StampOwner], time.Now()
 	// Whoever takes it up may want nobody else in it.
 	for key := range found.guests {
 		found.guests[key] = false
@@ -314,10 +314,10 @@ func (m *modelRun) leave(id string, spec chatv1alpha1.ChatThreadSpec) {
 }
 
 // free are the threads that nobody has for a reason.
-func (m *modelRun) free(why string) []string {
+func (m *modelRun) orphans(reason string) []string {
 	var ids []string
 	for _, thread := range m.w.threads() {
-		if found, ok := m.remotes[thread.ID]; ok && found.free == why && thread.Metadata[chatv1alpha1.StampUID] == "" {
+		if found, ok := m.remotes[thread.ID]; ok && found.orphanReason == reason && thread.Metadata[chatv1alpha1.StampUID] == "" {
 			ids = append(ids, thread.ID)
 		}
 	}
@@ -325,10 +325,10 @@ func (m *modelRun) free(why string) []string {
 }
 
 // ask asks for a pass over a thread.
-func (m *modelRun) ask(name string) {
-	m.asked++
-	simEdit(m.w, simThreadNamed(name), func(t *chatv1alpha1.ChatThread) {
-		metav1.SetMetaDataAnnotation(&t.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, fmt.Sprint(m.asked))
+func (m *modelRun) requestReconcile(name string) {
+	m.requests++
+	edit(m.w, threadNamed(name), func(t *chatv1alpha1.ChatThread) {
+		metav1.SetMetaDataAnnotation(&t.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, fmt.Sprint(m.requests))
 	})
 }
 

@@ -18,24 +18,24 @@ import (
 )
 
 // simSteps is how many actions TestSimModel plays at least.
-var simSteps = flag.Int("sim.steps", 20000, "how many actions TestSimModel plays at least")
+var minSteps = flag.Int("sim.steps", 20000, "how many actions TestSimModel plays at least")
 
 const (
 	// modelPeople is how many users threads are declared with.
 	modelPeople = 6
 	// modelHeal is how long it may take until all is as declared once nothing is broken any more:
 	// two resyncs, as one thread may wait for another one to be let go.
-	modelHeal = 26 * time.Minute
+	convergeTimeModel = 26 * time.Minute
 	// modelAsked is how long it may take after somebody asked for a pass.
-	modelAsked = 3 * time.Minute
+	requestedTime = 3 * time.Minute
 	// modelRest is how long nothing may be written then, a resync of each thread at least.
-	modelRest = 12 * time.Minute
+	restPeriodModel = 12 * time.Minute
 )
 
 // modelService is how the service of a history behaves.
 type modelService struct {
-	Forgets, ListsLate, Marks bool
-	SpecErrors, ShortTokens   bool
+	Forgets, ListsLate, MarksDeleted bool
+	SpecErrors, ShortTokens          bool
 }
 
 func (s modelService) options() emulator.Options {
@@ -46,7 +46,7 @@ func (s modelService) options() emulator.Options {
 	if s.ListsLate {
 		options.ListDelay = 9 * time.Second
 	}
-	if s.Marks {
+	if s.MarksDeleted {
 		options.DeletedThreads = emulator.DeletedMarked
 	}
 	if s.ShortTokens {
@@ -77,7 +77,7 @@ var modelHistories = rapid.Custom(func(t *rapid.T) modelHistory {
 	flip := func(label string) bool { return rapid.IntRange(0, 2).Draw(t, label) == 2 }
 	return modelHistory{
 		service: modelService{
-			Forgets: flip("forgets"), ListsLate: flip("lists late"), Marks: flip("marks"),
+			Forgets: flip("forgets"), ListsLate: flip("lists late"), MarksDeleted: flip("marks"),
 			SpecErrors: flip("spec errors"), ShortTokens: flip("short tokens"),
 		},
 		chapters: rapid.SliceOfN(rapid.SliceOfN(modelActions, 1, 100), 1, 100).Draw(t, "chapters"),
@@ -92,14 +92,14 @@ var modelHistories = rapid.Custom(func(t *rapid.T) modelHistory {
 func TestSimModel(t *testing.T) {
 	t.Parallel()
 	steps, histories, failed := 0, 0, false
-	for steps < *simSteps {
+	for steps < *minSteps {
 		rapid.Check(t, func(rt *rapid.T) {
-			if steps >= *simSteps && !failed {
+			if steps >= *minSteps && !failed {
 				return
 			}
 			history := modelHistories.Draw(rt, "history")
 			var story []string
-			report := simRun(t, func(tb simTB) { story = playModel(tb, history) })
+			report := runInBubble(t, func(tb reporter) { story = playModel(tb, history) })
 			steps += history.steps()
 			histories++
 			if len(report.failures) == 0 {
@@ -114,14 +114,14 @@ func TestSimModel(t *testing.T) {
 		})
 	}
 	t.Logf("%d actions in %d histories", steps, histories)
-	if steps < *simSteps {
-		t.Errorf("only %d actions, want %d", steps, *simSteps)
+	if steps < *minSteps {
+		t.Errorf("only %d actions, want %d", steps, *minSteps)
 	}
 }
 
 // playModel plays a history against the model, and tells what was done, up to the failure.
-func playModel(t simTB, history modelHistory) []string {
-	w := newSimWorld(t, history.service.options(), modelPeople, 1)
+func playModel(t reporter, history modelHistory) []string {
+	w := newWorld(t, history.service.options(), modelPeople, 1)
 	m := newModelRun(w, history.service)
 	w.armed = true
 	w.connect(1)

@@ -29,20 +29,20 @@ const (
 )
 
 // outage has a whole ACS resource meet with a fault that many threads depend on.
-func outage(t *testing.T, name, operation string) *simWorld {
+func outage(t *testing.T, name, operation string) *world {
 	t.Helper()
-	rooms := faultedOperation{hall: true, begin: func(w *simWorld) {
+	rooms := faultedOperation{hall: true, begin: func(w *world) {
 		beginHall(w)
 		for i := range outageRooms {
-			w.create(simThreadNamed(fmt.Sprint("room", i), w.people[1]))
+			w.create(threadNamed(fmt.Sprint("room", i), w.people[1]))
 		}
 	}}
-	w := newSimWorld(t, emulator.Options{}, 5, 1)
-	rooms.begun(w)
-	w.run(simBegin)
-	for _, fault := range simFaults {
+	w := newWorld(t, emulator.Options{}, 5, 1)
+	rooms.setUp(w)
+	w.run(setupTime)
+	for _, fault := range serviceFaults {
 		if fault.name == name {
-			w.line.put(&simBreakage{fault: fault, operation: operation})
+			w.network.inject(&injectedFault{fault: fault, operation: operation})
 		}
 	}
 	return w
@@ -68,17 +68,17 @@ func TestSimFaultsOutage(t *testing.T) {
 					w.checkLatecomer(t)
 				}
 				w.run(outageLasts - time.Since(began))
-				calls := w.line.during(time.Now().Add(-outageCounted), time.Now(), func(c simCall) bool { return c.endpoint == simEndpoint })
+				calls := w.network.callsBetween(time.Now().Add(-outageCounted), time.Now(), func(c sentCall) bool { return c.endpoint == defaultEndpoint })
 				if len(calls) > most {
 					t.Errorf("%d calls in %s, want at most %d", len(calls), outageCounted, most)
 				}
-				w.checkRooms(t, map[bool]string{true: showsReady, false: showsBroken}[name == "429"])
+				w.checkRooms(t, map[bool]string{true: showsReady, false: showsUnavailable}[name == "429"])
 				// Once that ACS does not answer, and once what came of the thread's own call.
-				if told := w.toldOfRooms(began); told > 2*outageRooms {
-					t.Errorf("%d writes to %d threads", told, outageRooms)
+				if writes := w.countRoomWrites(began); writes > 2*outageRooms {
+					t.Errorf("%d writes to %d threads", writes, outageRooms)
 				}
-				w.line.mend()
-				w.run(simWork)
+				w.network.repair()
+				w.run(convergeTime)
 				w.checkRooms(t, showsReady)
 				w.settle()
 				w.checkSilence()
@@ -89,25 +89,25 @@ func TestSimFaultsOutage(t *testing.T) {
 }
 
 // checkLatecomer has a ChatParticipant come while its thread cannot be reached.
-func (w *simWorld) checkLatecomer(t *testing.T) {
+func (w *world) checkLatecomer(t *testing.T) {
 	t.Helper()
-	late := simParticipantNamed("late", w.people[2])
+	late := participantNamed("late", w.people[2])
 	late.Spec.ThreadRef.Name = "room0"
 	w.create(late)
 	// The only worker may be busy with the probe of another thread, which takes 20 s.
 	w.run(2 * objects.LastBackoff)
-	if _, reason := objects.ReadyReason(w.stored(simParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
+	if _, reason := objects.ReadyReason(w.stored(kindParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
 		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
 	}
 	w.remove(late)
 }
 
 // toldOfRooms counts the writes to the threads of the connection from a moment on.
-func (w *simWorld) toldOfRooms(since time.Time) int {
+func (w *world) countRoomWrites(since time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	count := 0
-	for _, e := range w.logs[simThread] {
+	for _, e := range w.logs[kindThread] {
 		if strings.HasPrefix(e.key.Name, "room") && e.at.After(since) {
 			count++
 		}
@@ -116,9 +116,9 @@ func (w *simWorld) toldOfRooms(since time.Time) int {
 }
 
 // checkRooms compares what the threads of the connection show.
-func (w *simWorld) checkRooms(t *testing.T, want string) {
+func (w *world) checkRooms(t *testing.T, want string) {
 	t.Helper()
-	for _, obj := range w.stored(simThread) {
+	for _, obj := range w.stored(kindThread) {
 		if got := shown(obj); got != want && strings.HasPrefix(obj.GetName(), "room") {
 			t.Errorf("ChatThread %s shows %q, want %q", obj.GetName(), got, want)
 		}
@@ -133,13 +133,13 @@ func TestSimFaultsAllDenied(t *testing.T) {
 		w := outage(t, "404", "ThreadClient.GetProperties")
 		began := time.Now()
 		w.run(outageLasts)
-		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
-		if len(made) > 0 {
-			t.Errorf("%d threads were made anew beside those that live", len(made))
+		recreated := w.network.callsBetween(began, time.Now(), func(c sentCall) bool { return c.operation == "ChatClient.CreateThread" })
+		if len(recreated) > 0 {
+			t.Errorf("%d threads were made anew beside those that live", len(recreated))
 		}
-		w.checkRooms(t, showsBroken)
-		w.line.mend()
-		w.run(simWork)
+		w.checkRooms(t, showsUnavailable)
+		w.network.repair()
+		w.run(convergeTime)
 		w.checkRooms(t, showsReady)
 		w.settle()
 		w.checkSilence()
@@ -160,12 +160,12 @@ func TestSimFleetDeleted(t *testing.T) {
 		}
 		began := time.Now()
 		w.run(outageLasts)
-		made := w.line.during(began, time.Now(), func(c simCall) bool { return c.operation == "ChatClient.CreateThread" })
-		if len(made) != connection.MaxRecreations {
-			t.Errorf("%d threads were made anew, want %d", len(made), connection.MaxRecreations)
+		recreated := w.network.callsBetween(began, time.Now(), func(c sentCall) bool { return c.operation == "ChatClient.CreateThread" })
+		if len(recreated) != connection.MaxRecreations {
+			t.Errorf("%d threads were made anew, want %d", len(recreated), connection.MaxRecreations)
 		}
 		gone := 0
-		for _, obj := range w.stored(simThread) {
+		for _, obj := range w.stored(kindThread) {
 			if shown(obj) == "Stalled "+chatv1alpha1.ReasonThreadGone {
 				gone++
 			}
@@ -173,7 +173,7 @@ func TestSimFleetDeleted(t *testing.T) {
 		if gone != outageRooms-connection.MaxRecreations {
 			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-connection.MaxRecreations)
 		}
-		simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+		edit(w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
 		})
 		w.run(2 * time.Minute)

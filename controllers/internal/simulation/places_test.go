@@ -58,13 +58,13 @@ func operationNamed(t *testing.T, name string) faultedOperation {
 // link to the next page of a list. The line checks each call.
 func TestSimFaultsElsewhere(t *testing.T) {
 	t.Parallel()
-	faults := map[string][]simFault{}
+	faults := map[string][]serviceFault{}
 	for i, place := range elsewhere {
 		for j, name := range []string{"create thread", "get properties", "issue token"} {
 			status := []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}[(i+j)%5]
-			faults[name] = append(faults[name], simFault{name: fmt.Sprint("redirect ", status, " ", place), answer: redirect(status, place)})
+			faults[name] = append(faults[name], serviceFault{name: fmt.Sprint("redirect ", status, " ", place), answer: redirect(status, place)})
 		}
-		link := simFault{name: "next page " + place, effect: true, answer: changedText(func(body []byte) []byte {
+		link := serviceFault{name: "next page " + place, effect: true, answer: changedText(func(body []byte) []byte {
 			return linked(body, place+"?api-version=2025-03-15")
 		})}
 		for _, name := range []string{"list threads", "list participants"} {
@@ -75,11 +75,11 @@ func TestSimFaultsElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			operation := operationNamed(t, name)
-			var want simEnd
-			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, simSpans[1]).end() })
+			var want endState
+			synctest.Test(t, func(t *testing.T) { want = operation.play(t, nil, faultSpans[1]).end() })
 			for _, fault := range faults {
 				t.Run(fault.name, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, simSpans[1]).checkEnd(want) })
+					synctest.Test(t, func(t *testing.T) { operation.play(t, &fault, faultSpans[1]).checkEnd(want) })
 				})
 			}
 		})
@@ -148,20 +148,20 @@ func TestSimFaultsEndpoints(t *testing.T) {
 		t.Run(endpoint, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newSimWorld(t, emulator.Options{}, 1, 1)
-				w.line, w.canary = newSimLine(w), newSimCanary()
-				w.canary.learn("access key", w.emulator.AccessKey())
+				w := newWorld(t, emulator.Options{}, 1, 1)
+				w.network, w.canary = newNetwork(w), newCanary()
+				w.canary.addSecret("access key", w.emulator.AccessKey())
 				w.pointTo(endpoint)
 				w.room(w.people...)
 				w.run(time.Hour)
 				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, 0)
-				w.pointTo(simEndpoint)
+				w.pointTo(defaultEndpoint)
 				w.run(time.Minute)
-				w.checkPointed(t, showsReady, showsReady, len(w.line.calls))
+				w.checkPointed(t, showsReady, showsReady, len(w.network.calls))
 				w.pointTo(endpoint)
 				// Until the Secret is read again, what it held before is good.
 				w.run(connection.ReadyInterval)
-				calls := len(w.line.calls)
+				calls := len(w.network.calls)
 				w.run(time.Hour)
 				w.checkPointed(t, "Stalled "+reason, "Reconciling "+chatv1alpha1.ReasonConnectionNotReady, calls)
 				w.checkSilence()
@@ -171,19 +171,19 @@ func TestSimFaultsEndpoints(t *testing.T) {
 }
 
 // pointTo has the Secret name an endpoint.
-func (w *simWorld) pointTo(endpoint string) {
+func (w *world) pointTo(endpoint string) {
 	w.t.Helper()
 	secret := &corev1.Secret{}
-	secret.Namespace, secret.Name = simNamespace, "acs"
-	simEdit(w, secret, func(s *corev1.Secret) {
+	secret.Namespace, secret.Name = testNamespace, "acs"
+	edit(w, secret, func(s *corev1.Secret) {
 		s.Data = map[string][]byte{"connectionString": []byte("endpoint=" + endpoint + ";accesskey=" + w.emulator.AccessKey())}
 	})
 }
 
 // checkPointed compares what connection and thread show, and how many calls there were.
-func (w *simWorld) checkPointed(t *testing.T, connection, thread string, calls int) {
+func (w *world) checkPointed(t *testing.T, connection, thread string, calls int) {
 	t.Helper()
-	for kind, want := range map[simKind]string{simConnection: connection, simThread: thread} {
+	for kind, want := range map[objectKind]string{kindConnection: connection, kindThread: thread} {
 		obj := w.stored(kind)[0]
 		if got := shown(obj); got != want {
 			t.Errorf("%s shows %q, want %q: %s", kind, got, want, w.describe(obj))
@@ -193,7 +193,7 @@ func (w *simWorld) checkPointed(t *testing.T, connection, thread string, calls i
 			t.Errorf("user info is shown: %s", w.describe(obj))
 		}
 	}
-	if len(w.line.calls) != calls {
-		t.Errorf("%d calls, want %d", len(w.line.calls), calls)
+	if len(w.network.calls) != calls {
+		t.Errorf("%d calls, want %d", len(w.network.calls), calls)
 	}
 }

@@ -30,69 +30,69 @@ import (
 )
 
 // simProcess is an operator from its start to its end: caches, memory and work queue.
-type simProcess struct {
-	world       *simWorld
+type process struct {
+	world       *world
 	number      int64
 	controllers *controllers.Controllers
 	// at are the controllers by kind.
-	at     map[simKind]controllers.Controller
-	passes int
+	at         map[objectKind]controllers.Controller
+	reconciles int
 	// results are those of the last reconcile of each object.
-	results map[simKey]reconcile.Result
+	results map[queueKey]reconcile.Result
 	// dead says that the process crashed.
 	dead bool
 	// released holds the uids of the objects that it took the last finalizer off.
 	released sync.Map
 
 	// views are what the caches show, cursors how far they have come, ready when the next event comes.
-	views   map[simKind]map[types.NamespacedName]client.Object
-	cursors map[simKind]int
-	ready   map[simKind]time.Time
+	views   map[objectKind]map[types.NamespacedName]client.Object
+	cursors map[objectKind]int
+	ready   map[objectKind]time.Time
 	// cache is held while somebody reads from the caches or moves them on.
 	cache sync.Mutex
 
 	mu    sync.Mutex
-	queue map[simKey]simDue
+	queue map[queueKey]queueEntry
 	// busy are the objects that have a pass now, where passes go on beside each other.
-	busy  map[simKey]bool
+	busy  map[queueKey]bool
 	woken chan struct{}
 }
 
 // simKey is an object in the work queue.
-type simKey struct {
-	kind simKind
+type queueKey struct {
+	kind objectKind
 	types.NamespacedName
 }
 
 // simRecorder tells events to those who listen.
-type simRecorder struct{ world *simWorld }
+type eventRecorder struct{ world *world }
 
-func (r simRecorder) Eventf(_ runtime.Object, _ runtime.Object, kind, reason, action, note string, args ...any) {
-	r.world.canary.hear("event", fmt.Sprintf(kind+" "+reason+" "+action+" "+note, args...))
+func (r eventRecorder) Eventf(_ runtime.Object, _ runtime.Object, kind, reason, action, note string, args ...any) {
+	r.world.canary.capture("event", fmt.Sprintf(kind+" "+reason+" "+action+" "+note, args...))
 }
 
 // newSimProcess starts an operator: all objects that its caches show have a pass.
-func newSimProcess(w *simWorld, number int64) *simProcess {
-	p := &simProcess{
+func newProcess(w *world, number int64) *process {
+	p := &process{
 		world: w, number: number,
-		views: map[simKind]map[types.NamespacedName]client.Object{}, cursors: map[simKind]int{}, ready: map[simKind]time.Time{},
-		queue: map[simKey]simDue{}, busy: map[simKey]bool{}, woken: make(chan struct{}, 1), at: map[simKind]controllers.Controller{}, results: map[simKey]reconcile.Result{},
+		views: map[objectKind]map[types.NamespacedName]client.Object{}, cursors: map[objectKind]int{}, ready: map[objectKind]time.Time{},
+		queue: map[queueKey]queueEntry{}, busy: map[queueKey]bool{}, woken: make(chan struct{}, 1), at: map[objectKind]controllers.Controller{}, results: map[queueKey]reconcile.Result{},
 	}
 	p.controllers = controllers.New(controllers.Dependencies{
-		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: simWorkers},
-		Client:   &simClient{w.live, p},
-		Recorder: func(string) events.EventRecorder { return simRecorder{w} }, APIReader: &simReader{w.live, p},
+		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: workersPerKind},
+		Client:   &cachedClient{w.live, p},
+		Recorder: func(string) events.EventRecorder { return eventRecorder{w} }, APIReader: &apiReader{w.live, p},
 	})
 	for _, controller := range p.controllers.All() {
 		p.at[controller.Kind] = controller
-		if err := controller.Wakes.Start(w.t.Context(), simQueue{process: p, kind: controller.Kind}); err != nil {
+		if err := controller.Wakes.Start(w.t.Context(), workQueue{process: p, kind: controller.Kind}); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	for _, kind := range simWatched {
+	for _, kind := range watchedKinds {
 		p.list(kind)
 	}
-	for _, kind := range simWatched {
+	for _, kind := range watchedKinds {
 		for _, key := range p.keys(kind) {
 			p.handle(kind, nil, p.views[kind][key], true)
 		}
@@ -101,7 +101,7 @@ func newSimProcess(w *simWorld, number int64) *simProcess {
 }
 
 // list fills the cache of a kind, from an API server that may be behind.
-func (p *simProcess) list(kind simKind) {
+func (p *process) list(kind objectKind) {
 	behind := int(p.world.chance(int64(p.world.lags.events + 1)))
 	p.world.mu.Lock()
 	log := p.world.logs[kind]
@@ -118,12 +118,12 @@ func (p *simProcess) list(kind simKind) {
 }
 
 // keys are those of the objects that the cache of a kind shows, in order.
-func (p *simProcess) keys(kind simKind) []types.NamespacedName {
+func (p *process) keys(kind objectKind) []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(p.views[kind]), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) })
 }
 
 // matching are the objects in the cache that a list asks for.
-func (p *simProcess) matching(kind simKind, options client.ListOptions) []client.Object {
+func (p *process) matching(kind objectKind, options client.ListOptions) []client.Object {
 	var found []client.Object
 	for _, key := range p.keys(kind) {
 		obj := p.views[kind][key]
@@ -143,16 +143,16 @@ func (p *simProcess) matching(kind simKind, options client.ListOptions) []client
 }
 
 // run makes passes until a moment. It says whether the process crashed before.
-func (p *simProcess) run(until time.Time) (crashed bool) {
+func (p *process) run(until time.Time) (crashed bool) {
 	p.world.turn <- struct{}{}
 	defer func() { <-p.world.turn }()
 	for p.world.t.Context().Err() == nil {
-		arrival := p.nextArrival()
+		delivery := p.nextDelivery()
 		key, due := p.next()
 		now := time.Now()
 		switch {
 		case !due.After(now):
-			if p.passes++; p.passes > p.world.maxPasses {
+			if p.reconciles++; p.reconciles > p.world.maxReconciles {
 				p.world.t.Fatalf("a hot loop at %v", key)
 			}
 			if p.start(key) {
@@ -162,8 +162,8 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 		case !now.Before(until):
 			return false
 		}
-		if !arrival.IsZero() && arrival.Before(due) {
-			due = arrival
+		if !delivery.IsZero() && delivery.Before(due) {
+			due = delivery
 		}
 		if until.Before(due) {
 			due = until
@@ -181,7 +181,7 @@ func (p *simProcess) run(until time.Time) (crashed bool) {
 }
 
 // pause waits a while before an effect, where the world has another operator in it.
-func (p *simProcess) pause() {
+func (p *process) pause() {
 	longest := p.world.lags.pause
 	if longest <= 0 {
 		return
@@ -199,21 +199,21 @@ func (p *simProcess) pause() {
 type insideCache struct{}
 
 // look brings to the caches the events that have come, and holds them until the caller has read.
-func (p *simProcess) look(ctx context.Context) (done func()) {
+func (p *process) syncCaches(ctx context.Context) (done func()) {
 	if ctx.Value(insideCache{}) != nil {
 		return func() {}
 	}
 	p.cache.Lock()
-	for _, kind := range simWatched {
-		for p.arrive(kind) {
+	for _, kind := range watchedKinds {
+		for p.deliverNext(kind) {
 		}
 	}
 	return p.cache.Unlock
 }
 
 // nextArrival is when the next event comes, as far as that is known.
-func (p *simProcess) nextArrival() (first time.Time) {
-	defer p.look(p.world.t.Context())()
+func (p *process) nextDelivery() (first time.Time) {
+	defer p.syncCaches(p.world.t.Context())()
 	for _, ready := range p.ready {
 		if !ready.IsZero() && (first.IsZero() || ready.Before(first)) {
 			first = ready
@@ -223,7 +223,7 @@ func (p *simProcess) nextArrival() (first time.Time) {
 }
 
 // arrive takes in the next event of a kind, if it has come.
-func (p *simProcess) arrive(kind simKind) bool {
+func (p *process) deliverNext(kind objectKind) bool {
 	p.world.mu.Lock()
 	log := p.world.logs[kind]
 	p.world.mu.Unlock()
@@ -264,8 +264,8 @@ func (p *simProcess) arrive(kind simKind) bool {
 }
 
 // latestOf are the last events of each object.
-func latestOf(log []simEvent) []simEvent {
-	var latest []simEvent
+func latestOf(log []watchEvent) []watchEvent {
+	var latest []watchEvent
 	seen := map[types.NamespacedName]bool{}
 	for _, e := range slices.Backward(log) {
 		if !seen[e.key] {
@@ -277,16 +277,16 @@ func latestOf(log []simEvent) []simEvent {
 }
 
 // handle enqueues the objects that an event wakes.
-func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) {
+func (p *process) handle(kind objectKind, old, now client.Object, initial bool) {
 	if old == nil && now == nil {
 		return
 	}
-	ctx := context.WithValue(p.world.canary.logging(p.world.t.Context()), insideCache{}, true)
+	ctx := context.WithValue(p.world.canary.withLogger(p.world.t.Context()), insideCache{}, true)
 	for _, watch := range p.controllers.Watches() {
-		if simKindOf(watch.Of) != kind || !lets(watch.Filter, old, now, initial) {
+		if kindOf(watch.Of) != kind || !matchesFilter(watch.Filter, old, now, initial) {
 			continue
 		}
-		enqueue, queue := watch.Handler, simQueue{process: p, kind: watch.Wakes}
+		enqueue, queue := watch.Handler, workQueue{process: p, kind: watch.Wakes}
 		if enqueue == nil {
 			enqueue = &handler.EnqueueRequestForObject{}
 		}
@@ -302,35 +302,35 @@ func (p *simProcess) handle(kind simKind, old, now client.Object, initial bool) 
 }
 
 // simQueue is the work queue of a controller, as its sources see it.
-type simQueue struct {
+type workQueue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
-	process *simProcess
-	kind    simKind
+	process *process
+	kind    objectKind
 }
 
-func (q simQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
+func (q workQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
 
-func (q simQueue) AddAfter(r reconcile.Request, after time.Duration) {
+func (q workQueue) AddAfter(r reconcile.Request, after time.Duration) {
 	q.AddWithOpts(priorityqueue.AddOpts{After: after}, r)
 }
 
-func (q simQueue) AddWithOpts(o priorityqueue.AddOpts, requests ...reconcile.Request) {
+func (q workQueue) AddWithOpts(o priorityqueue.AddOpts, requests ...reconcile.Request) {
 	priority := 0
 	if o.Priority != nil {
 		priority = *o.Priority
 	}
 	for _, r := range requests {
-		q.process.add(simKey{q.kind, r.NamespacedName}, o.After, priority)
+		q.process.add(queueKey{q.kind, r.NamespacedName}, o.After, priority)
 	}
 }
 
 // GetWithPriority is there for the interface: the simulation itself takes what is due.
-func (simQueue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
+func (workQueue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
 	return reconcile.Request{}, 0, true
 }
 
 // lets says whether a predicate lets an event through.
-func lets(filter predicate.Predicate, old, now client.Object, initial bool) bool {
+func matchesFilter(filter predicate.Predicate, old, now client.Object, initial bool) bool {
 	switch {
 	case now == nil:
 		return filter.Delete(event.DeleteEvent{Object: old})

@@ -18,16 +18,16 @@ import (
 )
 
 // simDue is when an object is due, and before which others.
-type simDue struct {
+type queueEntry struct {
 	at       time.Time
 	priority int
 }
 
 // add puts an object into the queue; the earlier moment counts, and the higher priority.
-func (p *simProcess) add(key simKey, after time.Duration, priority int) {
+func (p *process) add(key queueKey, after time.Duration, priority int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	due := simDue{time.Now().Add(after), priority}
+	due := queueEntry{time.Now().Add(after), priority}
 	if before, ok := p.queue[key]; ok {
 		due.priority = max(due.priority, before.priority)
 		if before.at.Before(due.at) {
@@ -39,7 +39,7 @@ func (p *simProcess) add(key simKey, after time.Duration, priority int) {
 }
 
 // wake has the work queue looked at again.
-func (p *simProcess) wake() {
+func (p *process) wake() {
 	select {
 	case p.woken <- struct{}{}:
 	default:
@@ -47,21 +47,21 @@ func (p *simProcess) wake() {
 }
 
 // simWorkers is how many reconciles of a kind go on beside each other.
-const simWorkers = 16
+const workersPerKind = 16
 
 // next is the object whose pass comes first: of those that are due, the one of the highest
 // priority.
-func (p *simProcess) next() (first simKey, due time.Time) {
+func (p *process) next() (first queueKey, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	best := simDue{at: now.Add(365 * 24 * time.Hour)}
+	best := queueEntry{at: now.Add(365 * 24 * time.Hour)}
 	working := map[controllers.Kind]int{}
 	for key := range p.busy {
 		working[key.kind]++
 	}
 	for key, entry := range p.queue {
-		if p.busy[key] || working[key.kind] >= simWorkers {
+		if p.busy[key] || working[key.kind] >= workersPerKind {
 			continue
 		}
 		if !entry.at.After(now) {
@@ -77,9 +77,9 @@ func (p *simProcess) next() (first simKey, due time.Time) {
 
 // start makes a pass, beside others where the world has it so. It says whether the process died in
 // it.
-func (p *simProcess) start(key simKey) (crashed bool) {
+func (p *process) start(key queueKey) (crashed bool) {
 	if !p.world.parallel {
-		return p.pass(key)
+		return p.reconcile(key)
 	}
 	p.mu.Lock()
 	p.busy[key] = true
@@ -97,16 +97,16 @@ func (p *simProcess) start(key simKey) (crashed bool) {
 		if p.world.late != nil {
 			p.world.late()
 		}
-		p.pass(key)
+		p.reconcile(key)
 	}()
 	return false
 }
 
 // pass makes one pass and says whether the process died in it.
-func (p *simProcess) pass(key simKey) (crashed bool) {
+func (p *process) reconcile(key queueKey) (crashed bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			if _, ok := r.(simCrashed); !ok {
+			if _, ok := r.(processDied); !ok {
 				panic(r)
 			}
 			crashed = true
@@ -116,14 +116,14 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 	delete(p.queue, key)
 	p.mu.Unlock()
 	controller := p.at[key.kind]
-	ctx, cancel := context.WithTimeout(p.world.canary.logging(p.world.t.Context()), controller.Options.ReconciliationTimeout)
+	ctx, cancel := context.WithTimeout(p.world.canary.withLogger(p.world.t.Context()), controller.Options.ReconciliationTimeout)
 	defer cancel()
 	result, err := controller.Reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: key.NamespacedName})
-	p.world.canary.hearError(ctx, err)
+	p.world.canary.captureError(ctx, err)
 	p.mu.Lock()
 	p.results[key] = result
 	p.mu.Unlock()
-	if wait := p.wait(key, result, err); wait > 0 {
+	if wait := p.requeueDelay(key, result, err); wait > 0 {
 		priority := 0
 		if result.Priority != nil {
 			priority = *result.Priority
@@ -134,7 +134,7 @@ func (p *simProcess) pass(key simKey) (crashed bool) {
 }
 
 // wait is when an object comes again after a pass, as controllers do it; zero is never.
-func (p *simProcess) wait(key simKey, result ctrl.Result, err error) time.Duration {
+func (p *process) requeueDelay(key queueKey, result ctrl.Result, err error) time.Duration {
 	limiter, request := p.at[key.kind].Options.RateLimiter, reconcile.Request{NamespacedName: key.NamespacedName}
 	if err == nil {
 		limiter.Forget(request)

@@ -25,11 +25,11 @@ import (
 )
 
 // seedThreads makes ChatThreads that an earlier process has brought to an end, with their threads.
-func (w *simWorld) seedThreads(count int) {
+func (w *world) seedThreads(count int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]
 	for n := range count {
-		thread := simThreadNumber(n)
+		thread := threadNumber(n)
 		thread.Finalizers = []string{chatv1alpha1.Finalizer}
 		thread.Annotations = map[string]string{chatv1alpha1.AnnotationServiceUser: user}
 		w.create(thread)
@@ -38,7 +38,7 @@ func (w *simWorld) seedThreads(count int) {
 			remote.Metadata = map[string]string{chatv1alpha1.StampOwner: thread.Namespace + "/" + thread.Name, chatv1alpha1.StampUID: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
-			ThreadID: id, ServiceUser: user, CreatedOn: simTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
+			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
 			Participants: &chatv1alpha1.ParticipantCounts{},
 		}
 		objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
@@ -57,23 +57,23 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		const threads, pace = 6000, 40
 		w := newQuotaWorld(t, 200000)
 		w.seedThreads(threads)
-		reads := &simReads{byThread: map[string][]time.Time{}}
+		reads := &readLog{byThread: map[string][]time.Time{}}
 		w.onCall = reads.note
-		w.process = newSimProcess(w, 0)
+		w.process = newProcess(w, 0)
 		// A ninth more than what the quota needs, as something is always put off.
 		floor := threads * pacing.ShortWindow * 10 / 9 / pace
 		start := time.Now()
 
-		w.run(simWindow)
-		w.create(simThreadNamed("searched-for"))
-		searched := w.runUntil(3*time.Minute, w.isDone("searched-for"))
-		w.create(simThreadNamed("new"))
-		created := w.runUntil(time.Minute, w.isDone("new"))
+		w.run(quotaWindow)
+		w.create(threadNamed("searched-for"))
+		searched := w.runUntil(3*time.Minute, w.isReady("searched-for"))
+		w.create(threadNamed("new"))
+		created := w.runUntil(time.Minute, w.isReady("new"))
 		var edited time.Duration
 		for n := 0; time.Since(start) < 5*floor/2; n += 997 {
-			room := simThreadNumber(n % threads)
-			simEdit(w, room, func(t *chatv1alpha1.ChatThread) { t.Spec.Topic = fmt.Sprint("edited ", n) })
-			edited = max(edited, w.runUntil(time.Minute, w.isDone(room.Name)))
+			room := threadNumber(n % threads)
+			edit(w, room, func(t *chatv1alpha1.ChatThread) { t.Spec.Topic = fmt.Sprint("edited ", n) })
+			edited = max(edited, w.runUntil(time.Minute, w.isReady(room.Name)))
 			w.run(5 * time.Minute)
 			// It was read for the edit as well.
 			delete(reads.byThread, "/chat/threads/"+w.liveThread(room.Name).Status.ThreadID)
@@ -100,7 +100,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 }
 
 // isDone says whether a ChatThread is as declared.
-func (w *simWorld) isDone(name string) func() bool {
+func (w *world) isReady(name string) func() bool {
 	return func() bool {
 		thread := w.liveThread(name)
 		_, reason := objects.ReadyReason(thread)
@@ -108,21 +108,21 @@ func (w *simWorld) isDone(name string) func() bool {
 	}
 }
 
-func (w *simWorld) liveThread(name string) *chatv1alpha1.ChatThread {
+func (w *world) liveThread(name string) *chatv1alpha1.ChatThread {
 	thread := &chatv1alpha1.ChatThread{}
-	if err := w.live.Get(w.t.Context(), types.NamespacedName{Namespace: simNamespace, Name: name}, thread); err != nil {
+	if err := w.live.Get(w.t.Context(), types.NamespacedName{Namespace: testNamespace, Name: name}, thread); err != nil {
 		w.t.Fatal(err)
 	}
 	return thread
 }
 
 // simReads notes when the properties of threads were read.
-type simReads struct {
+type readLog struct {
 	byThread map[string][]time.Time
 	all      []time.Time
 }
 
-func (r *simReads) note(operation string, u *url.URL) {
+func (r *readLog) note(operation string, u *url.URL) {
 	if operation == "ThreadClient.GetProperties" {
 		now := time.Now()
 		r.byThread[u.Path] = append(r.byThread[u.Path], now)
@@ -132,7 +132,7 @@ func (r *simReads) note(operation string, u *url.URL) {
 
 // spread says how far apart the reads of a thread were, and how many reads there were in a minute
 // at most.
-func (r *simReads) spread(start time.Time) (shortest, longest time.Duration, most int) {
+func (r *readLog) spread(start time.Time) (shortest, longest time.Duration, most int) {
 	shortest = time.Since(start)
 	for _, times := range r.byThread {
 		for i := range times[1:] {
@@ -149,7 +149,7 @@ func (r *simReads) spread(start time.Time) (shortest, longest time.Duration, mos
 }
 
 // resyncFloor is the metric of that name.
-func (w *simWorld) resyncFloor() time.Duration {
+func (w *world) resyncFloor() time.Duration {
 	w.t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(w.process.controllers.Metrics())

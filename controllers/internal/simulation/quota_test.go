@@ -30,30 +30,30 @@ import (
 )
 
 // simQuotas is the service with its quotas.
-var simQuotas = emulator.Options{Quotas: true}
+var withQuotas = emulator.Options{Quotas: true}
 
 // newQuotaWorld has a connection with one service user, and room for so many passes.
-func newQuotaWorld(t *testing.T, passes int) *simWorld {
+func newQuotaWorld(t *testing.T, maxReconciles int) *world {
 	t.Helper()
-	w := newSimWorld(t, simQuotas, 1, 1)
-	w.maxPasses = passes
+	w := newWorld(t, withQuotas, 1, 1)
+	w.maxReconciles = maxReconciles
 	w.connect(1)
 	w.run(time.Minute)
 	return w
 }
 
-func simThreadNumber(n int) *chatv1alpha1.ChatThread {
-	return simThreadNamed(fmt.Sprintf("room-%05d", n))
+func threadNumber(n int) *chatv1alpha1.ChatThread {
+	return threadNamed(fmt.Sprintf("room-%05d", n))
 }
 
-func (w *simWorld) createThreads(from, to int) {
+func (w *world) createThreads(from, to int) {
 	for n := from; n < to; n++ {
-		w.create(simThreadNumber(n))
+		w.create(threadNumber(n))
 	}
 }
 
 // runUntil lets time go by until something is so, and says how long that was.
-func (w *simWorld) runUntil(most time.Duration, so func() bool) time.Duration {
+func (w *world) runUntil(most time.Duration, so func() bool) time.Duration {
 	w.t.Helper()
 	start := time.Now()
 	for !so() {
@@ -66,9 +66,9 @@ func (w *simWorld) runUntil(most time.Duration, so func() bool) time.Duration {
 }
 
 // notReady counts the ChatThreads that are not as declared.
-func (w *simWorld) notReady() int {
+func (w *world) notReady() int {
 	count := 0
-	for _, obj := range w.stored(simThread) {
+	for _, obj := range w.stored(kindThread) {
 		if _, reason := objects.ReadyReason(obj); reason != chatv1alpha1.ReasonSucceeded || operatortest.ObservedGeneration(obj) != obj.GetGeneration() {
 			count++
 		}
@@ -76,7 +76,7 @@ func (w *simWorld) notReady() int {
 	return count
 }
 
-func (w *simWorld) refusedCalls() int {
+func (w *world) refusedCalls() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refused
@@ -88,8 +88,8 @@ func TestSimQuotaBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const threads, users, perWindow = 1920, 32, 320
-		w := newSimWorld(t, simQuotas, 1, 1)
-		w.maxPasses, w.parallel = 3*threads, true
+		w := newWorld(t, withQuotas, 1, 1)
+		w.maxReconciles, w.parallel = 3*threads, true
 		w.late = func() { <-time.After(time.Duration(w.chance(int64(100 * time.Millisecond)))) }
 		w.outage = func(*http.Request) (*http.Response, error) {
 			<-time.After(time.Duration(w.chance(int64(200 * time.Millisecond))))
@@ -99,7 +99,7 @@ func TestSimQuotaBulk(t *testing.T) {
 		w.run(time.Minute)
 		var lock sync.Mutex
 		waits := map[string]int{}
-		w.watch = func(e simEvent) {
+		w.watch = func(e watchEvent) {
 			lock.Lock()
 			defer lock.Unlock()
 			before, isChange := e.old.(*chatv1alpha1.ChatThread)
@@ -111,12 +111,12 @@ func TestSimQuotaBulk(t *testing.T) {
 				waits[e.key.Name]++
 			}
 		}
-		passes := w.process.passes
+		reconciles := w.process.reconciles
 		w.createThreads(0, threads)
 		burst := w.runUntil(time.Minute, func() bool { return w.notReady() <= threads-perWindow })
 		took := w.runUntil(5*time.Minute, func() bool { return w.notReady() == 0 })
 		most := slices.Max(slices.Collect(maps.Values(waits)))
-		perThread := float64(w.process.passes-passes) / threads
+		perThread := float64(w.process.reconciles-reconciles) / threads
 		least := (threads/perWindow - 1) * pacing.ShortWindow
 		t.Logf("%d threads took %s and %s, the quota allows %s: %d %%; %.2f reconciles a thread; %d waited, with at most %d writes", threads, burst, took,
 			least, 100*least/took, perThread, len(waits), most)
@@ -147,8 +147,8 @@ func TestSimQuotaRestart(t *testing.T) {
 		if refused := w.refusedCalls(); refused > 0 {
 			t.Errorf("%d calls were answered with 429 before the restart", refused)
 		}
-		w.process = newSimProcess(w, 0)
-		w.run(simWindow)
+		w.process = newProcess(w, 0)
+		w.run(quotaWindow)
 		first := w.refusedCalls()
 		took := w.runUntil(15*time.Minute, func() bool { return w.notReady() == 0 })
 		t.Logf("%d calls were refused in the first window after the restart; all was done %s later", first, took)
@@ -174,20 +174,20 @@ func TestSimQuotaRaised(t *testing.T) {
 		// most is how long the threads that are left may take.
 		most time.Duration
 	}{
-		"service users": {threads: 60, before: func(*chatv1alpha1.ChatConnection) {}, most: 2 * simWindow,
+		"service users": {threads: 60, before: func(*chatv1alpha1.ChatConnection) {}, most: 2 * quotaWindow,
 			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.ServiceUsers.Count = new(int32(4)) }},
-		"quotas": {threads: 8, before: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(1) }, most: simWindow,
+		"quotas": {threads: 8, before: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(1) }, most: quotaWindow,
 			edit: func(conn *chatv1alpha1.ChatConnection) { conn.Spec.Quotas = perWindow(8) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newQuotaWorld(t, 20000)
-				simEdit(w, operatortest.Connection(simNamespace, "default"), c.before)
+				edit(w, operatortest.Connection(testNamespace, "default"), c.before)
 				w.run(time.Second)
 				w.createThreads(0, c.threads)
 				w.run(2 * time.Second)
-				simEdit(w, operatortest.Connection(simNamespace, "default"), c.edit)
+				edit(w, operatortest.Connection(testNamespace, "default"), c.edit)
 				took := w.runUntil(10*time.Minute, func() bool { return w.notReady() == 0 })
 				t.Logf("took %s", took)
 				if took > c.most {
@@ -206,13 +206,13 @@ func TestSimQuotaGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newQuotaWorld(t, 2000)
-		simEdit(w, operatortest.Connection(simNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
+		edit(w, operatortest.Connection(testNamespace, "default"), func(conn *chatv1alpha1.ChatConnection) {
 			conn.Spec.Quotas = &chatv1alpha1.Quotas{CreateThread: &chatv1alpha1.Quota{Per10s: 1}}
 		})
 		w.run(time.Second)
 		w.createThreads(0, 2)
 		w.run(2 * time.Second)
-		simEdit(w, simThreadNumber(1), func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve })
+		edit(w, threadNumber(1), func(o *chatv1alpha1.ChatThread) { o.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve })
 		w.run(time.Second)
 		w.createThreads(2, 3)
 		took := w.runUntil(time.Minute, func() bool { return w.notReady() == 1 })
@@ -223,7 +223,7 @@ func TestSimQuotaGivenBack(t *testing.T) {
 }
 
 // simWindow is a window of the quotas, and a little more.
-const simWindow = pacing.ShortWindow + time.Second
+const quotaWindow = pacing.ShortWindow + time.Second
 
 // Somebody else, who acts as the same service user, takes half of the budget: what is refused is
 // put off, and all is done in little more than twice the time.
@@ -232,7 +232,7 @@ func TestSimQuotaShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const threads = 200
 		w := newQuotaWorld(t, 20000)
-		other := w.eatQuota(5)
+		other := w.useQuota(5)
 		w.createThreads(0, threads)
 		took := w.runUntil(30*time.Minute, func() bool { return w.notReady() == 0 })
 		refused := w.refusedCalls()
@@ -261,17 +261,17 @@ func TestSimQuotaShared(t *testing.T) {
 
 // eatQuota has somebody else create threads as the service user, so many in each window. The result
 // says how many it has created so far.
-func (w *simWorld) eatQuota(perWindow int) (made func() int) {
+func (w *world) useQuota(perWindow int) (made func() int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]
 	options := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport: simServed{w.emulator}, Retry: policy.RetryOptions{MaxRetries: -1},
+		Transport: handlerTransport{w.emulator}, Retry: policy.RetryOptions{MaxRetries: -1},
 	}}
-	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(simEndpoint), options)
+	identity, err := acs.NewIdentityClientFromConnectionString(w.emulator.ConnectionString(defaultEndpoint), options)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	chat, err := acs.NewChatClient(simEndpoint, acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+	chat, err := acs.NewChatClient(defaultEndpoint, acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
 		issued, err := identity.IssueToken(ctx, user, []acs.TokenScope{acs.ScopeChat}, nil)
 		return issued.AccessToken, err
 	}, nil), options)

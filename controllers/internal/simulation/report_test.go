@@ -15,7 +15,7 @@ import (
 )
 
 // simTB is what a run reports to: a test, or a simReport.
-type simTB interface {
+type reporter interface {
 	Helper()
 	Context() context.Context
 	Error(args ...any)
@@ -28,7 +28,7 @@ type simTB interface {
 
 // simReport keeps what went wrong in a run until its bubble is left: a test that draws many
 // histories must be able to go on after one that failed, in order to look for a shorter one.
-type simReport struct {
+type runReport struct {
 	done func() context.Context
 
 	mu       sync.Mutex
@@ -37,28 +37,31 @@ type simReport struct {
 }
 
 // simEnded unwinds a run that cannot go on.
-type simEnded struct{}
+type runAborted struct{}
 
-func (r *simReport) Helper()                  {}
-func (r *simReport) Context() context.Context { return r.done() }
+func (r *runReport) Helper()                  {}
+func (r *runReport) Context() context.Context { return r.done() }
 
-func (r *simReport) Error(args ...any)                 { r.Errorf("%s", fmt.Sprint(args...)) }
-func (r *simReport) Fatal(args ...any)                 { r.Fatalf("%s", fmt.Sprint(args...)) }
-func (r *simReport) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(simEnded{}) }
+func (r *runReport) Error(args ...any) { r.Errorf("%s", fmt.Sprint(args...)) }
+func (r *runReport) Fatal(args ...any) { r.Fatalf("%s", fmt.Sprint(args...)) }
+func (r *runReport) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	panic(runAborted{})
+}
 
-func (r *simReport) Errorf(format string, args ...any) {
+func (r *runReport) Errorf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 
-func (r *simReport) Logf(format string, args ...any) {
+func (r *runReport) Logf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.logs = append(r.logs, fmt.Sprintf(format, args...))
 }
 
-func (r *simReport) Failed() bool {
+func (r *runReport) Failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.failures) > 0
@@ -66,14 +69,14 @@ func (r *simReport) Failed() bool {
 
 // simRun makes a run in a bubble of its own and says how it went. A panic in it is a failure like
 // another.
-func simRun(t *testing.T, run func(simTB)) *simReport {
+func runInBubble(t *testing.T, run func(reporter)) *runReport {
 	t.Helper()
-	report := &simReport{}
+	report := &runReport{}
 	synctest.Test(t, func(t *testing.T) {
 		report.done = t.Context
 		defer func() {
 			if r := recover(); r != nil {
-				if _, ended := r.(simEnded); !ended {
+				if _, ended := r.(runAborted); !ended {
 					report.Errorf("panic: %v", r)
 					report.Logf("%s", debug.Stack())
 				}

@@ -17,67 +17,67 @@ import (
 )
 
 // simScenario is something that users do, and that operators must bring to an end whatever happens.
-type simScenario struct {
+type scenario struct {
 	name string
 	// people is how many users there are.
 	people int
 	// begin makes what is there before.
-	begin func(*simWorld)
+	begin func(*world)
 	// act does what is to be brought to an end.
-	act func(*simWorld)
+	act func(*world)
 }
 
-func simThreadNamed(name string, members ...string) *chatv1alpha1.ChatThread {
-	return operatortest.Thread(simNamespace, name, members...)
+func threadNamed(name string, members ...string) *chatv1alpha1.ChatThread {
+	return operatortest.Thread(testNamespace, name, members...)
 }
 
-func simParticipantNamed(name, user string) *chatv1alpha1.ChatParticipant {
-	return operatortest.Participant(simNamespace, name, "room", user)
+func participantNamed(name, user string) *chatv1alpha1.ChatParticipant {
+	return operatortest.Participant(testNamespace, name, "room", user)
 }
 
 // connect makes the connection, with so many service users.
-func (w *simWorld) connect(users int32) {
-	conn := operatortest.Connection(simNamespace, "default")
+func (w *world) connect(users int32) {
+	conn := operatortest.Connection(testNamespace, "default")
 	conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{Count: &users}
 	w.create(conn)
 }
 
 // room makes a connection and a thread with members, and waits until all is quiet.
-func (w *simWorld) room(members ...string) {
+func (w *world) room(members ...string) {
 	w.connect(1)
-	w.create(simThreadNamed("room", members...))
+	w.create(threadNamed("room", members...))
 	w.run(time.Minute)
 }
 
-func (w *simWorld) editRoom(change func(*chatv1alpha1.ChatThread)) {
-	simEdit(w, simThreadNamed("room"), change)
+func (w *world) editRoom(change func(*chatv1alpha1.ChatThread)) {
+	edit(w, threadNamed("room"), change)
 }
 
-var simScenarios = []simScenario{
-	{"create 1", 1, func(w *simWorld) { w.connect(1); w.run(time.Minute) },
-		func(w *simWorld) { w.create(simThreadNamed("room", w.people...)) }},
-	{"create 201", 201, func(w *simWorld) { w.connect(1); w.run(time.Minute) },
-		func(w *simWorld) { w.create(simThreadNamed("room", w.people...)) }},
-	{"create 249", 249, func(w *simWorld) { w.connect(1); w.run(time.Minute) },
-		func(w *simWorld) { w.create(simThreadNamed("room", w.people...)) }},
-	{"add", 4, func(w *simWorld) { w.room(w.people[0]) },
-		func(w *simWorld) {
+var scenarios = []scenario{
+	{"create 1", 1, func(w *world) { w.connect(1); w.run(time.Minute) },
+		func(w *world) { w.create(threadNamed("room", w.people...)) }},
+	{"create 201", 201, func(w *world) { w.connect(1); w.run(time.Minute) },
+		func(w *world) { w.create(threadNamed("room", w.people...)) }},
+	{"create 249", 249, func(w *world) { w.connect(1); w.run(time.Minute) },
+		func(w *world) { w.create(threadNamed("room", w.people...)) }},
+	{"add", 4, func(w *world) { w.room(w.people[0]) },
+		func(w *world) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {
-				t.Spec.Participants = simThreadNamed("", w.people...).Spec.Participants
+				t.Spec.Participants = threadNamed("", w.people...).Spec.Participants
 			})
 		}},
-	{"remove", 5, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) {
+	{"remove", 5, func(w *world) { w.room(w.people...) },
+		func(w *world) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.Participants = t.Spec.Participants[:2] })
 		}},
-	{"exchange", 6, func(w *simWorld) { w.room(w.people[:4]...) },
-		func(w *simWorld) {
+	{"exchange", 6, func(w *world) { w.room(w.people[:4]...) },
+		func(w *world) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {
-				t.Spec.Participants = simThreadNamed("", w.people[2:]...).Spec.Participants
+				t.Spec.Participants = threadNamed("", w.people[2:]...).Spec.Participants
 			})
 		}},
-	{"re-add", 4, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) {
+	{"re-add", 4, func(w *world) { w.room(w.people...) },
+		func(w *world) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {
 				for i := range t.Spec.Participants[:3] {
 					t.Spec.Participants[i].DisplayName = fmt.Sprint("renamed ", i)
@@ -86,101 +86,101 @@ var simScenarios = []simScenario{
 			})
 		}},
 	// Their history begins when they came, and must not begin anew.
-	{"rename", 4, func(w *simWorld) {
+	{"rename", 4, func(w *world) {
 		w.connect(1)
-		room := simThreadNamed("room", w.people...)
+		room := threadNamed("room", w.people...)
 		for i := range room.Spec.Participants {
 			room.Spec.Participants[i].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
 		}
 		w.create(room)
 		w.run(time.Minute)
-	}, func(w *simWorld) {
+	}, func(w *world) {
 		w.editRoom(func(t *chatv1alpha1.ChatThread) {
 			for i := range t.Spec.Participants[:3] {
 				t.Spec.Participants[i].DisplayName = fmt.Sprint("renamed ", i)
 			}
 		})
 	}},
-	{"topic", 2, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) {
+	{"topic", 2, func(w *world) { w.room(w.people...) },
+		func(w *world) {
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {
 				t.Spec.Topic, t.Spec.Metadata = "another", map[string]chatv1alpha1.MetadataValue{"team": "blue"}
 			})
 		}},
-	{"adopt", 4, func(w *simWorld) { w.connect(1); w.run(time.Minute) }, adoptSim},
-	{"recreate", 3, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) {
+	{"adopt", 4, func(w *world) { w.connect(1); w.run(time.Minute) }, adoptThread},
+	{"recreate", 3, func(w *world) { w.room(w.people...) },
+		func(w *world) {
 			w.emulator.DeleteThread(w.threads()[0].ID)
-			w.askRoom()
+			w.requestReconcile()
 		}},
-	{"delete", 2, func(w *simWorld) { w.room(w.people...) }, func(w *simWorld) { w.remove(simThreadNamed("room")) }},
-	{"delete all", 2, func(w *simWorld) { w.room(w.people...) },
-		func(w *simWorld) {
-			w.remove(simThreadNamed("room"))
-			w.remove(operatortest.Connection(simNamespace, "default"))
+	{"delete", 2, func(w *world) { w.room(w.people...) }, func(w *world) { w.remove(threadNamed("room")) }},
+	{"delete all", 2, func(w *world) { w.room(w.people...) },
+		func(w *world) {
+			w.remove(threadNamed("room"))
+			w.remove(operatortest.Connection(testNamespace, "default"))
 		}},
-	{"retain", 2, func(w *simWorld) {
+	{"retain", 2, func(w *world) {
 		w.room(w.people...)
 		w.editRoom(func(t *chatv1alpha1.ChatThread) { t.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain })
 		w.run(time.Minute)
-	}, func(w *simWorld) { w.remove(simThreadNamed("room")) }},
-	{"service users", 2, func(*simWorld) {},
-		func(w *simWorld) { w.connect(2); w.create(simThreadNamed("room", w.people...)) }},
-	{"more service users", 2, func(w *simWorld) { w.room(w.people[0]) },
-		func(w *simWorld) {
-			simEdit(w, operatortest.Connection(simNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
+	}, func(w *world) { w.remove(threadNamed("room")) }},
+	{"service users", 2, func(*world) {},
+		func(w *world) { w.connect(2); w.create(threadNamed("room", w.people...)) }},
+	{"more service users", 2, func(w *world) { w.room(w.people[0]) },
+		func(w *world) {
+			edit(w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 				three := int32(3)
 				c.Spec.ServiceUsers.Count = &three
 			})
-			w.create(simThreadNamed("hall", w.people[1]))
+			w.create(threadNamed("hall", w.people[1]))
 		}},
-	{"key rotation", 2, func(w *simWorld) { w.room(w.people[0]) },
-		func(w *simWorld) {
+	{"key rotation", 2, func(w *world) { w.room(w.people[0]) },
+		func(w *world) {
 			update := w.rotate()
 			w.editRoom(func(t *chatv1alpha1.ChatThread) {
-				t.Spec.Participants = simThreadNamed("", w.people...).Spec.Participants
+				t.Spec.Participants = threadNamed("", w.people...).Spec.Participants
 			})
 			w.run(20 * time.Second)
 			update()
 		}},
-	{"joining", 4, func(w *simWorld) { w.room(w.people[0]) },
-		func(w *simWorld) {
+	{"joining", 4, func(w *world) { w.room(w.people[0]) },
+		func(w *world) {
 			for _, user := range w.people[1:] {
-				w.create(simParticipantNamed("p"+user[len(user)-12:], user))
+				w.create(participantNamed("p"+user[len(user)-12:], user))
 			}
 		}},
-	{"leaving", 4, func(w *simWorld) {
+	{"leaving", 4, func(w *world) {
 		w.room(w.people[0])
 		for i, user := range w.people[1:] {
-			w.create(simParticipantNamed(fmt.Sprint("p", i), user))
+			w.create(participantNamed(fmt.Sprint("p", i), user))
 		}
 		w.run(time.Minute)
-	}, func(w *simWorld) {
+	}, func(w *world) {
 		for i := range 2 {
-			w.remove(simParticipantNamed(fmt.Sprint("p", i), w.people[1+i]))
+			w.remove(participantNamed(fmt.Sprint("p", i), w.people[1+i]))
 		}
 	}},
-	{"create with participants", 3, func(w *simWorld) { w.connect(1); w.run(time.Minute) },
-		func(w *simWorld) {
-			w.create(simThreadNamed("room", w.people[0]))
+	{"create with participants", 3, func(w *world) { w.connect(1); w.run(time.Minute) },
+		func(w *world) {
+			w.create(threadNamed("room", w.people[0]))
 			for i, user := range w.people[1:] {
-				w.create(simParticipantNamed(fmt.Sprint("p", i), user))
+				w.create(participantNamed(fmt.Sprint("p", i), user))
 			}
 		}},
 }
 
 // askRoom asks for a pass over the thread at once.
-func (w *simWorld) askRoom() {
+func (w *world) requestReconcile() {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
 		metav1.SetMetaDataAnnotation(&t.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, time.Now().Format(time.RFC3339))
 	})
 }
 
 // adoptSim adopts a thread that somebody else made.
-func adoptSim(w *simWorld) {
+func adoptThread(w *world) {
 	service := w.serviceUsers()[0]
 	id := w.emulator.CreateThread(w.people[0], "made by people", emulator.Member{ID: service}, emulator.Member{ID: w.people[1]})
-	thread := simThreadNamed("room", w.people[2:]...)
+	thread := threadNamed("room", w.people[2:]...)
 	thread.Spec.ThreadID = id
 	w.create(thread)
 }

@@ -25,16 +25,16 @@ import (
 )
 
 // simTransport is the way of a process to the service.
-type simTransport struct {
-	world   *simWorld
-	process *simProcess
+type transport struct {
+	world   *world
+	process *process
 }
 
 // simServed is a service as a caller that is no operator reaches it.
-type simServed struct{ handler http.Handler }
+type handlerTransport struct{ handler http.Handler }
 
 // Do has the service answer a request.
-func (s simServed) Do(req *http.Request) (*http.Response, error) {
+func (s handlerTransport) Do(req *http.Request) (*http.Response, error) {
 	served := req.Clone(req.Context())
 	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
 	if served.Body == nil {
@@ -48,8 +48,8 @@ func (s simServed) Do(req *http.Request) (*http.Response, error) {
 }
 
 // serve has the service answer a request of an operator.
-func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
-	response, err := simServed{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
+func (t *transport) serve(req *http.Request) (*http.Response, error) {
+	response, err := handlerTransport{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +61,21 @@ func (t *simTransport) serve(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (t *simTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
 	if t.world.outage != nil {
 		if response, err := t.world.outage(req); response != nil || err != nil {
 			return response, err
 		}
 	}
-	if t.world.line == nil {
+	if t.world.network == nil {
 		return t.call(operation, req)
 	}
-	return t.world.line.carry(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
+	return t.world.network.send(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
 }
 
 // call has the service answer, unless it is struck.
-func (t *simTransport) call(operation string, req *http.Request) (*http.Response, error) {
+func (t *transport) call(operation string, req *http.Request) (*http.Response, error) {
 	// A token changes nothing at the service, and is asked for in a goroutine of its own.
 	if strings.HasSuffix(operation, "IssueToken") {
 		return t.serve(req)
@@ -91,10 +91,10 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 		return t.serve(req)
 	}
 	way := t.world.strike(operation)
-	if way == simBefore {
+	if way == strikeBefore {
 		t.process.die()
 	}
-	if way == simHalf {
+	if way == strikeHalf {
 		if err := operatortest.Halve(req); err != nil {
 			return nil, err
 		}
@@ -104,9 +104,9 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 	t.world.lastWrite = time.Now()
 	t.world.mu.Unlock()
 	switch way {
-	case simAfter, simHalf:
+	case strikeAfter, strikeHalf:
 		t.process.die()
-	case simLost:
+	case strikeAnswerLost:
 		return nil, errAnswerLost
 	}
 	if req.Context().Err() != nil {
@@ -116,33 +116,33 @@ func (t *simTransport) call(operation string, req *http.Request) (*http.Response
 }
 
 // threads are those at the service that are not deleted.
-func (w *simWorld) threads() []emulator.Thread {
+func (w *world) threads() []emulator.Thread {
 	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
 }
 
 // rotate changes the access key; the Secret follows when update is called.
-func (w *simWorld) rotate() (update func()) {
+func (w *world) rotate() (update func()) {
 	w.emulator.RotateAccessKey()
 	return func() {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "acs"}}
-		simEdit(w, secret, func(s *corev1.Secret) {
-			s.Data = map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(simEndpoint))}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "acs"}}
+		edit(w, secret, func(s *corev1.Secret) {
+			s.Data = map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(defaultEndpoint))}
 		})
 	}
 }
 
 // httpClient is what a process calls the service with.
-func (w *simWorld) httpClient(p *simProcess) *http.Client {
+func (w *world) httpClient(p *process) *http.Client {
 	httpClient, err := connection.NewHTTPClient("")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	httpClient.Transport = &simTransport{world: w, process: p}
+	httpClient.Transport = &transport{world: w, process: p}
 	return httpClient
 }
 
 // serviceUsers are the users at the service that no thread is declared with.
-func (w *simWorld) serviceUsers() []string {
+func (w *world) serviceUsers() []string {
 	people := map[string]bool{}
 	for _, id := range w.people {
 		people[id] = true
@@ -150,7 +150,7 @@ func (w *simWorld) serviceUsers() []string {
 	return slices.DeleteFunc(slices.Clone(w.emulator.Users()), func(id string) bool { return people[id] })
 }
 
-func (w *simWorld) counts() (joins, removals map[string]int) {
+func (w *world) counts() (joins, removals map[string]int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.joins), maps.Clone(w.removals)

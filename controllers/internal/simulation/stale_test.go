@@ -15,38 +15,38 @@ import (
 
 const (
 	// simSeeds is how many runs each scenario has with a cache that lags, and with two operators.
-	simSeeds = 16
+	seedsPerScenario = 16
 	// simWorkStale is how long such a run may take: what the caches show late is done late.
-	simWorkStale = 45 * time.Minute
+	convergeTimeStale = 45 * time.Minute
 )
 
 // simDelays are how late events may come.
-var simDelays = []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, 2 * time.Minute}
+var eventDelays = []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, 2 * time.Minute}
 
 // However late, doubled or lost between two lists what the cache shows is, also after a crash into
 // an older cache: everything ends as with a fresh one.
 func TestSimStale(t *testing.T) {
 	t.Parallel()
-	for _, s := range simScenarios {
+	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for n, service := range simServices {
+			for n, service := range serviceVariants {
 				want := s.undisturbed(t, service)
-				for seed := range uint64(simSeeds) {
-					lags := simLags{latest: simDelays[seed%4], events: 1 + int(seed*50/simSeeds)}
+				for seed := range uint64(seedsPerScenario) {
+					lags := lag{latest: eventDelays[seed%4], events: 1 + int(seed*50/seedsPerScenario)}
 					t.Run(fmt.Sprintf("%s, seed %d, late by %s, %d events", service.name, seed, lags.latest, lags.events), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
-							w := newSimWorld(t, service.options, s.people, 100*uint64(n)+seed) //nolint:gosec // small
+							w := newWorld(t, service.options, s.people, 100*uint64(n)+seed) //nolint:gosec // small
 							s.begin(w)
 							w.run(time.Minute)
 							w.lags, w.downtime = lags, service.downtime*time.Duration(seed%2)
-							var plan []simStrike
+							var plan []strike
 							if seed%2 == 1 {
-								plan = append(plan, simStrike{1 + int(w.chance(int64(len(want.effects)))), simAfter})
+								plan = append(plan, strike{1 + int(w.chance(int64(len(want.effects)))), strikeAfter})
 							}
 							w.arm(plan...)
 							s.act(w)
-							w.run(simWorkStale)
+							w.run(convergeTimeStale)
 							w.settle()
 							w.compare(want, false)
 						})
@@ -61,23 +61,23 @@ func TestSimStale(t *testing.T) {
 // decision and the request that carries it out, end as one would.
 func TestSimTwoOperators(t *testing.T) {
 	t.Parallel()
-	for _, s := range simScenarios {
+	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for n, service := range simServices {
+			for n, service := range serviceVariants {
 				want := s.undisturbed(t, service)
-				for seed := range uint64(simSeeds) {
+				for seed := range uint64(seedsPerScenario) {
 					t.Run(fmt.Sprintf("%s, seed %d", service.name, seed), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
-							w := newSimWorld(t, service.options, s.people, 100*uint64(n)+seed) //nolint:gosec // small
+							w := newWorld(t, service.options, s.people, 100*uint64(n)+seed) //nolint:gosec // small
 							s.begin(w)
 							w.run(time.Minute)
-							w.lags = simLags{latest: time.Second, events: 20, pause: simPause}
+							w.lags = lag{latest: time.Second, events: 20, pause: operatorPause}
 							w.arm()
 							s.act(w)
-							w.runBoth(simTogether)
+							w.runBoth(overlapTime)
 							w.lags.pause = 0
-							w.run(simWorkStale)
+							w.run(convergeTimeStale)
 							w.settle()
 							w.compare(want, false)
 						})
@@ -91,16 +91,16 @@ func TestSimTwoOperators(t *testing.T) {
 const (
 	// simPause is how long an operator may sleep before a request, simTogether how long both are at
 	// work.
-	simPause    = time.Minute
-	simTogether = 10 * time.Minute
+	operatorPause = time.Minute
+	overlapTime   = 10 * time.Minute
 )
 
 // runBoth has a second operator work beside the one that is there. The first one ends.
-func (w *simWorld) runBoth(duration time.Duration) {
+func (w *world) runBoth(duration time.Duration) {
 	until := time.Now().Add(duration)
-	first, second := w.process, newSimProcess(w, 1)
+	first, second := w.process, newProcess(w, 1)
 	var running sync.WaitGroup
-	for _, p := range []*simProcess{first, second} {
+	for _, p := range []*process{first, second} {
 		running.Go(func() { p.run(until) })
 	}
 	running.Wait()

@@ -25,9 +25,9 @@ import (
 func TestSimWakesThreadsOfNamespace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t, emulator.Options{}, 1, 1)
+		w := newWorld(t, emulator.Options{}, 1, 1)
 		w.connect(1)
-		simEdit(w, &chatv1alpha1.ChatConnection{ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "default"}}, func(conn *chatv1alpha1.ChatConnection) {
+		edit(w, &chatv1alpha1.ChatConnection{ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "default"}}, func(conn *chatv1alpha1.ChatConnection) {
 			conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{
 				From:     chatv1alpha1.NamespacesFromSelector,
 				Selector: &chatv1alpha1.LabelSelector{MatchLabels: map[string]chatv1alpha1.LabelValue{"chat": "yes"}},
@@ -35,16 +35,16 @@ func TestSimWakesThreadsOfNamespace(t *testing.T) {
 		})
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "other"}}
 		w.create(namespace)
-		thread := simThreadNamed("room", w.people...)
-		thread.Namespace, thread.Spec.ConnectionRef.Namespace = namespace.Name, simNamespace
+		thread := threadNamed("room", w.people...)
+		thread.Namespace, thread.Spec.ConnectionRef.Namespace = namespace.Name, testNamespace
 		w.create(thread)
 		w.run(time.Minute)
-		if got := shown(w.stored(simThread)[0]); got != "Stalled "+chatv1alpha1.ReasonNamespaceNotAllowed {
+		if got := shown(w.stored(kindThread)[0]); got != "Stalled "+chatv1alpha1.ReasonNamespaceNotAllowed {
 			t.Fatalf("the thread shows %q", got)
 		}
-		simEdit(w, namespace, func(n *corev1.Namespace) { n.Labels = map[string]string{"chat": "yes"} })
+		edit(w, namespace, func(n *corev1.Namespace) { n.Labels = map[string]string{"chat": "yes"} })
 		w.run(5 * time.Second)
-		if got := shown(w.stored(simThread)[0]); got != showsReady {
+		if got := shown(w.stored(kindThread)[0]); got != showsReady {
 			t.Errorf("the thread shows %q", got)
 		}
 	})
@@ -54,16 +54,16 @@ func TestSimWakesThreadsOfNamespace(t *testing.T) {
 func TestSimPriority(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t, emulator.Options{}, 1, 1)
+		w := newWorld(t, emulator.Options{}, 1, 1)
 		w.connect(1)
 		w.run(time.Minute)
-		room := simThreadNamed("room", w.people...)
+		room := threadNamed("room", w.people...)
 		w.outage = func(*http.Request) (*http.Response, error) { return nil, errAnswerLost }
 		w.create(room)
 		check := func(when string, want int) {
 			t.Helper()
 			w.run(time.Minute)
-			if got := w.process.results[simKey{simThread, objects.KeyOf(room)}].Priority; got == nil || *got != want {
+			if got := w.process.results[queueKey{kindThread, objects.KeyOf(room)}].Priority; got == nil || *got != want {
 				t.Errorf("%s: priority %v, want %d", when, got, want)
 			}
 		}

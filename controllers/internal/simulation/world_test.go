@@ -34,34 +34,34 @@ import (
 )
 
 const (
-	simEndpoint  = "https://contoso.communication.azure.com"
-	simNamespace = "test"
+	defaultEndpoint = "https://contoso.communication.azure.com"
+	testNamespace   = "test"
 	// simSelectable is the field of a ChatParticipant that the API server selects by.
-	simSelectable = "spec.threadRef.name"
+	threadRefField = "spec.threadRef.name"
 	// simResync is how often a thread is looked at if it does not say.
-	simResync = 10 * time.Minute
+	resyncInterval = 10 * time.Minute
 )
 
 // simTime is a time as a status holds it.
-func simTime(t time.Time) *metav1.Time {
+func statusTime(t time.Time) *metav1.Time {
 	return new(metav1.NewTime(t.UTC().Truncate(time.Second)))
 }
 
 // simWorld is an API server, the emulated service and the processes of an operator, all in one
 // bubble of fake time. Every effect of an operator goes through strike, which can end its process
 // there.
-type simWorld struct {
-	simSurroundings
-	t        simTB
+type world struct {
+	environment
+	t        reporter
 	emulator *emulator.Server
 	live     client.WithWatch
-	indexes  simIndexes
-	lags     simLags
+	indexes  fieldIndexes
+	lags     lag
 	// downtime goes by between a crash and the next process.
 	downtime time.Duration
-	process  *simProcess
+	process  *process
 	// maxPasses is how many passes a process makes at most: more are a hot loop.
-	maxPasses int
+	maxReconciles int
 	// onCall is told of each call to the service.
 	onCall func(operation string, u *url.URL)
 	// onChange is told of each call that may have changed something at the service.
@@ -72,16 +72,16 @@ type simWorld struct {
 	people  []string
 	created int
 
-	mu     sync.Mutex
-	random *rand.Rand
-	logs   map[simKind][]simEvent
-	judged map[types.UID][]metav1.Condition
+	mu      sync.Mutex
+	random  *rand.Rand
+	logs    map[objectKind][]watchEvent
+	checked map[types.UID][]metav1.Condition
 	// armed says that effects are counted, armedAt since when, count how many there were since the
 	// last strike.
 	armed     bool
 	armedAt   time.Time
 	count     int
-	plan      []simStrike
+	plan      []strike
 	effects   []string
 	struck    []string
 	lastWrite time.Time
@@ -90,11 +90,11 @@ type simWorld struct {
 	joins, removals map[string]int
 	// takenOut holds since when members could read that the operator took out while they were
 	// declared.
-	takenOut map[simPlace]time.Time
+	removedDeclared map[memberKey]time.Time
 	// outage, where there is one, answers in place of the service.
 	outage func(*http.Request) (*http.Response, error)
 	// watch, where there is one, is told of each change at the API server.
-	watch func(simEvent)
+	watch func(watchEvent)
 	// uninstalling says that the CRDs are being deleted.
 	uninstalling bool
 	// turn is full while a process is at work; two operators take turns. A lock would keep the time
@@ -103,30 +103,30 @@ type simWorld struct {
 }
 
 // simKind is a kind of object that is watched.
-type simKind = controllers.Kind
+type objectKind = controllers.Kind
 
 const (
-	simConnection  = controllers.KindConnection
-	simThread      = controllers.KindThread
-	simParticipant = controllers.KindParticipant
-	simNamespaces  = simKind("Namespace")
+	kindConnection  = controllers.KindConnection
+	kindThread      = controllers.KindThread
+	kindParticipant = controllers.KindParticipant
+	kindNamespace   = objectKind("Namespace")
 )
 
 // simKinds are the kinds that the operator reconciles, simWatched those that it watches.
 var (
-	simKinds   = []simKind{simConnection, simThread, simParticipant}
-	simWatched = append(slices.Clone(simKinds), simNamespaces)
+	reconciledKinds = []objectKind{kindConnection, kindThread, kindParticipant}
+	watchedKinds    = append(slices.Clone(reconciledKinds), kindNamespace)
 )
 
 // simEvent is a change of an object at the API server; what is nil is not there.
-type simEvent struct {
+type watchEvent struct {
 	key      types.NamespacedName
 	old, now client.Object
 	at       time.Time
 }
 
 // simLags say how late the cache is; the zero value is a cache that knows all at once.
-type simLags struct {
+type lag struct {
 	// latest is how late an event may come, and events how many may be on their way at most.
 	latest time.Duration
 	events int
@@ -135,7 +135,7 @@ type simLags struct {
 }
 
 // simScheme holds only what is needed: the fake client goes through all of it at each write.
-var simScheme = sync.OnceValue(func() *runtime.Scheme {
+var smallScheme = sync.OnceValue(func() *runtime.Scheme {
 	small := runtime.NewScheme()
 	utilruntime.Must(chatv1alpha1.AddToScheme(small))
 	small.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Namespace{}, &corev1.Secret{})
@@ -143,51 +143,51 @@ var simScheme = sync.OnceValue(func() *runtime.Scheme {
 	return small
 })
 
-func newSimWorld(t simTB, options emulator.Options, people int, seed uint64) *simWorld {
+func newWorld(t reporter, options emulator.Options, people int, seed uint64) *world {
 	t.Helper()
 	options.Seed = "sim"
 	options.KeepRequests = -1
-	w := &simWorld{
-		t: t, emulator: emulator.New(options), indexes: simIndexes{},
-		turn: make(chan struct{}, 1), maxPasses: 20000,
+	w := &world{
+		t: t, emulator: emulator.New(options), indexes: fieldIndexes{},
+		turn: make(chan struct{}, 1), maxReconciles: 20000,
 		random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a run is to be repeated
-		logs:   map[simKind][]simEvent{}, judged: map[types.UID][]metav1.Condition{},
-		joins: map[string]int{}, removals: map[string]int{}, takenOut: map[simPlace]time.Time{},
+		logs:   map[objectKind][]watchEvent{}, checked: map[types.UID][]metav1.Condition{},
+		joins: map[string]int{}, removals: map[string]int{}, removedDeclared: map[memberKey]time.Time{},
 	}
 	if err := controllers.AddIndexes(t.Context(), w.indexes); err != nil {
 		t.Fatal(err)
 	}
 	// The CRD declares the thread of a ChatParticipant as a field to select by.
-	w.live = fake.NewClientBuilder().WithScheme(simScheme()).WithGlobalResourceVersionCounter().
-		WithIndex(&chatv1alpha1.ChatParticipant{}, simSelectable, w.indexes[string(simParticipant)+" "+simSelectable]).
+	w.live = fake.NewClientBuilder().WithScheme(smallScheme()).WithGlobalResourceVersionCounter().
+		WithIndex(&chatv1alpha1.ChatParticipant{}, threadRefField, w.indexes[string(kindParticipant)+" "+threadRefField]).
 		WithStatusSubresource(&chatv1alpha1.ChatConnection{}, &chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}).Build()
 	for range people {
 		w.people = append(w.people, w.emulator.CreateUser())
 	}
-	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: simNamespace}})
+	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testNamespace}})
 	w.create(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: simNamespace, Name: "acs"},
-		Data:       map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(simEndpoint))},
+		ObjectMeta: metav1.ObjectMeta{Namespace: testNamespace, Name: "acs"},
+		Data:       map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(defaultEndpoint))},
 	})
 	return w
 }
 
 // chance is a number below n that the seed decides.
-func (w *simWorld) chance(n int64) int64 {
+func (w *world) chance(n int64) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.random.Int64N(max(n, 1))
 }
 
-func simKindOf(obj client.Object) simKind { return simKind(operatortest.KindOf(obj)) }
+func kindOf(obj client.Object) objectKind { return objectKind(operatortest.KindOf(obj)) }
 
-func emptySim(kind simKind) client.Object {
+func emptyObject(kind objectKind) client.Object {
 	switch kind {
-	case simConnection:
+	case kindConnection:
 		return &chatv1alpha1.ChatConnection{}
-	case simThread:
+	case kindThread:
 		return &chatv1alpha1.ChatThread{}
-	case simNamespaces:
+	case kindNamespace:
 		return &corev1.Namespace{}
 	default:
 		return &chatv1alpha1.ChatParticipant{}
@@ -195,10 +195,10 @@ func emptySim(kind simKind) client.Object {
 }
 
 // create stores an object as the API server would.
-func (w *simWorld) create(obj client.Object) {
+func (w *world) create(obj client.Object) {
 	w.t.Helper()
 	w.created++
-	obj.SetUID(types.UID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, simKindOf(obj), obj.GetName(), w.created)).String()))
+	obj.SetUID(types.UID(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, kindOf(obj), obj.GetName(), w.created)).String()))
 	obj.SetCreationTimestamp(metav1.Now())
 	obj.SetGeneration(1)
 	switch o := obj.(type) {
@@ -219,7 +219,7 @@ func (w *simWorld) create(obj client.Object) {
 }
 
 // simEdit changes the declaration of an object as a user would.
-func simEdit[T client.Object](w *simWorld, obj T, change func(T)) {
+func edit[T client.Object](w *world, obj T, change func(T)) {
 	w.t.Helper()
 	if err := w.live.Get(w.t.Context(), objects.KeyOf(obj), obj); err != nil {
 		w.t.Fatal(err)
@@ -239,7 +239,7 @@ func simEdit[T client.Object](w *simWorld, obj T, change func(T)) {
 }
 
 // remove deletes an object: what has a finalizer stays, with another generation.
-func (w *simWorld) remove(obj client.Object) {
+func (w *world) remove(obj client.Object) {
 	w.t.Helper()
 	if err := w.live.Delete(w.t.Context(), obj); err != nil {
 		w.t.Fatal(err)
@@ -255,23 +255,23 @@ func (w *simWorld) remove(obj client.Object) {
 }
 
 // record notes what the API server holds of an object now, for those who watch.
-func (w *simWorld) record(obj client.Object) (now client.Object) {
-	kind := simKindOf(obj)
-	if !slices.Contains(simWatched, kind) {
+func (w *world) record(obj client.Object) (now client.Object) {
+	kind := kindOf(obj)
+	if !slices.Contains(watchedKinds, kind) {
 		return nil
 	}
 	event := w.log(kind, objects.KeyOf(obj))
-	if w.watch != nil && kind != simNamespaces {
+	if w.watch != nil && kind != kindNamespace {
 		w.watch(event)
 	}
 	return event.now
 }
 
 // log puts the present state of an object into the log of its kind.
-func (w *simWorld) log(kind simKind, key types.NamespacedName) simEvent {
+func (w *world) log(kind objectKind, key types.NamespacedName) watchEvent {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	event := simEvent{key: key, at: time.Now(), now: emptySim(kind)}
+	event := watchEvent{key: key, at: time.Now(), now: emptyObject(kind)}
 	if err := w.live.Get(w.t.Context(), event.key, event.now); apierrors.IsNotFound(err) {
 		event.now = nil
 	} else if err != nil {
@@ -288,43 +288,43 @@ func (w *simWorld) log(kind simKind, key types.NamespacedName) simEvent {
 }
 
 // wrote notes a write of an operator and judges the conditions that it left.
-func (w *simWorld) wrote(obj client.Object) {
+func (w *world) wrote(obj client.Object) {
 	stored, ok := w.record(obj).(objects.Conditioned)
-	kind := simKindOf(obj)
+	kind := kindOf(obj)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lastWrite = time.Now()
-	if !ok || equality.Semantic.DeepEqual(w.judged[stored.GetUID()], stored.GetConditions()) {
+	if !ok || equality.Semantic.DeepEqual(w.checked[stored.GetUID()], stored.GetConditions()) {
 		return
 	}
-	w.judged[stored.GetUID()] = stored.GetConditions()
+	w.checked[stored.GetUID()] = stored.GetConditions()
 	if broken := operatortest.BrokenInvariant(w.t.Context(), stored); broken != "" {
 		w.t.Errorf("%s %s: %s\n%s", kind, stored.GetName(), broken, w.describe(stored))
 	}
 }
 
 // simWay is how an effect is struck.
-type simWay string
+type strikeMode string
 
 const (
-	simBefore simWay = "before"
-	simAfter  simWay = "after"
+	strikeBefore strikeMode = "before"
+	strikeAfter  strikeMode = "after"
 	// simLost loses the answer, and the process lives.
-	simLost simWay = "lost"
+	strikeAnswerLost strikeMode = "lost"
 	// simHalf does half of a batch.
-	simHalf simWay = "half"
+	strikeHalf strikeMode = "half"
 )
 
 // simStrike strikes an effect, counted from the one before that was struck.
-type simStrike struct {
+type strike struct {
 	at  int
-	way simWay
+	way strikeMode
 }
 
-func (s simStrike) String() string { return fmt.Sprintf("%s %d", s.way, s.at) }
+func (s strike) String() string { return fmt.Sprintf("%s %d", s.way, s.at) }
 
 // strike counts an effect and says how it ends.
-func (w *simWorld) strike(effect string) simWay {
+func (w *world) strike(effect string) strikeMode {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.armed {
@@ -342,7 +342,7 @@ func (w *simWorld) strike(effect string) simWay {
 }
 
 // arm begins to count effects, of which some are struck.
-func (w *simWorld) arm(plan ...simStrike) {
+func (w *world) arm(plan ...strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.armed, w.armedAt, w.plan = true, time.Now().Truncate(time.Second), plan
@@ -350,22 +350,22 @@ func (w *simWorld) arm(plan ...simStrike) {
 }
 
 // run lets time go by. A process that crashes is followed by a fresh one.
-func (w *simWorld) run(duration time.Duration) {
+func (w *world) run(duration time.Duration) {
 	w.t.Helper()
 	until := time.Now().Add(duration)
 	if w.process == nil {
-		w.process = newSimProcess(w, 0)
+		w.process = newProcess(w, 0)
 	}
 	for w.process.run(until) {
 		if w.downtime > 0 {
 			<-time.After(w.downtime)
 		}
-		w.process = newSimProcess(w, 0)
+		w.process = newProcess(w, 0)
 	}
 }
 
 // definition is a CRD as the API server has it.
-func (w *simWorld) definition(crd *metav1.PartialObjectMetadata, name string) {
+func (w *world) definition(crd *metav1.PartialObjectMetadata, name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	crd.Name = name

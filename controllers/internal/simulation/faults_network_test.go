@@ -23,12 +23,12 @@ import (
 const otherEndpoint = "https://fabrikam.communication.azure.com"
 
 // simSurroundings are what a world may have besides.
-type simSurroundings struct {
+type environment struct {
 	// hosts are other services by their host, line is what lies between the operator and all of
 	// them, and canary listens to whatever the operator says.
-	hosts  map[string]*emulator.Server
-	line   *simLine
-	canary *simCanary
+	hosts   map[string]*emulator.Server
+	network *network
+	canary  *canary
 	// parallel says that passes go on beside each other, as workers make them.
 	parallel bool
 	// late, where there is one, has each of these passes come late.
@@ -38,13 +38,13 @@ type simSurroundings struct {
 // simLine is what lies between an operator and the services. It carries calls, and lets some of
 // them meet with a fault. Whatever credential it sees it makes known to the canary, and it knows
 // where each belongs.
-type simLine struct {
-	world   *simWorld
-	wording simWording
+type network struct {
+	world   *world
+	wording errorWording
 
-	mu     sync.Mutex
-	broken *simBreakage
-	calls  []simCall
+	mu    sync.Mutex
+	fault *injectedFault
+	calls []sentCall
 	// origins say for which endpoint a token was issued.
 	origins map[string]string
 	// read is how much of a body was read at most.
@@ -52,8 +52,8 @@ type simLine struct {
 }
 
 // simBreakage is a fault in its place.
-type simBreakage struct {
-	fault simFault
+type injectedFault struct {
+	fault serviceFault
 	// operation is what it strikes; empty: any.
 	operation string
 	// target is the thread or user that a call is about; empty: any.
@@ -64,7 +64,7 @@ type simBreakage struct {
 }
 
 // simCall is a call that was sent.
-type simCall struct {
+type sentCall struct {
 	at              time.Time
 	operation, path string
 	endpoint        string
@@ -78,44 +78,44 @@ type exchange struct {
 	// number counts the calls that met with the fault.
 	number int
 	// echo is all that a hostile service knows, or has from the call.
-	echo []string
-	line *simLine
+	echo    []string
+	network *network
 }
 
-func newSimLine(w *simWorld) *simLine { return &simLine{world: w, origins: map[string]string{}} }
+func newNetwork(w *world) *network { return &network{world: w, origins: map[string]string{}} }
 
 // put puts a fault on the calls of an operation; mend takes it off.
-func (l *simLine) put(b *simBreakage) {
+func (l *network) inject(fault *injectedFault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.broken = b
+	l.fault = fault
 }
 
-func (l *simLine) mend() { l.put(nil) }
+func (l *network) repair() { l.inject(nil) }
 
 // carry takes a call to its service, or has it meet with a fault.
-func (l *simLine) carry(operation string, req *http.Request, call func() (*http.Response, error)) (*http.Response, error) {
+func (l *network) send(operation string, req *http.Request, call func() (*http.Response, error)) (*http.Response, error) {
 	endpoint := req.URL.Scheme + "://" + strings.TrimSuffix(req.URL.Host, ":443")
 	l.mu.Lock()
-	l.calls = append(l.calls, simCall{at: time.Now(), operation: operation, path: req.URL.Path, endpoint: endpoint})
+	l.calls = append(l.calls, sentCall{at: time.Now(), operation: operation, path: req.URL.Path, endpoint: endpoint})
 	l.mu.Unlock()
 	if err := l.check(endpoint, req); err != nil {
 		l.world.t.Errorf("%s %s %s: %s", operation, req.Method, req.URL, err)
 		return nil, err
 	}
-	serve := func() (*http.Response, error) { return l.overhear(endpoint, operation, call) }
-	broken, number := l.strikes(endpoint, operation, req)
-	if broken == nil {
+	serve := func() (*http.Response, error) { return l.recordTokens(endpoint, operation, call) }
+	injected, number := l.match(endpoint, operation, req)
+	if injected == nil {
 		return serve()
 	}
-	return broken.fault.answer(&exchange{req: req, serve: serve, number: number, echo: l.echo(req), line: l})
+	return injected.fault.answer(&exchange{req: req, serve: serve, number: number, echo: l.echo(req), network: l})
 }
 
 // check says whether the call goes where its credential belongs.
-func (l *simLine) check(endpoint string, req *http.Request) error {
+func (l *network) check(endpoint string, req *http.Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if endpoint != simEndpoint && endpoint != otherEndpoint || req.Host != "" && req.Host != req.URL.Host || req.URL.User != nil {
+	if endpoint != defaultEndpoint && endpoint != otherEndpoint || req.Host != "" && req.Host != req.URL.Host || req.URL.User != nil {
 		return errors.New("a call to another place than the endpoint")
 	}
 	token, isToken := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
@@ -126,20 +126,20 @@ func (l *simLine) check(endpoint string, req *http.Request) error {
 }
 
 // strikes says whether the call meets with the fault, and how many did.
-func (l *simLine) strikes(endpoint, operation string, req *http.Request) (*simBreakage, int) {
+func (l *network) match(endpoint, operation string, req *http.Request) (*injectedFault, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.broken
-	if b == nil || endpoint != simEndpoint || b.operation != "" && operation != b.operation || !strings.Contains(req.URL.Path, b.target) ||
-		b.times > 0 && len(b.hits) >= b.times {
+	injected := l.fault
+	if injected == nil || endpoint != defaultEndpoint || injected.operation != "" && operation != injected.operation || !strings.Contains(req.URL.Path, injected.target) ||
+		injected.times > 0 && len(injected.hits) >= injected.times {
 		return nil, 0
 	}
-	b.hits = append(b.hits, time.Now())
-	return b, len(b.hits)
+	injected.hits = append(injected.hits, time.Now())
+	return injected, len(injected.hits)
 }
 
 // overhear has a call take effect and makes the token known that it gives.
-func (l *simLine) overhear(endpoint, operation string, call func() (*http.Response, error)) (*http.Response, error) {
+func (l *network) recordTokens(endpoint, operation string, call func() (*http.Response, error)) (*http.Response, error) {
 	response, err := call()
 	if err != nil || !strings.HasPrefix(operation, "IdentityClient.") {
 		return response, err
@@ -157,7 +157,7 @@ func (l *simLine) overhear(endpoint, operation string, call func() (*http.Respon
 	_ = json.Unmarshal(body, &answer)
 	for _, token := range []string{answer.Token, answer.AccessToken.Token} {
 		if token != "" {
-			l.world.canary.learn("token", token)
+			l.world.canary.addSecret("token", token)
 			l.mu.Lock()
 			l.origins[token] = endpoint
 			l.mu.Unlock()
@@ -167,25 +167,25 @@ func (l *simLine) overhear(endpoint, operation string, call func() (*http.Respon
 }
 
 // echo are the credentials that a hostile service can repeat.
-func (l *simLine) echo(req *http.Request) []string {
+func (l *network) echo(req *http.Request) []string {
 	server := l.world.emulator
-	return []string{req.Header.Get("Authorization"), server.AccessKey(), server.ConnectionString(simEndpoint)}
+	return []string{req.Header.Get("Authorization"), server.AccessKey(), server.ConnectionString(defaultEndpoint)}
 }
 
 // hits are the moments at which the fault struck.
-func (l *simLine) hits() []time.Time {
+func (l *network) hits() []time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.broken.hits)
+	return slices.Clone(l.fault.hits)
 }
 
 // during are the calls between two moments that keep lets through.
-func (l *simLine) during(from, until time.Time, keep func(simCall) bool) []simCall {
+func (l *network) callsBetween(from, until time.Time, matches func(sentCall) bool) []sentCall {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var calls []simCall
+	var calls []sentCall
 	for _, c := range l.calls {
-		if !c.at.Before(from) && c.at.Before(until) && keep(c) {
+		if !c.at.Before(from) && c.at.Before(until) && matches(c) {
 			calls = append(calls, c)
 		}
 	}
