@@ -24,12 +24,12 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// simCrashed unwinds the pass in which the process dies.
+// processDied unwinds the reconcile in which the process crashes.
 type processDied struct{}
 
 var errAnswerLost = errors.New("connection reset by peer")
 
-// simIndexes are the indexes of the cache.
+// fieldIndexes are the field indexes of the cache.
 type fieldIndexes map[string]client.IndexerFunc
 
 func (x fieldIndexes) IndexField(_ context.Context, obj client.Object, field string, value client.IndexerFunc) error {
@@ -37,8 +37,8 @@ func (x fieldIndexes) IndexField(_ context.Context, obj client.Object, field str
 	return nil
 }
 
-// simClient is the manager's client of a process: it reads from the cache, and its writes can be
-// struck.
+// cachedClient is the manager's client of a process. It reads from the cache, and a strike can hit
+// its writes.
 type cachedClient struct {
 	client.Client
 	process *process
@@ -114,8 +114,8 @@ func (s *statusWriter) Patch(ctx context.Context, obj client.Object, patch clien
 	})
 }
 
-// admit refuses what the API server refuses: a patch that tests another uid, and another thread in
-// the same incarnation.
+// admit refuses the patches that the API server refuses: one that tests another uid, and one that
+// names another thread in the same incarnation.
 func (w *world) admit(ctx context.Context, obj client.Object, patch client.Patch) error {
 	stored := emptyObject(kindOf(obj))
 	if err := w.live.Get(ctx, objects.KeyOf(obj), stored); err != nil {
@@ -148,7 +148,7 @@ func (w *world) admit(ctx context.Context, obj client.Object, patch client.Patch
 	return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "patch", schema.GroupResource{Resource: string(kindOf(obj))}, obj.GetName(), why, 0, false)
 }
 
-// admitThread is the rule on the status of ChatThreads.
+// admitThread is the validation rule on the status of ChatThreads.
 func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string {
 	threadID, incarnation := stored.Status.ThreadID, stored.Status.Incarnation
 	if value, ok := values["/status/threadID"]; ok {
@@ -163,13 +163,13 @@ func admitThread(stored *chatv1alpha1.ChatThread, values map[string]any) string 
 	return ""
 }
 
-// die ends the process: nothing of it reaches anybody any more.
+// die ends the process. No later effect of it reaches the API server or the service.
 func (p *process) die() {
 	p.dead = true
 	panic(processDied{})
 }
 
-// write carries out a write of the process, if it lives so long.
+// write carries out a write of the process if the process is still alive.
 func (p *process) write(ctx context.Context, effect string, obj client.Object, do func() error) error {
 	if p.dead {
 		p.die()
@@ -198,13 +198,13 @@ func (p *process) write(ctx context.Context, effect string, obj client.Object, d
 	return errors.Join(err, ctx.Err())
 }
 
-// isReleased says whether this process took the last finalizer off an object.
+// isReleased reports whether this process removed the last finalizer of an object.
 func (p *process) isReleased(obj client.Object) bool {
 	_, released := p.released.Load(obj.GetUID())
 	return released
 }
 
-// simReader reads from the API server.
+// apiReader reads from the API server.
 type apiReader struct {
 	client.Reader
 	process *process

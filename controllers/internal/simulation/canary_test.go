@@ -30,27 +30,29 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// canaryPiece is how long a piece of a credential must be to count: nothing else is alike by
-// chance.
+// fragmentLength is the shortest fragment of a credential that counts as a leak. Fragments of this
+// length do not match other text by chance.
 const fragmentLength = 16
 
-// simCanary listens to all that an operator says, and finds credentials in it. A nil one is deaf.
+// canary collects all output of an operator and searches it for credentials. A nil canary collects
+// nothing.
 type canary struct {
 	mu sync.Mutex
-	// pieces are those of each credential in all its forms, with what they come from.
+	// fragments maps each fragment of each credential, in all encodings, to the name of the
+	// credential.
 	fragments map[string]string
 	known     map[string]bool
-	// said is what was heard, each text once, with where.
+	// captured maps each captured text to the place where it was captured.
 	captured map[string]string
-	// into puts the operator's logger into a context.
+	// intoContext puts the logger of the operator into a context.
 	intoContext func(context.Context) context.Context
 }
 
-// canaryPublic is what of a connection string everybody may read.
+// publicText contains the parts of a connection string that are not secret.
 const publicText = defaultEndpoint + "/ " + otherEndpoint + "/"
 
-// newSimCanary listens with a logger that is set as the operator's flags set it, and says all there
-// is.
+// newCanary returns a canary with a logger that is configured as by the flags of the operator, at
+// the highest verbosity.
 func newCanary() *canary {
 	c := &canary{fragments: map[string]string{}, known: map[string]bool{}, captured: map[string]string{}}
 	options := zap.Options{}
@@ -64,7 +66,7 @@ func newCanary() *canary {
 	return c
 }
 
-// learn makes a credential known.
+// addSecret adds a credential to the search.
 func (c *canary) addSecret(source, secret string) {
 	if c == nil || secret == "" {
 		return
@@ -84,7 +86,7 @@ func (c *canary) addSecret(source, secret string) {
 	}
 }
 
-// formsOf are the ways in which a credential may be written.
+// formsOf returns the encodings in which a credential may be written.
 func formsOf(secret string) []string {
 	forms := []string{secret, url.QueryEscape(secret), hex.EncodeToString([]byte(secret))}
 	encodings := []*base64.Encoding{base64.RawStdEncoding}
@@ -93,7 +95,7 @@ func formsOf(secret string) []string {
 	}
 	for _, encoding := range encodings {
 		for shift := range 3 {
-			// The first characters belong to what comes before.
+			// The first characters belong to the text before the secret.
 			forms = append(forms, encoding.EncodeToString([]byte(strings.Repeat("-", shift) + secret))[4*min(shift, 1):])
 		}
 	}
@@ -112,7 +114,7 @@ func (c *canary) capture(where, text string) {
 	c.captured[text] = where
 }
 
-// hearError hears an error as it is written to the log, and as it could be.
+// captureError captures an error as the log shows it, and in the other formats of package fmt.
 func (c *canary) captureError(ctx context.Context, err error) {
 	if c == nil || err == nil {
 		return
@@ -124,14 +126,14 @@ func (c *canary) captureError(ctx context.Context, err error) {
 	}
 }
 
-// Write hears a line of the log, without its time.
+// Write captures a line of the log without its timestamp.
 func (c *canary) Write(line []byte) (int, error) {
 	_, text, _ := strings.Cut(string(line), `"msg":`)
 	c.capture("log", text)
 	return len(line), nil
 }
 
-// logging gives a context in which all that is logged is heard.
+// withLogger returns a context whose logger writes to the canary.
 func (c *canary) withLogger(ctx context.Context) context.Context {
 	if c == nil {
 		return ctx
@@ -139,7 +141,7 @@ func (c *canary) withLogger(ctx context.Context) context.Context {
 	return c.intoContext(ctx)
 }
 
-// leaks are the places where a credential was heard.
+// leaks returns the places where a credential was captured.
 func (c *canary) leaks() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,7 +157,7 @@ func (c *canary) leaks() []string {
 	return leaks
 }
 
-// metricsText is what a registry shows.
+// metricsText returns the metrics of a registry as text.
 func metricsText(t reporter, registry prometheus.Gatherer) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()
@@ -163,8 +165,8 @@ func metricsText(t reporter, registry prometheus.Gatherer) string {
 	return recorder.Body.String()
 }
 
-// leaks are the places where a credential was heard, what is stored and what a registry shows
-// included.
+// leaks captures the stored objects and the metrics of a registry as well, and returns the places
+// where a credential was captured.
 func (w *world) leaks(registry prometheus.Gatherer) []string {
 	w.t.Helper()
 	w.mu.Lock()
@@ -192,7 +194,7 @@ func (w *world) checkSilence() {
 	}
 }
 
-// The canary hears every piece of a credential, however it is written and wherever it is said.
+// The canary finds each fragment of a credential, in each encoding and in each kind of output.
 func TestSimCanary(t *testing.T) {
 	t.Parallel()
 	places := map[string]func(*world, prometheus.Registerer, string){

@@ -21,7 +21,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// simEnd is where a run led to, without ids and times that differ from run to run.
+// endState is the state at the end of a run, without the ids and times that differ between runs.
 type endState struct {
 	lines           []string
 	created, users  int
@@ -57,7 +57,7 @@ func (w *world) end() endState {
 	return end
 }
 
-// stored are the objects of a kind at the API server.
+// stored returns the objects of a kind at the API server.
 func (w *world) stored(kind objectKind) []objects.Conditioned {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,7 +79,7 @@ func (w *world) describe(obj objects.Conditioned) string {
 	return operatortest.Describe(obj, w.emulator)
 }
 
-// settle lets hours pass, in which nothing may be written.
+// settle runs the world for more than an hour, in which nothing may be written.
 func (w *world) settle() {
 	w.t.Helper()
 	before, requests := w.lastWrite, w.requests
@@ -92,13 +92,14 @@ func (w *world) settle() {
 	}
 }
 
-// simWasted is how many service users a crash may waste: the one that was made and not stored yet.
+// wastedUsers is the number of service users that a crash may waste: one that was created and not
+// stored yet.
 const wastedUsers = 1
 
-// simRest is how long all must be quiet in the end, some resyncs.
+// restPeriod is the time without writes at the end of a run. It covers several resyncs.
 const restPeriod = 65 * time.Minute
 
-// compare says what differs from the undisturbed run.
+// compare reports the differences from the undisturbed run.
 func (w *world) compare(want endState, exact bool) {
 	w.t.Helper()
 	got := w.end()
@@ -120,7 +121,8 @@ func (w *world) compare(want endState, exact bool) {
 	}
 }
 
-// compareCounts says who was added or removed too often; exact where not even once more is right.
+// compareCounts reports users that were added or removed too often. With exact, one more time is an
+// error as well.
 func (w *world) compareCounts(verb string, want, got map[string]int, exact bool) {
 	w.t.Helper()
 	for user, times := range got {
@@ -130,7 +132,7 @@ func (w *world) compareCounts(verb string, want, got map[string]int, exact bool)
 	}
 }
 
-// checkOrphans says which threads are at the service that no resource has, and nobody released.
+// checkOrphans reports threads at the service that no resource has and that were not released.
 func (w *world) checkOrphans() {
 	w.t.Helper()
 	had := map[string]int{}
@@ -147,7 +149,8 @@ func (w *world) checkOrphans() {
 	}
 }
 
-// countMembers notes who came into a thread, or went, while a call was answered.
+// countMembers calls the service and counts the members that were added to or removed from each
+// thread.
 func (w *world) countMembers(call func() (*http.Response, error)) (*http.Response, error) {
 	w.mu.Lock()
 	armed := w.armed
@@ -183,13 +186,14 @@ func (w *world) countMembers(call func() (*http.Response, error)) (*http.Respons
 	return response, err
 }
 
-// checkHistory says whether a member that the operator took out, to put back, lost history. All
-// that a member declares gives a start that is known: that of all history, that of a time, or that
-// which it had.
+// checkHistory reports a member that the operator removed in order to add it again and that lost
+// history. All declarations here give a known start: all history, a time, or the former start of
+// the member.
 func (w *world) checkHistory(place memberKey, since time.Time) {
 	had, wasIn := w.removedDeclared[place]
 	delete(w.removedDeclared, place)
-	// Of two operators the later one renews once more whom the other has just given a new start.
+	// With two operators, the later one may renew a member to which the other one has just given a new
+	// start.
 	if w.lags.pause > 0 && !had.Before(w.armedAt) {
 		return
 	}
@@ -198,7 +202,8 @@ func (w *world) checkHistory(place memberKey, since time.Time) {
 	}
 }
 
-// forgetUndeclared drops who is no longer declared from those who are to be put back.
+// forgetUndeclared drops members that are no longer declared from those that the operator must add
+// again.
 func (w *world) forgetUndeclared() {
 	declared := w.declaredMembers()
 	w.mu.Lock()
@@ -206,7 +211,7 @@ func (w *world) forgetUndeclared() {
 	maps.DeleteFunc(w.removedDeclared, func(place memberKey, _ time.Time) bool { return !declared[place.folded()] })
 }
 
-// declaredPlaces are the members that resources declare.
+// declaredMembers returns the members that resources declare.
 func (w *world) declaredMembers() map[memberKey]bool {
 	declared := map[memberKey]bool{}
 	threads := map[string]string{}
@@ -226,13 +231,13 @@ func (w *world) declaredMembers() map[memberKey]bool {
 	return declared
 }
 
-// simPlace is a user in a thread.
+// memberKey identifies a user in a thread.
 type memberKey struct{ thread, user string }
 
-// folded is the place as ids are compared.
+// folded returns the key in the form in which ids are compared.
 func (p memberKey) folded() memberKey { return memberKey{p.thread, strings.ToLower(p.user)} }
 
-// membersOf says since when each member of each thread can read.
+// membersOf maps each member of each thread to the time from which it can read.
 func membersOf(threads []emulator.Thread) map[memberKey]time.Time {
 	places := map[memberKey]time.Time{}
 	for _, thread := range threads {

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// simWork is how long a run may take until all is quiet.
+	// convergeTime is the time after which a run must be at rest.
 	convergeTime = 25 * time.Minute
-	// maxPairs is how many effects a scenario has at most whose crashes are tried in pairs.
+	// maxPairs is the largest number of effects of a scenario for which pairs of crashes are tried.
 	maxPairs = 12
 )
 
-// simService is how the service behaves in a run.
+// serviceVariant is the behavior of the service in a run.
 type serviceVariant struct {
 	name     string
 	options  emulator.Options
@@ -32,19 +32,19 @@ type serviceVariant struct {
 }
 
 var serviceVariants = []serviceVariant{
-	// The service has forgotten the create by the time the next process starts.
+	// The service has forgotten the create when the next process starts.
 	{"forgets", emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 6 * time.Minute},
 	{"lists late", emulator.Options{ListDelay: 9 * time.Second}, 0},
 }
 
-// simHardServices leave nothing but the rule on lists between a crash and a second thread: the
+// With hardServiceVariants only the rule on lists prevents a second thread after a crash: the
 // service has forgotten the create, and does not list its thread yet.
 var hardServiceVariants = []serviceVariant{
 	serviceVariants[0],
 	{"forgets and lists late", emulator.Options{RepeatabilityWindow: 3 * time.Second, ListDelay: 9 * time.Second}, 4 * time.Second},
 }
 
-// play makes a run, with strikes or without.
+// play runs the scenario with the given strikes.
 func (s scenario) play(t *testing.T, service serviceVariant, plan ...strike) *world {
 	t.Helper()
 	w := newWorld(t, service.options, s.people, 1)
@@ -58,7 +58,7 @@ func (s scenario) play(t *testing.T, service serviceVariant, plan ...strike) *wo
 	return w
 }
 
-// undisturbed is the end of a run without strikes.
+// undisturbed returns the end of a run without strikes.
 func (s scenario) undisturbed(t *testing.T, service serviceVariant) endState {
 	t.Helper()
 	var end endState
@@ -76,8 +76,8 @@ func (s scenario) undisturbed(t *testing.T, service serviceVariant) endState {
 	return end
 }
 
-// Whatever effect the operator is struck at, everything ends as if it had not been: with as many
-// threads, and nobody added or removed once more.
+// After a strike at any effect, the end is the same as without it: there are as many threads, and
+// no user is added or removed once more.
 func TestSimCrash(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenarios {
@@ -102,7 +102,7 @@ func TestSimCrash(t *testing.T) {
 	}
 }
 
-// plansOf are the strikes at each effect, and at each two where there are few.
+// plansOf returns the strikes at each effect, and at each pair of effects if there are few.
 func plansOf(effects []string) [][]strike {
 	var single, plans [][]strike
 	for at := range effects {
@@ -120,7 +120,7 @@ func plansOf(effects []string) [][]strike {
 	}
 	for _, first := range single {
 		for _, second := range single {
-			// Dying before an effect is dying after the one before.
+			// A crash before an effect is the same as a crash after the previous one.
 			if first[0].way == strikeBefore && first[0].at > 1 || second[0].way == strikeBefore && second[0].at > 1 {
 				continue
 			}

@@ -22,37 +22,37 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// simFault is something that goes wrong with a call.
+// serviceFault is a way in which a call can fail.
 type serviceFault struct {
 	name string
-	// effect says that the call takes effect all the same.
+	// effect is set if the call takes effect nevertheless.
 	effect bool
-	// slow says that no answer comes, so that the connection counts as out of reach.
+	// slow is set if no answer comes, so that the connection counts as unreachable.
 	slow bool
-	// needsBody says that only the answers that have a body can be wrong in this way.
+	// needsBody is set if the fault applies only to answers that have a body.
 	needsBody bool
-	// heavy says that much is read of each answer: it lasts not quite as long.
+	// heavy is set if the answers are large. Such a fault lasts a shorter time.
 	heavy bool
-	// gap is how far apart calls must be that meet with it.
+	// gap is the shortest time between two calls that meet the fault.
 	gap    time.Duration
 	answer answerFunc
 }
 
-// simAnswer gives what comes back of a call.
+// answerFunc returns the answer to a call.
 type answerFunc func(*exchange) (*http.Response, error)
 
 const (
-	// retryAfter is what the service asks to wait for, in the faults in which it does.
+	// retryAfter is the wait that the service asks for in some of the faults.
 	retryAfter = 20 * time.Second
-	// hugeBody is how long an endless answer is, maxRead how much of it may be read: what package
-	// acs says.
+	// hugeBody is the size of an endless answer. maxRead is the part of it that may be read, as
+	// package acs limits it.
 	hugeBody = 100 << 20
 	maxRead  = 8<<20 + 1
 )
 
 var faultStatuses = []int{400, 401, 403, 404, 408, 409, 412, 413, 500, 502, 503, 504}
 
-// simFaults are all faults.
+// serviceFaults is the list of all faults.
 var serviceFaults = slices.Concat(refusals(), silences(), []serviceFault{
 	{name: "redirect 302", answer: redirect(http.StatusFound, "https://evil.example/chat/threads")},
 	{name: "redirect 307", answer: redirect(http.StatusTemporaryRedirect, "http://contoso.communication.azure.com/chat/threads")},
@@ -90,7 +90,7 @@ var serviceFaults = slices.Concat(refusals(), silences(), []serviceFault{
 	})},
 })
 
-// refusals answer with a status.
+// refusals returns the faults that answer with a status.
 func refusals() []serviceFault {
 	faults := make([]serviceFault, 0, len(faultStatuses))
 	for _, status := range faultStatuses {
@@ -101,7 +101,7 @@ func refusals() []serviceFault {
 	return faults
 }
 
-// silences give no answer.
+// silences returns the faults that give no answer.
 func silences() []serviceFault {
 	reset := func(*exchange) (*http.Response, error) { return nil, resetError() }
 	wait := func(e *exchange) (*http.Response, error) {
@@ -116,7 +116,7 @@ func silences() []serviceFault {
 	}
 }
 
-// resetError is that of a connection that broke, from another port each time.
+// resetError is the error of a broken connection. Its port differs from time to time.
 func resetError() error {
 	port := int(time.Now().UnixNano()/int64(time.Second)) % 1000
 	return &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 30000 + port},
@@ -136,7 +136,7 @@ func after(answer answerFunc) answerFunc {
 	}
 }
 
-// changed changes the body of the true answer.
+// changed replaces the body of the true answer.
 func changed(change func([]byte) io.Reader) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		response, err := e.serve()
@@ -164,7 +164,7 @@ func garbled(body []byte) []byte {
 	return out
 }
 
-// numbered has a number where a text was, and for a body without any text.
+// numbered puts a number in place of each string, or of the whole body if it has no string.
 func numbered(body []byte) []byte {
 	var content any
 	if json.Unmarshal(body, &content) != nil {
@@ -203,7 +203,7 @@ func tooMany(wait func() string) answerFunc {
 	}
 }
 
-// redirect sends the client elsewhere, with what a server of another would like to see.
+// redirect sends the client to another host, with the credentials in the body.
 func redirect(status int, location string) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		response := e.respond(status, "text/html", strings.NewReader(strings.Join(e.echo, "\n")))
@@ -212,20 +212,20 @@ func redirect(status int, location string) answerFunc {
 	}
 }
 
-// page is the answer of something that is not the service, such as a proxy that wants a login.
+// page is the answer of a server that is not the service, such as a proxy that asks for a login.
 func page(e *exchange) (*http.Response, error) {
 	html := "<html><body><h1>Welcome</h1><pre>" + strings.Join(e.echo, "\n") + "</pre></body></html>"
 	return e.respond(e.success(), "text/html", strings.NewReader(html)), nil
 }
 
-// refusedElsewhere refuses a call in place of the service, as a gateway does.
+// refusedByGateway refuses a call in place of the service, as a gateway does.
 func refusedByGateway(status int) answerFunc {
 	return func(e *exchange) (*http.Response, error) {
 		return e.respond(status, "text/html", strings.NewReader("<html><body>"+http.StatusText(status)+"</body></html>")), nil
 	}
 }
 
-// success is the status of a true answer that has a body.
+// success returns the status of a true answer that has a body.
 func (e *exchange) success() int {
 	if e.req.Method == http.MethodPost && !strings.HasSuffix(e.req.URL.Path, ":issueAccessToken") && !strings.HasSuffix(e.req.URL.Path, ":remove") {
 		return http.StatusCreated
@@ -233,18 +233,18 @@ func (e *exchange) success() int {
 	return http.StatusOK
 }
 
-// simWording is how a service words its refusals.
+// errorWording is the wording of the refusals of a service.
 type errorWording int
 
 const (
-	// wordedPlainly is as recorded, wordedAnew differs from answer to answer, wordedHostile is what
-	// nobody should see.
+	// wordingPlain is the recorded wording, wordingVaries differs from answer to answer, and
+	// wordingHostile contains text that must not be shown.
 	wordingPlain errorWording = iota
 	wordingVaries
 	wordingHostile
 )
 
-// refuse answers with an error: as the service words it, or as something hostile might.
+// refuse answers with an error, in the wording of the service or in a hostile one.
 func (e *exchange) refuse(status int) *http.Response {
 	switch e.network.wording {
 	case wordingPlain:
@@ -259,11 +259,11 @@ func (e *exchange) refuse(status int) *http.Response {
 	if err != nil {
 		panic(err)
 	}
-	// The same in other words, as a server may write them.
+	// A server may escape the same text in this way.
 	body = bytes.ReplaceAll(body, []byte("/"), []byte(`\/`))
 	response := e.respond(status, "application/json", bytes.NewReader(body))
 	response.Status += " " + e.echo[0]
-	// What has the service's header counts as its word.
+	// An answer with this header counts as an answer of the service.
 	response.Header.Set("MS-CV", "vector.0")
 	response.Header.Set("X-Cache", e.echo[0])
 	return response
@@ -276,12 +276,12 @@ func (e *exchange) respond(status int, contentType string, body io.Reader) *http
 	}
 }
 
-// brokenReader ends a body before its time.
+// brokenReader ends a body early.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// hugeReader is a body that nobody holds in memory.
+// hugeReader is a body that is not held in memory.
 type hugeReader struct {
 	network         *network
 	read, remaining int64

@@ -19,25 +19,25 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// otherEndpoint is another ACS resource than that of the faults.
+// otherEndpoint is the endpoint of a second ACS resource, which has no faults.
 const otherEndpoint = "https://fabrikam.communication.azure.com"
 
-// simSurroundings are what a world may have besides.
+// environment holds the optional parts of a world.
 type environment struct {
-	// hosts are other services by their host, line is what lies between the operator and all of
-	// them, and canary listens to whatever the operator says.
+	// hosts are further services by host name. network connects the operator with all services, and
+	// canary captures the output of the operator.
 	hosts   map[string]*emulator.Server
 	network *network
 	canary  *canary
-	// parallel says that passes go on beside each other, as workers make them.
+	// parallel runs reconciles concurrently, as the workers of a manager do.
 	parallel bool
-	// late, where there is one, has each of these passes come late.
+	// late, if set, delays each of these reconciles.
 	late func()
 }
 
-// simLine is what lies between an operator and the services. It carries calls, and lets some of
-// them meet with a fault. Whatever credential it sees it makes known to the canary, and it knows
-// where each belongs.
+// network connects an operator with the services. It sends calls, and makes some of them meet a
+// fault. It adds each credential that it sees to the canary, and checks that each one is sent only
+// to its own endpoint.
 type network struct {
 	world   *world
 	wording errorWording
@@ -45,46 +45,46 @@ type network struct {
 	mu    sync.Mutex
 	fault *injectedFault
 	calls []sentCall
-	// origins say for which endpoint a token was issued.
+	// origins maps each token to the endpoint that issued it.
 	origins map[string]string
-	// read is how much of a body was read at most.
+	// read is the largest number of bytes that was read of one body.
 	read int64
 }
 
-// simBreakage is a fault in its place.
+// injectedFault is a fault together with the calls that it strikes.
 type injectedFault struct {
 	fault serviceFault
-	// operation is what it strikes; empty: any.
+	// operation is the operation that meets the fault; empty means any.
 	operation string
-	// target is the thread or user that a call is about; empty: any.
+	// target is the thread or user of the call; empty means any.
 	target string
-	// times is how often it strikes; zero: until it is mended.
+	// times is the number of calls that meet the fault; zero means all until it is repaired.
 	times int
 	hits  []time.Time
 }
 
-// simCall is a call that was sent.
+// sentCall is a call that was sent.
 type sentCall struct {
 	at              time.Time
 	operation, path string
 	endpoint        string
 }
 
-// exchange is one call that meets with a fault.
+// exchange is one call that meets a fault.
 type exchange struct {
 	req *http.Request
-	// serve has the call take effect and gives the true answer.
+	// serve has the call take effect and returns the true answer.
 	serve func() (*http.Response, error)
-	// number counts the calls that met with the fault.
+	// number counts the calls that met the fault.
 	number int
-	// echo is all that a hostile service knows, or has from the call.
+	// echo holds the secrets that a hostile service knows or receives with the call.
 	echo    []string
 	network *network
 }
 
 func newNetwork(w *world) *network { return &network{world: w, origins: map[string]string{}} }
 
-// put puts a fault on the calls of an operation; mend takes it off.
+// inject puts a fault on the calls of an operation. repair removes it.
 func (l *network) inject(fault *injectedFault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +93,7 @@ func (l *network) inject(fault *injectedFault) {
 
 func (l *network) repair() { l.inject(nil) }
 
-// carry takes a call to its service, or has it meet with a fault.
+// send sends a call to its service, or makes it meet the fault.
 func (l *network) send(operation string, req *http.Request, call func() (*http.Response, error)) (*http.Response, error) {
 	endpoint := req.URL.Scheme + "://" + strings.TrimSuffix(req.URL.Host, ":443")
 	l.mu.Lock()
@@ -111,7 +111,7 @@ func (l *network) send(operation string, req *http.Request, call func() (*http.R
 	return injected.fault.answer(&exchange{req: req, serve: serve, number: number, echo: l.echo(req), network: l})
 }
 
-// check says whether the call goes where its credential belongs.
+// check returns an error if the call does not go to the endpoint of its credential.
 func (l *network) check(endpoint string, req *http.Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +125,7 @@ func (l *network) check(endpoint string, req *http.Request) error {
 	return nil
 }
 
-// strikes says whether the call meets with the fault, and how many did.
+// match returns the fault if the call meets it, and the number of calls that met it.
 func (l *network) match(endpoint, operation string, req *http.Request) (*injectedFault, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +138,7 @@ func (l *network) match(endpoint, operation string, req *http.Request) (*injecte
 	return injected, len(injected.hits)
 }
 
-// overhear has a call take effect and makes the token known that it gives.
+// recordTokens has a call take effect and records the token that it returns.
 func (l *network) recordTokens(endpoint, operation string, call func() (*http.Response, error)) (*http.Response, error) {
 	response, err := call()
 	if err != nil || !strings.HasPrefix(operation, "IdentityClient.") {
@@ -153,7 +153,7 @@ func (l *network) recordTokens(endpoint, operation string, call func() (*http.Re
 		Token       string
 		AccessToken struct{ Token string }
 	}
-	// What is no answer with a token gives none.
+	// An answer without a token has nothing to record.
 	_ = json.Unmarshal(body, &answer)
 	for _, token := range []string{answer.Token, answer.AccessToken.Token} {
 		if token != "" {
@@ -166,20 +166,20 @@ func (l *network) recordTokens(endpoint, operation string, call func() (*http.Re
 	return response, nil
 }
 
-// echo are the credentials that a hostile service can repeat.
+// echo returns the credentials that a hostile service can repeat.
 func (l *network) echo(req *http.Request) []string {
 	server := l.world.emulator
 	return []string{req.Header.Get("Authorization"), server.AccessKey(), server.ConnectionString(defaultEndpoint)}
 }
 
-// hits are the moments at which the fault struck.
+// hits returns the times at which calls met the fault.
 func (l *network) hits() []time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.fault.hits)
 }
 
-// during are the calls between two moments that keep lets through.
+// callsBetween returns the calls between two moments that match.
 func (l *network) callsBetween(from, until time.Time, matches func(sentCall) bool) []sentCall {
 	l.mu.Lock()
 	defer l.mu.Unlock()

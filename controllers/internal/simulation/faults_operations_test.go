@@ -16,21 +16,21 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// faultedOperation is an operation of the service, with something that users do and that needs it.
+// faultedOperation is an operation of the service, with a user action that needs it.
 type faultedOperation struct {
 	name      string
 	operation string
-	// begin makes what is there before, act needs the operation.
+	// begin creates the initial objects. act is the action that needs the operation.
 	begin, act func(*world)
-	// target is what the fault is about; nil: all calls of the operation.
+	// target returns the thread or user that meets the fault; nil means all calls of the operation.
 	target func(*world) string
-	// hall says that there is another thread of the same connection, and sharesQuota that ACS
-	// counts its calls together with those of the fault.
+	// hall is set if there is another thread of the same connection. sharesQuota is set if ACS counts
+	// the calls of that thread together with those that meet the fault.
 	hall, sharesQuota bool
-	// believed says that the answer that there is no such thread is believed, sooner or later.
+	// notFoundTrusted is set if the operator finally trusts the answer that there is no such thread.
 	notFoundTrusted bool
-	// expected says by fault what ChatThread room shows while it lasts, connection what the
-	// connection shows. What is in neither is as in the tables for all.
+	// expected maps faults to the condition of ChatThread room during the fault, and connection to
+	// that of the connection. Other faults are in the tables for all operations.
 	expected, connection map[string]string
 }
 
@@ -67,7 +67,8 @@ var faultedOperations = []faultedOperation{
 		expected: shownOnToken, connection: connectionOnToken},
 }
 
-// begun adds a second ACS resource, whose thread nothing may harm, and plays what is there before.
+// setUp adds a second ACS resource, whose thread no fault may affect, and creates the initial
+// objects.
 func (o faultedOperation) setUp(w *world) {
 	w.network, w.canary, w.parallel = newNetwork(w), newCanary(), true
 	w.canary.addSecret("access key", w.emulator.AccessKey())
@@ -99,7 +100,7 @@ func beginRoom(w *world) {
 	w.create(threadNamed("room", w.people[:3]...))
 }
 
-// beginOldRoom has the service forget the request that made the thread.
+// beginOldRoom waits until the service has forgotten the request that created the thread.
 func beginOldRoom(w *world) {
 	beginRoom(w)
 	w.run(10 * time.Minute)
@@ -131,7 +132,7 @@ func removeFromRoom(w *world) {
 
 func deleteRoom(w *world) { w.remove(threadNamed("room")) }
 
-// loseRoom has a new operator look for a thread whose status was lost.
+// loseRoom has a new operator search for a thread whose status was lost.
 func loseRoom(w *world) {
 	w.restart()
 	room := w.storedThread("room")
@@ -150,12 +151,12 @@ func moreUsers(w *world) {
 	makeRoom(w)
 }
 
-// restart ends the operator and starts another one.
+// restart ends the operator. The next run starts another one.
 func (w *world) restart() {
 	w.process = nil
 }
 
-// storedThread is a ChatThread as the API server has it; nil where it is gone.
+// storedThread returns a ChatThread as the API server has it, or nil if it is gone.
 func (w *world) storedThread(name string) *chatv1alpha1.ChatThread {
 	for _, obj := range w.stored(kindThread) {
 		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok && thread.Name == name {

@@ -11,7 +11,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// What an object shows while a fault lasts.
+// These are the states of an object during a fault.
 const (
 	showsReady                = "Ready " + chatv1alpha1.ReasonSucceeded
 	showsGone                 = "gone"
@@ -24,8 +24,8 @@ const (
 	showsRejected             = "Stalled " + chatv1alpha1.ReasonParticipantRejected
 )
 
-// What is not in a table is tried again by itself: the service gave no answer, or none that can be
-// understood, or one that says that this is not its best moment.
+// The operator retries by itself after each fault that is not in a table: the service gave no
+// answer, or an unreadable one, or one that reports a temporary problem.
 var (
 	shownByDefault = map[string]string{
 		"400": showsInvalidRequest,
@@ -34,37 +34,38 @@ var (
 		"403": showsAccessLost,
 		"413": showsInvalidRequest,
 		"429": showsThrottled, "429 seconds": showsThrottled, "429 date": showsThrottled,
-		// The body counts, not what it is called.
+		// The body counts, not its declared type.
 		"content type": showsReady,
 	}
 
-	// What was sent took effect, and the next pass sees it.
+	// The request took effect, and the next reconcile sees it.
 	shownOnWrite = forFaultsWithEffect(showsReady)
 
-	// A thread whose create was not answered is found. Whoever may not create has no credential for
-	// it.
+	// The operator finds a thread whose create was not answered. A caller that may not create has no
+	// credential for it.
 	shownOnCreate = with(shownOnWrite, map[string]string{"403": showsAuthenticationFailed})
-	// To search is part of creating.
+	// The search is part of the create.
 	shownOnSearch = map[string]string{"403": showsAuthenticationFailed}
-	// One call does not make a thread gone, or another's, while others answer for it.
+	// One answer does not prove that a thread is gone or owned by another resource while other calls
+	// find it.
 	shownOnOneDenial = map[string]string{"403": showsUnavailable}
-	// Members that are refused as malformed are told of one by one.
+	// Members that are refused as malformed are reported one by one.
 	shownOnAdd = with(shownOnWrite, map[string]string{"400": showsRejected})
-	// What is not there need not be deleted.
+	// An absent thread need not be deleted.
 	shownOnDelete = with(forFaultsWithEffect(showsGone), map[string]string{"404": showsGone})
 
-	// The first service user is missing: its connection shows why.
+	// The first service user is missing. The connection shows the reason.
 	shownWithoutUser = forAllFaults(showsConnectionNotReady, map[string]string{"content type": showsReady})
-	// One service user is enough for a thread, save where the credential is refused.
+	// One service user is enough for a thread, unless the credential is refused.
 	shownWithOneUser = forAllFaults(showsReady, map[string]string{"401": showsConnectionNotReady})
-	// Without a token for its user a thread shows that itself, as other threads have other users.
+	// A thread without a token for its user shows that itself, as other threads have other users.
 	shownOnToken = map[string]string{"400": showsAuthenticationFailed, "401": showsConnectionNotReady, "403": showsAuthenticationFailed, "404": showsAuthenticationFailed, "413": showsAuthenticationFailed}
 
 	connectionOnCreateUser = map[string]string{
 		"400": showsInvalidRequest, "401": showsAuthenticationFailed, "403": showsAuthenticationFailed, "413": showsInvalidRequest,
 		"429": showsThrottled, "429 seconds": showsThrottled, "429 date": showsThrottled, "content type": showsReady,
 	}
-	// The service user is not what it was: a person must act.
+	// The service user has changed, so a person must act.
 	connectionOnToken = with(connectionOnCreateUser, map[string]string{"400": showsAuthenticationFailed, "404": showsAuthenticationFailed, "413": showsAuthenticationFailed})
 )
 
@@ -74,7 +75,7 @@ func with(table, more map[string]string) map[string]string {
 	return all
 }
 
-// everywhere is a table for all faults.
+// forAllFaults returns a table with one state for all faults.
 func forAllFaults(shows string, more map[string]string) map[string]string {
 	table := map[string]string{}
 	for _, fault := range serviceFaults {
@@ -83,7 +84,7 @@ func forAllFaults(shows string, more map[string]string) map[string]string {
 	return with(table, more)
 }
 
-// effective is a table of the faults that come after the effect.
+// forFaultsWithEffect returns a table of the faults in which the call took effect.
 func forFaultsWithEffect(shows string) map[string]string {
 	table := map[string]string{}
 	for _, fault := range serviceFaults {
@@ -94,12 +95,13 @@ func forFaultsWithEffect(shows string) map[string]string {
 	return table
 }
 
-// shownBy is what ChatThread room is to show while a fault lasts.
+// shownBy returns the state that ChatThread room must show during a fault.
 func (o faultedOperation) shownBy(fault serviceFault) string {
 	return lookUp(fault.name, o.expected, shownByDefault)
 }
 
-// shownByConnection is what the connection is to show. What happens to a thread is no matter of it.
+// shownByConnection returns the state that the connection must show. It does not depend on the
+// threads.
 func (o faultedOperation) shownByConnection(fault serviceFault) string {
 	if o.connection == nil {
 		return showsReady

@@ -25,7 +25,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-// simSpan is how long a fault lasts.
+// faultSpan is the duration of a fault.
 type faultSpan struct {
 	name     string
 	times    int
@@ -40,23 +40,23 @@ var faultSpans = []faultSpan{
 }
 
 const (
-	// simBegin is how long all takes that is there before a fault.
+	// setupTime is the time for the initial objects to become ready.
 	setupTime = time.Minute
-	// editAfter is when a fault has become usual, and other threads are edited.
+	// editAfter is the time after which other threads are edited during a fault.
 	editAfter = 100 * time.Second
-	// settledAfter is when nothing new is to be told of a fault that lasts for good.
+	// quietAfter is the time after which a permanent fault causes no more writes.
 	quietAfter = 15 * time.Minute
-	// heavyLasts is how long a fault lasts at most whose answers are long.
+	// heavyLasts is the longest duration of a fault with large answers.
 	heavyLasts = 30 * time.Minute
-	// promptly is how long an edit may take that no fault concerns, patiently where one pass at a
-	// time finds out whether the service is there at all.
+	// promptly is the limit for an edit that no fault concerns. patiently is the limit while one
+	// reconcile at a time probes the service.
 	promptly  = 5 * time.Second
 	patiently = 45 * time.Second
 )
 
-// Whatever answer the service gives to whatever call, once, for a while or for good: the operator
-// says what is wrong, asks no more than it must, harms no other thread, and ends where it would
-// have ended.
+// For each answer of the service to each operation, once, for a while or permanently: the operator
+// shows the reason, sends no more calls than it must, harms no other thread, and reaches the same
+// end as without the fault.
 func TestSimFaults(t *testing.T) {
 	t.Parallel()
 	var cells atomic.Int64
@@ -81,12 +81,12 @@ func TestSimFaults(t *testing.T) {
 	}
 }
 
-// hasBody says whether the answer to the operation has a body.
+// hasBody reports whether the answer to the operation has a body.
 func (o faultedOperation) hasBody() bool {
 	return !slices.Contains([]string{"ThreadClient.UpdateProperties", "ThreadClient.RemoveParticipant", "ChatClient.DeleteThread"}, o.operation)
 }
 
-// play makes a run, with a fault or without.
+// play runs the operation, with a fault or without.
 func (o faultedOperation) play(t *testing.T, fault *serviceFault, span faultSpan) *world {
 	t.Helper()
 	w := newWorld(t, emulator.Options{RepeatabilityWindow: 5 * time.Minute}, 5, 1)
@@ -122,7 +122,7 @@ func (o faultedOperation) play(t *testing.T, fault *serviceFault, span faultSpan
 		w.deletePrevious(previousID)
 	}
 	if o.operation == "IdentityClient.CreateUser" {
-		// After lost answers the next try may be that far off.
+		// After lost answers the next try may be this far off.
 		w.run(connection.LastCreation)
 	}
 	w.run(convergeTime)
@@ -149,13 +149,13 @@ func (o faultedOperation) checkOthers(w *world, fault *serviceFault) {
 	}
 }
 
-// harmsHall says whether a fault concerns the other threads of the connection: an access key that
-// is refused is refused for all, and a quota is used up for all who share it.
+// harmsHall reports whether a fault concerns the other threads of the connection: an access key is
+// refused for all of them, and all callers that share a quota use it up together.
 func (o faultedOperation) harmsHall(fault serviceFault) bool {
 	return fault.name == "401" && strings.HasPrefix(o.operation, "IdentityClient.") || fault.gap > 0 && o.sharesQuota
 }
 
-// edit changes the topic of a thread and waits until it is carried out.
+// edit changes the topic of a thread and waits until the change is made.
 func (w *world) edit(name string, bound time.Duration) {
 	w.t.Helper()
 	edit(w, threadNamed(name), func(thread *chatv1alpha1.ChatThread) { thread.Spec.Topic = "edited" })
@@ -173,7 +173,7 @@ func (w *world) edit(name string, bound time.Duration) {
 	w.t.Errorf("ChatThread %s was not edited within %s: %s", name, bound, w.describe(w.storedThread(name)))
 }
 
-// shown is what an object shows, in the words of the tables.
+// shown returns the state of an object in the terms of the tables.
 func shown(obj objects.Conditioned) string {
 	_, reason := objects.ReadyReason(obj)
 	switch {
@@ -186,7 +186,7 @@ func shown(obj objects.Conditioned) string {
 	}
 }
 
-// checkShown compares what the objects show with the table.
+// checkShown compares the states of the objects with the table.
 func (o faultedOperation) checkShown(w *world, fault serviceFault) {
 	w.t.Helper()
 	got := showsGone
@@ -218,8 +218,8 @@ func (w *world) checkMessages(obj objects.Conditioned) {
 	}
 }
 
-// checkCalls counts what is sent while a fault lasts: it must wait as asked, and once it is usual,
-// make no more calls than the backoff allows, and hardly any where a person must act.
+// checkCalls counts the calls during a fault. They must wait as requested, stay within the backoff
+// once the fault lasts, and be rare if a person must act.
 func (o faultedOperation) checkCalls(w *world, fault serviceFault, began time.Time) {
 	w.t.Helper()
 	all := w.network.hits()
@@ -252,7 +252,7 @@ func (o faultedOperation) checkRate(w *world, fault serviceFault) {
 	}
 }
 
-// rates are how many calls there may be at most, in all and of the operation.
+// rates returns the largest number of calls in all, and of the operation.
 func (o faultedOperation) rates(fault serviceFault, hour time.Duration) (most, mostHits int) {
 	shown := o.shownBy(fault) + o.shownByConnection(fault)
 	most, mostHits = 10*int(hour/objects.LastBackoff), 2*int(hour/objects.LastBackoff)
@@ -261,17 +261,17 @@ func (o faultedOperation) rates(fault serviceFault, hour time.Duration) (most, m
 		most, mostHits = 5*int(hour/fault.gap), int(hour/fault.gap)
 	case strings.Contains(shown, "Stalled") || !strings.Contains(shown, "Reconciling"):
 		mostHits = max(strings.Count(shown, "Stalled"), 1) * int(hour/time.Minute)
-		// What is not concerned is read at each resync.
+		// Threads that the fault does not concern are read at each resync.
 		most = mostHits + 3*int(hour/resyncInterval)
 	}
-	// The connection asks for a token, and the thread does.
+	// Both the connection and the thread request a token.
 	if o.operation == "IdentityClient.IssueToken" && fault.gap == 0 && !strings.Contains(shown, "Stalled") {
 		mostHits *= 2
 	}
 	return most, mostHits
 }
 
-// checkWrites says what was written after the first minutes.
+// checkWrites reports writes after the first minutes.
 func (w *world) checkWrites(began time.Time, exceptHall bool) {
 	w.t.Helper()
 	w.mu.Lock()
@@ -290,7 +290,7 @@ func (w *world) checkWrites(began time.Time, exceptHall bool) {
 	}
 }
 
-// forgetFormer deletes a thread that the operator was told is gone, as it would be.
+// deletePrevious deletes a thread that the service reported as gone, as it would be.
 func (w *world) deletePrevious(id string) {
 	thread := w.storedThread("room")
 	if id != "" && (thread == nil || thread.Status.ThreadID != id) {

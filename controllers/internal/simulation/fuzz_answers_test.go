@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// fuzzLies changes the answers of the service, one byte of the input for each that it leaves alone.
+// fuzzLies changes the answers of the service. An unchanged answer uses one byte of the input.
 type fuzzLies struct {
 	mu      sync.Mutex
 	source  fuzzSource
 	honest  bool
 	changed int
-	// bodies are those of earlier answers, tokens what they held of credentials.
+	// bodies are earlier answers, and tokens the credentials in them.
 	bodies [][]byte
 	tokens []string
 }
 
 var fuzzToken = regexp.MustCompile(`"token":"([^"]{20,})"`)
 
-// transform changes an answer after the call had its effect.
+// transform changes an answer after the call took effect.
 func (l *fuzzLies) transform(status int, header http.Header, body []byte) (int, []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *fuzzLies) transform(status int, header http.Header, body []byte) (int, 
 	return l.lie(lie, status, header, body)
 }
 
-// lie changes an answer in one of some ways.
+// lie changes an answer in one of several ways.
 func (l *fuzzLies) lie(way, status int, header http.Header, body []byte) (int, []byte) {
 	switch way {
 	case 5, 6:
@@ -75,14 +75,14 @@ func (l *fuzzLies) lie(way, status int, header http.Header, body []byte) (int, [
 	}
 }
 
-// end has the service be honest from now on.
+// turnHonest stops the changes.
 func (l *fuzzLies) turnHonest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.honest = true
 }
 
-// secrets are the credentials that were seen.
+// secrets returns the credentials that answers contained.
 func (l *fuzzLies) secrets() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +93,7 @@ var fuzzStatuses = []int{200, 201, 202, 204, 206, 207, 226, 304, 400, 401, 403, 
 
 func (l *fuzzLies) status() int { return fuzzStatuses[l.source.below(len(fuzzStatuses))] }
 
-// refusal is a body in one of the envelopes, with whatever in it.
+// refusal returns a body in one of the error envelopes, with arbitrary content.
 func (l *fuzzLies) refusal() []byte {
 	said := fuzzWords[l.source.below(len(fuzzWords))] + l.source.raw()
 	if l.source.below(4) == 3 {
@@ -119,7 +119,7 @@ func (l *fuzzLies) flip(body []byte) []byte {
 	return changed
 }
 
-// replaceValue puts something else in the place of a value somewhere in a JSON text.
+// replaceValue replaces a value somewhere in a JSON text.
 func (l *fuzzLies) replaceValue(body []byte) []byte {
 	var content any
 	if json.Unmarshal(body, &content) != nil {
@@ -168,7 +168,7 @@ func (l *fuzzLies) redirect(header http.Header) int {
 	return []int{301, 302, 303, 307, 308, 300}[l.source.below(6)]
 }
 
-// fuzzElsewhere refuses, and notes, a call to another host.
+// refuseOtherHosts refuses and reports a call to another host.
 func refuseOtherHosts(t reporter) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		if at := req.URL.Scheme + "://" + req.URL.Host; at != defaultEndpoint {

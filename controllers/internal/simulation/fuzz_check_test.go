@@ -26,10 +26,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// maxFuzzMessage is how long a message may be: the ids of all service users may stand in it.
+// maxFuzzMessage is the longest message. It may list the ids of all service users.
 const maxFuzzMessage = 8192
 
-// statusSchemas are the schemas of the status of each kind, as the API server has them.
+// statusSchemas returns the schema of the status of each kind, as the API server has it.
 var statusSchemas = sync.OnceValues(func() (map[objectKind]validation.SchemaValidator, error) {
 	validators := map[objectKind]validation.SchemaValidator{}
 	for _, kind := range reconciledKinds {
@@ -53,7 +53,7 @@ var statusSchemas = sync.OnceValues(func() (map[objectKind]validation.SchemaVali
 	return validators, nil
 })
 
-// checkStatus says what the API server would refuse of a status, or nobody should read in it.
+// checkStatus reports a status that the API server would refuse, or that contains a credential.
 func (r *fuzzRun) checkStatus(event watchEvent) {
 	obj, ok := event.now.(objects.Conditioned)
 	if !ok || r.declaring {
@@ -82,7 +82,7 @@ func (r *fuzzRun) checkStatus(event watchEvent) {
 	}
 }
 
-// refused is what the API server would say to a status.
+// refused returns the errors of the API server for a status.
 func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
 	fields, err := objects.StatusFields(obj)
 	if err != nil {
@@ -91,17 +91,17 @@ func (r *fuzzRun) refused(obj client.Object) field.ErrorList {
 	return validation.ValidateCustomResource(field.NewPath("status"), fields, r.schemas[kindOf(obj)])
 }
 
-// transient are reasons that an honest service does not leave a resource in.
+// transient are reasons in which an honest service does not leave a resource.
 var transient = []string{chatv1alpha1.ReasonSearching, chatv1alpha1.ReasonCreating, chatv1alpha1.ReasonUpdating, chatv1alpha1.ReasonDeleting,
 	chatv1alpha1.ReasonWaitingForQuota, chatv1alpha1.ReasonThrottled, chatv1alpha1.ReasonServiceUnavailable}
 
-// checkEnd says what did not converge though the service was honest for long.
+// checkEnd reports resources that did not converge although the service was honest for long.
 func (r *fuzzRun) checkEnd() {
 	r.checkConditions()
 	r.checkRoom()
 }
 
-// checkConditions says what is still under way.
+// checkConditions reports resources that are still in progress.
 func (r *fuzzRun) checkConditions() {
 	for _, kind := range reconciledKinds {
 		for _, obj := range r.w.stored(kind) {
@@ -118,7 +118,7 @@ func (r *fuzzRun) checkConditions() {
 	}
 }
 
-// checkRoom says whether the room is as it was declared last.
+// checkRoom reports a difference between the room and its last declaration.
 func (r *fuzzRun) checkRoom() {
 	room, _ := r.find(kindThread, "room").(*chatv1alpha1.ChatThread)
 	if _, reason := objects.ReadyReason(room); reason != chatv1alpha1.ReasonSucceeded {
@@ -130,14 +130,14 @@ func (r *fuzzRun) checkRoom() {
 		r.w.t.Errorf("the room is %+v at the service", remote)
 	}
 	for i, id := range r.w.people {
-		// The first was taken out, unless somebody else declares it.
+		// The first user was removed, unless another resource declares it.
 		if i > 0 && !hasMember(remote, id) {
 			r.w.t.Errorf("%s is not in the room: %+v", id, remote)
 		}
 	}
 }
 
-// isStrange says that a resource hangs on a connection of which nobody knows what it leads to.
+// isConnectionUnknown reports whether a resource depends on a connection with arbitrary content.
 func (r *fuzzRun) isConnectionUnknown(obj objects.Conditioned) bool {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatThread:
@@ -159,7 +159,7 @@ func (r *fuzzRun) find(kind objectKind, name string) objects.Conditioned {
 	return nil
 }
 
-// The schemas that are checked against are those of the kinds: a status of junk is refused.
+// The schemas are those of the kinds: a status of junk is refused.
 func TestSimFuzzSchemas(t *testing.T) {
 	t.Parallel()
 	schemas, err := statusSchemas()

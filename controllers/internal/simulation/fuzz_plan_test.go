@@ -17,7 +17,8 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// fuzzSource gives out the bytes of an input. At its end come zeros, which stand for what is plain.
+// fuzzSource returns the bytes of an input. After its end it returns zeros, which stand for the
+// plain choice.
 type fuzzSource struct{ data []byte }
 
 func (s *fuzzSource) byte() byte {
@@ -33,7 +34,7 @@ func (s *fuzzSource) below(n int) int { return int(s.byte()) % n }
 
 func (s *fuzzSource) isEmpty() bool { return len(s.data) == 0 }
 
-// raw is text as it comes, what JSON makes of it.
+// raw returns arbitrary text, as JSON can hold it.
 func (s *fuzzSource) raw() string {
 	n := min(s.below(24), len(s.data))
 	text := strings.ToValidUTF8(string(s.data[:n]), "?")
@@ -41,14 +42,14 @@ func (s *fuzzSource) raw() string {
 	return text
 }
 
-// fuzzWords are texts that mean something somewhere. The first ten are names.
+// fuzzWords are texts that have a meaning in some field. The first ten are names.
 var fuzzWords = []string{
 	"", "room", "default", "other", "acs", "junk", "missing", "test", "connectionString", "key", " ", "a b\n", "\x00", "ä", "…", "<html>",
 	"19:none@thread.v2", "8:acs:fakeid", "8:orgid:11111111-2222-4333-8444-555555555555", "4:+15551234567", "8:ACS:x", "28:orgid:x", "../..", "%2e%2e",
 	"https://contoso.communication.azure.com", "https://evil.example", "acsOperatorOwner", strings.Repeat("x", 250), strings.Repeat("y", 3000), "true", "null", "0",
 }
 
-// fuzzEnums are the words of the types that have some.
+// fuzzEnums are the values of the types that have an enum.
 var fuzzEnums = map[reflect.Type][]string{
 	reflect.TypeFor[chatv1alpha1.MembershipPolicy](): {"", "Exclusive", "Additive", "Neither"},
 	reflect.TypeFor[chatv1alpha1.DeletionPolicy]():   {"", "Delete", "Retain", "Neither"},
@@ -120,12 +121,12 @@ func (f *fuzzFiller) fillMap(v reflect.Value) {
 	}
 }
 
-// text is a word that fits the type, one that fits elsewhere, or bytes as they come.
+// text returns a word that fits the type, a word that fits another type, or arbitrary bytes.
 func (f *fuzzFiller) text(of reflect.Type) string {
 	isUser := of == reflect.TypeFor[chatv1alpha1.UserID]() || of == reflect.TypeFor[chatv1alpha1.ServiceUserID]()
 	switch choice := f.below(8); {
 	case choice > 5 && isUser:
-		// The shortest that the schema takes; without any the client has nothing to send.
+		// This is the shortest id that the schema accepts. Without an id the client has nothing to send.
 		return "8:acs:" + f.raw() + "x"
 	case choice == 7:
 		return f.raw()
@@ -144,7 +145,7 @@ func (f *fuzzFiller) text(of reflect.Type) string {
 	}
 }
 
-// object is a resource that somebody makes, with whatever in its spec and its metadata.
+// object returns a resource with arbitrary spec and metadata.
 func (f *fuzzFiller) object() client.Object {
 	names := []string{"r0", "r1", "r2"}
 	meta := metav1.ObjectMeta{Namespace: testNamespace, Name: names[f.below(len(names))]}

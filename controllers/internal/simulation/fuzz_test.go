@@ -20,33 +20,33 @@ import (
 )
 
 const (
-	// fuzzCanary is a credential that no service takes.
+	// fuzzCanary is a credential that no service accepts.
 	fuzzCanary = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
-	// fuzzPasses is how many passes a run has at most; quiet ones have some hundreds.
+	// maxFuzzReconciles is the largest number of reconciles in a run. Quiet runs have some hundreds.
 	maxFuzzReconciles = 4000
-	// fuzzHeal is how long a run may take once the service is honest.
+	// fuzzHeal is the time to converge once the service is honest.
 	fuzzHeal = 45 * time.Minute
-	// maxFuzzObjects is how many resources an input makes.
+	// maxFuzzObjects is the number of resources that an input creates.
 	maxFuzzObjects = 6
 )
 
-// fuzzRun is a run with resources and answers that an input decides.
+// fuzzRun is a run with the resources and answers of an input.
 type fuzzRun struct {
 	w       *world
 	lies    *fuzzLies
 	filler  *fuzzFiller
 	schemas map[objectKind]validation.SchemaValidator
-	// declaring says that people write: for what they do no operator answers.
+	// declaring is set while users write. The operator is not responsible for those writes.
 	declaring bool
 }
 
-// FuzzReconcile passes over resources with whatever in their specs, with a service that answers
-// whatever: nothing panics, no status is one that the API server would refuse, none holds a
-// credential or a long message, and no pass follows the other without end. Then the service turns
-// honest, and all comes to an end.
+// FuzzReconcile reconciles resources with arbitrary specs against a service with arbitrary answers.
+// Nothing panics, no status is one that the API server would refuse, none holds a credential or a
+// long message, and there is no hot loop. Then the service turns honest, and all resources
+// converge.
 //
-// To look for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run depends
-// on chance, which would have the fuzzer spend all its time on shorter inputs.
+// To search for more, add -fuzz '^FuzzReconcile$' -fuzzminimizetime 1x: the coverage of a run
+// depends on chance, so that the fuzzer would spend all its time on shorter inputs.
 func FuzzReconcile(f *testing.F) {
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, objects, answers []byte) {
@@ -70,8 +70,8 @@ func FuzzReconcile(f *testing.F) {
 	})
 }
 
-// play makes a room that is sound, has people do whatever while the service tells lies, and then
-// wants the room as declared.
+// play creates a valid room, plays arbitrary actions while the service lies, and then expects the
+// room as declared.
 func (r *fuzzRun) play() {
 	w := r.w
 	w.create(&corev1.Secret{
@@ -108,8 +108,8 @@ func (r *fuzzRun) play() {
 	}
 }
 
-// declare makes a resource, where it can be stored at all. One of its name that is there already is
-// deleted or changed.
+// declare creates a resource if it can be stored. An existing resource of the same name is deleted
+// or changed.
 func (r *fuzzRun) declare(obj client.Object) {
 	if !canBeStored(obj) {
 		return
@@ -132,7 +132,7 @@ func (r *fuzzRun) declare(obj client.Object) {
 	}
 }
 
-// change gives the spec of a resource to the one that is stored.
+// change copies the spec of a resource to the stored one.
 func (r *fuzzRun) change(obj client.Object) {
 	switch o := obj.(type) {
 	case *chatv1alpha1.ChatThread:
@@ -144,7 +144,7 @@ func (r *fuzzRun) change(obj client.Object) {
 	}
 }
 
-// canBeStored says whether a resource survives its way through JSON.
+// canBeStored reports whether a resource survives encoding as JSON.
 func canBeStored(obj client.Object) bool {
 	data, err := json.Marshal(obj)
 	return err == nil && json.Unmarshal(data, emptyObject(kindOf(obj))) == nil
