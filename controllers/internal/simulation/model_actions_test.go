@@ -16,17 +16,17 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// modelAction is a step of a history. Which of its fields count depends on its kind.
+// modelAction is a step of a history. The fields that count depend on its kind.
 type modelAction struct {
 	kind modelKind
-	// name is that of the object, thread the one that a ChatParticipant is for.
+	// name is the name of the object, and thread the thread of a ChatParticipant.
 	name, thread string
-	// what says which field, which drift or which break.
+	// variant selects the field, the drift or the break.
 	variant string
-	// n chooses one of several values.
+	// n selects one of several values.
 	n       int
 	members []modelMember
-	// wait is how long goes by afterwards.
+	// wait is the time to wait after the action.
 	wait time.Duration
 }
 
@@ -54,8 +54,8 @@ const (
 	modelTime              modelKind = "time goes by"
 )
 
-// modelWeights says how often each kind comes up. The simplest come first: a shorter history is
-// sought with them.
+// modelWeights holds the frequency of each kind. The simplest come first, because a shorter history
+// is searched with them.
 var modelWeights = []struct {
 	kind   modelKind
 	weight int
@@ -143,14 +143,14 @@ func (a modelAction) String() string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
 }
 
-// modelMember is a user as somebody declares it.
+// modelMember is a user as a resource declares it.
 type modelMember struct {
-	// user is 0 to 5 for people, and then one of another ACS resource, one that is malformed, and
-	// the first service user.
+	// user is 0 to 5 for people. The next ones are a user of another ACS resource, a malformed one,
+	// and the first service user.
 	user int
 	// upper spells the id in the other case.
 	upper bool
-	// name is the display name, and history how much is shared; 0 for none.
+	// name selects the display name, and history the amount of shared history; 0 means none.
 	name, history int
 }
 
@@ -160,7 +160,7 @@ const (
 	modelServiceUser
 )
 
-// modelUsers are the users, those that join more often than those that do not.
+// modelUsers are the users. Those that can join are more frequent.
 var modelUsers = []int{0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, modelForeigner, modelMalformed, modelServiceUser}
 
 var modelMembers = rapid.Custom(func(t *rapid.T) modelMember {
@@ -196,7 +196,7 @@ func (m modelMember) String() string {
 	return text
 }
 
-// id is the raw id, as it is spelled; none where there is no such user yet.
+// id returns the raw id in its spelling, or "" if there is no such user yet.
 func (m modelMember) id(w *world) string {
 	var id string
 	switch {
@@ -220,10 +220,10 @@ func (m modelMember) id(w *world) string {
 	return id
 }
 
-// modelSince is the moment from which members can read whose history begins at a time.
+// modelSince is the time from which members with the history SinceTime can read.
 var modelSince = time.Date(1999, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// declared are the members as they stand in a spec: no id twice in the same spelling.
+// declared returns the members as a spec holds them: no id twice in the same spelling.
 func (w *world) declared(members []modelMember) []chatv1alpha1.Member {
 	var declared []chatv1alpha1.Member
 	for _, m := range members {

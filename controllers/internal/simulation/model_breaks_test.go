@@ -23,11 +23,11 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// modelOutage is how the service fails, and until when.
+// modelOutage is a failure of the service, with its end.
 type modelOutage struct {
 	variant string
 	until   time.Time
-	// wait is what a 429 asks for.
+	// wait is the Retry-After of a 429 in seconds.
 	wait int
 }
 
@@ -56,8 +56,8 @@ func (m *modelRun) breakService(a modelAction) {
 	m.setBreak(outage)
 }
 
-// anyDeleted says that a thread is being deleted. If the service answers then that there is none,
-// there is nothing to delete.
+// anyDeleted reports whether a thread is being deleted. If the service denies the thread at that
+// time, there is nothing to delete.
 func (m *modelRun) anyDeleted() bool {
 	for _, t := range m.threads {
 		if t.deleting {
@@ -67,15 +67,15 @@ func (m *modelRun) anyDeleted() bool {
 	return false
 }
 
-// modelRefused is a call to come that is refused, with its retry.
+// modelRefused is a future call that is refused, with its retry.
 type modelRefused struct {
 	status int
-	// skip is how many calls come before it, left how often it is refused; writes says that only
-	// those that change something are counted.
+	// skip is the number of calls before it, and remaining the number of refusals. With writes, only
+	// calls that change something are counted.
 	skip, remaining int
 	writes          bool
-	// reads says that only those that change nothing are counted, and foreign that a gateway
-	// refuses.
+	// With reads, only calls that change nothing are counted. With foreign, a gateway refuses the
+	// call.
 	reads, foreign bool
 }
 
@@ -98,7 +98,7 @@ func (m *modelRun) refuseCall(a modelAction) {
 	m.refusal = refusal
 }
 
-// isRefused says with what a single call is refused; 0 where it is not.
+// isRefused returns the status with which a single call is refused, or 0 if it is not.
 func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
@@ -116,7 +116,7 @@ func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	return r.status, r.foreign
 }
 
-// answer is what a service that fails says; nothing where it does not.
+// answer returns the answer of a failing service, or nothing if the service does not fail.
 func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	outage := m.breaks()
 	if !time.Now().Before(outage.until) {
@@ -140,7 +140,7 @@ func (m *modelRun) answer(req *http.Request) (*http.Response, error) {
 	return refusalResponse(req, status, outage.wait, foreign), nil
 }
 
-// modelAnswer is a refusal.
+// refusalResponse returns a refusal.
 func refusalResponse(req *http.Request, status, wait int, foreign bool) *http.Response {
 	header := http.Header{"Content-Type": {"application/json"}}
 	if status == http.StatusTooManyRequests && wait > 0 {
@@ -157,14 +157,14 @@ func refusalResponse(req *http.Request, status, wait int, foreign bool) *http.Re
 	}
 }
 
-// strikeEffect has an effect struck that is to come.
+// strikeEffect makes a strike hit a future effect.
 func (m *modelRun) strikeEffect(a modelAction) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	m.w.count, m.w.plan = 0, []strike{{1 + a.n, strikeMode(a.variant)}}
 }
 
-// restart ends the process; the next one knows nothing of what it remembered.
+// restart ends the process. The next one starts without its memory.
 func (m *modelRun) restart() {
 	m.w.process = newProcess(m.w, 0)
 }
@@ -173,7 +173,7 @@ func (m *modelRun) makeStale(a modelAction) {
 	m.w.lags = lag{latest: eventDelays[a.n%len(eventDelays)], events: 1 + 8*a.n}
 }
 
-// mend ends all that is broken.
+// repair ends all failures.
 func (m *modelRun) repair() {
 	m.setBreak(modelOutage{})
 	m.w.lags = lag{}
@@ -186,7 +186,7 @@ func (m *modelRun) repair() {
 	}
 }
 
-// drift is what people do to the thread of a resource at the service.
+// drift changes the thread of a resource at the service, as people may do.
 func (m *modelRun) drift(a modelAction) {
 	declared, stored := m.threads[a.name], m.storedThread(a.name)
 	if declared == nil {
@@ -258,7 +258,7 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 	case a.variant == "shut us out" && stored.Status.ServiceUser != "":
 		m.w.emulator.RemoveMember(remote.ID, stored.Status.ServiceUser)
 	case a.variant == "let us in":
-		// An empty one is none that acts.
+		// An empty id stands for no service user.
 		actors := append(m.actors(declared.spec), "")
 		if actor := cmp.Or(stored.Annotations[chatv1alpha1.AnnotationServiceUser], actors[0]); actor != "" && !hasMember(remote, actor) {
 			m.w.emulator.AddMember(remote.ID, emulator.Member{ID: actor})
@@ -266,7 +266,7 @@ func (m *modelRun) driftMember(a modelAction, declared *modelThread, stored *cha
 	}
 }
 
-// declares says whether somebody declares a user for a thread.
+// declares reports whether a resource declares a user for a thread.
 func (m *modelRun) declares(name, user string) bool {
 	for _, member := range m.threads[name].spec.Participants {
 		if strings.EqualFold(string(member.UserID), user) {

@@ -20,8 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// settle mends all that is broken, lets time go by, and compares the world with the model. Then
-// nothing may be written any more.
+// settle repairs all failures, lets time go by, and compares the world with the model. After that
+// nothing may be written.
 func (m *modelRun) settle() {
 	m.repair()
 	m.w.run(convergeTimeModel)
@@ -40,14 +40,14 @@ func (m *modelRun) settle() {
 	if diff := cmp.Diff(before, m.w.emulator.Threads()); diff != "" {
 		m.fail("the service was changed after all had come to rest (-before +after):\n%s", diff)
 	}
-	// Whom the service refused it is asked for again at each resync.
+	// A user that the service refused is requested again at each resync.
 	if m.w.lastWrite.After(lastWrite) && !m.anyRefused() {
 		m.fail("the service was written to after all had come to rest")
 	}
 }
 
-// askHeld does what a person must where threads of a connection vanished that are not created anew
-// by themselves.
+// requestRecreation requests a reconcile of the lost threads that the operator does not create
+// again by itself, as a person must.
 func (m *modelRun) requestRecreation() bool {
 	requested := false
 	for _, name := range sortedKeys(m.threads) {
@@ -61,7 +61,8 @@ func (m *modelRun) requestRecreation() bool {
 	return requested
 }
 
-// maxRecreationsOfModel is how many threads of a connection are created anew within ten minutes.
+// maxRecreationsOfModel is the number of threads of a connection that are created again within ten
+// minutes.
 const maxRecreationsOfModel = 3
 
 func (m *modelRun) fail(format string, args ...any) {
@@ -124,7 +125,7 @@ func (m *modelRun) check() {
 	}
 }
 
-// tell logs the world, for whoever reads a failure.
+// logWorld logs the world after a failure.
 func (m *modelRun) logWorld() {
 	for _, kind := range reconciledKinds {
 		for _, obj := range m.w.stored(kind) {
@@ -141,7 +142,7 @@ func (m *modelRun) logWorld() {
 	m.w.t.Logf("struck: %s", strings.Join(m.w.struck, "; "))
 }
 
-// checkThread compares a ChatThread, and the thread that it has.
+// checkThread compares a ChatThread and its thread at the service.
 func (m *modelRun) checkThread(name string, owned map[string]string) {
 	declared, stored := m.threads[name], m.storedThread(name)
 	if stored == nil {
@@ -175,7 +176,7 @@ func (m *modelRun) checkThread(name string, owned map[string]string) {
 	}
 }
 
-// checkCondition compares what a ChatThread says of itself, and gives what the model says.
+// checkCondition compares the condition of a ChatThread, and returns the verdict of the model.
 func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, ready *metav1.Condition) (modelVerdict, bool) {
 	v, plan := m.expect(name, ready.Reason)
 	if ready.Reason != v.reason || (ready.Status == metav1.ConditionTrue) != (v.reason == chatv1alpha1.ReasonSucceeded) {
@@ -192,8 +193,8 @@ func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, 
 	return v, true
 }
 
-// expect judges a ChatThread, with its plan where it is only observed. Where the model cannot tell,
-// it believes what is said.
+// expect returns the verdict on a ChatThread, and its plan if it is only observed. If the model is
+// not sure, it accepts the condition.
 func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 	v = m.classify(name)
 	if !modelObserves(m.specOf(name)) || v.reason != "" && v.reason != chatv1alpha1.ReasonDrifted {
@@ -213,12 +214,12 @@ func (m *modelRun) expect(name, said string) (v modelVerdict, plan string) {
 	return v, ""
 }
 
-// mayReturn says that a thread that people deleted at the service is created anew.
+// mayReturn reports whether the operator creates a thread again that people deleted at the service.
 func mayReturn(spec chatv1alpha1.ChatThreadSpec) bool {
 	return modelRecreates(spec) && !modelObserves(spec)
 }
 
-// own notes which thread a resource has.
+// own records the thread that a resource has.
 func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[string]string) {
 	declared := m.threads[name]
 	if stored.Status.Incarnation > declared.incarnation && !declared.mayReturn {
@@ -252,7 +253,7 @@ func (m *modelRun) checkCounts(name string, stored *chatv1alpha1.ChatThread, v m
 	}
 }
 
-// checkRemote compares the thread of a resource with what is declared.
+// checkRemote compares the thread of a resource with its declaration.
 func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdict) {
 	remote, found := *v.remote, m.remote(v.remote.ID)
 	if modelObserves(m.specOf(name)) {
@@ -294,7 +295,7 @@ func (m *modelRun) checkProperties(name string, declared *modelThread, remote em
 	}
 }
 
-// checkMembers compares who is in a thread.
+// checkMembers compares the members of a thread.
 func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote) {
 	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
@@ -308,14 +309,14 @@ func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote)
 		if certain && m.mayStay(v.remote.ID, key) && !hasMember(*v.remote, key) {
 			m.fail("%s was taken out of the thread of ChatThread %s, which is Additive", key, name)
 		}
-		// From now on it is known who is there.
+		// From now on the members are known.
 		if found.guests[key] = m.mayStay(v.remote.ID, key); !hasMember(*v.remote, key) {
 			delete(found.guests, key)
 		}
 	}
 }
 
-// checkDeclaredMembers compares those who are declared.
+// checkDeclaredMembers compares the declared members.
 func (m *modelRun) checkDeclaredMembers(name string, v modelVerdict, found *modelRemote) {
 	actors := m.actorsOf(v)
 	for _, d := range v.members {

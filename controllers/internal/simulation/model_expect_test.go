@@ -18,20 +18,19 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// modelVerdict is what should become of a ChatThread.
+// modelVerdict is the expected end of a ChatThread.
 type modelVerdict struct {
 	name   string
 	spec   chatv1alpha1.ChatThreadSpec
 	reason string
-	// remote is its thread at the service, where it has one that the operator can look at.
+	// remote is its thread at the service, or nil if the operator cannot read one.
 	remote *emulator.Thread
-	// members are those that are declared, each user once, and others who declares one of them
-	// again.
+	// members are the declared users, each once. others are further declarations of the same users.
 	members []declaredMember
 	others  []declaredMember
 }
 
-// modelDeclared is a user that is declared for a thread.
+// declaredMember is a user that is declared for a thread.
 type declaredMember struct {
 	chatv1alpha1.Member
 	// participant is the ChatParticipant that declares the user; empty for an inline one.
@@ -39,12 +38,12 @@ type declaredMember struct {
 	key         string
 }
 
-// joins says whether the service takes the user.
+// joins reports whether the service accepts the user.
 func (d declaredMember) joins() bool {
 	return strings.HasPrefix(d.key, "8:acs:"+emulator.DefaultResourceID+"_")
 }
 
-// memberList are the declared users, inline ones before the others, which come by age.
+// memberList returns the declared users: inline ones first, then ChatParticipants by age.
 func (m *modelRun) memberList(name string) (members, others []declaredMember) {
 	var all []declaredMember
 	for _, member := range m.threads[name].spec.Participants {
@@ -71,8 +70,8 @@ func (m *modelRun) memberList(name string) (members, others []declaredMember) {
 	return members, others
 }
 
-// judge says what should become of a ChatThread once all is at rest. Of the status it takes only
-// which thread at the service the resource has: any one will do that nobody else has.
+// classify returns the expected end of a ChatThread. From the status it takes only the id of the
+// thread, which may be any one that no other resource has.
 func (m *modelRun) classify(name string) modelVerdict {
 	declared, stored := m.threads[name], m.storedThread(name)
 	v := modelVerdict{name: name, spec: m.specOf(name)}
@@ -100,13 +99,13 @@ func (m *modelRun) classify(name string) modelVerdict {
 	return v
 }
 
-// recreates says that a thread is created in place of one that is gone. What was never adopted is
-// not.
+// recreates reports whether the operator creates a thread in place of one that is gone. It does not
+// if the thread was never adopted.
 func (m *modelRun) recreates(spec chatv1alpha1.ChatThreadSpec, stored *chatv1alpha1.ChatThread) bool {
 	return modelRecreates(spec) && (spec.ThreadID == "" || stored.Status.ThreadID != "")
 }
 
-// judgeWithout says what should become of a ChatThread that has no thread.
+// classifyWithoutThread returns the expected reason of a ChatThread that has no thread.
 func (m *modelRun) classifyWithoutThread(name string, stored *chatv1alpha1.ChatThread, observes bool) string {
 	switch {
 	case m.remembers(name, stored):
@@ -118,8 +117,8 @@ func (m *modelRun) classifyWithoutThread(name string, stored *chatv1alpha1.ChatT
 	}
 }
 
-// remembers says that an earlier resource left a thread behind that nobody may see: as long as the
-// process remembers it, none is created.
+// remembers reports whether an earlier resource left a thread behind that no service user may see.
+// As long as the process remembers it, it creates none.
 func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool {
 	_, reason := objects.ReadyReason(stored)
 	return reason == chatv1alpha1.ReasonAccessLost && slices.ContainsFunc(m.w.threads(), func(thread emulator.Thread) bool {
@@ -127,7 +126,7 @@ func (m *modelRun) remembers(name string, stored *chatv1alpha1.ChatThread) bool 
 	})
 }
 
-// isHidden says that a deleted thread cannot be told from one that nobody may see.
+// isHidden reports whether a deleted thread looks like one that no service user may see.
 func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
 	actors := m.actors(declared.spec)
 	if actor := stored.Status.ServiceUser; actor != "" {
@@ -138,7 +137,7 @@ func (m *modelRun) isHidden(declared *modelThread, stored *chatv1alpha1.ChatThre
 
 func (m *modelRun) marksDeleted() bool { return m.service.MarksDeleted }
 
-// isShutOut says that the service users may not see the thread: the one that acts, or any where
+// isAccessLost reports whether the service users may not see the thread: the one in use, or all if
 // none was chosen yet.
 func (m *modelRun) isAccessLost(declared *modelThread, stored *chatv1alpha1.ChatThread, remote emulator.Thread) bool {
 	if remote.ID == "" || remote.DeletedOn != nil && !m.marksDeleted() {
@@ -151,7 +150,7 @@ func (m *modelRun) isAccessLost(declared *modelThread, stored *chatv1alpha1.Chat
 	return !slices.ContainsFunc(actors, func(actor string) bool { return hasMember(remote, actor) })
 }
 
-// isAnothers says whether a thread carries the stamp of another resource.
+// isOwnedByAnother reports whether a thread carries the stamp of another resource.
 func (m *modelRun) isOwnedByAnother(stored *chatv1alpha1.ChatThread, remote emulator.Thread, observes bool) bool {
 	owner, uid := remote.Metadata[chatv1alpha1.StampOwner], remote.Metadata[chatv1alpha1.StampUID]
 	switch {
@@ -162,7 +161,8 @@ func (m *modelRun) isOwnedByAnother(stored *chatv1alpha1.ChatThread, remote emul
 	}
 }
 
-// judgeMembers says whether all is as declared in a thread that the operator can look at.
+// classifyMembers returns the expected reason for the members of a thread that the operator can
+// read.
 func (m *modelRun) classifyMembers(v modelVerdict, observes bool) string {
 	if observes {
 		return ""
@@ -180,8 +180,8 @@ func (m *modelRun) classifyMembers(v modelVerdict, observes bool) string {
 	return chatv1alpha1.ReasonSucceeded
 }
 
-// isIn says whether a declared user should be in the thread: who the service takes, but no service
-// user that is not there of its own accord.
+// isIn reports whether a declared user should be in the thread. A service user is there only if it
+// acts in the thread anyway.
 func (m *modelRun) isIn(v modelVerdict, d declaredMember) bool {
 	if slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) }) {
 		return hasMember(*v.remote, d.key)
@@ -189,15 +189,15 @@ func (m *modelRun) isIn(v modelVerdict, d declaredMember) bool {
 	return d.joins()
 }
 
-// isRejected says whether a declared user is reported as refused. Where the operator only observes,
-// nobody was asked.
+// isRejected reports whether a declared user is reported as refused. An operator that only observes
+// sends no request.
 func (m *modelRun) isRejected(v modelVerdict, d declaredMember) bool {
 	isActor := slices.ContainsFunc(m.actorsOf(v), func(actor string) bool { return strings.EqualFold(actor, d.key) })
 	return !m.isIn(v, d) && (isActor || !modelObserves(v.spec))
 }
 
-// plan is the message of a thread that is only observed; empty where all is as declared. sure is
-// false where the model cannot tell.
+// plan returns the message of a thread that is only observed, or "" if there is no drift. sure is
+// false if the model does not know.
 func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 	spec := m.specOf(name)
 	if v.remote == nil {
@@ -225,7 +225,7 @@ func (m *modelRun) plan(name string, v modelVerdict) (plan string, sure bool) {
 	return "would " + strings.Join(parts, ", "), sure
 }
 
-// planProperties are the properties that would be set.
+// planProperties returns the properties that would be set.
 func (m *modelRun) planProperties(spec chatv1alpha1.ChatThreadSpec, remote emulator.Thread) []string {
 	var parts []string
 	if remote.Topic != spec.Topic {
@@ -255,15 +255,15 @@ func (m *modelRun) planDeclared(v modelVerdict) (adds, renews int, sure bool) {
 			// Once per generation is enough.
 			sure = sure && found.added[d.key] < 2
 		default:
-			// Whether a time was declared, or kept for a member that joined again, does not show.
+			// The service does not show whether a time was declared, or kept for a member that joined again.
 			sure = sure && !v.remote.Members[at].ShareHistoryTime.Equal(modelSince)
 		}
 	}
 	return adds, renews, sure
 }
 
-// isOurs says whether a member carries the mark of a ChatThread. One of another that had the thread
-// before does not.
+// isOurs reports whether a member carries the mark of this ChatThread. A member of a former owner
+// of the thread does not.
 func (m *modelRun) isOurs(name string, r emulator.Member) bool {
 	return plan.OwnStamp(r.Metadata[chatv1alpha1.StampMember], testNamespace+"/"+name, m.specOf(name).ThreadID == "") != ""
 }
@@ -272,8 +272,8 @@ func (m *modelRun) isDeclared(v modelVerdict, r emulator.Member) bool {
 	return slices.ContainsFunc(v.members, func(d declaredMember) bool { return strings.EqualFold(d.key, r.ID) })
 }
 
-// isAsDeclared says whether a member stands in the thread as declared. Of one that people added
-// only the name counts, and only where one is declared.
+// isAsDeclared reports whether a member is in the thread as declared. For a member that people
+// added only a declared name counts.
 func (m *modelRun) isAsDeclared(v modelVerdict, d declaredMember, r emulator.Member) bool {
 	if !m.isOurs(v.name, r) {
 		return d.DisplayName == "" || d.DisplayName == r.DisplayName
@@ -285,15 +285,14 @@ func (m *modelRun) isAsDeclared(v modelVerdict, d declaredMember, r emulator.Mem
 	case chatv1alpha1.ShareHistorySinceTime:
 		return r.ShareHistoryTime.Equal(modelSince)
 	case chatv1alpha1.ShareHistorySinceJoin:
-		// Who could read from a certain time on before keeps that.
+		// A member that could read from a certain time keeps that time.
 		return !r.ShareHistoryTime.Equal(time.Unix(0, 0))
 	default:
 		return r.ShareHistoryTime.Equal(time.Unix(0, 0))
 	}
 }
 
-// wantedDays is how long the service should keep the thread; judged is false where that is nobody's
-// business.
+// wantedDays returns the retention that the operator sets. enforced is false if it sets none.
 func wantedDays(spec chatv1alpha1.ChatThreadSpec) (days int32, enforced bool) {
 	if spec.Retention == nil {
 		return 0, spec.ThreadID == ""
@@ -301,7 +300,7 @@ func wantedDays(spec chatv1alpha1.ChatThreadSpec) (days int32, enforced bool) {
 	return spec.Retention.DeleteAfterDays, true
 }
 
-// metadataDiff are the keys that are not as declared, the operator's own apart.
+// metadataDiff returns the keys that differ from the declaration, without those of the operator.
 func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulator.Thread) []string {
 	var keys []string
 	for key, value := range spec.Metadata {
@@ -317,7 +316,7 @@ func (m *modelRun) metadataDiff(spec chatv1alpha1.ChatThreadSpec, remote emulato
 	return keys
 }
 
-// checkFree says which threads at the service are nobody's though they should be somebody's.
+// checkOrphans reports threads at the service that no resource has although one should.
 func (m *modelRun) checkOrphans(owned map[string]string) {
 	for _, thread := range m.w.threads() {
 		if owned[thread.ID] != "" {
@@ -334,8 +333,8 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 	}
 }
 
-// taker is the resource that should have taken up a thread that was left behind: one that had a
-// thread created since.
+// missedOwner returns the resource that should have adopted an orphaned thread: it created another
+// thread later.
 func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
@@ -349,15 +348,15 @@ func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) strin
 	return ""
 }
 
-// isGuest says that a member may stay that nobody declares: people added it, or a ChatThread that
-// had the thread before.
+// isUndeclaredKept reports whether an undeclared member may stay: people added it, or a former
+// owner of the thread did.
 func (m *modelRun) isUndeclaredKept(name string, r emulator.Member, found *modelRemote) bool {
 	_, isGuest := found.guests[strings.ToLower(r.ID)]
 	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
 
-// isAwaited says that another ChatThread is to adopt the thread of one that is being deleted, and
-// would delete it.
+// isAdoptionPending reports whether another ChatThread is going to adopt the thread of one whose
+// deletion would delete it.
 func (m *modelRun) isAdoptionPending(name string, stored *chatv1alpha1.ChatThread) bool {
 	return !modelRetains(m.threads[name].spec) && slices.ContainsFunc(sortedKeys(m.threads), func(other string) bool {
 		spec := m.threads[other].spec

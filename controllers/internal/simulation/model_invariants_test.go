@@ -16,11 +16,11 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// The invariants hold at every moment, whatever people do and whatever is broken. They have no
-// exceptions, and need nothing that the model remembers of a history but the uids of its resources.
+// The invariants hold at every moment, after any action and during any failure. They have no
+// exceptions. From the history they need only the uids of the resources.
 
-// checkStamps judges the stamps of all threads: a resource has one thread, and a stamp names the
-// resource that its uid belongs to.
+// checkStamps checks the stamps of all threads: a resource has one thread, and a stamp names the
+// resource that has its uid.
 func (m *modelRun) checkStamps(threads []emulator.Thread) {
 	stamped := map[string]string{}
 	for _, thread := range threads {
@@ -38,7 +38,7 @@ func (m *modelRun) checkStamps(threads []emulator.Thread) {
 	}
 }
 
-// checkCall judges what a call of the operator changed at the service.
+// checkCall checks the changes that a call of the operator made at the service.
 func (m *modelRun) checkCall(before, after []emulator.Thread) {
 	m.checkStamps(after)
 	for _, was := range before {
@@ -54,9 +54,9 @@ func (m *modelRun) checkCall(before, after []emulator.Thread) {
 	}
 }
 
-// checkRemoval judges that the operator took a user out of a thread: a managed ChatThread has it,
-// does not declare the user, or says in its status that the user is to come back, and acts as
-// another one.
+// checkRemoval checks the removal of a user by the operator. A managed ChatThread must have the
+// thread, must not declare the user or must list it in status.renewing, and must act as another
+// user.
 func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 	var why string
 	for _, owner := range m.owning(thread) {
@@ -67,8 +67,8 @@ func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 	m.fail("%s was taken out of thread %s: %s", user, thread.ID, cmp.Or(why, "no ChatThread has it"))
 }
 
-// owning are the ChatThreads that have a thread: the one whose stamp it carries, or, if people
-// emptied the stamp, those that name it.
+// owning returns the ChatThreads that own a thread: the one that its stamp names, or, if people
+// emptied the stamp, those that name the thread in their status.
 func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
 	var owning []*chatv1alpha1.ChatThread
 	uid := thread.Metadata[chatv1alpha1.StampUID]
@@ -81,8 +81,8 @@ func (m *modelRun) owning(thread emulator.Thread) []*chatv1alpha1.ChatThread {
 	return owning
 }
 
-// forbidsRemoval says why a user must stay in the thread of a resource; it is empty if the user may
-// go.
+// forbidsRemoval returns the reason for which a user must stay in the thread of a resource, or ""
+// if the operator may remove it.
 func (m *modelRun) forbidsRemoval(owner *chatv1alpha1.ChatThread, user string) string {
 	is := func(id string) bool { return acs.UserKey(id) == acs.UserKey(user) }
 	isRenewed := slices.ContainsFunc(owner.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return is(r.UserID) })

@@ -34,7 +34,7 @@ func (m *modelRun) checkParticipants() {
 	}
 }
 
-// checkParticipant compares what a ChatParticipant says.
+// checkParticipant compares the status of a ChatParticipant.
 func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, threadID string) {
 	name := stored.Name
 	status, reason := objects.ReadyReason(stored)
@@ -50,7 +50,7 @@ func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, 
 	}
 }
 
-// holdsParticipants says that ChatParticipants that are deleted wait for a thread.
+// blocksParticipants reports whether deleted ChatParticipants wait for a thread.
 func (m *modelRun) blocksParticipants(name string) bool {
 	if declared := m.threads[name]; declared == nil || declared.deleting || modelObserves(declared.spec) {
 		return false
@@ -59,8 +59,8 @@ func (m *modelRun) blocksParticipants(name string) bool {
 	return reason == chatv1alpha1.ReasonAccessLost || reason == chatv1alpha1.ReasonConnectionNotFound
 }
 
-// judgeParticipant says what should become of a ChatParticipant, and which thread its status names;
-// none where that does not matter.
+// classifyParticipant returns the expected reason of a ChatParticipant and the thread in its
+// status, or "" if any thread will do.
 func (m *modelRun) classifyParticipant(name string) (reason, threadID string) {
 	thread := m.threads[m.participants[name].spec.ThreadRef.Name]
 	if thread == nil {

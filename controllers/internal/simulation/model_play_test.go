@@ -19,8 +19,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// play does what an action says and lets time go by. What is to happen to something that is not
-// there happens to something else.
+// play carries out an action and waits. If the object of the action does not exist, it takes
+// another object.
 func (m *modelRun) play(a modelAction) {
 	a = m.resolve(a)
 	m.steps++
@@ -49,7 +49,7 @@ func (m *modelRun) play(a modelAction) {
 	m.w.run(a.wait)
 }
 
-// resolve finds what an action can happen to.
+// resolve finds the object of an action.
 func (m *modelRun) resolve(a modelAction) modelAction {
 	switch a.kind {
 	case modelCreateThread:
@@ -72,7 +72,7 @@ func (m *modelRun) resolve(a modelAction) modelAction {
 	return a
 }
 
-// oneOf is the name of an action, or another one where nothing of that name is there but of others.
+// oneOf returns the name in an action, or another name if only other objects exist.
 func oneOf(names []string, a modelAction) string {
 	if len(names) == 0 || slices.Contains(names, a.name) {
 		return a.name
@@ -106,11 +106,11 @@ func (m *modelRun) add(thread *chatv1alpha1.ChatThread) {
 	m.noteDeclared(thread.Name)
 	m.w.create(thread)
 	declared.uid = thread.UID
-	// What the API server sets where it is left out.
+	// The API server sets these defaults.
 	declared.spec.ConnectionRef.Name, declared.spec.ManagementPolicy = connectionName(declared.spec), thread.Spec.ManagementPolicy
 }
 
-// threadToAdopt is the id of a thread that is there, or not.
+// threadToAdopt returns the id of a thread, which may not exist.
 func (m *modelRun) threadToAdopt(a modelAction) string {
 	pick := func(ids []string) string {
 		if len(ids) == 0 {
@@ -146,8 +146,8 @@ func (m *modelRun) threadToAdopt(a modelAction) string {
 	}
 }
 
-// noteDeclared notes what a declaration may change for good: members may have been removed, or have
-// become the operator's, and so may metadata and retention.
+// noteDeclared records the permanent effects of a declaration. Members may have been removed or may
+// belong to the operator now, and so may metadata and retention.
 func (m *modelRun) noteDeclared(name string) {
 	t := m.threads[name]
 	ids := []string{t.spec.ThreadID}
@@ -214,7 +214,7 @@ func (m *modelRun) change(spec *chatv1alpha1.ChatThreadSpec, a modelAction) {
 	}
 }
 
-// modelMetadata are some keys, of which one may be declared to be empty.
+// modelMetadata returns some keys. One of them may be declared as empty.
 func modelMetadata(n int) map[string]chatv1alpha1.MetadataValue {
 	if n%4 == 0 {
 		return nil
@@ -234,7 +234,7 @@ func (m *modelRun) deleteThread(a modelAction) {
 	if declared == nil || declared.deleting {
 		return
 	}
-	// Where the service knows no thread while one is to be deleted, there is nothing to delete.
+	// If the service denies a thread during its deletion, there is nothing to delete.
 	if m.breaks().variant == "404" {
 		m.setBreak(modelOutage{})
 	}
@@ -253,8 +253,8 @@ func (m *modelRun) abandonThread(a modelAction) {
 	m.deleteThread(a)
 }
 
-// restoreThread replaces a ChatThread by one with the same spec and metadata, but another uid, and
-// with its status or none, as a backup does. The thread is known to the service by then.
+// restoreThread replaces a ChatThread by one with the same spec and metadata but another uid, with
+// its status or without, as a backup tool does. The service lists the thread by then.
 func (m *modelRun) restoreThread(a modelAction) {
 	declared, stored := m.threads[a.name], m.storedThread(a.name)
 	if declared == nil || declared.deleting || !m.isSafe(stored) {
@@ -290,14 +290,14 @@ func (m *modelRun) setStatus(thread *chatv1alpha1.ChatThread, status chatv1alpha
 	m.w.record(stored)
 }
 
-// isSafe says that a thread can be found again without a status.
+// isSafe reports whether the operator can find a thread again without a status.
 func (m *modelRun) isSafe(stored *chatv1alpha1.ChatThread) bool {
 	remote, live := m.live(stored.Status.ThreadID)
 	return live && remote.Metadata[chatv1alpha1.StampUID] == string(stored.UID) && remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+stored.Name &&
 		hasMember(remote, stored.Status.ServiceUser) && time.Since(remote.CreatedOn) > 15*time.Second
 }
 
-// wipeThread empties the status but for what was allocated.
+// wipeThread empties the status except for the allocated values.
 func (m *modelRun) wipeThread(a modelAction) {
 	stored := m.storedThread(a.name)
 	if stored == nil {

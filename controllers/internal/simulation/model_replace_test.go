@@ -14,8 +14,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// replace takes off what the operator put on an object, as kubectl replace does with the manifest
-// from Git.
+// replace removes the finalizers and annotations of an object, as kubectl replace does with the
+// manifest from Git.
 func (m *modelRun) replace(a modelAction) {
 	strip := func(obj client.Object) {
 		obj.SetFinalizers(nil)
@@ -42,7 +42,7 @@ func (m *modelRun) replace(a modelAction) {
 }
 
 // uninstall deletes the CRDs with all threads and their ChatParticipants, and applies the threads
-// again. Those that are being deleted already may go on.
+// again. Objects that are already being deleted may be gone by then.
 func (m *modelRun) uninstall() {
 	specs := map[string]chatv1alpha1.ChatThreadSpec{}
 	for _, name := range sortedKeys(m.threads) {

@@ -21,29 +21,29 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// modelRun is what the model knows: what people declared, and what they did at the service. It
-// reads no code of the operator.
+// modelRun is the state of the model: the declarations of people, and their actions at the service.
+// It uses no code of the operator.
 type modelRun struct {
 	w       *world
 	service modelService
 	chapter int
-	// story is what was done so far, in so many steps.
+	// story lists the actions so far, and steps counts them.
 	story []string
 	steps int
 
 	threads      map[string]*modelThread
 	participants map[string]*modelParticipant
-	// remotes are the threads at the service of which there is something to know, by id.
+	// remotes are the threads at the service that the model has records of, by id.
 	remotes map[string]*modelRemote
-	// owners are the resources that there ever were, by uid.
+	// owners are all resources of the history, by uid.
 	owners map[types.UID]string
 	// losses counts the threads that people deleted at the service.
 	losses int
-	// rotated says that the Secret still holds the former key.
+	// rotated updates the Secret, which still holds the former key; nil if it holds the present one.
 	rotated  func()
 	requests int
 	outage   modelOutage
-	// refusal is how a single call fails that is to come.
+	// refusal is a single call that will fail.
 	refusal modelRefused
 }
 
@@ -52,8 +52,8 @@ type modelThread struct {
 	spec     chatv1alpha1.ChatThreadSpec
 	uid      types.UID
 	deleting bool
-	// incarnation is that of the last check, and mayReturn says that the thread may have been
-	// created anew since.
+	// incarnation is the one at the last check. mayReturn is set if the operator may have created the
+	// thread again since.
 	incarnation int64
 	mayReturn   bool
 }
@@ -66,27 +66,28 @@ type modelParticipant struct {
 	deleting bool
 }
 
-// modelRemote is what people did to a thread at the service, and why it may be without a resource.
+// modelRemote records the actions of people on a thread at the service, and the reason for which it
+// may be an orphan.
 type modelRemote struct {
-	// free says why the thread may be without a resource; empty where it may not.
+	// orphanReason is the reason for which the thread may have no resource; empty if it must have one.
 	orphanReason string
-	// takeable says that the next resource of this owner must take the thread up, made by one of
-	// these users; certain that it will be found for sure.
+	// owner is the resource that must adopt the thread again. certain is set if the operator can find
+	// the thread in any case.
 	owner   string
 	certain bool
 	leftAt  time.Time
-	// guests are members that the operator did not add, by key. True means that nothing happened
-	// since that could have removed them.
+	// guests are members that the operator did not add, by key. True means that nothing happened since
+	// that could have removed them.
 	guests map[string]bool
-	// added counts how often people put a user into the thread.
+	// added counts the additions of each user by people.
 	added map[string]int
-	// kept is metadata that people gave an adopted thread, and that nobody declared since.
+	// kept is metadata that people gave an adopted thread and that no resource has declared since.
 	kept map[string]string
-	// retention that nobody declared since; -1 where somebody may have.
+	// retention is the retention if no resource has declared one since; -1 if one may have.
 	retention int32
 	deleted   bool
-	// seen is what a thread that is only observed was when it was last checked; nil once something
-	// may have been written to it.
+	// seen is a thread that is only observed, as of the last check; nil once something may have been
+	// written to it.
 	seen *emulator.Thread
 }
 
@@ -105,7 +106,7 @@ func (m *modelRun) remote(id string) *modelRemote {
 	return found
 }
 
-// live is the thread at the service, if it is there.
+// live returns the thread at the service if it exists.
 func (m *modelRun) live(id string) (emulator.Thread, bool) {
 	thread, ok := m.w.emulator.Thread(id)
 	return thread, ok && thread.DeletedOn == nil
@@ -115,7 +116,7 @@ func hasMember(thread emulator.Thread, id string) bool {
 	return slices.ContainsFunc(thread.Members, func(m emulator.Member) bool { return strings.EqualFold(m.ID, id) })
 }
 
-// stored is what the API server holds of a resource; nil where there is none.
+// stored returns a resource as the API server has it, or nil if there is none.
 func (m *modelRun) stored(kind objectKind, name string) objects.Conditioned {
 	for _, obj := range m.w.stored(kind) {
 		if obj.GetName() == name {
@@ -135,7 +136,7 @@ func (m *modelRun) connection(name string) *chatv1alpha1.ChatConnection {
 	return conn
 }
 
-// actors are the service users of the connection that a thread names.
+// actors returns the service users of the connection that a thread names.
 func (m *modelRun) actors(spec chatv1alpha1.ChatThreadSpec) []string {
 	conn := m.connection(connectionName(spec))
 	if conn == nil {
@@ -144,7 +145,7 @@ func (m *modelRun) actors(spec chatv1alpha1.ChatThreadSpec) []string {
 	return strings.FieldsFunc(conn.Annotations[chatv1alpha1.AnnotationServiceUsers], func(r rune) bool { return r == ',' })
 }
 
-// actorsOf are the service users of the connection whose thread is judged.
+// actorsOf returns the service users of the connection of the thread.
 func (m *modelRun) actorsOf(v modelVerdict) []string { return m.actors(v.spec) }
 
 func connectionName(spec chatv1alpha1.ChatThreadSpec) string {
@@ -154,7 +155,7 @@ func connectionName(spec chatv1alpha1.ChatThreadSpec) string {
 	return spec.ConnectionRef.Name
 }
 
-// referring are the resources that have a thread, or want to adopt it.
+// referring returns the resources that have a thread or want to adopt it.
 func (m *modelRun) referring(id string) []string {
 	return slices.DeleteFunc(sortedKeys(m.threads), func(name string) bool {
 		stored := m.storedThread(name)
@@ -162,19 +163,19 @@ func (m *modelRun) referring(id string) []string {
 	})
 }
 
-// mayStay says whether somebody whom people put into a thread will be in it for sure.
+// mayStay reports whether a user that people added to a thread certainly stays in it.
 func (m *modelRun) mayStay(id, user string) bool {
 	return !slices.ContainsFunc(m.referring(id), func(name string) bool {
 		return modelExclusive(m.threads[name].spec) || m.declares(name, user)
 	})
 }
 
-// isOnlyObserved says that no resource may write to a thread.
+// isOnlyObserved reports whether no resource may write to a thread.
 func (m *modelRun) isOnlyObserved(id string) bool {
 	return !slices.ContainsFunc(m.referring(id), func(name string) bool { return !modelObserves(m.threads[name].spec) })
 }
 
-// The defaults of the API, once more.
+// These functions repeat the defaults of the API.
 
 func modelObserves(spec chatv1alpha1.ChatThreadSpec) bool {
 	return spec.ManagementPolicy == chatv1alpha1.ManagementObserve
@@ -201,8 +202,8 @@ func modelRecreates(spec chatv1alpha1.ChatThreadSpec) bool {
 	return spec.RecreationPolicy == chatv1alpha1.RecreationRecreate
 }
 
-// specOf is what a ChatThread declares, as it counts now: of one that adopted a thread and was
-// given another one since, only the defaults still tell of the first.
+// specOf returns the effective spec of a ChatThread. If it adopted a thread and has created another
+// one since, only the defaults are those of an adopted thread.
 func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 	spec := m.threads[name].spec
 	stored := m.storedThread(name)
@@ -216,8 +217,8 @@ func (m *modelRun) specOf(name string) chatv1alpha1.ChatThreadSpec {
 	return spec
 }
 
-// saw is called at each change at the API server. What becomes of the thread of a resource that
-// goes is decided by then.
+// observeEvent is called for each change at the API server. When a resource is gone, the end of its
+// thread is final.
 func (m *modelRun) observeEvent(event watchEvent) {
 	if thread, ok := event.now.(*chatv1alpha1.ChatThread); ok {
 		m.owners[thread.UID] = testNamespace + "/" + thread.Name
@@ -239,8 +240,8 @@ func (m *modelRun) observeEvent(event watchEvent) {
 	}
 }
 
-// forgetSeen notes that a thread is not only observed: a managed ChatThread names it, or looks for
-// it by its stamp. So a resource of that name that only observes again finds it changed.
+// forgetSeen records that a thread is not only observed: a managed ChatThread names it, or searches
+// for it by its stamp. A resource of the same name that only observes later finds it changed.
 func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 	if modelObserves(thread.Spec) {
 		return
@@ -253,8 +254,8 @@ func (m *modelRun) forgetSeen(thread *chatv1alpha1.ChatThread) {
 	}
 }
 
-// threadWent judges what became of the thread of a resource that is no more; stamped is the one
-// that carries its uid still.
+// threadRemoved checks the thread of a resource that is gone. stamped is the thread that still
+// carries the uid of that resource.
 func (m *modelRun) threadRemoved(thread *chatv1alpha1.ChatThread, stamped string) {
 	declared := m.threads[thread.Name]
 	delete(m.threads, thread.Name)
@@ -278,12 +279,12 @@ func (m *modelRun) threadRemoved(thread *chatv1alpha1.ChatThread, stamped string
 	}
 }
 
-// checkReleased judges a thread that is there though the resource that had it went.
+// checkReleased checks a thread that still exists after its resource is gone.
 func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv1alpha1.ChatThreadSpec) {
 	switch found := m.remote(remote.ID); {
 	case remote.Metadata[chatv1alpha1.StampUID] != "" || found.orphanReason != "":
-		// It is another's, or was never taken. One of an earlier resource of the name is left as it
-		// was.
+		// Another resource owns the thread, or none ever did. A thread of an earlier resource of the same
+		// name stays as it was.
 		if remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+name {
 			m.noteLeftBehind(remote.ID, spec)
 		}
@@ -296,8 +297,8 @@ func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv
 	}
 }
 
-// leave notes a thread that keeps its stamp though its resource is gone: the next resource of the
-// name takes it up. A list shows it only after a while.
+// noteLeftBehind records a thread that keeps its stamp after its resource is gone. The next
+// resource of the same name adopts it. A list shows it only after a while.
 func (m *modelRun) noteLeftBehind(id string, spec chatv1alpha1.ChatThreadSpec) {
 	remote, live := m.live(id)
 	if !live {
@@ -305,7 +306,7 @@ func (m *modelRun) noteLeftBehind(id string, spec chatv1alpha1.ChatThreadSpec) {
 	}
 	found := m.remote(id)
 	found.orphanReason, found.owner, found.leftAt = "left behind", remote.Metadata[chatv1alpha1.StampOwner], time.Now()
-	// Whoever takes it up may want nobody else in it.
+	// The resource that adopts the thread may declare other members.
 	for key := range found.guests {
 		found.guests[key] = false
 	}
@@ -313,7 +314,7 @@ func (m *modelRun) noteLeftBehind(id string, spec chatv1alpha1.ChatThreadSpec) {
 	found.certain = isActor(remote.CreatedBy) && hasMember(remote, remote.CreatedBy) && time.Since(remote.CreatedOn) > 15*time.Second
 }
 
-// free are the threads that nobody has for a reason.
+// orphans returns the threads that have no resource for a reason.
 func (m *modelRun) orphans(reason string) []string {
 	var ids []string
 	for _, thread := range m.w.threads() {
@@ -324,7 +325,7 @@ func (m *modelRun) orphans(reason string) []string {
 	return ids
 }
 
-// ask asks for a pass over a thread.
+// requestReconcile requests a reconcile of a thread.
 func (m *modelRun) requestReconcile(name string) {
 	m.requests++
 	edit(m.w, threadNamed(name), func(t *chatv1alpha1.ChatThread) {
@@ -332,5 +333,5 @@ func (m *modelRun) requestReconcile(name string) {
 	})
 }
 
-// names of what the model knows, in order.
+// sortedKeys returns the keys of a map in order.
 func sortedKeys[T any](values map[string]T) []string { return slices.Sorted(maps.Keys(values)) }

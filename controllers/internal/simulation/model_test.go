@@ -17,22 +17,22 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 )
 
-// simSteps is how many actions TestSimModel plays at least.
+// minSteps is the least number of actions that TestSimModel plays.
 var minSteps = flag.Int("sim.steps", 20000, "how many actions TestSimModel plays at least")
 
 const (
-	// modelPeople is how many users threads are declared with.
+	// modelPeople is the number of users that threads declare.
 	modelPeople = 6
-	// modelHeal is how long it may take until all is as declared once nothing is broken any more:
-	// two resyncs, as one thread may wait for another one to be let go.
+	// convergeTimeModel is the time to converge after all failures are repaired: two resyncs, as one
+	// thread may wait until another one is released.
 	convergeTimeModel = 26 * time.Minute
-	// modelAsked is how long it may take after somebody asked for a pass.
+	// requestedTime is the time to converge after a requested reconcile.
 	requestedTime = 3 * time.Minute
-	// modelRest is how long nothing may be written then, a resync of each thread at least.
+	// restPeriodModel is the time without writes after that, at least a resync of each thread.
 	restPeriodModel = 12 * time.Minute
 )
 
-// modelService is how the service of a history behaves.
+// modelService is the behavior of the service in a history.
 type modelService struct {
 	Forgets, ListsLate, MarksDeleted bool
 	SpecErrors, ShortTokens          bool
@@ -55,8 +55,8 @@ func (s modelService) options() emulator.Options {
 	return options
 }
 
-// modelHistory is all that happens in a run. After each chapter what is broken is mended, and once
-// time has gone by the world must be as the model has it.
+// modelHistory is the content of a run. After each chapter all failures are repaired, and after
+// some time the world must match the model.
 type modelHistory struct {
 	service  modelService
 	chapters [][]modelAction
@@ -70,7 +70,7 @@ func (h modelHistory) steps() int {
 	return steps
 }
 
-// GoString is what rapid prints of a history that it drew.
+// GoString is the text that rapid prints for a drawn history.
 func (h modelHistory) GoString() string { return fmt.Sprintf("%d steps", h.steps()) }
 
 var modelHistories = rapid.Custom(func(t *rapid.T) modelHistory {
@@ -84,10 +84,10 @@ var modelHistories = rapid.Custom(func(t *rapid.T) modelHistory {
 	}
 })
 
-// Whatever people declare, in whatever order, and whatever breaks meanwhile: in the end the service
-// holds what a model of a few lines says that it should hold, and every status tells the truth.
+// After any declarations in any order, and after any failures, the service holds the state that a
+// small model expects, and each status is correct.
 //
-// A failure shows the shortest history that was found, and how to play it again: -rapid.seed or
+// A failure shows the shortest history that was found, and the way to replay it: -rapid.seed or
 // -rapid.failfile. More histories are played with -sim.steps, which go test takes after -args.
 func TestSimModel(t *testing.T) {
 	t.Parallel()
@@ -119,7 +119,7 @@ func TestSimModel(t *testing.T) {
 	}
 }
 
-// playModel plays a history against the model, and tells what was done, up to the failure.
+// playModel plays a history against the model, and returns the actions up to the failure.
 func playModel(t reporter, history modelHistory) []string {
 	w := newWorld(t, history.service.options(), modelPeople, 1)
 	m := newModelRun(w, history.service)
