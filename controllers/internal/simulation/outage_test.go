@@ -22,13 +22,14 @@ import (
 )
 
 const (
-	// outageRooms is how many threads a connection has in an outage: more than workers.
+	// outageRooms is the number of threads of a connection in an outage. It is larger than the number
+	// of workers.
 	outageRooms = 24
-	// outageLasts is how long it lasts, outageCounted how long calls are counted at its end.
+	// outageLasts is the duration of an outage. Calls are counted during outageCounted at its end.
 	outageLasts, outageCounted = 45 * time.Minute, 20 * time.Minute
 )
 
-// outage has a whole ACS resource meet with a fault that many threads depend on.
+// outage makes a whole ACS resource, on which many threads depend, meet a fault.
 func outage(t *testing.T, name, operation string) *world {
 	t.Helper()
 	rooms := faultedOperation{hall: true, begin: func(w *world) {
@@ -48,13 +49,14 @@ func outage(t *testing.T, name, operation string) *world {
 	return w
 }
 
-// An ACS resource that gives no answer, or only bad ones, keeps no thread of another one waiting,
-// is asked as often as its threads may ask, and is told of as what it is.
+// An ACS resource without answers, or with bad ones only, does not delay the threads of another
+// one. It receives no more calls than the backoff of its threads allows, and the status shows the
+// reason.
 func TestSimFaultsOutage(t *testing.T) {
 	t.Parallel()
 	each := (outageRooms + 1) * int(outageCounted/objects.LastBackoff)
 	for name, most := range map[string]int{
-		// One pass at a time finds out, by calls that are tried twice.
+		// One reconcile at a time probes the service, by calls that are tried twice.
 		"time-out": int(outageCounted / (5 * time.Second)), "reset": 2 * each, "503": 2 * each, "429": 3 * each,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +75,8 @@ func TestSimFaultsOutage(t *testing.T) {
 					t.Errorf("%d calls in %s, want at most %d", len(calls), outageCounted, most)
 				}
 				w.checkRooms(t, map[bool]string{true: showsReady, false: showsUnavailable}[name == "429"])
-				// Once that ACS does not answer, and once what came of the thread's own call.
+				// One write shows that ACS does not answer, and one shows the result of the call of the thread
+				// itself.
 				if writes := w.countRoomWrites(began); writes > 2*outageRooms {
 					t.Errorf("%d writes to %d threads", writes, outageRooms)
 				}
@@ -88,7 +91,7 @@ func TestSimFaultsOutage(t *testing.T) {
 	}
 }
 
-// checkLatecomer has a ChatParticipant come while its thread cannot be reached.
+// checkLatecomer creates a ChatParticipant while its thread cannot be reached.
 func (w *world) checkLatecomer(t *testing.T) {
 	t.Helper()
 	late := participantNamed("late", w.people[2])
@@ -102,7 +105,7 @@ func (w *world) checkLatecomer(t *testing.T) {
 	w.remove(late)
 }
 
-// toldOfRooms counts the writes to the threads of the connection from a moment on.
+// countRoomWrites counts the writes to the threads of the connection since a moment.
 func (w *world) countRoomWrites(since time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,7 +118,7 @@ func (w *world) countRoomWrites(since time.Time) int {
 	return count
 }
 
-// checkRooms compares what the threads of the connection show.
+// checkRooms compares the states of the threads of the connection.
 func (w *world) checkRooms(t *testing.T, want string) {
 	t.Helper()
 	for _, obj := range w.stored(kindThread) {
@@ -125,8 +128,8 @@ func (w *world) checkRooms(t *testing.T, want string) {
 	}
 }
 
-// A service that denies all threads, and lists them, does not double a single room. As soon as it
-// knows them again, all are as before.
+// A service that denies all threads although it lists them does not cause a second thread of any
+// room. Once it finds them again, all of them are as before.
 func TestSimFaultsAllDenied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,8 +150,8 @@ func TestSimFaultsAllDenied(t *testing.T) {
 	})
 }
 
-// Where all threads of a connection are deleted, a few are made anew, and for the others a person
-// must ask: once, on the connection, for all of them.
+// If all threads of a connection are deleted, the operator creates a few of them again. For the
+// others a person requests a reconcile once, on the connection.
 func TestSimFleetDeleted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 )
 
-// elsewhere are places that are not the endpoint of the connection, however much they look like it.
-// Of a link to a next page there, path and query are asked for at the endpoint.
+// elsewhere are URLs that are not at the endpoint of the connection, even if they look like it. If
+// a link to a next page names one of them, the operator requests its path and query at the
+// endpoint.
 var elsewhere = []string{
 	"https://evil.example/chat/threads",
 	otherEndpoint + "/chat/threads",
@@ -42,7 +43,7 @@ var elsewhere = []string{
 	"https://%zz/",
 }
 
-// operationNamed is an operation of the table.
+// operationNamed returns an operation of the table.
 func operationNamed(t *testing.T, name string) faultedOperation {
 	t.Helper()
 	for _, operation := range faultedOperations {
@@ -54,8 +55,8 @@ func operationNamed(t *testing.T, name string) faultedOperation {
 	return faultedOperation{}
 }
 
-// A server can send the operator nowhere with its credentials: not by a redirect, and not by the
-// link to the next page of a list. The line checks each call.
+// No server can send the operator to another host with its credentials: neither by a redirect nor
+// by the link to the next page of a list. The network checks each call.
 func TestSimFaultsElsewhere(t *testing.T) {
 	t.Parallel()
 	faults := map[string][]serviceFault{}
@@ -86,7 +87,7 @@ func TestSimFaultsElsewhere(t *testing.T) {
 	}
 }
 
-// linked is a page with a link to the next one.
+// linked returns a page with a link to the next one.
 func linked(body []byte, link string) []byte {
 	var page map[string]any
 	if err := json.Unmarshal(body, &page); err != nil {
@@ -100,7 +101,7 @@ func linked(body []byte, link string) []byte {
 	return out
 }
 
-// strangeEndpoints are endpoints that a Secret may name and that nobody may be called at.
+// strangeEndpoints are endpoints that a Secret may name and that the operator must not call.
 var strangeEndpoints = map[string]string{
 	"https://user@contoso.communication.azure.com":           chatv1alpha1.ReasonInvalidConnectionString,
 	"https://user:password@contoso.communication.azure.com/": chatv1alpha1.ReasonInvalidConnectionString,
@@ -140,8 +141,8 @@ var strangeEndpoints = map[string]string{
 	"https://":                                             chatv1alpha1.ReasonInvalidConnectionString,
 }
 
-// Whatever endpoint a Secret names, from the first or in the place of the one that was good: no
-// call is made to another place than the operator allows, and the connection says why.
+// With any endpoint in a Secret, from the start or in place of a good one, no call goes to a host
+// that the operator does not allow, and the connection shows the reason.
 func TestSimFaultsEndpoints(t *testing.T) {
 	t.Parallel()
 	for endpoint, reason := range strangeEndpoints {
@@ -159,7 +160,7 @@ func TestSimFaultsEndpoints(t *testing.T) {
 				w.run(time.Minute)
 				w.checkPointed(t, showsReady, showsReady, len(w.network.calls))
 				w.pointTo(endpoint)
-				// Until the Secret is read again, what it held before is good.
+				// Until the Secret is read again, its former content is valid.
 				w.run(connection.ReadyInterval)
 				calls := len(w.network.calls)
 				w.run(time.Hour)
@@ -170,7 +171,7 @@ func TestSimFaultsEndpoints(t *testing.T) {
 	}
 }
 
-// pointTo has the Secret name an endpoint.
+// pointTo puts an endpoint into the Secret.
 func (w *world) pointTo(endpoint string) {
 	w.t.Helper()
 	secret := &corev1.Secret{}
@@ -180,7 +181,7 @@ func (w *world) pointTo(endpoint string) {
 	})
 }
 
-// checkPointed compares what connection and thread show, and how many calls there were.
+// checkPointed compares the states of connection and thread, and the number of calls.
 func (w *world) checkPointed(t *testing.T, connection, thread string, calls int) {
 	t.Helper()
 	for kind, want := range map[objectKind]string{kindConnection: connection, kindThread: thread} {

@@ -29,49 +29,50 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers"
 )
 
-// simProcess is an operator from its start to its end: caches, memory and work queue.
+// process is an operator from its start to its end: caches, memory and work queue.
 type process struct {
 	world       *world
 	number      int64
 	controllers *controllers.Controllers
-	// at are the controllers by kind.
+	// at holds the controllers by kind.
 	at         map[objectKind]controllers.Controller
 	reconciles int
-	// results are those of the last reconcile of each object.
+	// results holds the result of the last reconcile of each object.
 	results map[queueKey]reconcile.Result
-	// dead says that the process crashed.
+	// dead is set after a crash of the process.
 	dead bool
-	// released holds the uids of the objects that it took the last finalizer off.
+	// released holds the uids of the objects whose last finalizer this process removed.
 	released sync.Map
 
-	// views are what the caches show, cursors how far they have come, ready when the next event comes.
+	// views is the content of the caches, cursors their position in the log, and ready the time of the
+	// next event.
 	views   map[objectKind]map[types.NamespacedName]client.Object
 	cursors map[objectKind]int
 	ready   map[objectKind]time.Time
-	// cache is held while somebody reads from the caches or moves them on.
+	// cache is locked while the caches are read or updated.
 	cache sync.Mutex
 
 	mu    sync.Mutex
 	queue map[queueKey]queueEntry
-	// busy are the objects that have a pass now, where passes go on beside each other.
+	// busy holds the objects that are being reconciled, if reconciles are concurrent.
 	busy  map[queueKey]bool
 	woken chan struct{}
 }
 
-// simKey is an object in the work queue.
+// queueKey is an object in the work queue.
 type queueKey struct {
 	kind objectKind
 	types.NamespacedName
 }
 
-// simRecorder tells events to those who listen.
+// eventRecorder hands events to the canary.
 type eventRecorder struct{ world *world }
 
 func (r eventRecorder) Eventf(_ runtime.Object, _ runtime.Object, kind, reason, action, note string, args ...any) {
 	r.world.canary.capture("event", fmt.Sprintf(kind+" "+reason+" "+action+" "+note, args...))
 }
 
-// newSimProcess starts an operator: all objects that its caches show have a pass.
+// newProcess starts an operator. All objects in its caches are enqueued.
 func newProcess(w *world, number int64) *process {
 	p := &process{
 		world: w, number: number,
@@ -100,7 +101,7 @@ func newProcess(w *world, number int64) *process {
 	return p
 }
 
-// list fills the cache of a kind, from an API server that may be behind.
+// list fills the cache of a kind from an API server that may be behind.
 func (p *process) list(kind objectKind) {
 	behind := int(p.world.chance(int64(p.world.lags.events + 1)))
 	p.world.mu.Lock()
@@ -117,12 +118,12 @@ func (p *process) list(kind objectKind) {
 	}
 }
 
-// keys are those of the objects that the cache of a kind shows, in order.
+// keys returns the keys of the objects in the cache of a kind, in order.
 func (p *process) keys(kind objectKind) []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(p.views[kind]), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) })
 }
 
-// matching are the objects in the cache that a list asks for.
+// matching returns the objects in the cache that match the options of a list.
 func (p *process) matching(kind objectKind, options client.ListOptions) []client.Object {
 	var found []client.Object
 	for _, key := range p.keys(kind) {
@@ -142,7 +143,7 @@ func (p *process) matching(kind objectKind, options client.ListOptions) []client
 	return found
 }
 
-// run makes passes until a moment. It says whether the process crashed before.
+// run reconciles until a moment. It reports whether the process crashed before.
 func (p *process) run(until time.Time) (crashed bool) {
 	p.world.turn <- struct{}{}
 	defer func() { <-p.world.turn }()
@@ -180,7 +181,7 @@ func (p *process) run(until time.Time) (crashed bool) {
 	return false
 }
 
-// pause waits a while before an effect, where the world has another operator in it.
+// pause waits before an effect if the world has a second operator.
 func (p *process) pause() {
 	longest := p.world.lags.pause
 	if longest <= 0 {
@@ -195,10 +196,10 @@ func (p *process) pause() {
 	p.world.turn <- struct{}{}
 }
 
-// insideCache marks what the caches themselves call: it does not move them on.
+// insideCache marks the calls of the caches themselves, which do not update the caches.
 type insideCache struct{}
 
-// look brings to the caches the events that have come, and holds them until the caller has read.
+// syncCaches delivers the events that are due, and locks the caches until the caller has read them.
 func (p *process) syncCaches(ctx context.Context) (done func()) {
 	if ctx.Value(insideCache{}) != nil {
 		return func() {}
@@ -211,7 +212,7 @@ func (p *process) syncCaches(ctx context.Context) (done func()) {
 	return p.cache.Unlock
 }
 
-// nextArrival is when the next event comes, as far as that is known.
+// nextDelivery returns the time of the next event, as far as it is known.
 func (p *process) nextDelivery() (first time.Time) {
 	defer p.syncCaches(p.world.t.Context())()
 	for _, ready := range p.ready {
@@ -222,7 +223,7 @@ func (p *process) nextDelivery() (first time.Time) {
 	return first
 }
 
-// arrive takes in the next event of a kind, if it has come.
+// deliverNext delivers the next event of a kind if it is due.
 func (p *process) deliverNext(kind objectKind) bool {
 	p.world.mu.Lock()
 	log := p.world.logs[kind]
@@ -242,7 +243,7 @@ func (p *process) deliverNext(kind objectKind) bool {
 	p.ready[kind] = time.Time{}
 	events := log[p.cursors[kind] : p.cursors[kind]+1]
 	if lags.latest > 0 && p.world.chance(5) == 0 {
-		// The watch broke off: the list that follows it shows only where all this led to.
+		// The watch broke. The list that follows it shows only the latest state.
 		events = latestOf(log[p.cursors[kind]:])
 		p.cursors[kind] = len(log)
 	} else {
@@ -263,7 +264,7 @@ func (p *process) deliverNext(kind objectKind) bool {
 	return true
 }
 
-// latestOf are the last events of each object.
+// latestOf returns the last event of each object.
 func latestOf(log []watchEvent) []watchEvent {
 	var latest []watchEvent
 	seen := map[types.NamespacedName]bool{}
@@ -276,7 +277,7 @@ func latestOf(log []watchEvent) []watchEvent {
 	return latest
 }
 
-// handle enqueues the objects that an event wakes.
+// handle enqueues the objects that an event concerns.
 func (p *process) handle(kind objectKind, old, now client.Object, initial bool) {
 	if old == nil && now == nil {
 		return
@@ -301,7 +302,7 @@ func (p *process) handle(kind objectKind, old, now client.Object, initial bool) 
 	}
 }
 
-// simQueue is the work queue of a controller, as its sources see it.
+// workQueue is the work queue of a controller, as its sources see it.
 type workQueue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 	process *process
@@ -324,12 +325,13 @@ func (q workQueue) AddWithOpts(o priorityqueue.AddOpts, requests ...reconcile.Re
 	}
 }
 
-// GetWithPriority is there for the interface: the simulation itself takes what is due.
+// GetWithPriority exists only for the interface: the simulation itself takes the objects that are
+// due.
 func (workQueue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
 	return reconcile.Request{}, 0, true
 }
 
-// lets says whether a predicate lets an event through.
+// matchesFilter reports whether a predicate accepts an event.
 func matchesFilter(filter predicate.Predicate, old, now client.Object, initial bool) bool {
 	switch {
 	case now == nil:

@@ -17,13 +17,13 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers"
 )
 
-// simDue is when an object is due, and before which others.
+// queueEntry is the time at which an object is due, and its priority.
 type queueEntry struct {
 	at       time.Time
 	priority int
 }
 
-// add puts an object into the queue; the earlier moment counts, and the higher priority.
+// add enqueues an object. The earlier time and the higher priority win.
 func (p *process) add(key queueKey, after time.Duration, priority int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *process) add(key queueKey, after time.Duration, priority int) {
 	p.wake()
 }
 
-// wake has the work queue looked at again.
+// wake makes the process look at the work queue again.
 func (p *process) wake() {
 	select {
 	case p.woken <- struct{}{}:
@@ -46,10 +46,10 @@ func (p *process) wake() {
 	}
 }
 
-// simWorkers is how many reconciles of a kind go on beside each other.
+// workersPerKind is the number of concurrent reconciles of a kind.
 const workersPerKind = 16
 
-// next is the object whose pass comes first: of those that are due, the one of the highest
+// next returns the object to reconcile next: among those that are due, the one of the highest
 // priority.
 func (p *process) next() (first queueKey, due time.Time) {
 	p.mu.Lock()
@@ -75,8 +75,8 @@ func (p *process) next() (first queueKey, due time.Time) {
 	return first, best.at
 }
 
-// start makes a pass, beside others where the world has it so. It says whether the process died in
-// it.
+// start reconciles an object, concurrently if the world is parallel. It reports whether the process
+// crashed.
 func (p *process) start(key queueKey) (crashed bool) {
 	if !p.world.parallel {
 		return p.reconcile(key)
@@ -102,7 +102,7 @@ func (p *process) start(key queueKey) (crashed bool) {
 	return false
 }
 
-// pass makes one pass and says whether the process died in it.
+// reconcile reconciles an object once and reports whether the process crashed.
 func (p *process) reconcile(key queueKey) (crashed bool) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -133,7 +133,8 @@ func (p *process) reconcile(key queueKey) (crashed bool) {
 	return false
 }
 
-// wait is when an object comes again after a pass, as controllers do it; zero is never.
+// requeueDelay returns the time after which an object is requeued, as controllers do it; zero means
+// never.
 func (p *process) requeueDelay(key queueKey, result ctrl.Result, err error) time.Duration {
 	limiter, request := p.at[key.kind].Options.RateLimiter, reconcile.Request{NamespacedName: key.NamespacedName}
 	if err == nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// seedThreads makes ChatThreads that an earlier process has brought to an end, with their threads.
+// seedThreads creates ChatThreads that an earlier process has reconciled, with their threads.
 func (w *world) seedThreads(count int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]
@@ -49,8 +49,8 @@ func (w *world) seedThreads(count int) {
 	}
 }
 
-// More threads than the quota on reads allows for one user: their resyncs are put further apart,
-// evenly, without one refused call, and nobody who asks for something waits for them.
+// With more threads than the quota on reads allows for one user, the operator spreads their resyncs
+// evenly, without a refused call, and other work does not wait for them.
 func TestSimQuotaManyThreads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 		reads := &readLog{byThread: map[string][]time.Time{}}
 		w.onCall = reads.note
 		w.process = newProcess(w, 0)
-		// A ninth more than what the quota needs, as something is always put off.
+		// The interval is a ninth longer than the quota needs, as some reconciles are always delayed.
 		floor := threads * pacing.ShortWindow * 10 / 9 / pace
 		start := time.Now()
 
@@ -99,7 +99,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 	})
 }
 
-// isDone says whether a ChatThread is as declared.
+// isReady reports whether a ChatThread is as declared.
 func (w *world) isReady(name string) func() bool {
 	return func() bool {
 		thread := w.liveThread(name)
@@ -116,7 +116,7 @@ func (w *world) liveThread(name string) *chatv1alpha1.ChatThread {
 	return thread
 }
 
-// simReads notes when the properties of threads were read.
+// readLog records the times at which the properties of threads were read.
 type readLog struct {
 	byThread map[string][]time.Time
 	all      []time.Time
@@ -130,8 +130,8 @@ func (r *readLog) note(operation string, u *url.URL) {
 	}
 }
 
-// spread says how far apart the reads of a thread were, and how many reads there were in a minute
-// at most.
+// spread returns the shortest and the longest time between two reads of a thread, and the largest
+// number of reads in a minute.
 func (r *readLog) spread(start time.Time) (shortest, longest time.Duration, most int) {
 	shortest = time.Since(start)
 	for _, times := range r.byThread {
@@ -148,7 +148,7 @@ func (r *readLog) spread(start time.Time) (shortest, longest time.Duration, most
 	return shortest, longest, slices.Max(minutes)
 }
 
-// resyncFloor is the metric of that name.
+// resyncFloor returns the metric of that name.
 func (w *world) resyncFloor() time.Duration {
 	w.t.Helper()
 	registry := prometheus.NewRegistry()

@@ -29,10 +29,10 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// simQuotas is the service with its quotas.
+// withQuotas is the service with its quotas.
 var withQuotas = emulator.Options{Quotas: true}
 
-// newQuotaWorld has a connection with one service user, and room for so many passes.
+// newQuotaWorld returns a world with a connection that has one service user.
 func newQuotaWorld(t *testing.T, maxReconciles int) *world {
 	t.Helper()
 	w := newWorld(t, withQuotas, 1, 1)
@@ -52,7 +52,7 @@ func (w *world) createThreads(from, to int) {
 	}
 }
 
-// runUntil lets time go by until something is so, and says how long that was.
+// runUntil runs until a condition holds, and returns the time that it took.
 func (w *world) runUntil(most time.Duration, so func() bool) time.Duration {
 	w.t.Helper()
 	start := time.Now()
@@ -82,8 +82,8 @@ func (w *world) refusedCalls() int {
 	return w.refused
 }
 
-// A bulk apply uses 95 % of the budget, though reconciles come late and calls take their time. A
-// thread that waits has one more reconcile, at its moment, and shows one wait.
+// A bulk apply uses 95 % of the budget, although reconciles start late and calls take time. A
+// thread that waits is reconciled once more, when its slot comes, and shows one wait.
 func TestSimQuotaBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestSimQuotaBulk(t *testing.T) {
 	})
 }
 
-// An operator that starts while the quota is used up knows nothing of it: it obeys what it is told,
-// and from then on is not told again.
+// An operator that starts while the quota is used up does not know that. It waits as the answers
+// request, and after that no call is refused.
 func TestSimQuotaRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestSimQuotaRestart(t *testing.T) {
 	})
 }
 
-// More service users, and larger quotas, count at once for the threads that wait already.
+// More service users, and larger quotas, count at once for the threads that already wait.
 func TestSimQuotaRaised(t *testing.T) {
 	t.Parallel()
 	perWindow := func(threads int32) *chatv1alpha1.Quotas {
@@ -171,7 +171,7 @@ func TestSimQuotaRaised(t *testing.T) {
 	for name, c := range map[string]struct {
 		threads      int
 		before, edit func(*chatv1alpha1.ChatConnection)
-		// most is how long the threads that are left may take.
+		// most is the longest time for the remaining threads.
 		most time.Duration
 	}{
 		"service users": {threads: 60, before: func(*chatv1alpha1.ChatConnection) {}, most: 2 * quotaWindow,
@@ -201,7 +201,7 @@ func TestSimQuotaRaised(t *testing.T) {
 	}
 }
 
-// A thread that waited and turned out to need no slot leaves it to the next one.
+// A thread that waited and then needs no slot leaves it to the next one.
 func TestSimQuotaGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,11 +222,11 @@ func TestSimQuotaGivenBack(t *testing.T) {
 	})
 }
 
-// simWindow is a window of the quotas, and a little more.
+// quotaWindow is a little longer than a window of the quotas.
 const quotaWindow = pacing.ShortWindow + time.Second
 
-// Somebody else, who acts as the same service user, takes half of the budget: what is refused is
-// put off, and all is done in little more than twice the time.
+// Another client of the same service user takes half of the budget. The operator delays the refused
+// creates, and finishes in little more than twice the time.
 func TestSimQuotaShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -259,8 +259,8 @@ func TestSimQuotaShared(t *testing.T) {
 	})
 }
 
-// eatQuota has somebody else create threads as the service user, so many in each window. The result
-// says how many it has created so far.
+// useQuota starts another client that creates threads as the service user, at a number per window.
+// The result returns the number that it has created so far.
 func (w *world) useQuota(perWindow int) (made func() int) {
 	w.t.Helper()
 	user := w.serviceUsers()[0]

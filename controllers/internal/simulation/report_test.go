@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 )
 
-// simTB is what a run reports to: a test, or a simReport.
+// reporter receives the failures of a run. It is a test or a runReport.
 type reporter interface {
 	Helper()
 	Context() context.Context
@@ -26,8 +26,8 @@ type reporter interface {
 	Failed() bool
 }
 
-// simReport keeps what went wrong in a run until its bubble is left: a test that draws many
-// histories must be able to go on after one that failed, in order to look for a shorter one.
+// runReport keeps the failures of a run until its bubble ends. A test that draws many histories
+// must continue after a failure, in order to search for a shorter history.
 type runReport struct {
 	done func() context.Context
 
@@ -36,7 +36,7 @@ type runReport struct {
 	logs     []string
 }
 
-// simEnded unwinds a run that cannot go on.
+// runAborted unwinds a run that cannot continue.
 type runAborted struct{}
 
 func (r *runReport) Helper()                  {}
@@ -67,8 +67,8 @@ func (r *runReport) Failed() bool {
 	return len(r.failures) > 0
 }
 
-// simRun makes a run in a bubble of its own and says how it went. A panic in it is a failure like
-// another.
+// runInBubble makes a run in a bubble of its own and returns its report. A panic counts as a
+// failure.
 func runInBubble(t *testing.T, run func(reporter)) *runReport {
 	t.Helper()
 	report := &runReport{}

@@ -16,14 +16,14 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// simScenario is something that users do, and that operators must bring to an end whatever happens.
+// scenario is a user action that operators must complete after any failure.
 type scenario struct {
 	name string
-	// people is how many users there are.
+	// people is the number of users.
 	people int
-	// begin makes what is there before.
+	// begin creates the initial objects.
 	begin func(*world)
-	// act does what is to be brought to an end.
+	// act is the action to complete.
 	act func(*world)
 }
 
@@ -35,14 +35,14 @@ func participantNamed(name, user string) *chatv1alpha1.ChatParticipant {
 	return operatortest.Participant(testNamespace, name, "room", user)
 }
 
-// connect makes the connection, with so many service users.
+// connect creates the connection, with a number of service users.
 func (w *world) connect(users int32) {
 	conn := operatortest.Connection(testNamespace, "default")
 	conn.Spec.ServiceUsers = &chatv1alpha1.ServiceUsers{Count: &users}
 	w.create(conn)
 }
 
-// room makes a connection and a thread with members, and waits until all is quiet.
+// room creates a connection and a thread with members, and waits until all is at rest.
 func (w *world) room(members ...string) {
 	w.connect(1)
 	w.create(threadNamed("room", members...))
@@ -85,7 +85,7 @@ var scenarios = []scenario{
 				t.Spec.Participants[0].ShareHistory = chatv1alpha1.ShareHistorySinceJoin
 			})
 		}},
-	// Their history begins when they came, and must not begin anew.
+	// Their history begins when they joined, and must not begin again.
 	{"rename", 4, func(w *world) {
 		w.connect(1)
 		room := threadNamed("room", w.people...)
@@ -169,14 +169,14 @@ var scenarios = []scenario{
 		}},
 }
 
-// askRoom asks for a pass over the thread at once.
+// requestReconcile requests a reconcile of the thread at once.
 func (w *world) requestReconcile() {
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
 		metav1.SetMetaDataAnnotation(&t.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, time.Now().Format(time.RFC3339))
 	})
 }
 
-// adoptSim adopts a thread that somebody else made.
+// adoptThread adopts a thread that people created.
 func adoptThread(w *world) {
 	service := w.serviceUsers()[0]
 	id := w.emulator.CreateThread(w.people[0], "made by people", emulator.Member{ID: service}, emulator.Member{ID: w.people[1]})

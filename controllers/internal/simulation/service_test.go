@@ -24,16 +24,16 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 )
 
-// simTransport is the way of a process to the service.
+// transport connects a process with the service.
 type transport struct {
 	world   *world
 	process *process
 }
 
-// simServed is a service as a caller that is no operator reaches it.
+// handlerTransport sends requests to a service directly, as for a client that is no operator.
 type handlerTransport struct{ handler http.Handler }
 
-// Do has the service answer a request.
+// Do sends a request to the service.
 func (s handlerTransport) Do(req *http.Request) (*http.Response, error) {
 	served := req.Clone(req.Context())
 	served.RequestURI, served.TLS = req.URL.RequestURI(), &tls.ConnectionState{}
@@ -47,7 +47,7 @@ func (s handlerTransport) Do(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// serve has the service answer a request of an operator.
+// serve sends a request of an operator to the service.
 func (t *transport) serve(req *http.Request) (*http.Response, error) {
 	response, err := handlerTransport{cmp.Or(t.world.hosts[req.URL.Host], t.world.emulator)}.Do(req)
 	if err != nil {
@@ -74,9 +74,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.world.network.send(operation, req, func() (*http.Response, error) { return t.call(operation, req) })
 }
 
-// call has the service answer, unless it is struck.
+// call sends a request to the service, unless a strike hits it.
 func (t *transport) call(operation string, req *http.Request) (*http.Response, error) {
-	// A token changes nothing at the service, and is asked for in a goroutine of its own.
+	// The request for a token changes nothing at the service, and runs in a goroutine of its own.
 	if strings.HasSuffix(operation, "IssueToken") {
 		return t.serve(req)
 	}
@@ -115,12 +115,12 @@ func (t *transport) call(operation string, req *http.Request) (*http.Response, e
 	return response, err
 }
 
-// threads are those at the service that are not deleted.
+// threads returns the threads at the service that are not deleted.
 func (w *world) threads() []emulator.Thread {
 	return slices.DeleteFunc(w.emulator.Threads(), func(thread emulator.Thread) bool { return thread.DeletedOn != nil })
 }
 
-// rotate changes the access key; the Secret follows when update is called.
+// rotate changes the access key. update writes the new one to the Secret.
 func (w *world) rotate() (update func()) {
 	w.emulator.RotateAccessKey()
 	return func() {
@@ -131,7 +131,7 @@ func (w *world) rotate() (update func()) {
 	}
 }
 
-// httpClient is what a process calls the service with.
+// httpClient returns the client of a process for the service.
 func (w *world) httpClient(p *process) *http.Client {
 	httpClient, err := connection.NewHTTPClient("")
 	if err != nil {
@@ -141,7 +141,7 @@ func (w *world) httpClient(p *process) *http.Client {
 	return httpClient
 }
 
-// serviceUsers are the users at the service that no thread is declared with.
+// serviceUsers returns the users at the service that no thread declares.
 func (w *world) serviceUsers() []string {
 	people := map[string]bool{}
 	for _, id := range w.people {

@@ -14,17 +14,19 @@ import (
 )
 
 const (
-	// simSeeds is how many runs each scenario has with a cache that lags, and with two operators.
+	// seedsPerScenario is the number of runs of each scenario with stale caches, and with two
+	// operators.
 	seedsPerScenario = 16
-	// simWorkStale is how long such a run may take: what the caches show late is done late.
+	// convergeTimeStale is the time after which such a run must be at rest. Stale caches delay the
+	// work.
 	convergeTimeStale = 45 * time.Minute
 )
 
-// simDelays are how late events may come.
+// eventDelays are the largest delays of events.
 var eventDelays = []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, 2 * time.Minute}
 
-// However late, doubled or lost between two lists what the cache shows is, also after a crash into
-// an older cache: everything ends as with a fresh one.
+// With a cache that is late, that shows events twice or loses them between two lists, also after a
+// crash into an older cache, the end is the same as with a fresh one.
 func TestSimStale(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenarios {
@@ -57,8 +59,8 @@ func TestSimStale(t *testing.T) {
 	}
 }
 
-// Two operators that both believe to lead, either of which may sleep for a minute between a
-// decision and the request that carries it out, end as one would.
+// Two operators that both act as leader, either of which may sleep for a minute between a decision
+// and its request, reach the same end as one.
 func TestSimTwoOperators(t *testing.T) {
 	t.Parallel()
 	for _, s := range scenarios {
@@ -89,13 +91,13 @@ func TestSimTwoOperators(t *testing.T) {
 }
 
 const (
-	// simPause is how long an operator may sleep before a request, simTogether how long both are at
-	// work.
+	// operatorPause is the longest sleep of an operator before a request. Both operators run for
+	// overlapTime.
 	operatorPause = time.Minute
 	overlapTime   = 10 * time.Minute
 )
 
-// runBoth has a second operator work beside the one that is there. The first one ends.
+// runBoth starts a second operator beside the present one. The first one ends.
 func (w *world) runBoth(duration time.Duration) {
 	until := time.Now().Add(duration)
 	first, second := w.process, newProcess(w, 1)

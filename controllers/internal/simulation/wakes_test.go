@@ -20,8 +20,8 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
-// The simulation plays the watches that a manager has: a change of the labels of a namespace
-// reaches its threads at once, and not at the next resync.
+// The simulation has the watches of a manager: a change of the labels of a namespace reaches its
+// threads at once, and not at the next resync.
 func TestSimWakesThreadsOfNamespace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestSimWakesThreadsOfNamespace(t *testing.T) {
 	})
 }
 
-// A reconcile that only looks for drift gives way to one that somebody waits for.
+// A reconcile that only looks for drift gives way to one that a user waits for.
 func TestSimPriority(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -36,20 +36,19 @@ import (
 const (
 	defaultEndpoint = "https://contoso.communication.azure.com"
 	testNamespace   = "test"
-	// simSelectable is the field of a ChatParticipant that the API server selects by.
+	// threadRefField is the field of a ChatParticipant that the API server selects by.
 	threadRefField = "spec.threadRef.name"
-	// simResync is how often a thread is looked at if it does not say.
+	// resyncInterval is the resync interval of a thread that sets none.
 	resyncInterval = 10 * time.Minute
 )
 
-// simTime is a time as a status holds it.
+// statusTime returns a time as a status holds it.
 func statusTime(t time.Time) *metav1.Time {
 	return new(metav1.NewTime(t.UTC().Truncate(time.Second)))
 }
 
-// simWorld is an API server, the emulated service and the processes of an operator, all in one
-// bubble of fake time. Every effect of an operator goes through strike, which can end its process
-// there.
+// world is an API server, the emulated service and the processes of an operator, all in one bubble
+// of fake time. Each effect of an operator goes through strike, which can end its process there.
 type world struct {
 	environment
 	t        reporter
@@ -57,18 +56,18 @@ type world struct {
 	live     client.WithWatch
 	indexes  fieldIndexes
 	lags     lag
-	// downtime goes by between a crash and the next process.
+	// downtime is the time between a crash and the next process.
 	downtime time.Duration
 	process  *process
-	// maxPasses is how many passes a process makes at most: more are a hot loop.
+	// maxReconciles is the largest number of reconciles of a process. More are a hot loop.
 	maxReconciles int
-	// onCall is told of each call to the service.
+	// onCall is called for each call to the service.
 	onCall func(operation string, u *url.URL)
-	// onChange is told of each call that may have changed something at the service.
+	// onChange is called after each call that may have changed something at the service.
 	onChange func(before, after []emulator.Thread)
 	// refused counts the calls that were answered with 429.
 	refused int
-	// people are the users that threads are declared with, created how many objects there were.
+	// people are the users that threads declare. created counts the objects that were created.
 	people  []string
 	created int
 
@@ -76,8 +75,8 @@ type world struct {
 	random  *rand.Rand
 	logs    map[objectKind][]watchEvent
 	checked map[types.UID][]metav1.Condition
-	// armed says that effects are counted, armedAt since when, count how many there were since the
-	// last strike.
+	// armed is set while effects are counted, since armedAt. count is their number since the last
+	// strike.
 	armed     bool
 	armedAt   time.Time
 	count     int
@@ -86,23 +85,23 @@ type world struct {
 	struck    []string
 	lastWrite time.Time
 	requests  int
-	// joins and removals count by user how often somebody came into a thread, or was taken out.
+	// joins and removals count the additions and removals of each user.
 	joins, removals map[string]int
-	// takenOut holds since when members could read that the operator took out while they were
-	// declared.
+	// removedDeclared maps members that the operator removed although they were declared to the time
+	// from which they could read.
 	removedDeclared map[memberKey]time.Time
-	// outage, where there is one, answers in place of the service.
+	// outage, if set, answers in place of the service.
 	outage func(*http.Request) (*http.Response, error)
-	// watch, where there is one, is told of each change at the API server.
+	// watch, if set, is called for each change at the API server.
 	watch func(watchEvent)
-	// uninstalling says that the CRDs are being deleted.
+	// uninstalling is set while the CRDs are being deleted.
 	uninstalling bool
-	// turn is full while a process is at work; two operators take turns. A lock would keep the time
-	// of the bubble from going on while somebody waits for it.
+	// turn is full while a process works, so that two operators take turns. A lock would stop the time
+	// of the bubble while a goroutine waits for it.
 	turn chan struct{}
 }
 
-// simKind is a kind of object that is watched.
+// objectKind is a kind of object that is watched.
 type objectKind = controllers.Kind
 
 const (
@@ -112,29 +111,32 @@ const (
 	kindNamespace   = objectKind("Namespace")
 )
 
-// simKinds are the kinds that the operator reconciles, simWatched those that it watches.
+// reconciledKinds are the kinds that the operator reconciles, and watchedKinds those that it
+// watches.
 var (
 	reconciledKinds = []objectKind{kindConnection, kindThread, kindParticipant}
 	watchedKinds    = append(slices.Clone(reconciledKinds), kindNamespace)
 )
 
-// simEvent is a change of an object at the API server; what is nil is not there.
+// watchEvent is a change of an object at the API server. old is nil for a new object, and now is
+// nil for a deleted one.
 type watchEvent struct {
 	key      types.NamespacedName
 	old, now client.Object
 	at       time.Time
 }
 
-// simLags say how late the cache is; the zero value is a cache that knows all at once.
+// lag is the delay of the caches. The zero value is a cache that is always fresh.
 type lag struct {
-	// latest is how late an event may come, and events how many may be on their way at most.
+	// latest is the largest delay of an event, and events the largest number of undelivered events.
 	latest time.Duration
 	events int
-	// pause is how long a request may wait between decision and effect, where two operators run.
+	// pause is the longest wait between decision and effect, if two operators run.
 	pause time.Duration
 }
 
-// simScheme holds only what is needed: the fake client goes through all of it at each write.
+// smallScheme holds only the necessary types: the fake client goes through all of them at each
+// write.
 var smallScheme = sync.OnceValue(func() *runtime.Scheme {
 	small := runtime.NewScheme()
 	utilruntime.Must(chatv1alpha1.AddToScheme(small))
@@ -157,7 +159,7 @@ func newWorld(t reporter, options emulator.Options, people int, seed uint64) *wo
 	if err := controllers.AddIndexes(t.Context(), w.indexes); err != nil {
 		t.Fatal(err)
 	}
-	// The CRD declares the thread of a ChatParticipant as a field to select by.
+	// The CRD declares the thread of a ChatParticipant as a selectable field.
 	w.live = fake.NewClientBuilder().WithScheme(smallScheme()).WithGlobalResourceVersionCounter().
 		WithIndex(&chatv1alpha1.ChatParticipant{}, threadRefField, w.indexes[string(kindParticipant)+" "+threadRefField]).
 		WithStatusSubresource(&chatv1alpha1.ChatConnection{}, &chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}).Build()
@@ -172,7 +174,7 @@ func newWorld(t reporter, options emulator.Options, people int, seed uint64) *wo
 	return w
 }
 
-// chance is a number below n that the seed decides.
+// chance returns a number below n that depends on the seed.
 func (w *world) chance(n int64) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -218,7 +220,7 @@ func (w *world) create(obj client.Object) {
 	w.forgetUndeclared()
 }
 
-// simEdit changes the declaration of an object as a user would.
+// edit changes the declaration of an object as a user would.
 func edit[T client.Object](w *world, obj T, change func(T)) {
 	w.t.Helper()
 	if err := w.live.Get(w.t.Context(), objects.KeyOf(obj), obj); err != nil {
@@ -238,7 +240,7 @@ func edit[T client.Object](w *world, obj T, change func(T)) {
 	w.forgetUndeclared()
 }
 
-// remove deletes an object: what has a finalizer stays, with another generation.
+// remove deletes an object. An object with a finalizer stays, with a higher generation.
 func (w *world) remove(obj client.Object) {
 	w.t.Helper()
 	if err := w.live.Delete(w.t.Context(), obj); err != nil {
@@ -254,7 +256,7 @@ func (w *world) remove(obj client.Object) {
 	w.forgetUndeclared()
 }
 
-// record notes what the API server holds of an object now, for those who watch.
+// record logs the present state of an object at the API server, for the caches.
 func (w *world) record(obj client.Object) (now client.Object) {
 	kind := kindOf(obj)
 	if !slices.Contains(watchedKinds, kind) {
@@ -267,7 +269,7 @@ func (w *world) record(obj client.Object) (now client.Object) {
 	return event.now
 }
 
-// log puts the present state of an object into the log of its kind.
+// log adds the present state of an object to the log of its kind.
 func (w *world) log(kind objectKind, key types.NamespacedName) watchEvent {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -287,7 +289,7 @@ func (w *world) log(kind objectKind, key types.NamespacedName) watchEvent {
 	return event
 }
 
-// wrote notes a write of an operator and judges the conditions that it left.
+// wrote records a write of an operator and checks the conditions that it left.
 func (w *world) wrote(obj client.Object) {
 	stored, ok := w.record(obj).(objects.Conditioned)
 	kind := kindOf(obj)
@@ -303,19 +305,19 @@ func (w *world) wrote(obj client.Object) {
 	}
 }
 
-// simWay is how an effect is struck.
+// strikeMode is the way in which a strike hits an effect.
 type strikeMode string
 
 const (
 	strikeBefore strikeMode = "before"
 	strikeAfter  strikeMode = "after"
-	// simLost loses the answer, and the process lives.
+	// strikeAnswerLost loses the answer, and the process survives.
 	strikeAnswerLost strikeMode = "lost"
-	// simHalf does half of a batch.
+	// strikeHalf carries out half of a batch.
 	strikeHalf strikeMode = "half"
 )
 
-// simStrike strikes an effect, counted from the one before that was struck.
+// strike hits an effect. at is counted from the previous strike.
 type strike struct {
 	at  int
 	way strikeMode
@@ -323,7 +325,7 @@ type strike struct {
 
 func (s strike) String() string { return fmt.Sprintf("%s %d", s.way, s.at) }
 
-// strike counts an effect and says how it ends.
+// strike counts an effect and returns the strike that hits it.
 func (w *world) strike(effect string) strikeMode {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -341,7 +343,7 @@ func (w *world) strike(effect string) strikeMode {
 	return way
 }
 
-// arm begins to count effects, of which some are struck.
+// arm starts to count effects, and plans the strikes.
 func (w *world) arm(plan ...strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -349,7 +351,7 @@ func (w *world) arm(plan ...strike) {
 	w.joins, w.removals = map[string]int{}, map[string]int{}
 }
 
-// run lets time go by. A process that crashes is followed by a fresh one.
+// run lets time go by. After a crash it starts a new process.
 func (w *world) run(duration time.Duration) {
 	w.t.Helper()
 	until := time.Now().Add(duration)
@@ -364,7 +366,7 @@ func (w *world) run(duration time.Duration) {
 	}
 }
 
-// definition is a CRD as the API server has it.
+// definition returns a CRD as the API server has it.
 func (w *world) definition(crd *metav1.PartialObjectMetadata, name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
