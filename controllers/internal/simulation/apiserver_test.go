@@ -175,7 +175,7 @@ func (p *process) write(ctx context.Context, effect string, obj client.Object, d
 		p.die()
 	}
 	if p.isReleased(obj) {
-		p.world.t.Errorf("%s: this process let the object go before", effect)
+		p.world.t.Errorf("%s: this process has already released the object", effect)
 	}
 	p.pause()
 	way := p.world.strike(effect)

@@ -149,7 +149,7 @@ func (c *canary) leaks() []string {
 	for text, where := range c.captured {
 		for at := range len(text) - fragmentLength + 1 {
 			if source, found := c.fragments[text[at:at+fragmentLength]]; found {
-				leaks = append(leaks, fmt.Sprintf("%s: a piece of the %s: …%s", where, source, text[max(at-200, 0):at+fragmentLength]))
+				leaks = append(leaks, fmt.Sprintf("%s: a fragment of the %s: …%s", where, source, text[max(at-200, 0):at+fragmentLength]))
 				break
 			}
 		}
@@ -199,7 +199,7 @@ func TestSimCanary(t *testing.T) {
 	t.Parallel()
 	places := map[string]func(*world, prometheus.Registerer, string){
 		"log": func(w *world, _ prometheus.Registerer, text string) {
-			log.FromContext(w.canary.withLogger(w.t.Context())).V(9).Info("Told", "key", map[string]string{"a": text})
+			log.FromContext(w.canary.withLogger(w.t.Context())).V(9).Info("Text", "key", map[string]string{"a": text})
 		},
 		"error": func(w *world, _ prometheus.Registerer, text string) {
 			w.canary.captureError(w.canary.withLogger(w.t.Context()), fmt.Errorf("call: %w", errors.New(text)))
@@ -233,7 +233,7 @@ func TestSimCanary(t *testing.T) {
 				write(w, registry, text)
 				leaks := w.leaks(registry)
 				if found := len(leaks) > 0 && (strings.HasPrefix(leaks[0], place) || place == "error"); found != (name != "none") {
-					t.Errorf("%s: heard %q", name, leaks)
+					t.Errorf("%s: found %q", name, leaks)
 				}
 			}
 		})

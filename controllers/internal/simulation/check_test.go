@@ -85,7 +85,7 @@ func (w *world) settle() {
 	before, requests := w.lastWrite, w.requests
 	w.run(restPeriod)
 	if w.lastWrite.After(before) {
-		w.t.Errorf("written %s after all had come to rest", w.lastWrite.Sub(before))
+		w.t.Errorf("written %s after the world had come to rest", w.lastWrite.Sub(before))
 	}
 	if resyncs := w.requests > requests; resyncs != (len(w.stored(kindThread)) > 0) {
 		w.t.Errorf("%d requests at rest, with %d threads", w.requests-requests, len(w.stored(kindThread)))
@@ -144,7 +144,7 @@ func (w *world) checkOrphans() {
 	for _, thread := range w.threads() {
 		released := thread.Metadata[chatv1alpha1.StampReleasedBy] != "" && thread.Metadata[chatv1alpha1.StampUID] == ""
 		if had[thread.ID] != 1 && (!released || had[thread.ID] != 0) {
-			w.t.Errorf("%d resources have thread %s, which is %v", had[thread.ID], thread.ID, thread.Metadata)
+			w.t.Errorf("%d resources have thread %s with metadata %v", had[thread.ID], thread.ID, thread.Metadata)
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (w *world) checkHistory(place memberKey, since time.Time) {
 		return
 	}
 	if wasIn && had.Unix() != 0 && since.Unix() != 0 && !since.Equal(modelSince) && !since.Equal(had) {
-		w.t.Errorf("%s could read since %s before it was added again, and can since %s", place.user, had, since)
+		w.t.Errorf("%s could read since %s before it was added again, and can read since %s now", place.user, had, since)
 	}
 }
 

@@ -69,7 +69,7 @@ func (s scenario) undisturbed(t *testing.T, service serviceVariant) endState {
 		for _, obj := range append(w.stored(kindConnection), append(w.stored(kindThread), w.stored(kindParticipant)...)...) {
 			_, reason := objects.ReadyReason(obj)
 			if reason != "Succeeded" || operatortest.ObservedGeneration(obj) != obj.GetGeneration() || !obj.GetDeletionTimestamp().IsZero() {
-				t.Errorf("not at an end: %s", w.describe(obj))
+				t.Errorf("not converged: %s", w.describe(obj))
 			}
 		}
 	})

@@ -116,7 +116,7 @@ func (l *network) check(endpoint string, req *http.Request) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if endpoint != defaultEndpoint && endpoint != otherEndpoint || req.Host != "" && req.Host != req.URL.Host || req.URL.User != nil {
-		return errors.New("a call to another place than the endpoint")
+		return errors.New("a call to another host than the endpoint")
 	}
 	token, isToken := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
 	if isToken && l.origins[token] != endpoint {

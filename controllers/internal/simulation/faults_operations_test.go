@@ -67,7 +67,7 @@ var faultedOperations = []faultedOperation{
 		expected: shownOnToken, connection: connectionOnToken},
 }
 
-// setUp adds a second ACS resource, whose thread no fault may affect, and creates the initial
+// setUp adds a second ACS resource with a thread that no fault may affect, and creates the initial
 // objects.
 func (o faultedOperation) setUp(w *world) {
 	w.network, w.canary, w.parallel = newNetwork(w), newCanary(), true

@@ -129,7 +129,7 @@ func (o faultedOperation) play(t *testing.T, fault *serviceFault, span faultSpan
 	w.settle()
 	w.checkSilence()
 	if w.network.read > maxRead {
-		t.Errorf("%d bytes of an answer were read, more than %d", w.network.read, maxRead)
+		t.Errorf("%d bytes of an answer were read, want at most %d", w.network.read, maxRead)
 	}
 	return w
 }
@@ -225,11 +225,11 @@ func (o faultedOperation) checkCalls(w *world, fault serviceFault, began time.Ti
 	all := w.network.hits()
 	for i := range len(all) - 1 {
 		if gap := all[i+1].Sub(all[i]); gap < fault.gap {
-			w.t.Errorf("call %d came %s after the one before, want %s", i+2, gap, fault.gap)
+			w.t.Errorf("call %d came %s after the previous one, want %s", i+2, gap, fault.gap)
 		}
 	}
 	if len(all) == 0 {
-		w.t.Error("the fault struck no call")
+		w.t.Error("no call met the fault")
 	}
 	if time.Since(began) >= quietAfter+time.Hour {
 		o.checkRate(w, fault)
@@ -248,7 +248,7 @@ func (o faultedOperation) checkRate(w *world, fault serviceFault) {
 		return c.endpoint == defaultEndpoint && c.operation == o.operation && strings.Contains(c.path, w.network.fault.target)
 	})
 	if most, mostHits := o.rates(fault, hour); len(calls) > most || len(hits) > mostHits {
-		w.t.Errorf("%d calls in the last hour, of these %d of the operation; want at most %d, %d", len(calls), len(hits), most, mostHits)
+		w.t.Errorf("%d calls in the last hour, %d of them of the operation; want at most %d and %d", len(calls), len(hits), most, mostHits)
 	}
 }
 
@@ -285,7 +285,7 @@ func (w *world) checkWrites(began time.Time, exceptHall bool) {
 			}
 		}
 		if late > 0 {
-			w.t.Errorf("%s were written %d times while nothing changed, %s the last", kind, late, last)
+			w.t.Errorf("%s were written %d times while nothing changed, last %s", kind, late, last)
 		}
 	}
 }

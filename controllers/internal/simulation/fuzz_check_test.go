@@ -72,7 +72,7 @@ func (r *fuzzRun) checkStatus(event watchEvent) {
 	}
 	for _, secret := range slices.Concat(r.lies.secrets(), []string{r.w.emulator.AccessKey(), fuzzCanary}) {
 		if strings.Contains(string(status), secret) {
-			r.w.t.Errorf("%s %s: a credential stands in the status", kindOf(obj), obj.GetName())
+			r.w.t.Errorf("%s %s: the status contains a credential", kindOf(obj), obj.GetName())
 		}
 	}
 	for _, c := range obj.GetConditions() {
@@ -110,9 +110,9 @@ func (r *fuzzRun) checkConditions() {
 			case ready == nil:
 				r.w.t.Errorf("%s %s has no condition", kind, obj.GetName())
 			case ready.ObservedGeneration != obj.GetGeneration() && obj.GetDeletionTimestamp() == nil:
-				r.w.t.Errorf("%s %s was judged at generation %d, and is at %d", kind, obj.GetName(), ready.ObservedGeneration, obj.GetGeneration())
+				r.w.t.Errorf("%s %s has observedGeneration %d, want %d", kind, obj.GetName(), ready.ObservedGeneration, obj.GetGeneration())
 			case slices.Contains(transient, ready.Reason) && !r.isConnectionUnknown(obj):
-				r.w.t.Errorf("not at an end: %s", r.w.describe(obj))
+				r.w.t.Errorf("not converged: %s", r.w.describe(obj))
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (r *fuzzRun) checkRoom() {
 	}
 	remote, found := r.w.emulator.Thread(room.Status.ThreadID)
 	if !found || remote.DeletedOn != nil || remote.Topic != room.Spec.Topic {
-		r.w.t.Errorf("the room is %+v at the service", remote)
+		r.w.t.Errorf("the room at the service is %+v", remote)
 	}
 	for i, id := range r.w.people {
 		// The first user was removed, unless another resource declares it.

@@ -104,7 +104,7 @@ func (r *fuzzRun) play() {
 	w.run(5 * time.Minute)
 	r.checkEnd()
 	if w.t.Failed() {
-		w.t.Logf("%d lies were told", r.lies.changed)
+		w.t.Logf("%d answers were changed", r.lies.changed)
 	}
 }
 

@@ -35,14 +35,14 @@ func (m *modelRun) settle() {
 	before, events, lastWrite := m.w.emulator.Threads(), m.events(), m.w.lastWrite
 	m.w.run(restPeriodModel)
 	if after := m.events(); after != events {
-		m.fail("the API server was written to %d times after all had come to rest: %s", after-events, m.lastEvents(after-events))
+		m.fail("the API server was written to %d times after the world had come to rest: %s", after-events, m.lastEvents(after-events))
 	}
 	if diff := cmp.Diff(before, m.w.emulator.Threads()); diff != "" {
-		m.fail("the service was changed after all had come to rest (-before +after):\n%s", diff)
+		m.fail("the service was changed after the world had come to rest (-before +after):\n%s", diff)
 	}
 	// A user that the service refused is requested again at each resync.
 	if m.w.lastWrite.After(lastWrite) && !m.anyRefused() {
-		m.fail("the service was written to after all had come to rest")
+		m.fail("the service was written to after the world had come to rest")
 	}
 }
 
@@ -53,7 +53,7 @@ func (m *modelRun) requestRecreation() bool {
 	for _, name := range sortedKeys(m.threads) {
 		stored := m.storedThread(name)
 		_, reason := objects.ReadyReason(stored)
-		if reason == chatv1alpha1.ReasonThreadGone && m.classify(name).reason == "(not created anew)" && m.losses > maxRecreationsOfModel {
+		if reason == chatv1alpha1.ReasonThreadGone && m.classify(name).reason == "(not created again)" && m.losses > maxRecreationsOfModel {
 			m.requestReconcile(name)
 			requested = true
 		}
@@ -146,7 +146,7 @@ func (m *modelRun) logWorld() {
 func (m *modelRun) checkThread(name string, owned map[string]string) {
 	declared, stored := m.threads[name], m.storedThread(name)
 	if stored == nil {
-		m.fail("ChatThread %s is gone, and nobody deleted it", name)
+		m.fail("ChatThread %s is gone although no user deleted it", name)
 		return
 	}
 	ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
@@ -188,7 +188,7 @@ func (m *modelRun) checkCondition(name string, stored *chatv1alpha1.ChatThread, 
 	}
 	waits := v.reason == chatv1alpha1.ReasonConnectionNotFound
 	if ready.ObservedGeneration != stored.Generation || !waits && stored.Status.ObservedGeneration != stored.Generation {
-		m.fail("ChatThread %s was judged at generation %d and %d, and is at %d", name, ready.ObservedGeneration, stored.Status.ObservedGeneration, stored.Generation)
+		m.fail("ChatThread %s has observedGeneration %d in its condition and %d in its status, want %d", name, ready.ObservedGeneration, stored.Status.ObservedGeneration, stored.Generation)
 	}
 	return v, true
 }
@@ -223,7 +223,7 @@ func mayReturn(spec chatv1alpha1.ChatThreadSpec) bool {
 func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[string]string) {
 	declared := m.threads[name]
 	if stored.Status.Incarnation > declared.incarnation && !declared.mayReturn {
-		m.fail("the thread of ChatThread %s was created anew, which its recreationPolicy does not allow", name)
+		m.fail("the thread of ChatThread %s was created again although its recreationPolicy forbids it", name)
 	}
 	declared.incarnation, declared.mayReturn = stored.Status.Incarnation, mayReturn(declared.spec)
 	id := stored.Status.ThreadID
@@ -258,7 +258,7 @@ func (m *modelRun) checkRemote(name string, declared *modelThread, v modelVerdic
 	remote, found := *v.remote, m.remote(v.remote.ID)
 	if modelObserves(m.specOf(name)) {
 		if diff := cmp.Diff(found.seen, &remote); found.seen != nil && diff != "" {
-			m.fail("the thread of ChatThread %s was written to though it is only observed (-before +after):\n%s", name, diff)
+			m.fail("the thread of ChatThread %s was written to although it is only observed (-before +after):\n%s", name, diff)
 		}
 		if found.seen = nil; m.isOnlyObserved(remote.ID) {
 			found.seen = &remote
@@ -303,11 +303,11 @@ func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote)
 		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isUndeclaredKept(name, r, found) {
 			continue
 		}
-		m.fail("%s is in the thread of ChatThread %s, and nobody declares it", r.ID, name)
+		m.fail("%s is in the thread of ChatThread %s although no resource declares it", r.ID, name)
 	}
 	for key, certain := range found.guests {
 		if certain && m.mayStay(v.remote.ID, key) && !hasMember(*v.remote, key) {
-			m.fail("%s was taken out of the thread of ChatThread %s, which is Additive", key, name)
+			m.fail("%s was removed from the thread of ChatThread %s, which is Additive", key, name)
 		}
 		// From now on the members are known.
 		if found.guests[key] = m.mayStay(v.remote.ID, key); !hasMember(*v.remote, key) {
@@ -325,7 +325,7 @@ func (m *modelRun) checkDeclaredMembers(name string, v modelVerdict, found *mode
 		if m.isIn(v, d) != (at >= 0) {
 			m.fail("%s is declared by ChatThread %s: in the thread %t, want %t", d.UserID, name, at >= 0, m.isIn(v, d))
 		} else if at >= 0 && !isActor && !m.isAsDeclared(v, d, v.remote.Members[at]) && found.added[d.key] < 2 {
-			m.fail("%+v is declared by ChatThread %s, and stands in the thread as %+v", d, name, v.remote.Members[at])
+			m.fail("%+v is declared by ChatThread %s, and is in the thread as %+v", d, name, v.remote.Members[at])
 		}
 	}
 }

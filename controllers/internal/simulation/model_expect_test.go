@@ -89,7 +89,7 @@ func (m *modelRun) classify(name string) modelVerdict {
 	case m.isAccessLost(declared, stored, remote):
 		v.reason = chatv1alpha1.ReasonAccessLost
 	case !live:
-		v.reason = map[bool]string{true: "(not created anew)", false: chatv1alpha1.ReasonThreadGone}[recreates]
+		v.reason = map[bool]string{true: "(not created again)", false: chatv1alpha1.ReasonThreadGone}[recreates]
 	case m.isOwnedByAnother(stored, remote, observes):
 		v.reason = chatv1alpha1.ReasonOwnedByAnother
 	default:
@@ -324,11 +324,11 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 		}
 		found, known := m.remotes[thread.ID]
 		if !known || found.orphanReason == "" {
-			m.fail("nobody has thread %s, which is %v", thread.ID, thread.Metadata)
+			m.fail("no resource has thread %s with metadata %v", thread.ID, thread.Metadata)
 			continue
 		}
 		if name := m.missedOwner(thread, found); name != "" {
-			m.fail("ChatThread %s had a thread created though an earlier one left thread %s behind", name, thread.ID)
+			m.fail("ChatThread %s created a thread although an earlier ChatThread left thread %s behind", name, thread.ID)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (m *modelRun) checkRemoval(thread emulator.Thread, user string) {
 			return
 		}
 	}
-	m.fail("%s was taken out of thread %s: %s", user, thread.ID, cmp.Or(why, "no ChatThread has it"))
+	m.fail("%s was removed from thread %s: %s", user, thread.ID, cmp.Or(why, "no ChatThread has it"))
 }
 
 // owning returns the ChatThreads that own a thread: the one that its stamp names, or, if people
@@ -95,9 +95,9 @@ func (m *modelRun) forbidsRemoval(owner *chatv1alpha1.ChatThread, user string) s
 	case modelObserves(owner.Spec):
 		return "ChatThread " + owner.Name + " only observes"
 	case slices.ContainsFunc(m.actors(owner.Spec), is):
-		return "it is a service user"
+		return "the user is a service user"
 	case isDeclared && !isRenewed:
-		return "ChatThread " + owner.Name + " declares it"
+		return "ChatThread " + owner.Name + " declares the user"
 	}
 	return ""
 }

@@ -20,7 +20,7 @@ func (m *modelRun) checkParticipants() {
 	for _, name := range sortedKeys(m.participants) {
 		stored, ok := m.stored(kindParticipant, name).(*chatv1alpha1.ChatParticipant)
 		if !ok || stored == nil {
-			m.fail("ChatParticipant %s is gone, and nobody deleted it", name)
+			m.fail("ChatParticipant %s is gone although no user deleted it", name)
 			continue
 		}
 		want, threadID := m.classifyParticipant(name)
@@ -46,7 +46,7 @@ func (m *modelRun) checkParticipant(stored *chatv1alpha1.ChatParticipant, want, 
 	}
 	ready := apimeta.FindStatusCondition(stored.Status.Conditions, chatv1alpha1.ConditionReady)
 	if ready != nil && ready.ObservedGeneration != stored.Generation || threadID != "" && stored.Status.ObservedGeneration != stored.Generation {
-		m.fail("ChatParticipant %s was judged at another generation than %d: %s", name, stored.Generation, m.w.describe(stored))
+		m.fail("ChatParticipant %s was observed at another generation than %d: %s", name, stored.Generation, m.w.describe(stored))
 	}
 }
 

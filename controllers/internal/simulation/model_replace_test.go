@@ -60,7 +60,7 @@ func (m *modelRun) uninstall() {
 	}
 	m.w.run(5 * time.Minute)
 	if left := len(m.w.stored(kindThread)) + len(m.w.stored(kindParticipant)); left > 0 {
-		m.fail("%d objects hold up the end of their CRD", left)
+		m.fail("%d objects block the deletion of their CRD", left)
 		return
 	}
 	m.setUninstalling(false)

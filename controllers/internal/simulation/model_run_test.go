@@ -273,7 +273,7 @@ func (m *modelRun) threadRemoved(thread *chatv1alpha1.ChatThread, stamped string
 			}
 		}
 	case stamped != "":
-		m.w.t.Errorf("ChatThread %s went, and thread %s still carries its stamp", thread.Name, stamped)
+		m.w.t.Errorf("ChatThread %s is gone, and thread %s still carries its stamp", thread.Name, stamped)
 	case live:
 		m.checkReleased(thread.Name, remote, declared.spec)
 	}
@@ -289,9 +289,9 @@ func (m *modelRun) checkReleased(name string, remote emulator.Thread, spec chatv
 			m.noteLeftBehind(remote.ID, spec)
 		}
 	case !modelRetains(spec):
-		m.w.t.Errorf("ChatThread %s went, and thread %s is still there", name, remote.ID)
+		m.w.t.Errorf("ChatThread %s is gone, and thread %s still exists", name, remote.ID)
 	case remote.Metadata[chatv1alpha1.StampReleasedBy] != testNamespace+"/"+name && !found.deleted:
-		m.w.t.Errorf("ChatThread %s went, and thread %s does not say who released it: %v", name, remote.ID, remote.Metadata)
+		m.w.t.Errorf("ChatThread %s is gone, and thread %s does not name the resource that released it: %v", name, remote.ID, remote.Metadata)
 	default:
 		found.orphanReason = "retained"
 	}

@@ -115,7 +115,7 @@ func TestSimModel(t *testing.T) {
 	}
 	t.Logf("%d actions in %d histories", steps, histories)
 	if steps < *minSteps {
-		t.Errorf("only %d actions, want %d", steps, *minSteps)
+		t.Errorf("%d actions, want at least %d", steps, *minSteps)
 	}
 }
 

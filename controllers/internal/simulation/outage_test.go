@@ -100,7 +100,7 @@ func (w *world) checkLatecomer(t *testing.T) {
 	// The only worker may be busy with the probe of another thread, which takes 20 s.
 	w.run(2 * objects.LastBackoff)
 	if _, reason := objects.ReadyReason(w.stored(kindParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
-		t.Errorf("a ChatParticipant that comes during an outage shows %q", reason)
+		t.Errorf("a ChatParticipant that is created during an outage shows %q", reason)
 	}
 	w.remove(late)
 }
@@ -138,7 +138,7 @@ func TestSimFaultsAllDenied(t *testing.T) {
 		w.run(outageLasts)
 		recreated := w.network.callsBetween(began, time.Now(), func(c sentCall) bool { return c.operation == "ChatClient.CreateThread" })
 		if len(recreated) > 0 {
-			t.Errorf("%d threads were made anew beside those that live", len(recreated))
+			t.Errorf("%d threads were created beside existing ones", len(recreated))
 		}
 		w.checkRooms(t, showsUnavailable)
 		w.network.repair()
@@ -165,7 +165,7 @@ func TestSimFleetDeleted(t *testing.T) {
 		w.run(outageLasts)
 		recreated := w.network.callsBetween(began, time.Now(), func(c sentCall) bool { return c.operation == "ChatClient.CreateThread" })
 		if len(recreated) != connection.MaxRecreations {
-			t.Errorf("%d threads were made anew, want %d", len(recreated), connection.MaxRecreations)
+			t.Errorf("%d threads were created again, want %d", len(recreated), connection.MaxRecreations)
 		}
 		gone := 0
 		for _, obj := range w.stored(kindThread) {
@@ -174,7 +174,7 @@ func TestSimFleetDeleted(t *testing.T) {
 			}
 		}
 		if gone != outageRooms-connection.MaxRecreations {
-			t.Errorf("%d threads show that they are gone, want %d", gone, outageRooms-connection.MaxRecreations)
+			t.Errorf("%d ChatThreads show reason ThreadGone, want %d", gone, outageRooms-connection.MaxRecreations)
 		}
 		edit(w, operatortest.Connection(testNamespace, "default"), func(c *chatv1alpha1.ChatConnection) {
 			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, "now")

@@ -191,7 +191,7 @@ func (w *world) checkPointed(t *testing.T, connection, thread string, calls int)
 		}
 		w.checkMessages(obj)
 		if strings.Contains(w.describe(obj), "password") {
-			t.Errorf("user info is shown: %s", w.describe(obj))
+			t.Errorf("the user info of the endpoint is shown: %s", w.describe(obj))
 		}
 	}
 	if len(w.network.calls) != calls {

@@ -154,7 +154,7 @@ func (p *process) run(until time.Time) (crashed bool) {
 		switch {
 		case !due.After(now):
 			if p.reconciles++; p.reconciles > p.world.maxReconciles {
-				p.world.t.Fatalf("a hot loop at %v", key)
+				p.world.t.Fatalf("hot loop at %v", key)
 			}
 			if p.start(key) {
 				return true

@@ -86,7 +86,7 @@ func TestSimQuotaManyThreads(t *testing.T) {
 			t.Errorf("%d calls were answered with 429", refused)
 		}
 		if shown := w.resyncFloor(); shown.Round(time.Second) != (floor + 2*floor/threads).Round(time.Second) {
-			t.Errorf("the metric shows %s between resyncs, want that of two more than %s", shown, floor)
+			t.Errorf("the metric shows %s between resyncs, want the value for two threads more than %s", shown, floor)
 		}
 		shortest, longest, most := reads.spread(start)
 		t.Logf("in %s: %s to %s between two reads of a thread, at most %d reads a minute", time.Since(start), shortest, longest, most)

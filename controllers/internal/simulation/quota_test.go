@@ -58,7 +58,7 @@ func (w *world) runUntil(most time.Duration, so func() bool) time.Duration {
 	start := time.Now()
 	for !so() {
 		if time.Since(start) > most {
-			w.t.Fatalf("not so after %s", most)
+			w.t.Fatalf("the condition does not hold after %s", most)
 		}
 		w.run(time.Second)
 	}
@@ -124,7 +124,7 @@ func TestSimQuotaBulk(t *testing.T) {
 			t.Errorf("took %s after the burst, the quota allows %s", took, least)
 		}
 		if perThread > 2.2 || most > 1 {
-			t.Errorf("%.2f reconciles a thread, want one for the declaration and 1.2 at its moment; up to %d waits shown", perThread, most)
+			t.Errorf("%.2f reconciles a thread, want 1 for the declaration and 1.2 for its slot; up to %d waits shown", perThread, most)
 		}
 		if refused := w.refusedCalls(); refused > 0 {
 			t.Errorf("%d calls were answered with 429", refused)
@@ -151,7 +151,7 @@ func TestSimQuotaRestart(t *testing.T) {
 		w.run(quotaWindow)
 		first := w.refusedCalls()
 		took := w.runUntil(15*time.Minute, func() bool { return w.notReady() == 0 })
-		t.Logf("%d calls were refused in the first window after the restart; all was done %s later", first, took)
+		t.Logf("%d calls were refused in the first window after the restart; all threads were ready %s later", first, took)
 		if later := w.refusedCalls(); later > first {
 			t.Errorf("%d calls were refused after the first window", later-first)
 		}
@@ -217,7 +217,7 @@ func TestSimQuotaGivenBack(t *testing.T) {
 		w.createThreads(2, 3)
 		took := w.runUntil(time.Minute, func() bool { return w.notReady() == 1 })
 		if took > pacing.ShortWindow {
-			t.Errorf("took %s: the slot of another thread was waited for", took)
+			t.Errorf("took %s: the thread waited for the slot of another one", took)
 		}
 	})
 }
@@ -236,7 +236,7 @@ func TestSimQuotaShared(t *testing.T) {
 		w.createThreads(0, threads)
 		took := w.runUntil(30*time.Minute, func() bool { return w.notReady() == 0 })
 		refused := w.refusedCalls()
-		t.Logf("%d threads took %s; %d calls of the operator were refused; the other made %d", threads, took, refused, other())
+		t.Logf("%d threads took %s; %d calls of the operator were refused; the other client created %d", threads, took, refused, other())
 		if least := threads / 5 * pacing.ShortWindow; took > least*5/2 {
 			t.Errorf("took %s; half of the quota allows %s", took, least)
 		}
