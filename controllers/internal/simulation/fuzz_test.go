@@ -83,7 +83,7 @@ func (r *fuzzRun) play() {
 	w.create(threadNamed("room", w.people[:2]...))
 	w.create(participantNamed("guest", w.people[2]))
 	w.run(time.Minute)
-	w.watch, w.outage = r.checkStatus, refuseOtherHosts(w.t) //nolint:bodyclose // a function that answers
+	w.watch, w.outage = r.checkStatus, refuseOtherHosts(w.t) //nolint:bodyclose // a function that returns answers
 	w.emulator.Inject(emulator.Fault{Transform: r.lies.transform})
 	w.editRoom(func(t *chatv1alpha1.ChatThread) {
 		t.Spec.Topic = "another"

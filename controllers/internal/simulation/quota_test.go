@@ -93,7 +93,7 @@ func TestSimQuotaBulk(t *testing.T) {
 		w.late = func() { <-time.After(time.Duration(w.chance(int64(100 * time.Millisecond)))) }
 		w.outage = func(*http.Request) (*http.Response, error) {
 			<-time.After(time.Duration(w.chance(int64(200 * time.Millisecond))))
-			return nil, nil //nolint:nilnil // it only takes its time
+			return nil, nil //nolint:nilnil // only a delay
 		}
 		w.connect(users)
 		w.run(time.Minute)

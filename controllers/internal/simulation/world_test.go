@@ -152,7 +152,7 @@ func newWorld(t reporter, options emulator.Options, people int, seed uint64) *wo
 	w := &world{
 		t: t, emulator: emulator.New(options), indexes: fieldIndexes{},
 		turn: make(chan struct{}, 1), maxReconciles: 20000,
-		random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a run is to be repeated
+		random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // runs must be reproducible
 		logs:   map[objectKind][]watchEvent{}, checked: map[types.UID][]metav1.Condition{},
 		joins: map[string]int{}, removals: map[string]int{}, removedDeclared: map[memberKey]time.Time{},
 	}
