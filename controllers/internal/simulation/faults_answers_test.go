@@ -57,7 +57,8 @@ var serviceFaults = slices.Concat(refusals(), silences(), []serviceFault{
 	{name: "redirect 302", answer: redirect(http.StatusFound, "https://evil.example/chat/threads")},
 	{name: "redirect 307", answer: redirect(http.StatusTemporaryRedirect, "http://contoso.communication.azure.com/chat/threads")},
 	{name: "429 seconds", gap: retryAfter, answer: tooMany(func() string { return strconv.Itoa(int(retryAfter.Seconds())) })},
-	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter).UTC().Format(http.TimeFormat) })},
+	// A date has whole seconds: it is rounded up to ask for the whole wait.
+	{name: "429 date", gap: retryAfter, answer: tooMany(func() string { return time.Now().Add(retryAfter + time.Second - 1).UTC().Format(http.TimeFormat) })},
 	{name: "429", gap: outcome.ThrottleWait, answer: tooMany(func() string { return "" })},
 	{name: "portal", answer: page},
 	{name: "foreign 401", answer: refusedByGateway(http.StatusUnauthorized)},
