@@ -64,11 +64,9 @@ type failedThread struct {
 	since, retry time.Time
 	tries        int
 	err          error
-}
-
-// lasts reports whether the failure is a lasting one.
-func (f failedThread) lasts() bool {
-	return f.tries >= lastingTries && time.Since(f.since) >= lastingTime
+	// lasts is set once the failure counts as a lasting one. Only a Read sets it, so that the Read
+	// wakes the ChatThreads that need not wait any more.
+	lasts bool
 }
 
 func newList() *list {
@@ -113,7 +111,7 @@ func (l *list) unconfirmed(pending []string) error {
 func (l *list) concerning(q Query, user string, pending []string) error {
 	for _, id := range pending {
 		failed, ok := l.failed[id]
-		if !ok || !failed.lasts() || !q.mayOwn(failed) {
+		if !ok || !failed.lasts || !q.mayOwn(failed) {
 			continue
 		}
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: progressInterval, Message: fmt.Sprintf(

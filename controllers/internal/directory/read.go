@@ -303,12 +303,13 @@ func (d *Directory) noteFailed(l *list, id string, err error) (lastsNow bool) {
 	if !ok {
 		failed = failedThread{topic: l.threads[id].topic, since: time.Now()}
 	}
-	lasted := failed.lasts()
+	lasted := failed.lasts
 	failed.retry = time.Now().Add(min(firstThreadRetry<<min(failed.tries, 10), lastThreadRetry))
 	failed.tries++
 	failed.err = err
+	failed.lasts = lasted || failed.tries >= lastingTries && time.Since(failed.since) >= lastingTime
 	l.failed[id] = failed
-	return failed.lasts() && !lasted
+	return failed.lasts && !lasted
 }
 
 // isOfThread reports whether an error may concern one thread only: ACS answered, and it did not

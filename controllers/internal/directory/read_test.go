@@ -5,6 +5,7 @@ package directory
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -212,18 +213,18 @@ func TestOneRefusalIsNoProof(t *testing.T) {
 				}
 			}
 			s.emulator.ClearFaults()
-			s.retryFailed()
+			s.retryFailed(time.Minute)
 			s.calls(Need{}, 0, own)
 			s.finds(own)
 		})
 	}
 }
 
-// retryFailed has threads read again at once that ACS failed to show, as if the time had come.
-func (s *service) retryFailed() {
+// retryFailed lets threads be read again that ACS failed to show, as if some time had passed.
+func (s *service) retryFailed(passed time.Duration) {
 	for _, l := range s.lists {
 		for id, failed := range l.failed {
-			failed.retry, failed.since = time.Time{}, failed.since.Add(-time.Minute)
+			failed.retry, failed.since = time.Time{}, failed.since.Add(-passed)
 			l.failed[id] = failed
 		}
 	}
@@ -253,7 +254,7 @@ func TestOneBadThreadHoldsUpNobodyElse(t *testing.T) {
 				t.Errorf("threads read (-want +got):\n%s", diff)
 			}
 			for range lastingTries {
-				s.retryFailed()
+				s.retryFailed(time.Minute)
 				_, _, err = s.ask(other)
 			}
 			if err != nil {
@@ -271,10 +272,41 @@ func TestOneBadThreadHoldsUpNobodyElse(t *testing.T) {
 				}
 			}
 			s.emulator.ClearFaults()
-			s.retryFailed()
+			s.retryFailed(time.Minute)
 			s.calls(Need{}, 0, bad)
 			s.finds(bad)
 		})
+	}
+}
+
+// The Read with which a failure becomes a lasting one wakes the ChatThreads that need not wait any
+// more. Time alone does not end their wait, since nothing would wake them.
+func TestLastingFailureWakes(t *testing.T) {
+	t.Parallel()
+	s := newService(t, emulator.Options{}, 1)
+	bad := s.thread(0, "ns/a")
+	s.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: bad, Status: http.StatusInternalServerError})
+	q := s.query(Need{})
+	q.Topic = "another topic"
+	isWaiting := true
+	for try := range lastingTries + 2 {
+		passed := time.Second
+		if try >= lastingTries {
+			passed = time.Minute
+		}
+		s.retryFailed(passed)
+		_, err := s.Search(q)
+		if isWaiting && err == nil {
+			t.Fatal("a wait ended without a wake")
+		}
+		wake, _ := s.Read(s.Context(), s.users[0], ReadOptions{Claimed: q.Claimed})
+		if slices.Contains(wake, q.Waiter) {
+			_, err = s.Search(q)
+			isWaiting = err != nil
+		}
+	}
+	if isWaiting {
+		t.Error("no Read woke the ChatThread for good")
 	}
 }
 

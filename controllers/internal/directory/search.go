@@ -111,7 +111,7 @@ func (d *Directory) pending(q Query) map[string][]string {
 	for _, user := range q.Users {
 		pending[user] = slices.DeleteFunc(d.unread(d.list(user)), func(id string) bool {
 			failed, ok := d.list(user).failed[id]
-			return ok && failed.lasts() && !q.mayOwn(failed)
+			return ok && failed.lasts && !q.mayOwn(failed)
 		})
 	}
 	d.mu.Unlock()
