@@ -150,6 +150,10 @@ func (w *Calls) bringBack(ctx context.Context, members []plan.Member) error {
 			w.Results.Joined[m.Key()] = true
 			w.isBack(m.Key())
 		}
+		if restoreErr != nil {
+			// A remembered refusal would keep the member out until the next resync.
+			delete(w.Memory.Refused, m.Key())
+		}
 		err = errors.Join(err, restoreErr)
 	}
 	return err

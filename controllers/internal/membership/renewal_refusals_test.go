@@ -44,7 +44,8 @@ func TestRefusedRenewal(t *testing.T) {
 			}
 			r.isKept("ann")
 
-			// The same declaration is reported, and not tried again, not even with the refused ones.
+			// The same declaration is reported, and not tried again, not even with the refused
+			// ones.
 			r.memory.TryAgain()
 			r.reconciles()
 			r.expect("calls", nil, r.calls())
@@ -147,8 +148,8 @@ func TestRefusedInBothForms(t *testing.T) {
 	}
 }
 
-// If the former state cannot be added either because ACS fails, that is an error, and the member
-// comes back later.
+// If the former state cannot be added either because ACS fails, that is an error, and the next
+// reconcile brings the member back.
 func TestFailedReturnInTheFormerState(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
@@ -161,7 +162,6 @@ func TestFailedReturnInTheFormerState(t *testing.T) {
 	}
 	r.expect("calls", []string{"remove ann", "add ann", "add ann"}, r.calls())
 	r.renewing("ann")
-	r.memory.TryAgain()
 	r.reconciles("add ann")
 	r.shows("new", since, "ann")
 	r.renewing()
