@@ -300,7 +300,7 @@ func (m *modelRun) checkMembers(name string, v modelVerdict, found *modelRemote)
 	m.checkDeclaredMembers(name, v, found)
 	actors := m.actorsOf(v)
 	for _, r := range v.remote.Members {
-		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isUndeclaredKept(name, r, found) {
+		if m.isDeclared(v, r) || slices.Contains(actors, r.ID) || m.isUndeclaredKept(name, r, found) || m.isFormerActor(v, r) {
 			continue
 		}
 		m.fail("%s is in the thread of ChatThread %s although no resource declares it", r.ID, name)

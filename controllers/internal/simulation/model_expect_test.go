@@ -355,6 +355,13 @@ func (m *modelRun) isUndeclaredKept(name string, r emulator.Member, found *model
 	return (isGuest || r.Metadata[chatv1alpha1.StampMember] != "") && !modelExclusive(m.specOf(name)) && !m.isOurs(name, r)
 }
 
+// isFormerActor reports whether a member created the thread as the service user of another
+// connection, before the thread was adopted through this one. It is an ordinary member since then,
+// which Additive leaves in the thread.
+func (m *modelRun) isFormerActor(v modelVerdict, r emulator.Member) bool {
+	return r.ID == v.remote.CreatedBy && !modelExclusive(m.specOf(v.name))
+}
+
 // isAdoptionPending reports whether another ChatThread is going to adopt the thread of one whose
 // deletion would delete it.
 func (m *modelRun) isAdoptionPending(name string, stored *chatv1alpha1.ChatThread) bool {
