@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -156,33 +155,6 @@ func TestConnectionIsNotReadFromAnOldCache(t *testing.T) {
 	w.Expect(read().After).To(BeNumerically(">", 0))
 }
 
-const (
-	entraSubject = "system:serviceaccount:acs-chat-operator-system:acs-chat-operator"
-	entraRefusal = `{"error":"invalid_request","error_description":"AADSTS70021: No matching federated identity record found for presented assertion. ` +
-		`Assertion Issuer: 'https://oidc.prod-aks.azure.com/00000000-0000-0000-0000-000000000001/00000000-0000-0000-0000-000000000002/'. ` +
-		`Assertion Subject: '` + entraSubject + `'. Assertion Audience: 'api://AzureADTokenExchange'. https://learn.microsoft.com/entra/workload-id ` +
-		`Trace ID: 11111111 Correlation ID: 22222222 Timestamp: 2026-03-01 12:00:00Z","error_codes":[70021]}`
-)
-
-// entraAnswer plays Microsoft Entra: it answers requests for a token, and describes its tenant as
-// Entra does.
-func entraAnswer(status int, body string) func(*http.Request) (*http.Response, error) {
-	return func(req *http.Request) (*http.Response, error) {
-		answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req}
-		tenant := "https://login.microsoftonline.com/tenant/"
-		switch {
-		case strings.Contains(req.URL.Path, "/discovery/instance"):
-			answer.Body = io.NopCloser(strings.NewReader(`{"tenant_discovery_endpoint":"` + tenant + `v2.0/.well-known/openid-configuration","metadata":[]}`))
-		case strings.HasSuffix(req.URL.Path, "/openid-configuration"):
-			answer.Body = io.NopCloser(strings.NewReader(`{"authorization_endpoint":"` + tenant + `authorize","token_endpoint":"` + tenant + `oauth2/v2.0/token","issuer":"` + tenant + `v2.0"}`))
-		default:
-			answer.StatusCode = status
-			answer.Body = io.NopCloser(strings.NewReader(body))
-		}
-		return answer, nil
-	}
-}
-
 // The status shows the endpoint of the spec before there is a service user, and the endpoint can be
 // corrected.
 func TestDeclaredEndpointIsShown(t *testing.T) {
@@ -193,7 +165,7 @@ func TestDeclaredEndpointIsShown(t *testing.T) {
 	t.Setenv("AZURE_TENANT_ID", "tenant")
 	g := NewWithT(t)
 	r := &ChatConnectionReconciler{Sessions: &connection.Registry{AllowedEndpoints: connection.EndpointRules(connection.DefaultEndpointSuffixes), EntraNamespaces: []string{"a"}, Timeout: time.Second,
-		Transport: &http.Client{Transport: roundTrip(entraAnswer(http.StatusBadRequest, entraRefusal))}}} //nolint:bodyclose // a function that answers
+		Transport: &http.Client{Transport: roundTrip(acstest.EntraAnswer(http.StatusBadRequest, acstest.EntraRefusal))}}} //nolint:bodyclose // a function that answers
 	conn := newConnection("a", "default")
 	for _, host := range []string{"https://typo.communication.azure.com", "https://contoso.communication.azure.com"} {
 		conn.Generation++

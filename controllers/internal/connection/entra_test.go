@@ -4,7 +4,6 @@
 package connection
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,33 +20,6 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
-const (
-	entraSubject = "system:serviceaccount:acs-chat-operator-system:acs-chat-operator"
-	entraRefusal = `{"error":"invalid_request","error_description":"AADSTS70021: No matching federated identity record found for presented assertion. ` +
-		`Assertion Issuer: 'https://oidc.prod-aks.azure.com/00000000-0000-0000-0000-000000000001/00000000-0000-0000-0000-000000000002/'. ` +
-		`Assertion Subject: '` + entraSubject + `'. Assertion Audience: 'api://AzureADTokenExchange'. https://learn.microsoft.com/entra/workload-id ` +
-		`Trace ID: 11111111 Correlation ID: 22222222 Timestamp: 2026-03-01 12:00:00Z","error_codes":[70021]}`
-)
-
-// entraAnswer has the part of Microsoft Entra answer requests for a token. It describes its tenant
-// as the real one does.
-func entraAnswer(status int, body string) func(*http.Request) (*http.Response, error) {
-	return func(req *http.Request) (*http.Response, error) {
-		answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req}
-		tenant := "https://login.microsoftonline.com/tenant/"
-		switch {
-		case strings.Contains(req.URL.Path, "/discovery/instance"):
-			answer.Body = io.NopCloser(strings.NewReader(`{"tenant_discovery_endpoint":"` + tenant + `v2.0/.well-known/openid-configuration","metadata":[]}`))
-		case strings.HasSuffix(req.URL.Path, "/openid-configuration"):
-			answer.Body = io.NopCloser(strings.NewReader(`{"authorization_endpoint":"` + tenant + `authorize","token_endpoint":"` + tenant + `oauth2/v2.0/token","issuer":"` + tenant + `v2.0"}`))
-		default:
-			answer.StatusCode = status
-			answer.Body = io.NopCloser(strings.NewReader(body))
-		}
-		return answer, nil
-	}
-}
-
 // Errors of Microsoft Entra name Entra, not ACS, and show its words.
 func TestEntraIsNamed(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
@@ -62,13 +34,13 @@ func TestEntraIsNamed(t *testing.T) {
 		stalled bool
 		says    []string
 	}{
-		"refused": {answer: entraAnswer(http.StatusBadRequest, entraRefusal), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
-			says: []string{"Microsoft Entra refused the operator's identity (AADSTS70021: No matching", entraSubject}},
-		"refused without a number": {answer: entraAnswer(http.StatusUnauthorized, `{"error":"unauthorized_client"}`), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+		"refused": {answer: acstest.EntraAnswer(http.StatusBadRequest, acstest.EntraRefusal), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+			says: []string{"Microsoft Entra refused the operator's identity (AADSTS70021: No matching", acstest.EntraSubject}},
+		"refused without a number": {answer: acstest.EntraAnswer(http.StatusUnauthorized, `{"error":"unauthorized_client"}`), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra refused the operator's identity (unauthorized_client: no description)."}},
-		"in trouble": {answer: entraAnswer(http.StatusServiceUnavailable, "<html></html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
+		"in trouble": {answer: acstest.EntraAnswer(http.StatusServiceUnavailable, "<html></html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra (login.microsoftonline.com) is in trouble (503)"}},
-		"something in between": {answer: entraAnswer(http.StatusForbidden, "<html>the.projected.token</html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
+		"something in between": {answer: acstest.EntraAnswer(http.StatusForbidden, "<html>the.projected.token</html>"), reason: chatv1alpha1.ReasonServiceUnavailable, //nolint:bodyclose // a function that answers
 			says: []string{"Microsoft Entra (login.microsoftonline.com) was not reached: something in between answered (403)"}},
 		"away": {answer: func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -76,7 +48,7 @@ func TestEntraIsNamed(t *testing.T) {
 		"no such host": {answer: func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "login.microsoftonline.com", IsNotFound: true}}
 		}, reason: chatv1alpha1.ReasonServiceUnavailable, says: []string{"could not be found (there is no such host in DNS)"}},
-		"no token of the service account": {file: filepath.Join(t.TempDir(), "none"), answer: entraAnswer(http.StatusOK, "{}"), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
+		"no token of the service account": {file: filepath.Join(t.TempDir(), "none"), answer: acstest.EntraAnswer(http.StatusOK, "{}"), reason: chatv1alpha1.ReasonAuthenticationFailed, stalled: true, //nolint:bodyclose // a function that answers
 			says: []string{"The operator has no token for Microsoft Entra", "no such file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
