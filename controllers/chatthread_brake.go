@@ -72,11 +72,9 @@ func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situat
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list ChatThreads: %w", err)
 	}
-	// The API server stores whole seconds: a deletion in the second of the start is no earlier one.
-	startedAt := r.startedAt.Truncate(time.Second)
 	left := 0
 	for i := range threads.Items {
-		if deleted := threads.Items[i].DeletionTimestamp; deleted != nil && deleted.Time.Before(startedAt) {
+		if deleted := threads.Items[i].DeletionTimestamp; deleted != nil && deleted.Time.Before(r.startedAt) {
 			left++
 		}
 	}
