@@ -66,7 +66,8 @@ func (r *ChatThreadReconciler) checkMaxDeletions(ctx context.Context, s situatio
 }
 
 // unfinishedDeletions counts the threads of the connection whose deletion an earlier process did
-// not finish.
+// not finish. The API server stores whole seconds, so a deletion in the second of the start counts
+// too: more threads wait for a confirmation, and none is deleted beyond the limit.
 func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situation) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: connectionKey(s.thread).String()}, client.UnsafeDisableDeepCopy); err != nil {

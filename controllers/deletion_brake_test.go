@@ -9,6 +9,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -33,6 +35,9 @@ func TestMaxDeletions(t *testing.T) {
 	for _, thread := range threads {
 		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
 	}
+	// Deletions in the second of the start count as those of an earlier process.
+	began := time.Now()
+	w.Eventually(func() bool { return time.Since(began) > time.Second }).Should(BeTrue())
 	for _, thread := range threads {
 		w.delete(thread)
 	}
@@ -67,6 +72,25 @@ func TestMaxDeletions(t *testing.T) {
 	w.delete(late)
 	w.awaitReason(late, chatv1alpha1.ReasonDeleting)
 	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// A deletion counts as that of an earlier process if it was requested before the start of this one, or
+// in the same second.
+func TestUnfinishedDeletions(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, int(700*time.Millisecond), time.UTC)
+	for requested, want := range map[time.Duration]int{-time.Minute: 1, 0: 1, time.Second: 0} {
+		deleted := metav1.NewTime(start.Add(requested).Truncate(time.Second))
+		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "room", DeletionTimestamp: &deleted, Finalizers: []string{chatv1alpha1.Finalizer}}}
+		thread.Spec.ConnectionRef.Name = "default"
+		reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(thread).
+			WithIndex(thread, indexConnection, func(client.Object) []string { return []string{"a/default"} }).Build()
+		r := &ChatThreadReconciler{Client: reader, startedAt: start}
+		left, err := r.unfinishedDeletions(t.Context(), situation{run: run{thread: thread}})
+		if err != nil || left != want {
+			t.Errorf("requested %s after the second of the start: %d, want %d; error %v", requested, left, want, err)
+		}
+	}
 }
 
 // heldDeletions returns the threads whose deletion waits.
