@@ -74,8 +74,8 @@ func TestMaxDeletions(t *testing.T) {
 	w.Expect(w.threads()).To(HaveLen(1))
 }
 
-// A deletion counts as that of an earlier process if it was requested before the start of this one, or
-// in the same second.
+// A deletion counts as one of an earlier process if it was requested before this process started,
+// or in the same second.
 func TestUnfinishedDeletions(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 1, 12, 0, 0, int(700*time.Millisecond), time.UTC)
