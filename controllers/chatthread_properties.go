@@ -103,8 +103,7 @@ func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, 
 
 // isRefusedValue reports whether ACS does not take the values of a call.
 func isRefusedValue(err error) bool {
-	return acs.HasStatus(err, http.StatusBadRequest, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+	return outcome.Classify(err).Reason == chatv1alpha1.ReasonInvalidRequest
 }
 
 func (s situation) updateProperties(ctx context.Context, changes plan.Properties) error {
