@@ -36,9 +36,7 @@ func TestCreateBudget(t *testing.T) {
 			w.ready()
 			users := w.users(c.members)
 			w.emulator.ResetRequests()
-			thread := w.newThread("budget", users...)
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("budget", users...)
 			w.Expect(w.writes()).To(Equal(c.acsWrites))
 			w.Expect(w.calls()[emulator.OperationCreateThread]).To(Equal(1))
 			w.Expect(w.memberIDs(thread)).To(HaveLen(c.members))
@@ -76,9 +74,7 @@ func TestChatParticipantBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	user := w.users(1)[0]
 	participant := w.newParticipant("ann", "room", user)
 	w.create(participant)
@@ -98,9 +94,7 @@ func TestManyChatParticipantsFewCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("crowd")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("crowd")
 	w.emulator.ResetRequests()
 	users := w.users(249)
 	done := make(chan error, len(users))
@@ -151,9 +145,7 @@ func TestConnectionIsCountedInTheCache(t *testing.T) {
 		return limits
 	}
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	w.delete(conn)
 	w.awaitReason(conn, chatv1alpha1.ReasonInUse)
 	for _, value := range []string{"1", "2", "3"} {

@@ -29,6 +29,15 @@ func (w *world) newThread(name string, members ...string) *chatv1alpha1.ChatThre
 	return operatortest.Thread(w.namespace, name, members...)
 }
 
+// readyThread creates a ChatThread and waits until it is Ready.
+func (w *world) readyThread(name string, members ...string) *chatv1alpha1.ChatThread {
+	w.t.Helper()
+	thread := w.newThread(name, members...)
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	return thread
+}
+
 func (w *world) newParticipant(name, thread, user string) *chatv1alpha1.ChatParticipant {
 	return operatortest.Participant(w.namespace, name, thread, user)
 }

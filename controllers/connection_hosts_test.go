@@ -210,9 +210,7 @@ func TestNameThatMovesGetsNoCredentials(t *testing.T) {
 			w.create(conn)
 			w.start()
 			w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
-			thread := w.newThread("moved")
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("moved")
 
 			there := newImpostor(t, c.config(sound))
 			names.address.Store(there.listener.Addr().String())

@@ -31,9 +31,7 @@ func TestServiceUsersAreRecorded(t *testing.T) {
 
 	// New threads are spread over them.
 	for _, name := range []string{"a", "b", "c", "d"} {
-		thread := w.newThread(name)
-		w.create(thread)
-		w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+		w.readyThread(name)
 	}
 	counts := map[string]int{}
 	for _, thread := range w.threads() {
@@ -80,9 +78,7 @@ func TestPinnedServiceUsers(t *testing.T) {
 	conn := w.ready(withPinned(pinned), func(conn *chatv1alpha1.ChatConnection) { conn.Spec.ServiceUsers.DisplayName = "Concierge" })
 	w.Expect(w.emulator.Users()).To(Equal([]string{pinned}))
 	w.Expect(w.message(conn)).NotTo(ContainSubstring("spec.serviceUsers.ids"))
-	thread := w.newThread("pinned", w.users(2)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("pinned", w.users(2)...)
 	remote := w.remote(thread)
 	w.Expect(remote.CreatedBy).To(Equal(pinned))
 	for _, m := range remote.Members {
@@ -153,9 +149,7 @@ func TestReplacedConnectionNamesTheLostUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready(allow)
-	thread := w.newThread("room", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room", w.users(1)...)
 	lost := chatv1alpha1.ServiceUserID(thread.Status.ServiceUser)
 	w.delete(conn)
 	w.awaitReason(conn, chatv1alpha1.ReasonInUse)

@@ -44,9 +44,7 @@ func TestOneThreadWhateverTheAnswer(t *testing.T) {
 			user := w.users(1)[0]
 			c.fault.Operation = emulator.OperationCreateThread
 			w.emulator.Inject(c.fault)
-			thread := w.newThread("once", user)
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("once", user)
 			if c.options.RepeatabilityWindow == 0 {
 				w.Expect(w.emulator.Threads()).To(HaveLen(1))
 			} else {
@@ -94,9 +92,7 @@ func TestIDTooLongToStore(t *testing.T) {
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationCreateThread, Times: 1, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
 		return status, bytes.Replace(body, []byte(`"id":"19:`), []byte(`"id":"19:`+strings.Repeat("x", objects.MaxThreadID)), 1)
 	}})
-	thread := w.newThread("long")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("long")
 	w.Expect(w.emulator.Threads()).To(HaveLen(1))
 	w.Expect(thread.Status.ThreadID).To(Equal(w.emulator.Threads()[0].ID))
 	w.Expect(thread.Status.Incarnation).To(BeZero())
@@ -141,9 +137,7 @@ func TestCreateAnsweredWithDeletedThread(t *testing.T) {
 			return status, []byte(`{"chatThread":{"id":"` + deleted + `","topic":"x","createdOn":"2026-01-01T00:00:00Z","deletedOn":"2026-01-02T00:00:00Z",` +
 				`"createdByCommunicationIdentifier":{"rawId":"8:acs:x"}}}`)
 		}})
-	thread := w.newThread("old-answer")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("old-answer")
 	w.Expect(thread.Status.Incarnation).To(Equal(int64(1)))
 	w.Expect(w.threads()).To(HaveLen(1))
 }
@@ -206,13 +200,9 @@ func TestCreateAnsweredWithAnothersThread(t *testing.T) {
 			w := newWorld(t, emulator.Options{})
 			w.ready(allow)
 			users := w.users(2)
-			a := w.newThread("a", users[0])
-			w.create(a)
-			w.awaitReason(a, chatv1alpha1.ReasonSucceeded)
+			a := w.readyThread("a", users[0])
 			answerWith(w, a.Status.ThreadID, change)
-			b := w.newThread("b", users[1])
-			w.create(b)
-			w.awaitReason(b, chatv1alpha1.ReasonSucceeded)
+			b := w.readyThread("b", users[1])
 			w.Expect(b.Status.ThreadID).NotTo(Equal(a.Status.ThreadID))
 			w.Expect(w.memberIDs(b)).To(Equal(users[1:]))
 			w.request(a)
@@ -230,9 +220,7 @@ func TestCreateAnsweredWithAnOldThread(t *testing.T) {
 	w.ready(allow)
 	old := w.emulator.CreateThread(w.emulator.CreateUser(), "old")
 	answerWith(w, old, func(thread map[string]any) { thread["createdOn"] = "2020-01-01T00:00:00Z" })
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	w.Expect(thread.Status.ThreadID).NotTo(Equal(old))
 	w.Expect(thread.Status.Incarnation).To(Equal(int64(1)))
 }

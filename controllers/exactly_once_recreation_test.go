@@ -25,9 +25,7 @@ func TestRecreation(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, emulator.Options{DeletedThreads: deleted})
 			w.ready()
-			thread := w.newThread("recreated", w.users(2)...)
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("recreated", w.users(2)...)
 			first := thread.Status.ThreadID
 			w.emulator.DeleteThread(first)
 			w.request(thread)

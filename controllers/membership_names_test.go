@@ -61,9 +61,7 @@ func TestRenewalsKeepToTheQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("paced", w.users(12)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("paced", w.users(12)...)
 	w.emulator.ResetRequests()
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 		for i := range o.Spec.Participants {
@@ -117,9 +115,7 @@ func TestNameChangesAfterRefusal(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready()
 	user := w.users(1)[0]
-	thread := w.newThread("refused", user)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("refused", user)
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationRemoveParticipant, Times: 2, Status: http.StatusForbidden})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants[0].DisplayName = "Ann" })
 	w.awaitReason(thread, chatv1alpha1.ReasonAccessLost)

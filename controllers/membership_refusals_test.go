@@ -96,9 +96,7 @@ func TestRefusalsQuoteTheWordsOfACS(t *testing.T) {
 			w := newWorld(t, emulator.Options{})
 			w.ready()
 			users := w.users(2)
-			thread := w.newThread("room", users[0])
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.readyThread("room", users[0])
 			answer := func(user string) string {
 				body, err := json.Marshal(map[string]any{"invalidParticipants": []any{map[string]string{"code": c.code, "message": c.message, "target": user}}})
 				w.Expect(err).NotTo(HaveOccurred())
@@ -133,9 +131,7 @@ func TestRefusalWithoutTarget(t *testing.T) {
 			w := newWorld(t, emulator.Options{})
 			w.ready(allow)
 			users := w.users(2)
-			thread := w.newThread("room", users[0])
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("room", users[0])
 			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusCreated,
 				Body: `{"invalidParticipants":[` + refusal + `]}`})
 			edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = w.newThread("", users...).Spec.Participants })
@@ -169,9 +165,7 @@ func TestAddedAndNotListed(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready(allow)
 	user := w.users(1)[0]
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusCreated, Body: `{}`})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = w.newThread("", user).Spec.Participants })
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
@@ -188,9 +182,7 @@ func TestMalformedMemberByPlace(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready(allow)
 	users := w.users(10)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Times: 1, Status: http.StatusBadRequest,
 		Body: `{"error":{"code":"BadRequest","message":"One or more validation errors occurred.","details":[{"code":"InvalidValue",` +
 			`"message":"The identifier is not valid for this resource","target":"participants[3].communicationIdentifier.rawId"}]}}`})

@@ -28,9 +28,7 @@ func TestMembersFollowTheSpec(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready()
 	users := w.users(4)
-	thread := w.newThread("members", users[0], users[1])
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("members", users[0], users[1])
 
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 		o.Spec.Participants = append(o.Spec.Participants[1:], chatv1alpha1.Member{UserID: chatv1alpha1.UserID(users[2])})
@@ -91,9 +89,7 @@ func TestTooManyParticipants(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready()
 	users := w.users(251)
-	thread := w.newThread("full", users[:249]...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("full", users[:249]...)
 	surplus := w.newParticipant("surplus", "full", users[249])
 	w.create(surplus)
 	w.awaitReason(surplus, chatv1alpha1.ReasonTooManyParticipants)

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // The metrics for a dashboard exist, and no label names a resource, a user or a thread.
@@ -19,9 +18,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("measured")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.readyThread("measured")
 	allowed := map[string][]string{
 		"acs_chat_operator_acs_requests_total":           {"code", "operation"},
 		"acs_chat_operator_acs_request_duration_seconds": {"operation"},

@@ -83,9 +83,7 @@ func TestObserveIsNoWindow(t *testing.T) {
 		conn.Spec.AllowedNamespaces = &chatv1alpha1.AllowedNamespaces{From: chatv1alpha1.NamespacesFromAll}
 	})
 	users := w.users(2)
-	private := w.newThread("private", users...)
-	w.create(private)
-	w.awaitReason(private, chatv1alpha1.ReasonSucceeded)
+	private := w.readyThread("private", users...)
 	spy := adopting(w, "spy", private.Status.ThreadID, users[0])
 	spy.Namespace = guest
 	spy.Spec.ManagementPolicy = chatv1alpha1.ManagementObserve

@@ -56,9 +56,7 @@ func TestServiceUserIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("annotated")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("annotated")
 	user := thread.Annotations[chatv1alpha1.AnnotationServiceUser]
 	w.Expect(user).NotTo(BeEmpty())
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { delete(o.Annotations, chatv1alpha1.AnnotationServiceUser) })
@@ -70,9 +68,7 @@ func TestStampIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("stamp")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("stamp")
 	w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) {
 		th.Metadata = map[string]string{chatv1alpha1.StampOwner: "", chatv1alpha1.StampUID: ""}
 	})
@@ -93,9 +89,7 @@ func TestPanicIsReported(t *testing.T) {
 		return next.RoundTrip(req)
 	})
 	w.ready(allow)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	failing.Store(true)
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 		o.Spec.Participants = w.newThread("", w.users(1)...).Spec.Participants
@@ -136,9 +130,7 @@ func TestFinalizerComesBackWithoutACS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready(allow)
-	thread := w.newThread("room", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room", w.users(1)...)
 	w.emulator.RotateAccessKey()
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "again" })
 	w.awaitReason(conn, chatv1alpha1.ReasonAuthenticationFailed)

@@ -66,9 +66,7 @@ func TestFoundThreadLosesWhoIsNotDeclared(t *testing.T) {
 		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/found", chatv1alpha1.StampUID: "former"}
 	})
 	w.ready(withPinned(pinned))
-	thread := w.newThread("found", users[0])
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("found", users[0])
 	w.Expect(thread.Status.ThreadID).To(Equal(id))
 	w.Expect(w.memberIDs(thread)).To(Equal(users[:1]))
 }

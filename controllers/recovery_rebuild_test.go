@@ -32,9 +32,7 @@ func TestRebuildFindsThreads(t *testing.T) {
 	pinned := w.emulator.CreateUser()
 	conn := w.connect(withPinned(pinned))
 	stop := w.start()
-	thread := w.newThread("rebuilt", users...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("rebuilt", users...)
 	before := w.remote(thread)
 	stop()
 

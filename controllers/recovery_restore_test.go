@@ -72,9 +72,7 @@ func TestRestoredCopyTakesNothing(t *testing.T) {
 	conn := w.connect(allow)
 	stop := w.start()
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	backup := thread.DeepCopy()
 	stop()
 	for _, name := range []string{"copy", "gone"} {

@@ -25,9 +25,7 @@ func TestPropertiesDoNotBlockOneAnother(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, emulator.Options{})
 			w.ready(allow)
-			thread := w.newThread("room")
-			w.create(thread)
-			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("room")
 			w.emulator.Inject(emulator.Fault{Operation: emulator.OperationUpdateThread, Transform: func(status int, _ http.Header, body []byte) (int, []byte) {
 				if requests := w.emulator.Requests(); strings.Contains(string(requests[len(requests)-1].Body), "retentionPolicy") {
 					return refusal, []byte(`{"error":{"code":"BadRequest","message":"no such policy"}}`)
@@ -55,9 +53,7 @@ func TestMetadataThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready(allow)
-	thread := w.newThread("room")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("room")
 	reason := ""
 	for release := 0; release < 20 && reason != chatv1alpha1.ReasonInvalidRequest; release++ {
 		key := fmt.Sprintf("release-%02d-%s", release, strings.Repeat("x", 89))
@@ -91,9 +87,7 @@ func TestChangeIsReportedThoughReadingBackFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.ready()
-	thread := w.newThread("reported")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("reported")
 	// The first read of the reconcile succeeds. The read after the change and its retry fail.
 	remove := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, Skip: 1, Times: 2, Status: http.StatusServiceUnavailable})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "changed" })
@@ -108,9 +102,7 @@ func TestRewritingServiceDoesNotLoop(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.ready()
 	user := w.users(1)[0]
-	thread := w.newThread("rewritten", user)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("rewritten", user)
 	id := thread.Status.ThreadID
 	rewrite := func(th *emulator.Thread) {
 		th.Topic = "rewritten by the service"

@@ -42,9 +42,7 @@ func TestNamespaceLosesItsRight(t *testing.T) {
 	w.awaitReason(made, chatv1alpha1.ReasonNamespaceNotAllowed)
 	label("blue")
 	w.awaitReason(made, chatv1alpha1.ReasonSucceeded)
-	kept := w.newThread("kept", w.users(1)...)
-	w.create(kept)
-	w.awaitReason(kept, chatv1alpha1.ReasonSucceeded)
+	kept := w.readyThread("kept", w.users(1)...)
 	participant := w.newParticipant("inside", "made", w.users(1)[0])
 	participant.Namespace = guest
 	w.create(participant)
@@ -110,9 +108,7 @@ func TestForeignNamespaceCannotDelete(t *testing.T) {
 	guest := w.newNamespace()
 	w.options.WatchNamespaces = append(w.options.WatchNamespaces, guest)
 	conn := w.ready()
-	victim := w.newThread("victim")
-	w.create(victim)
-	w.awaitReason(victim, chatv1alpha1.ReasonSucceeded)
+	victim := w.readyThread("victim")
 	forged := w.newThread("victim")
 	forged.Namespace = guest
 	forged.Finalizers = []string{chatv1alpha1.Finalizer}

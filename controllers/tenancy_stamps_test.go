@@ -64,9 +64,7 @@ func TestClaimOfAStrangerCountsForNothing(t *testing.T) {
 	w.create(strange)
 	stop := w.start()
 	w.awaitReason(strange, chatv1alpha1.ReasonSucceeded)
-	thread := w.newThread("mine", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("mine", w.users(1)...)
 	stop()
 	forged := w.newThread("forged")
 	forged.Spec.ConnectionRef.Name, forged.Spec.ManagementPolicy = strange.Name, chatv1alpha1.ManagementObserve
@@ -92,9 +90,7 @@ func TestForgedStampIsNotTaken(t *testing.T) {
 		th.Metadata = map[string]string{chatv1alpha1.StampOwner: w.namespace + "/forged", chatv1alpha1.StampUID: "1"}
 	})
 	w.ready(withPinned(pinned))
-	thread := w.newThread("forged")
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("forged")
 	w.Expect(thread.Status.ThreadID).NotTo(Equal(forged))
 }
 
@@ -152,9 +148,7 @@ func TestForgedUIDIsNotTheNextThread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	conn := w.ready(allow, shared)
-	thread := w.newThread("payroll", w.users(1)...)
-	w.create(thread)
-	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	thread := w.readyThread("payroll", w.users(1)...)
 	first := thread.Status.ThreadID
 	forged := planted(w, conn, "payroll", string(thread.UID))
 	w.emulator.UpdateThread(forged, func(th *emulator.Thread) { th.CreatedOn = time.Now() })
