@@ -10,7 +10,8 @@ SHELL := bash
 # `make run`; TESTFLAGS, more flags for go test, as in TESTFLAGS='-run TestCreate -v'; TESTS, the
 # packages to test; RACE= to test without the race detector; STEPS, the number of steps of the model
 # in test-faults; DURATION, the time for which soak injects faults; SEED of both, which a failed run
-# prints; PYTHON, which has Microsoft's SDK.
+# prints; PYTHON, which has Microsoft's SDK; VERSION, that of a release, as in v0.1.0, and REVISION, the
+# commit, for programs that are built.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -20,6 +21,8 @@ DURATION  ?= 3m
 SEED      ?=
 ARGS      ?=
 PYTHON    ?= /usr/bin/python3
+VERSION   ?=
+REVISION  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 TESTFLAGS ?=
 TESTS     ?= ./...
 RACE      ?= $(shell echo '$(hash)include <stdlib.h>' | $$(go env CC) -E -x c - >/dev/null 2>&1 && echo -race)
@@ -42,6 +45,10 @@ crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
 toxiproxy      := $(tools)/toxiproxy-server
 sdk            := hack/sdk/node_modules/.package-lock.json
+
+# What --version and the User-Agents show. Without VERSION they show what Go knows of the sources.
+module   := github.com/acs-operator/acs-chat-operator
+identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 
 # The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md
@@ -177,11 +184,11 @@ clean: ## Remove everything built, the control plane included.
 
 .PHONY: build
 build: ## Build the operator: bin/manager.
-	@go build -trimpath -o bin/manager .
+	@go build -trimpath -ldflags '$(identity)' -o bin/manager .
 
 .PHONY: emulator
 emulator: ## Build the emulator of the service: bin/acs-emulator.
-	@go build -trimpath -o bin/acs-emulator ./hack/acs-emulator
+	@go build -trimpath -ldflags '$(identity)' -o bin/acs-emulator ./hack/acs-emulator
 
 .PHONY: binaries
 binaries: build # all of them, since tested code must also link

@@ -13,10 +13,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers"
@@ -27,11 +27,16 @@ import (
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 type settings struct {
+	showVersion                  bool
 	metricsAddress, probeAddress string
 	secureMetrics                bool
+	metricsCertDir               string
+	pprofAddress                 string
 	leaderElect                  bool
 	leaderElectionNamespace      string
+	leaderElectionID             string
 	watchNamespaces              string
+	namespaced                   bool
 	endpointSuffixes             string
 	entraNamespaces              string
 	caFile                       string
@@ -46,7 +51,14 @@ func main() {
 	s.bind(flag.CommandLine)
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	if s.showVersion {
+		fmt.Println(ownBuild()) //nolint:forbidigo // the only output of the program that is not a log
+		return
+	}
+	logger := zap.New(zap.UseFlagOptions(&logging))
+	ctrl.SetLogger(logger)
+	// The libraries of Kubernetes log by klog, as for the election of a leader.
+	klog.SetLogger(logger)
 	if err := run(s); err != nil {
 		fail(err)
 	}
@@ -58,12 +70,19 @@ func fail(err error) {
 }
 
 func (s *settings) bind(flags *flag.FlagSet) {
+	flags.BoolVar(&s.showVersion, "version", false, "Print the version and exit.")
 	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
 	flags.BoolVar(&s.secureMetrics, "metrics-secure", true, "Serve metrics by https, to those whom the API server lets get /metrics; false: plain http, to all.")
+	flags.StringVar(&s.metricsCertDir, "metrics-cert-dir", "",
+		"Directory with tls.crt and tls.key for the metrics endpoint, read again when they change; a certificate made at the start where it is left out.")
+	flags.StringVar(&s.pprofAddress, "pprof-bind-address", "", "Address of the profiles of Go's pprof, by plain http, to all; none where it is left out.")
 	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns it off.")
 	flags.BoolVar(&s.leaderElect, "leader-elect", false, "Let only one of several replicas work.")
 	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "Namespace of the lease; the pod's own where it is left out.")
+	flags.StringVar(&s.leaderElectionID, "leader-election-id", leaseName, "Name of the lease. Installations that share a namespace need a name each. Needs --leader-elect.")
 	flags.StringVar(&s.watchNamespaces, "watch-namespaces", "", "Namespaces to work in, comma-separated; all where it is left out.")
+	flags.BoolVar(&s.namespaced, "namespaced", false,
+		"Use no permission outside --watch-namespaces (the pod's own where that is left out): a ChatConnection then serves its own namespace only.")
 	flags.StringVar(&s.endpointSuffixes, "allowed-endpoint-suffixes", strings.Join(controllers.DefaultEndpointSuffixes(), ","),
 		"Hosts of ACS that credentials may be sent to, comma-separated: suffixes that start with a dot, or whole hosts, with a port where it is not 443.")
 	flags.StringVar(&s.entraNamespaces, "entra-namespaces", "", "Namespaces whose ChatConnections may use the operator's own identity, comma-separated; the pod's own where it is left out.")
@@ -84,15 +103,16 @@ func run(s *settings) error {
 			return fmt.Errorf("build scheme: %w", err)
 		}
 	}
-	metrics := metricsserver.Options{BindAddress: s.metricsAddress}
-	if s.secureMetrics {
-		metrics.SecureServing = true
-		metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	own := ownBuild()
+	ctrl.Log.Info("Starting "+operatorName, "version", own.version, "revision", own.revision, "goVersion", own.goVersion)
+	if err := own.register(); err != nil {
+		return err
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
+	config.UserAgent = own.userAgent()
 	// A graceful stop would release a lease that another replica may hold by now.
 	guard := lease.New(fail)
 	config.Wrap(guard.ForAPIServer)
@@ -106,8 +126,10 @@ func run(s *settings) error {
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         caches,
-		Metrics:                       metrics,
+		Client:                        client.Options{FieldOwner: operatorName},
+		Metrics:                       s.metricsOptions(),
 		HealthProbeBindAddress:        s.probeAddress,
+		PprofBindAddress:              s.pprofAddress,
 		LeaderElection:                s.leaderElect,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 new(lease.Duration),
@@ -130,6 +152,9 @@ func run(s *settings) error {
 }
 
 func (s *settings) controllerOptions() (controllers.Options, error) {
+	if err := s.checkTogether(); err != nil {
+		return controllers.Options{}, err
+	}
 	rules, err := controllers.ParseEndpointRules(s.endpointSuffixes)
 	if err != nil {
 		return controllers.Options{}, fmt.Errorf("flag --allowed-endpoint-suffixes: %w", err)
@@ -144,12 +169,16 @@ func (s *settings) controllerOptions() (controllers.Options, error) {
 	if s.concurrency < 1 {
 		return controllers.Options{}, fmt.Errorf("flag --max-concurrent-reconciles: %d is not more than zero", s.concurrency)
 	}
+	watched := splitList(s.watchNamespaces)
+	if s.namespaced && len(watched) == 0 {
+		watched = splitList(ownNamespace())
+	}
 	entra := splitList(s.entraNamespaces)
 	if len(entra) == 0 {
 		entra = splitList(ownNamespace())
 	}
 	return controllers.Options{
-		AllowedEndpoints: rules, EntraNamespaces: entra, WatchNamespaces: splitList(s.watchNamespaces),
+		AllowedEndpoints: rules, EntraNamespaces: entra, WatchNamespaces: watched, Namespaced: s.namespaced,
 		HTTPClient: httpClient, ACSTimeout: s.timeout, Pacing: s.pacing, MaxConcurrentReconciles: s.concurrency,
 	}, nil
 }

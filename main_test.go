@@ -69,6 +69,7 @@ func TestBadFlagsNameTheFlag(t *testing.T) {
 		"--allowed-endpoint-suffixes": "https://x/y",
 		"--acs-ca-file":               junk,
 		"--acs-timeout":               "0s",
+		"--metrics-cert-dir":          t.TempDir(),
 		"--max-concurrent-reconciles": "0",
 	} {
 		_, err := parse(t, flagName+"="+value).controllerOptions()
@@ -78,5 +79,43 @@ func TestBadFlagsNameTheFlag(t *testing.T) {
 	}
 	if _, err := parse(t, "--acs-ca-file="+filepath.Join(t.TempDir(), "missing")).controllerOptions(); err == nil {
 		t.Error("a missing CA file is accepted")
+	}
+}
+
+// A flag that contradicts another one ends the operator, with both names in one line.
+func TestContradictionsNameBothFlags(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "")
+	certificates := t.TempDir()
+	for _, c := range [][]string{
+		{"--metrics-cert-dir=" + certificates, "--metrics-secure=false"},
+		{"--metrics-cert-dir=" + certificates, "--metrics-bind-address=0"},
+		{"--leader-election-id=other", "--leader-elect=false"},
+		{"--namespaced", "--watch-namespaces="},
+		{"--metrics-bind-address=:9000", "--health-probe-bind-address=:9000"},
+		{"--health-probe-bind-address=:9000", "--pprof-bind-address=:9000"},
+	} {
+		_, err := parse(t, c...).controllerOptions()
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: error %v", c, err)
+			continue
+		}
+		for _, argument := range c {
+			name, _, _ := strings.Cut(argument, "=")
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("%v: error %v does not name %s", c, err, name)
+			}
+		}
+	}
+}
+
+// With --namespaced alone the operator works in its own namespace.
+func TestNamespacedAlone(t *testing.T) {
+	t.Setenv("POD_NAMESPACE", "acs-system")
+	options, err := parse(t, "--namespaced").controllerOptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"acs-system"}, options.WatchNamespaces); diff != "" || !options.Namespaced {
+		t.Error(diff)
 	}
 }

@@ -58,7 +58,7 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 	}
 }
 
-// leaseName is the name of the Lease for the leader election of the replicas.
+// leaseName is the default name of the Lease for the leader election of the replicas.
 const leaseName = "acs-chat-operator.chat.acs-operator.io"
 
 // leaseLock is the lock of the leader election, or nil if there is none.
@@ -70,7 +70,7 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	if namespace == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return lease.NewLock(config, namespace, leaseName, fail)
+	return lease.NewLock(config, namespace, s.leaderElectionID, fail)
 }
 
 // addChecks adds the checks with which Kubernetes and the process itself detect that it works.

@@ -21,8 +21,7 @@ import (
 )
 
 const (
-	moduleName    = "github.com/acs-operator/acs-chat-operator/acs"
-	moduleVersion = "v0.1.0"
+	moduleName = modulePath + "/acs"
 
 	chatAPIVersion     = "2025-03-15"
 	identityAPIVersion = "2023-10-01"
@@ -58,7 +57,7 @@ func newClient(endpoint, apiVersion string, auth authentication, options *Client
 		return nil, errors.New("endpoint is not https, and credentials are not sent over plain http")
 	}
 	settings.PerRetryPolicies = append(slices.Clone(settings.PerRetryPolicies), &redactor{accessKey: auth.accessKey})
-	base, err := azcore.NewClient(moduleName, moduleVersion, runtime.PipelineOptions{
+	base, err := azcore.NewClient(moduleName, Version(), runtime.PipelineOptions{
 		AllowedHeaders:         []string{"MS-CV", "X-Processing-Time", "api-supported-versions", "repeatability-request-id"},
 		AllowedQueryParameters: []string{"maxPageSize", "skip", "startTime"},
 		APIVersion:             runtime.APIVersionOptions{Location: runtime.APIVersionLocationQueryParam, Name: "api-version"},

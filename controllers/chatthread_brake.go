@@ -8,40 +8,12 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
-
-// Names of the CRDs that are deleted during an uninstall.
-const (
-	threadsCRD      = "chatthreads.chat.acs-operator.io"
-	participantsCRD = "chatparticipants.chat.acs-operator.io"
-)
-
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=chatthreads.chat.acs-operator.io;chatparticipants.chat.acs-operator.io,verbs=get
-
-// isUninstalled asks the API server whether a CRD is being deleted or does not exist. The API
-// server then deletes all objects of the kind, without a request for each of them: an uninstall
-// must not delete their threads and members.
-func (r *ChatThreadReconciler) isUninstalled(ctx context.Context, name string) (bool, error) {
-	crd := &metav1.PartialObjectMetadata{}
-	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	err := r.APIReader.Get(ctx, types.NamespacedName{Name: name}, crd)
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("get CustomResourceDefinition: %w", err)
-	}
-	return !crd.DeletionTimestamp.IsZero(), nil
-}
 
 // checkMaxDeletions holds the deletion of a thread at ACS while spec.maxDeletions of the connection
 // allows no more.

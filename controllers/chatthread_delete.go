@@ -67,7 +67,7 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bool, error) {
 	note := "Released thread %s without calling ACS; it still exists"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
-		uninstalled, err := r.isUninstalled(ctx, threadsCRD)
+		uninstalled, err := r.kinds.isUninstalled(ctx, threadsResource, s.thread.DeletionTimestamp.Time)
 		if err != nil || !uninstalled {
 			return false, err
 		}

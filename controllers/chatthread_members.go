@@ -86,7 +86,7 @@ func (r *ChatThreadReconciler) removable(ctx context.Context, s situation, remov
 	if len(remove) == 0 {
 		return nil, nil
 	}
-	if uninstalled, err := r.isUninstalled(ctx, participantsCRD); err != nil || uninstalled {
+	if uninstalled, err := r.kinds.isUninstalled(ctx, participantsResource, time.Time{}); err != nil || uninstalled {
 		return nil, err
 	}
 	if s.thread.Deletion() != chatv1alpha1.DeletionRetain {

@@ -157,6 +157,10 @@ type ChatThreadReconciler struct {
 	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
+	// namespaced is set if a connection serves its own namespace only.
+	namespaced bool
+	// kinds tells whether the operator is being uninstalled.
+	kinds kinds
 	// namespacesUnwatched is set if each Namespace is read when it is needed.
 	namespacesUnwatched bool
 

@@ -103,6 +103,8 @@ type seenRequests struct {
 	mu    sync.Mutex
 	rules map[string]bool
 	paths []string
+	// refused are the requests that the API server answered with 403.
+	refused []string
 }
 
 // objectPath splits the path of a resource into group, namespace, resource, name and subresource.
@@ -114,7 +116,13 @@ func (s *seenRequests) watching(api *rest.Config) *rest.Config {
 	api.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(req *http.Request) (*http.Response, error) {
 			s.note(req)
-			return next.RoundTrip(req)
+			response, err := next.RoundTrip(req)
+			if err == nil && response.StatusCode == http.StatusForbidden {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.refused = append(s.refused, req.Method+" "+req.URL.RequestURI())
+			}
+			return response, err
 		})
 	})
 	return api

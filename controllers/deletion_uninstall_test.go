@@ -24,6 +24,17 @@ import (
 // so it has a control plane of its own.
 func TestUninstallKeepsThreads(t *testing.T) {
 	t.Parallel()
+	uninstallKeepsThreads(t, false)
+}
+
+// The same holds for an operator that may not read the CRDs.
+func TestNamespacedUninstallKeepsThreads(t *testing.T) {
+	t.Parallel()
+	uninstallKeepsThreads(t, true)
+}
+
+func uninstallKeepsThreads(t *testing.T, namespaced bool) {
+	t.Helper()
 	control, api := startControlPlane(t)
 	own, err := client.NewWithWatch(api, client.Options{Scheme: scheme})
 	if err != nil {
@@ -31,6 +42,9 @@ func TestUninstallKeepsThreads(t *testing.T) {
 	}
 	w := newWorld(t, emulator.Options{})
 	w.namespace, w.options.WatchNamespaces = "default", nil
+	if namespaced {
+		w.options.WatchNamespaces, w.options.Namespaced = []string{w.namespace}, true
+	}
 	pinned, users := w.emulator.CreateUser(), w.users(3)
 	manifests := func() []client.Object {
 		conn := newConnection(w.namespace, "default")

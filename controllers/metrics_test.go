@@ -24,6 +24,7 @@ func TestMetrics(t *testing.T) {
 		"acs_chat_operator_acs_request_duration_seconds": {"operation"},
 		"acs_chat_operator_acs_throttled_total":          {"operation"},
 		"acs_chat_operator_quota_waits_total":            {"operation"},
+		"acs_chat_operator_ca_file_usable":               nil,
 		"acs_chat_operator_threads":                      {"reason"},
 		"acs_chat_operator_resync_floor_seconds":         nil,
 		"acs_chat_operator_recreations_total":            nil,

@@ -32,8 +32,12 @@ func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s situation) 
 	if err != nil || allowed {
 		return err
 	}
-	return &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed,
-		Message: fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)}
+	message := fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)
+	if r.namespaced && isShared(s.conn) {
+		message = fmt.Sprintf("The operator runs with --namespaced, so ChatConnection %s serves its own namespace only, whatever spec.allowedNamespaces says. "+
+			"Create a ChatConnection in namespace %s.", connectionKey(s.thread), s.thread.Namespace)
+	}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed, Message: message}
 }
 
 // isAllowed reports whether a namespace may use a connection.
@@ -44,6 +48,8 @@ func (r *ChatThreadReconciler) isAllowed(ctx context.Context, namespace string, 
 	allowed := conn.Spec.AllowedNamespaces
 	switch {
 	case allowed == nil:
+		return false, nil
+	case r.namespaced:
 		return false, nil
 	case allowed.From == chatv1alpha1.NamespacesFromAll:
 		return true, nil

@@ -22,6 +22,9 @@ type Options struct {
 	EntraNamespaces []string
 	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
+	// Namespaced is set if the operator has no permissions but Roles in these namespaces. Then a
+	// ChatConnection serves its own namespace only, as nothing may be read of others.
+	Namespaced bool
 	// HTTPClient sends all calls to ACS.
 	HTTPClient *http.Client
 	// ACSTimeout bounds one try of a call to ACS.

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,10 +38,16 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 	if err != nil {
 		return err
 	}
-	c := New(Dependencies{
+	dependencies := Dependencies{
 		Options: options, Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Recorder: func(controller string) events.EventRecorder { return mgr.GetEventRecorder(controller) },
 		NamespacesUnwatched: !namespaces, timing: timing,
-	})
+	}
+	if options.Namespaced {
+		if dependencies.Discovery, err = discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient()); err != nil {
+			return fmt.Errorf("build a discovery client: %w", err)
+		}
+	}
+	c := New(dependencies)
 	if err := startInformers(ctx, mgr, c.Watches()); err != nil {
 		return err
 	}
@@ -64,6 +71,9 @@ func registerMetrics(collector prometheus.Collector) error {
 // permissions only there. Then it reads a Namespace when it needs one, by its name, which a Role in
 // that namespace permits.
 func mayListNamespaces(ctx context.Context, mgr ctrl.Manager, options Options) (bool, error) {
+	if options.Namespaced {
+		return false, nil
+	}
 	if len(options.WatchNamespaces) == 0 {
 		return true, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -54,6 +55,9 @@ type Dependencies struct {
 	// cache.
 	NamespacesUnwatched bool
 
+	// Discovery tells which kinds the API server serves. It is nil if the operator may read the CRDs.
+	Discovery discovery.ServerResourcesInterfaceWithContext
+
 	// timing is defaultTiming if it is empty.
 	timing timing
 }
@@ -95,8 +99,8 @@ func New(deps Dependencies) *Controllers {
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespacesUnwatched: deps.NamespacesUnwatched,
-		timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
+		kinds: kinds{reader: deps.APIReader, discovery: deps.Discovery}, timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{

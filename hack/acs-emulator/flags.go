@@ -32,6 +32,7 @@ type config struct {
 	stateFile            string
 	adminListen          string
 	adminRemote          bool
+	showVersion          bool
 }
 
 // parseFlags reads the flags. Its errors name the invalid flag.
@@ -60,6 +61,7 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 		"`file` to load the state from at the start, if it is there, and to save it to at the end; it holds keys")
 	set.StringVar(&c.adminListen, "admin-listen", "",
 		"`host:port` of this machine to serve the admin endpoints on, without TLS and to anybody who reaches it; without it, nowhere")
+	set.BoolVar(&c.showVersion, "version", false, "print the version and exit")
 	set.BoolVar(&c.adminRemote, "admin-remote", false, "let --admin-listen be an address that other machines reach")
 	// The flag set would print an error followed by the whole usage, which hides it.
 	set.SetOutput(io.Discard)

@@ -42,7 +42,7 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		{"serve", `"serve"`},
 	} {
 		var stderr bytes.Buffer
-		if status := run(t.Context(), []string{test.flag}, &stderr); status != 2 || !strings.Contains(stderr.String(), test.want) {
+		if status := run(t.Context(), []string{test.flag}, io.Discard, &stderr); status != 2 || !strings.Contains(stderr.String(), test.want) {
 			t.Errorf("%s: status %d, output %q; want status 2 and %s", test.flag, status, stderr.String(), test.want)
 		}
 	}
@@ -51,7 +51,7 @@ func TestBadFlagsAreNamed(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
-	if status := run(t.Context(), []string{"--help"}, &stderr); status != 0 || !strings.Contains(stderr.String(), "-tls-dir") {
+	if status := run(t.Context(), []string{"--help"}, io.Discard, &stderr); status != 0 || !strings.Contains(stderr.String(), "-tls-dir") {
 		t.Errorf("status %d, output %q", status, stderr.String())
 	}
 }
@@ -69,7 +69,7 @@ func TestCannotServe(t *testing.T) {
 		"--connection-string-file": {"--listen=localhost:0", "--connection-string-file=" + filepath.Join(t.TempDir(), "no", "file")},
 	} {
 		var stderr bytes.Buffer
-		if status := run(t.Context(), args, &stderr); status != 1 || !strings.Contains(stderr.String(), flag) {
+		if status := run(t.Context(), args, io.Discard, &stderr); status != 1 || !strings.Contains(stderr.String(), flag) {
 			t.Errorf("%s: status %d, output %q", flag, status, stderr.String())
 		}
 	}
@@ -100,7 +100,7 @@ func TestServe(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan int, 1)
 			var stderr bytes.Buffer
-			go func() { ended <- run(ctx, args, &stderr) }()
+			go func() { ended <- run(ctx, args, io.Discard, &stderr) }()
 			text := awaitFile(t, file, test.prefix)
 			checkMode(t, file, 0o600)
 			endpoint, key, _ := strings.Cut(strings.TrimPrefix(text, "endpoint="), "/;accesskey=")
@@ -179,4 +179,12 @@ func checkAnswers(t *testing.T, endpoint, tlsDir string) (body string) {
 		t.Error(err)
 	}
 	return string(text)
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	var stdout bytes.Buffer
+	if status := run(t.Context(), []string{"--version"}, &stdout, io.Discard); status != 0 || !strings.HasPrefix(stdout.String(), "acs-emulator v") {
+		t.Errorf("status %d, output %q", status, stdout.String())
+	}
 }

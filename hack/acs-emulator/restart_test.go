@@ -37,7 +37,7 @@ func runEmulator(t *testing.T, dir string, extra ...string) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	var stderr bytes.Buffer
-	go func() { ended <- run(ctx, args, &stderr) }()
+	go func() { ended <- run(ctx, args, io.Discard, &stderr) }()
 	r.stop = func() {
 		cancel()
 		if status := <-ended; status != 0 {
@@ -138,7 +138,7 @@ func TestStateFileOfSomethingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		var stderr bytes.Buffer
-		status := run(t.Context(), []string{"--listen=127.0.0.1:0", "--state-file=" + file}, &stderr)
+		status := run(t.Context(), []string{"--listen=127.0.0.1:0", "--state-file=" + file}, io.Discard, &stderr)
 		if status != 1 || !strings.Contains(stderr.String(), "--state-file") || !strings.Contains(stderr.String(), file) {
 			t.Errorf("%q: status %d: %s", content, status, stderr.String())
 		}

@@ -130,6 +130,7 @@ func TestPagesHaveAllReasonsAndMetrics(t *testing.T) {
 	}{
 		{regexp.MustCompile(`(?m)^\t(?:Reason|Event)\w+ = "(\w+)"$`), "api/v1alpha1/conditions.go",
 			[]string{"docs/chatthread.md", "docs/chatparticipant.md", "docs/chatconnection.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "*.go", []string{"README.md"}},
 		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/*.go", []string{"README.md"}},
 		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/internal/*/*.go", []string{"README.md"}},
 	} {

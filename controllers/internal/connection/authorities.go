@@ -12,10 +12,17 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // authorityInterval is how often the file of certificate authorities is read while there are calls.
 const authorityInterval = 5 * time.Second
+
+// authorityUsable has a value only in a process with a file of authorities.
+var authorityUsable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	Name: "acs_chat_operator_ca_file_usable",
+	Help: "1 if the file of --acs-ca-file could be used when it was last read; 0 if the authorities of an earlier read are trusted.",
+}, nil)
 
 // authorityFile is a PEM file of certificate authorities to trust besides those of the system. It
 // can change: a certificate authority is replaced before it expires.
@@ -41,8 +48,11 @@ func (f *authorityFile) load() error {
 		return err
 	}
 	f.content = content
-	f.roots, err = f.parse(content)
-	return err
+	if f.roots, err = f.parse(content); err != nil {
+		return err
+	}
+	authorityUsable.WithLabelValues().Set(1)
+	return nil
 }
 
 // current returns the roots to trust. A file that cannot be used changes nothing.
@@ -63,10 +73,12 @@ func (f *authorityFile) current() *x509.CertPool {
 		roots, err = f.parse(content)
 	}
 	if err != nil {
+		authorityUsable.WithLabelValues().Set(0)
 		f.log.Error(err, "Kept the former certificate authorities, as the file cannot be used", "file", f.name)
 		return f.roots
 	}
 	f.log.Info("Read new certificate authorities", "file", f.name)
+	authorityUsable.WithLabelValues().Set(1)
 	f.roots = roots
 	return f.roots
 }

@@ -52,4 +52,6 @@ func (callMetrics) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func init() { metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled) }
+func init() {
+	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, authorityUsable)
+}
