@@ -173,8 +173,12 @@ check-generated: generate manifests docs ## Fail if a generated file is not what
 tidy: ## Tidy the go.mod of every module here.
 	go mod tidy
 	cd hack/controlplane && go mod tidy
+	cd hack/image && go mod tidy
+	cd hack/install && go mod tidy
 	cd hack/tools && go mod tidy
+	cd hack/tools/charts && go mod tidy
 	cd hack/tools/golangci-lint && go mod tidy
+	cd hack/tools/supply && go mod tidy
 
 .PHONY: clean
 clean: ## Remove everything built, the control plane included.
@@ -198,9 +202,33 @@ binaries: build # all of them, since tested code must also link
 controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl: bin/controlplane.
 	@hack/controlplane/build.sh
 
+# The time of the commit, so that the same sources give the same images.
+created = $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)
+images := acs-chat-operator acs-emulator
+
+.PHONY: image
+image: $(images:%=image-%) ## Build the images of the operator and the emulator without a container engine: OCI layouts in bin/images (VERSION=).
+
+.PHONY: $(images:%=image-%)
+$(images:%=image-%): image-%: bin/image
+	@cd hack/image && TZ=UTC ../../bin/image build -program $* -version '$(VERSION)' -revision '$(REVISION)' \
+		-created '$(created)' -out ../../bin/images/$*
+
+.PHONY: push
+push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=).
+	@bin/image push -layout bin/images/acs-chat-operator -image '$(IMG)'
+
+.PHONY: push-emulator
+push-emulator: image-acs-emulator ## Push the image of the emulator to IMG.
+	@bin/image push -layout bin/images/acs-emulator -image '$(IMG)'
+
+.PHONY: bin/image
+bin/image:
+	@cd hack/image && go build -trimpath -o ../../bin/image .
+
 .PHONY: docker-build
-docker-build: ## Build the container image IMG.
-	$(DOCKER) build -t $(IMG) .
+docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (VERSION=).
+	$(DOCKER) build -t $(IMG) --build-arg VERSION='$(VERSION)' --build-arg REVISION='$(REVISION)' --build-arg CREATED='$(created)' .
 
 ##@ Tools
 

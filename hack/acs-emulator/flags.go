@@ -22,6 +22,7 @@ type config struct {
 	listen               string
 	tlsDir               string
 	connectionStringFile string
+	accessKeyFile        string
 	resourceID           string
 	quotas               bool
 	latency              time.Duration
@@ -44,6 +45,8 @@ func parseFlags(args []string, usage io.Writer) (config, error) {
 		"serve https and write the certificate authority to trust to ca.pem in this `directory`; without it, plain http")
 	set.StringVar(&c.connectionStringFile, "connection-string-file", "",
 		"write the connection string to this `file` once the emulator is ready")
+	set.StringVar(&c.accessKeyFile, "access-key-file", "",
+		"`file` with the access key, in base64; a key that a state file has replaces it; without either, a random key")
 	set.StringVar(&c.resourceID, "resource-id", emulator.DefaultResourceID, "`GUID` of the emulated resource")
 	set.Func("quotas", "enforce the service's rate limits: `on or off` (default on)", func(value string) error {
 		if value != "on" && value != "off" {

@@ -6,9 +6,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -186,5 +189,30 @@ func TestVersion(t *testing.T) {
 	var stdout bytes.Buffer
 	if status := run(t.Context(), []string{"--version"}, &stdout, io.Discard); status != 0 || !strings.HasPrefix(stdout.String(), "acs-emulator v") {
 		t.Errorf("status %d, output %q", status, stdout.String())
+	}
+}
+
+// A key from a file signs the calls, as one that a Secret of a cluster holds does.
+func TestAccessKeyFile(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file := func(content string) string {
+		name := filepath.Join(directory, rand.Text())
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	key := base64.StdEncoding.EncodeToString([]byte("a key for this test"))
+	if got, err := (config{accessKeyFile: file(key + "\n")}).accessKey(); err != nil || got != key {
+		t.Errorf("key %q, error %v", got, err)
+	}
+	for name, c := range map[string]config{
+		"no base64": {accessKeyFile: file("?")}, "short": {accessKeyFile: file("YWJj")}, "missing": {accessKeyFile: directory + "/nowhere"},
+	} {
+		c.listen = "127.0.0.1:0"
+		if err := serve(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "--access-key-file: ") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }

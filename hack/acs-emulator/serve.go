@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
@@ -24,6 +26,8 @@ const (
 	shutdownTimeout   = 5 * time.Second
 	// keptRequests limits the requests that the admin endpoints can show.
 	keptRequests = 10_000
+	// minAccessKey is the number of bytes that FIPS 140-3 asks of a key for HMAC.
+	minAccessKey = 14
 )
 
 // serve runs the emulator until the context ends. The file with the connection string exists only
@@ -35,7 +39,11 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 		}
 		defer func() { _ = os.Remove(c.connectionStringFile) }() // the key in it is valid only until the process ends
 	}
-	emu := newEmulator(c, logger)
+	key, err := c.accessKey()
+	if err != nil {
+		return fmt.Errorf("--access-key-file: %w", err)
+	}
+	emu := newEmulator(c, key, logger)
 	kept, err := loadState(c.stateFile, emu)
 	if err != nil {
 		return fmt.Errorf("--state-file: %w", err)
@@ -77,10 +85,26 @@ func (c config) attend(ctx context.Context, servers []listening, connectionStrin
 	}
 }
 
-func newEmulator(c config, logger *slog.Logger) *emulator.Server {
+// accessKey reads the access key; it is empty if the emulator is to make one.
+func (c config) accessKey() (string, error) {
+	if c.accessKeyFile == "" {
+		return "", nil
+	}
+	content, err := os.ReadFile(c.accessKeyFile)
+	if err != nil {
+		return "", err
+	}
+	key := strings.TrimSpace(string(content))
+	if decoded, err := base64.StdEncoding.DecodeString(key); err != nil || len(decoded) < minAccessKey {
+		return "", fmt.Errorf("%s does not hold base64 of at least %d bytes", c.accessKeyFile, minAccessKey)
+	}
+	return key, nil
+}
+
+func newEmulator(c config, key string, logger *slog.Logger) *emulator.Server {
 	options := emulator.Options{
 		// This run does not know a thread of an earlier one, and must not give its id to another.
-		ResourceID: c.resourceID, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
+		ResourceID: c.resourceID, AccessKey: key, Seed: rand.Text(), Quotas: c.quotas, Latency: c.latency, Logger: logger, KeepRequests: -1,
 		ListDelay: c.listDelay, RevocationDelay: c.revocationDelay, WithKind: c.withKind, SpecErrors: c.specErrors,
 	}
 	if c.adminListen != "" {
