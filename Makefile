@@ -50,6 +50,9 @@ sdk            := hack/sdk/node_modules/.package-lock.json
 module   := github.com/acs-operator/acs-chat-operator
 identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 
+# Modules of their own with code of this project.
+modules := hack/image
+
 # The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md
 
@@ -103,6 +106,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(golangci-lint) ## Run the linters.
 	$(golangci-lint) run ./...
+	@for module in $(modules); do (cd $$module && echo "golangci-lint $$module" && $(golangci-lint) run -c $(CURDIR)/.golangci.yml ./...) || exit 1; done
 	@! git grep -nE 'strings\.[A-Za-z]+\([A-Za-z]*[eE]rr\.Error\(\)' -- '*.go' ':!*_test.go' || \
 		{ echo 'Distinguish errors by errors.Is or errors.As, not by their text.'; exit 1; }
 
@@ -133,6 +137,10 @@ test-faults: $(assets) ## Simulate the operator: a crash at every effect, every 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
 	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 12h -v $(TESTFLAGS) ./hack/soak
+
+.PHONY: test-image
+test-image: $(assets) ## Build the images twice, push and pull them, and run them as pods of the manifests (needs root on Linux).
+	@cd hack/image && go test -count=1 -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: test-sdk
 test-sdk: test-sdk-js test-sdk-python ## Test with Microsoft's SDKs: both of the following.
