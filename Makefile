@@ -44,6 +44,11 @@ controller-gen := $(tools)/controller-gen
 crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
 toxiproxy      := $(tools)/toxiproxy-server
+actionlint     := $(tools)/actionlint
+crdify         := $(tools)/crdify
+gitleaks       := $(tools)/gitleaks
+govulncheck    := $(tools)/govulncheck
+indexdb        := $(tools)/indexdb
 sdk            := hack/sdk/node_modules/.package-lock.json
 
 # What --version and the User-Agents show. Without VERSION they show what Go knows of the sources.
@@ -60,7 +65,7 @@ generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role
 help: ## List the targets.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+		/^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
 
 ##@ Try it
 
@@ -192,6 +197,68 @@ tidy: ## Tidy the go.mod of every module here.
 clean: ## Remove everything built, the control plane included.
 	rm -rf bin hack/sdk/node_modules
 
+##@ Supply chain
+
+workflows := .github/workflows/*.yaml
+# The form of a step that uses an action: pinned by commit, with its version. Workflows of this clone need no pin.
+pinned    := uses: (\./\.github/workflows/[a-z-]+\.yaml|[A-Za-z0-9_./-]+@[0-9a-f]{40} $(hash) v[0-9]+\.[0-9]+\.[0-9]+)$$
+
+.PHONY: lint-workflows
+lint-workflows: $(actionlint) ## Check the workflows, and that a commit pins each action that they use.
+	@$(actionlint) -shellcheck= -pyflakes= $(workflows)
+	@loose=$$(grep -nE "uses[\"']?[[:space:]]*:" $(workflows) | grep -vE '$(pinned)' || true); [ -z "$$loose" ] || \
+		{ echo "$$loose"; echo 'Write these as: uses: owner/action@<40 digits of the commit> $(hash) v1.2.3'; exit 1; }
+	@echo "The workflows are valid, and $$(grep -hE '@[0-9a-f]{40} $(hash) v' $(workflows) | wc -l) uses of actions are pinned."
+
+# The toolchain of releases. The machine may have another one, which vulncheck does not judge.
+toolchain := $(shell sed -n 's/^toolchain //p' go.mod)
+vulndb    := bin/vulndb/.stamp
+
+.PHONY: vulncheck
+vulncheck: $(govulncheck) $(vulndb) ## Fail if the code calls a function that has a known vulnerability (needs no network).
+	@echo "Looking for vulnerabilities known in $$(cat $(vulndb)), with the toolchain of releases, $(toolchain)."
+	@[ -n '$(toolchain)' ] || { echo 'go.mod names no toolchain.'; exit 1; }
+	@for module in go.mod $(wildcard hack/release/go.mod); do \
+		GOTOOLCHAIN=$(toolchain) $(govulncheck) -C "$$(dirname $$module)" -db 'file://$(CURDIR)/bin/vulndb' ./...; done
+
+# The database is a module. Its version has the time of its last change.
+$(vulndb): hack/tools/supply/go.mod $(indexdb)
+	@rm -rf bin/vulndb && mkdir -p bin
+	@cd hack/tools/supply && go mod download golang.org/x/vulndb
+	@$(indexdb) -vulns "$$(cd hack/tools/supply && go list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out bin/vulndb
+	@entries=$$(find bin/vulndb/ID -name 'GO-*.json' | wc -l); [ "$$entries" -gt 4000 ] || \
+		{ echo "The database of vulnerabilities has only $$entries entries."; exit 1; }
+	@cd hack/tools/supply && go list -m -f '{{.Version}}' golang.org/x/vulndb >$(CURDIR)/$@
+
+.PHONY: secrets-scan
+secrets-scan: $(gitleaks) ## Fail if the history or the work tree has a secret; .gitleaks.toml lists the made-up ones.
+	@$(gitleaks) git --config=.gitleaks.toml --no-banner --no-color --redact --verbose . 2>&1 | tee bin/secrets-scan.log
+	@grep -qE '[^0-9][1-9][0-9]* commits scanned' bin/secrets-scan.log || { echo 'No commit was scanned.'; exit 1; }
+	@# The second scan is of what is not committed yet.
+	@git ls-files --modified --others --exclude-standard --deduplicate -z | while IFS= read -r -d '' file; do \
+		[ ! -f "$$file" ] || $(gitleaks) dir --config=.gitleaks.toml --no-banner --no-color --redact --verbose --log-level=warn "$$file"; done
+
+.PHONY: release-notes
+release-notes: ## Print the section of CHANGELOG.md for VERSION=v1.2.3.
+	@awk -v heading='## [$(VERSION:v%=%)] - ' ' \
+		/^## / { on = index($$0, heading) == 1; found = found || on; next } \
+		/^\[[^]]*\]: / { next } \
+		on { print } \
+		END { exit !found }' CHANGELOG.md || { echo 'CHANGELOG.md has no section for VERSION=$(VERSION).' >&2; exit 1; }
+
+.PHONY: check-release
+check-release: ## Fail if the tag VERSION=v1.2.3 lacks its section of CHANGELOG.md, or its CRDs in api/released.
+	@[[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$$ ]] || { echo "VERSION=$(VERSION) is no version such as v1.2.3."; exit 1; }
+	@$(MAKE) -s release-notes VERSION='$(VERSION)' >/dev/null
+	@# A version before a release, such as v1.2.0-rc.1, promises no API yet.
+	@[[ '$(VERSION)' == *-* ]] || diff -r config/crd/bases 'api/released/$(VERSION)' || \
+		{ echo 'api/released/$(VERSION) must have the CRDs of this release: CONTRIBUTING.md, "Releasing".'; exit 1; }
+	@echo 'VERSION=$(VERSION) is ready to be released.'
+
+.PHONY: check-api
+check-api: $(crdify) ## Fail if the CRDs refuse what those of the last release accept (api/released).
+	@CRDIFY=$(crdify) hack/check-api.sh
+
 ##@ Build
 
 .PHONY: build
@@ -241,7 +308,7 @@ docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (V
 ##@ Tools
 
 .PHONY: tools
-tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) ## Build the tools that the other targets need.
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(actionlint) $(crdify) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building controller-gen.'
@@ -254,6 +321,26 @@ $(crd-ref-docs): hack/tools/go.mod hack/tools/go.sum
 $(toxiproxy): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building toxiproxy.'
 	@cd hack/tools && go build -trimpath -mod=readonly -o $@ github.com/Shopify/toxiproxy/v2/cmd/server
+
+$(actionlint): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building actionlint.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(crdify): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building crdify.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ sigs.k8s.io/crdify
+
+$(gitleaks): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building gitleaks.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ github.com/zricethezav/gitleaks/v8
+
+$(govulncheck): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building govulncheck.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ golang.org/x/vuln/cmd/govulncheck
+
+$(indexdb): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building indexdb.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ golang.org/x/vulndb/cmd/indexdb
 
 $(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
 	@echo 'Building golangci-lint. The first time this takes a few minutes.'
