@@ -74,7 +74,11 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(pages, root+"/README.md", root+"/CONTRIBUTING.md") {
+	others, err := filepath.Glob(root + "/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(pages, others...) {
 		for _, found := range link.FindAllStringSubmatch(prose(t, file), -1) {
 			target, anchor, _ := strings.Cut(found[1], "#")
 			to := path.Join(path.Dir(file), target)
