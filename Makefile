@@ -133,6 +133,14 @@ test-fips: $(assets) ## Test what makes ids, hashes and connections with the cry
 	@CGO_ENABLED=0 go test -tags fips -count=1 -timeout 20m $(TESTFLAGS) ./acs/...
 	@CGO_ENABLED=0 go test -tags fips -count=1 -timeout 20m $(TESTFLAGS) -run '$(fips-tests)' -skip '^TestPacing' ./controllers
 
+# The tests of what an older API server may do in another way: the rules, defaults and columns of the CRDs, field
+# selectors, patches of a status, permissions, events, and a thread from its creation to its deletion.
+oldest-tests := ^Test(Columns|Defaults|Schema.*|SelectableFields|Selector.*|Status.*|PatchStatus.*|Metadata|Topic|Policies|Participants|ThreadID|ThreadRef|ConnectionRef|Quotas|ResyncInterval|Create.*|Update|Delete|Adopt|Observe|MemberInline|OwnPermissions|PeoplesPermissions|NamespacedPermissions|UninstallKeepsThreads|AdmissionPolicyIsReported|RebuildFromGit)$$
+
+.PHONY: test-oldest
+test-oldest: controlplane-oldest ## Test with the oldest Kubernetes that is supported, which this builds first (10 minutes).
+	@KUBEBUILDER_ASSETS='$(CURDIR)/bin/controlplane-oldest' go test -count=1 -timeout 20m $(TESTFLAGS) -run '$(oldest-tests)' ./api/... ./controllers
+
 .PHONY: test-faults
 test-faults: $(assets) ## Simulate the operator: a crash at every effect, every fault, old caches, two operators, a model (minutes).
 	@CGO_ENABLED=0 go test -tags faults -count=1 -timeout 20m -parallel 6 $(TESTFLAGS) -run '^TestFaults' ./controllers
@@ -186,6 +194,7 @@ check-generated: generate manifests docs ## Fail if a generated file is not what
 tidy: ## Tidy the go.mod of every module here.
 	go mod tidy
 	cd hack/controlplane && go mod tidy
+	cd hack/controlplane/oldest && go mod tidy
 	cd hack/image && go mod tidy
 	cd hack/install && go mod tidy
 	cd hack/tools && go mod tidy
@@ -276,6 +285,10 @@ binaries: build # all of them, since tested code must also link
 .PHONY: controlplane
 controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl: bin/controlplane.
 	@hack/controlplane/build.sh
+
+.PHONY: controlplane-oldest
+controlplane-oldest: ## Build the same of the oldest Kubernetes that is supported: bin/controlplane-oldest.
+	@hack/controlplane/build.sh oldest
 
 # The time of the commit, so that the same sources give the same images.
 created = $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds bin/controlplane/{etcd,kube-apiserver,kube-controller-manager,kubectl}, which are links to one
 # binary, from the sources that go.mod beside this script pins. Does nothing when they are built.
+# `build.sh oldest` builds bin/controlplane-oldest from the module in the directory oldest.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-out=$(cd "$here/../.." && pwd)/bin/controlplane
+out=$(cd "$here/../.." && pwd)/bin/controlplane${1:+-$1}
 names=(etcd kube-apiserver kube-controller-manager kubectl)
-cd "$here"
+cd "$here/${1:-}"
 
 # The build is of this module with these settings, whatever the caller's environment says.
 export CGO_ENABLED=0 GOWORK=off GO111MODULE=on
@@ -14,7 +15,7 @@ goflags=(-mod=readonly -buildvcs=false -trimpath)
 
 sources() {
 	go env GOVERSION GOOS GOARCH
-	cat go.mod go.sum main.go build.sh
+	cat go.mod go.sum main.go "$here/build.sh"
 }
 
 built() {
