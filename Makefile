@@ -241,9 +241,9 @@ $(vulndb): hack/tools/supply/go.mod $(indexdb)
 
 .PHONY: secrets-scan
 secrets-scan: $(gitleaks) ## Fail if the history or the work tree has a secret; .gitleaks.toml lists the made-up ones.
-	@$(gitleaks) git --config=.gitleaks.toml --no-banner --no-color --redact --verbose . 2>&1 | tee bin/secrets-scan.log
+	@$(gitleaks) git --log-opts=HEAD --config=.gitleaks.toml --no-banner --no-color --redact --verbose . 2>&1 | tee bin/secrets-scan.log
 	@grep -qE '[^0-9][1-9][0-9]* commits scanned' bin/secrets-scan.log || { echo 'No commit was scanned.'; exit 1; }
-	@# The second scan is of what is not committed yet.
+	@# The second scan is of files that are not committed yet.
 	@git ls-files --modified --others --exclude-standard --deduplicate -z | while IFS= read -r -d '' file; do \
 		[ ! -f "$$file" ] || $(gitleaks) dir --config=.gitleaks.toml --no-banner --no-color --redact --verbose --log-level=warn "$$file"; done
 
@@ -265,7 +265,7 @@ check-release: ## Fail if the tag VERSION=v1.2.3 lacks its section of CHANGELOG.
 	@echo 'VERSION=$(VERSION) is ready to be released.'
 
 .PHONY: check-api
-check-api: $(crdify) ## Fail if the CRDs refuse what those of the last release accept (api/released).
+check-api: $(crdify) ## Fail if the CRDs refuse objects that those of the last release accept (api/released).
 	@CRDIFY=$(crdify) hack/check-api.sh
 
 ##@ Build

@@ -37,9 +37,9 @@ if grep -vxFf "$work/accepted" "$work/findings" >"$work/new"; then
 	failed=true
 fi
 if grep -vxFf "$work/findings" "$work/accepted" >"$work/gone"; then
-	printf '%s/accepted.txt lists what crdify no longer reports:\n\n' "$released"
+	printf '%s/accepted.txt lists findings that crdify no longer reports:\n\n' "$released"
 	cat "$work/gone"
 	failed=true
 fi
 [ -z "$failed" ]
-echo "$compared CRDs accept what those of $(basename "$last") accept."
+echo "$compared CRDs accept every object that those of $(basename "$last") accept."
