@@ -58,6 +58,9 @@ identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION
 # Modules of their own with code of this project.
 modules := hack/image
 
+# The programs that have an image.
+images := acs-chat-operator acs-emulator
+
 # The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md
 
@@ -221,13 +224,14 @@ lint-workflows: $(actionlint) ## Check the workflows, and that a commit pins eac
 
 # The toolchain of releases. The machine may have another one, which vulncheck does not judge.
 toolchain := $(shell sed -n 's/^toolchain //p' go.mod)
+$(images:%=image-%): export GOTOOLCHAIN = $(toolchain)
 vulndb    := bin/vulndb/.stamp
 
 .PHONY: vulncheck
 vulncheck: $(govulncheck) $(vulndb) ## Fail if the code calls a function that has a known vulnerability (needs no network).
 	@echo "Looking for vulnerabilities known in $$(cat $(vulndb)), with the toolchain of releases, $(toolchain)."
 	@[ -n '$(toolchain)' ] || { echo 'go.mod names no toolchain.'; exit 1; }
-	@for module in go.mod $(wildcard hack/release/go.mod); do \
+	@for module in go.mod $(wildcard hack/image/go.mod hack/install/go.mod hack/release/go.mod); do \
 		GOTOOLCHAIN=$(toolchain) $(govulncheck) -C "$$(dirname $$module)" -db 'file://$(CURDIR)/bin/vulndb' ./...; done
 
 # The database is a module. Its version has the time of its last change.
@@ -292,7 +296,6 @@ controlplane-oldest: ## Build the same of the oldest Kubernetes that is supporte
 
 # The time of the commit, so that the same sources give the same images.
 created = $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)
-images := acs-chat-operator acs-emulator
 
 .PHONY: image
 image: $(images:%=image-%) ## Build the images of the operator and the emulator without a container engine: OCI layouts in bin/images (VERSION=).
