@@ -111,3 +111,26 @@ func TestDependabotKnowsEachModule(t *testing.T) {
 		}
 	}
 }
+
+// The versions of Kubernetes that SUPPORT.md promises are those that the tests can run.
+func TestSupportNamesTheControlPlanes(t *testing.T) {
+	kubernetes := regexp.MustCompile(`(?m)^\tk8s\.io/kubernetes v(\d+\.\d+)\.(\d+)$`)
+	text := document(t, "SUPPORT.md")
+	for file, sentence := range map[string]string{
+		"hack/controlplane/go.mod":        "| $1 | the tests run with it: version $1.$2,",
+		"hack/controlplane/oldest/go.mod": "with the oldest of these, $1.$2.",
+	} {
+		found := kubernetes.FindStringSubmatchIndex(document(t, file))
+		if found == nil {
+			t.Errorf("%s names no version of Kubernetes", file)
+			continue
+		}
+		if words := string(kubernetes.ExpandString(nil, sentence, document(t, file), found)); !strings.Contains(text, words) {
+			t.Errorf("SUPPORT.md lacks the words %q", words)
+		}
+	}
+	oldest := kubernetes.FindStringSubmatch(document(t, "hack/controlplane/oldest/go.mod"))
+	if oldest != nil && !strings.Contains(document(t, "README.md"), "Kubernetes "+oldest[1]+" or later") {
+		t.Errorf("README.md must say: Kubernetes %s or later", oldest[1])
+	}
+}
