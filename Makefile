@@ -11,10 +11,13 @@ SHELL := bash
 # packages to test; RACE= to test without the race detector; STEPS, the number of steps of the model
 # in test-faults; DURATION, the time for which soak injects faults; SEED of both, which a failed run
 # prints; PYTHON, which has Microsoft's SDK; VERSION, that of a release, as in v0.1.0, and REVISION, the
-# commit, for programs that are built.
+# commit, for programs that are built; REGISTRY, the one that the manifests of a release name;
+# PLATFORM=host builds the programs of a release for this machine only.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
+REGISTRY  ?= ghcr.io/acs-operator
+PLATFORM  ?=
 DEMO      ?=
 STEPS     ?=
 DURATION  ?= 3m
@@ -45,6 +48,7 @@ crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
 toxiproxy      := $(tools)/toxiproxy-server
 actionlint     := $(tools)/actionlint
+cyclonedx-gomod := $(tools)/cyclonedx-gomod
 crdify         := $(tools)/crdify
 gitleaks       := $(tools)/gitleaks
 govulncheck    := $(tools)/govulncheck
@@ -295,15 +299,21 @@ controlplane-oldest: ## Build the same of the oldest Kubernetes that is supporte
 	@hack/controlplane/build.sh oldest
 
 # The time of the commit, so that the same sources give the same images.
-created = $(shell git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)
+created = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo 1970-01-01T00:00:00Z)
 
 .PHONY: image
 image: $(images:%=image-%) ## Build the images of the operator and the emulator without a container engine: OCI layouts in bin/images (VERSION=).
 
 .PHONY: $(images:%=image-%)
 $(images:%=image-%): image-%: bin/image
-	@cd hack/image && TZ=UTC ../../bin/image build -program $* -version '$(VERSION)' -revision '$(REVISION)' \
+	@cd hack/image && ../../bin/image build -program $* -version '$(VERSION)' -revision '$(REVISION)' \
 		-created '$(created)' -out ../../bin/images/$*
+
+.PHONY: dist
+dist: image $(assets) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
+	@go build -trimpath -o bin/dist ./hack/dist
+	@GOTOOLCHAIN=$(toolchain) bin/dist -version '$(VERSION)' -revision '$(REVISION)' -created '$(created)' -registry '$(REGISTRY)' \
+		-kubectl '$(KUBEBUILDER_ASSETS)/kubectl' -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out dist
 
 .PHONY: push
 push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=).
@@ -341,6 +351,10 @@ $(toxiproxy): hack/tools/go.mod hack/tools/go.sum
 $(actionlint): hack/tools/supply/go.mod hack/tools/supply/go.sum
 	@echo 'Building actionlint.'
 	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ github.com/rhysd/actionlint/cmd/actionlint
+
+$(cyclonedx-gomod): hack/tools/supply/go.mod hack/tools/supply/go.sum
+	@echo 'Building cyclonedx-gomod.'
+	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(crdify): hack/tools/supply/go.mod hack/tools/supply/go.sum
 	@echo 'Building crdify.'

@@ -24,6 +24,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
 // authoritiesFile is where programs look for certificate authorities on Linux.
@@ -114,10 +116,10 @@ func authorities() []byte {
 var licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|copyright|patents)([.-].*)?$`)
 
 // licenseFiles are the licenses of the modules, and of Go, in a program.
-func licenseFiles(ctx context.Context, p program, platform v1.Platform) ([]file, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}", "./"+p.directory) //nolint:gosec // programs of this repository
+func licenseFiles(ctx context.Context, p programs.Program, platform programs.Platform) ([]file, error) {
+	list := exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}", "./"+p.Directory) //nolint:gosec // programs of this repository
 	list.Dir = repository
-	list.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
+	list.Env = platform.Environment()
 	list.Stderr = os.Stderr
 	modules, err := list.Output()
 	if err != nil {

@@ -30,6 +30,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/hack/cluster"
 	"github.com/acs-operator/acs-chat-operator/hack/pods"
+	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
 func TestMain(m *testing.M) {
@@ -51,12 +52,12 @@ func TestImages(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	images := map[string]pods.Image{}
-	for _, p := range programs {
+	for _, p := range programs.All() {
 		digests := []string{build(t, copies[0], p), build(t, copies[1], p)}
 		if digests[0] != digests[1] {
-			t.Errorf("%s: two builds have the digests %v", p.name, digests)
+			t.Errorf("%s: two builds have the digests %v", p.Name, digests)
 		}
-		reference := strings.TrimPrefix(server.URL, "http://") + "/" + p.name + ":v0.1.0"
+		reference := strings.TrimPrefix(server.URL, "http://") + "/" + p.Name + ":v0.1.0"
 		pushed, err := push(t.Context(), layoutOf(copies[0], p), reference)
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestImages(t *testing.T) {
 		if !strings.HasSuffix(pushed, "@"+digests[0]) {
 			t.Errorf("pushed %s, built %s", pushed, digests[0])
 		}
-		images[p.name] = pull(t, pushed, p)
+		images[p.Name] = pull(t, pushed, p)
 	}
 	t.Run("operator", func(t *testing.T) { runOperator(t, images) })
 	t.Run("quickstart", func(t *testing.T) { runQuickstart(t, images) })
@@ -93,21 +94,21 @@ func copySources(t *testing.T) (directory string) {
 	return directory
 }
 
-func layoutOf(directory string, p program) string {
-	return filepath.Join(directory, "bin", "images", p.name)
+func layoutOf(directory string, p programs.Program) string {
+	return filepath.Join(directory, "bin", "images", p.Name)
 }
 
 // build builds an image as `make image` does, and returns the digest that it prints.
-func build(t *testing.T, directory string, p program) string {
+func build(t *testing.T, directory string, p programs.Program) string {
 	t.Helper()
-	arguments := append([]string{"run", ".", "build", "-program", p.name, "-out", layoutOf(directory, p)}, testRelease...)
+	arguments := append([]string{"run", ".", "build", "-program", p.Name, "-out", layoutOf(directory, p)}, testRelease...)
 	command := exec.CommandContext(t.Context(), "go", arguments...) //nolint:gosec // a program of this repository
 	command.Dir = filepath.Join(directory, "hack", "image")
 	printed, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, printed)
 	}
-	found := regexp.MustCompile(`^image: ` + p.name + ` (sha256:[0-9a-f]{64}) linux/amd64 linux/arm64\n$`).FindSubmatch(printed)
+	found := regexp.MustCompile(`^image: ` + p.Name + ` (sha256:[0-9a-f]{64}) linux/amd64 linux/arm64\n$`).FindSubmatch(printed)
 	if found == nil {
 		t.Fatalf("it printed %q", printed)
 	}
@@ -115,7 +116,7 @@ func build(t *testing.T, directory string, p program) string {
 }
 
 // pull pulls the image for this machine, checks its configuration and unpacks it.
-func pull(t *testing.T, pushed string, p program) pods.Image {
+func pull(t *testing.T, pushed string, p programs.Program) pods.Image {
 	t.Helper()
 	reference, err := name.ParseReference(pushed)
 	if err != nil {
@@ -130,12 +131,12 @@ func pull(t *testing.T, pushed string, p program) pods.Image {
 		t.Fatal(err)
 	}
 	config := file.Config
-	if config.User != user || len(config.Entrypoint) != 1 || config.Entrypoint[0] != "/"+p.name {
-		t.Errorf("%s: user %q, entrypoint %q", p.name, config.User, config.Entrypoint)
+	if config.User != user || len(config.Entrypoint) != 1 || config.Entrypoint[0] != "/"+p.Name {
+		t.Errorf("%s: user %q, entrypoint %q", p.Name, config.User, config.Entrypoint)
 	}
-	for label, want := range map[string]string{"version": "v0.1.0-test", "revision": "0123456789ab", "created": "2026-11-26T12:00:00Z", "title": p.title, "licenses": "Apache-2.0"} {
+	for label, want := range map[string]string{"version": "v0.1.0-test", "revision": "0123456789ab", "created": "2026-11-26T12:00:00Z", "title": p.Name, "licenses": "Apache-2.0"} {
 		if got := config.Labels["org.opencontainers.image."+label]; got != want {
-			t.Errorf("%s: label %s is %q, want %q", p.name, label, got, want)
+			t.Errorf("%s: label %s is %q, want %q", p.Name, label, got, want)
 		}
 	}
 	root := t.TempDir()
@@ -144,7 +145,7 @@ func pull(t *testing.T, pushed string, p program) pods.Image {
 	}
 	for _, name := range []string{"licenses/LICENSE", "licenses/go/LICENSE", "licenses/github.com/google/uuid@v1.6.0/LICENSE", "etc/passwd"} {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
-			t.Errorf("%s: %v", p.name, err)
+			t.Errorf("%s: %v", p.Name, err)
 		}
 	}
 	checkAuthorities(t, filepath.Join(root, authoritiesFile))

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
 const usage = `Usage, in hack/image:
@@ -55,16 +57,16 @@ func run(ctx context.Context, args []string) error {
 
 func runBuild(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("build", flag.ContinueOnError)
-	var release release
+	var release programs.Release
 	name := flags.String("program", "", "`name` of the program: "+strings.Join(programNames(), " or "))
-	flags.StringVar(&release.version, "version", "", "`version` of the release, as in v0.1.0; empty for a build from a clone")
-	flags.StringVar(&release.revision, "revision", "", "`commit` of the sources")
+	flags.StringVar(&release.Version, "version", "", "`version` of the release, as in v0.1.0; empty for a build from a clone")
+	flags.StringVar(&release.Revision, "revision", "", "`commit` of the sources")
 	created := flags.String("created", time.Unix(0, 0).UTC().Format(time.RFC3339), "`time` of the commit")
 	out := flags.String("out", "", "`directory` to write the OCI layout to")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(programs, func(p program) bool { return p.name == *name })
+	i := slices.IndexFunc(programs.All(), func(p programs.Program) bool { return p.Name == *name })
 	if i < 0 {
 		return fmt.Errorf("flag -program: %q is none of %s", *name, strings.Join(programNames(), ", "))
 	}
@@ -72,10 +74,10 @@ func runBuild(ctx context.Context, args []string) error {
 		return errors.New("flag -out: name a directory")
 	}
 	var err error
-	if release.created, err = time.Parse(time.RFC3339, *created); err != nil {
+	if release.Created, err = time.Parse(time.RFC3339, *created); err != nil {
 		return fmt.Errorf("flag -created: %w", err)
 	}
-	index, err := buildIndex(ctx, programs[i], release)
+	index, err := buildIndex(ctx, programs.All()[i], release)
 	if err != nil {
 		return err
 	}
@@ -83,8 +85,15 @@ func runBuild(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("image: %s %s %s\n", *name, digest, strings.Join(architectures, " "))
+	fmt.Println("image:", *name, digest, platforms[0], platforms[1])
 	return nil
+}
+
+func programNames() (names []string) {
+	for _, p := range programs.All() {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func runPush(ctx context.Context, args []string) error {

@@ -1,0 +1,95 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/acs-operator/acs-chat-operator/hack/programs"
+)
+
+const chartDir = "charts/acs-chat-operator"
+
+var (
+	chartVersion = regexp.MustCompile(`(?m)^version: .*$`)
+	appVersion   = regexp.MustCompile(`(?m)^appVersion: .*$`)
+	noDigest     = regexp.MustCompile(`(?m)^  digest: ""$`)
+)
+
+// writeChart writes the chart, with the version and the digest of the image. Helm itself writes the
+// time into the archive.
+func (d *dist) writeChart(context.Context) error {
+	digest, err := d.digest(programs.Operator)
+	if err != nil {
+		return err
+	}
+	version := strings.TrimPrefix(d.release.Version, "v")
+	replacements := map[string][]struct {
+		pattern *regexp.Regexp
+		line    string
+	}{
+		"Chart.yaml":  {{chartVersion, "version: " + version}, {appVersion, "appVersion: " + d.release.Version}},
+		"values.yaml": {{noDigest, `  digest: "` + digest + `"`}},
+	}
+	ignored, err := ignoredFiles()
+	if err != nil {
+		return err
+	}
+	var files []archived
+	err = fs.WalkDir(os.DirFS(chartDir), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case ignored[name]:
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case entry.IsDir():
+			return nil
+		}
+		content, err := os.ReadFile(filepath.Join(chartDir, name))
+		if err != nil {
+			return err
+		}
+		for _, r := range replacements[name] {
+			if len(r.pattern.FindAll(content, -1)) != 1 {
+				return fmt.Errorf("%s: not one line like %s", name, r.pattern)
+			}
+			content = r.pattern.ReplaceAllLiteral(content, []byte(r.line))
+		}
+		files = append(files, archived{"acs-chat-operator/" + name, 0o644, content})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	archive, err := tarball(files)
+	if err != nil {
+		return err
+	}
+	return d.save("acs-chat-operator-"+version+".tgz", archive)
+}
+
+// ignoredFiles returns the names in .helmignore, of files that users of the chart do not need.
+func ignoredFiles() (map[string]bool, error) {
+	content, err := os.ReadFile(filepath.Join(chartDir, ".helmignore"))
+	if err != nil {
+		return nil, err
+	}
+	ignored := map[string]bool{".helmignore": true}
+	for line := range bytes.Lines(content) {
+		if name := strings.Trim(strings.TrimSpace(string(line)), "/"); name != "" && !strings.HasPrefix(name, "#") {
+			ignored[name] = true
+		}
+	}
+	return ignored, nil
+}
