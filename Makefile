@@ -46,6 +46,11 @@ tools          := $(CURDIR)/bin/tools
 controller-gen := $(tools)/controller-gen
 crd-ref-docs   := $(tools)/crd-ref-docs
 golangci-lint  := $(tools)/golangci-lint
+helm3          := $(tools)/helm3
+helm4          := $(tools)/helm4
+helm-tool      := $(tools)/helm-tool
+helm-unittest  := $(tools)/helm-unittest
+kubeconform    := $(tools)/kubeconform
 toxiproxy      := $(tools)/toxiproxy-server
 actionlint     := $(tools)/actionlint
 cyclonedx-gomod := $(tools)/cyclonedx-gomod
@@ -64,9 +69,14 @@ modules := hack/image
 
 # The programs that have an image.
 images := acs-chat-operator acs-emulator
+chart := charts/acs-chat-operator
+
+# The version that Helm assumes where it asks no cluster. Without it, a Helm that is not from a release assumes an old one.
+kube-version := 1.37
 
 # The files that check-generated compares.
-generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md
+generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md \
+	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md
 
 .PHONY: help
 help: ## List the targets.
@@ -107,6 +117,12 @@ docs: $(crd-ref-docs) ## Generate docs/api-reference.md and the list of tests in
 		--max-depth=10 --output-path=docs/api-reference.md
 	@go run ./hack/promises
 
+.PHONY: charts
+charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its values and their list in its README.
+	@go run ./hack/charts/crds
+	@$(helm-tool) schema -i $(chart)/values.yaml | go run ./hack/charts/schema
+	@$(helm-tool) inject -i $(chart)/values.yaml -o $(chart)/README.md --header-search '^## Values *$$' -t hack/charts/values.md.tpl
+
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.
 	$(golangci-lint) fmt ./...
@@ -121,6 +137,14 @@ lint: $(golangci-lint) ## Run the linters.
 	@for module in $(modules); do (cd $$module && echo "golangci-lint $$module" && $(golangci-lint) run -c $(CURDIR)/.golangci.yml ./...) || exit 1; done
 	@! git grep -nE 'strings\.[A-Za-z]+\([A-Za-z]*[eE]rr\.Error\(\)' -- '*.go' ':!*_test.go' || \
 		{ echo 'Distinguish errors by errors.Is or errors.As, not by their text.'; exit 1; }
+
+.PHONY: lint-chart
+lint-chart: $(helm3) $(helm4) $(helm-unittest) ## Run the linters of Helm 3 and Helm 4, and the unit tests of the chart.
+	@for values in values values-aks; do for helm in $(helm3) $(helm4); do \
+		$$helm lint --strict --quiet --kube-version $(kube-version) $(chart) -f $(chart)/$$values.yaml \
+			--set entra.clientID=00000000-0000-0000-0000-000000000000; \
+	done; done
+	@$(helm-unittest) --strict $(chart)
 
 .PHONY: shape
 shape: ## Print figures of the structure of the code; judges nothing.
@@ -192,7 +216,7 @@ pythonsdk: # only test-sdk needs it, so it checks here
 		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
-check-generated: generate manifests docs ## Fail if a generated file is not what the sources say.
+check-generated: generate manifests docs charts ## Fail if a generated file is not what the sources say.
 	@git status --porcelain -- $(generated)
 	@git diff --exit-code HEAD -- $(generated)
 	@[ -z "$$(git status --porcelain -- $(generated))" ]
@@ -335,6 +359,7 @@ docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (V
 
 .PHONY: tools
 tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(actionlint) $(crdify) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building controller-gen.'
@@ -376,3 +401,15 @@ $(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.su
 	@echo 'Building golangci-lint. The first time this takes a few minutes.'
 	@cd hack/tools/golangci-lint && go build -trimpath -mod=readonly -o $@ \
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Programs of one module: their names, and the packages that have them.
+chart-tools := $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform)
+$(helm3):         package := helm.sh/helm/v3/cmd/helm
+$(helm4):         package := helm.sh/helm/v4/cmd/helm
+$(helm-tool):     package := github.com/cert-manager/helm-tool
+$(helm-unittest): package := github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+$(kubeconform):   package := github.com/yannh/kubeconform/cmd/kubeconform
+
+$(chart-tools): hack/tools/charts/go.mod hack/tools/charts/go.sum
+	@echo 'Building $(@F).'
+	@cd hack/tools/charts && go build -trimpath -mod=readonly -o $@ $(package)
