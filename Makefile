@@ -155,6 +155,10 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 	@[ -n '$(strip $(RACE))' ] || echo 'No C compiler found: the tests run without the race detector.'
 	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 20m $(TESTFLAGS) $(TESTS)
 
+.PHONY: test-install
+test-install: $(assets) $(helm3) $(helm4) ## Test the chart against the manifests in config/ and the Pod Security Standards.
+	@cd hack/install && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
+
 # The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
 # not add tests with a clock that jumps: the entropy source of FIPS 140-3 measures time.
 fips-tests := FIPS|Recreat|Create|Incarnation|Rotated|Renewal|ServiceUsers|Authority|Stamp
