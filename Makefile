@@ -139,7 +139,8 @@ lint: $(golangci-lint) ## Run the linters.
 		{ echo 'Distinguish errors by errors.Is or errors.As, not by their text.'; exit 1; }
 
 .PHONY: lint-chart
-lint-chart: $(helm3) $(helm4) $(helm-unittest) ## Run the linters of Helm 3 and Helm 4, and the unit tests of the chart.
+lint-chart: $(helm3) $(helm4) $(helm-tool) $(helm-unittest) ## Run the linters of Helm 3 and Helm 4, and the unit tests of the chart.
+	@$(helm-tool) lint -i $(chart)/values.yaml -d $(chart)/templates -e hack/charts/values.exceptions
 	@for values in values values-aks; do for helm in $(helm3) $(helm4); do \
 		$$helm lint --strict --quiet --kube-version $(kube-version) $(chart) -f $(chart)/$$values.yaml \
 			--set entra.clientID=00000000-0000-0000-0000-000000000000; \

@@ -203,6 +203,7 @@ func TestContradictionsAreNamed(t *testing.T) {
 	}{
 		{"namespaced=true,deletionGuard.enabled=true", []string{"namespaced", "deletionGuard.enabled"}},
 		{"namespaced=true,rbac.aggregate=true", []string{"namespaced", "rbac.aggregate"}},
+		{"rbac.create=false,rbac.aggregate=true", []string{"rbac.create", "rbac.aggregate"}},
 		{"namespaced=true,metrics.secure=true", []string{"namespaced", "metrics.secure"}},
 		{"metrics.secure=false,metrics.certSecretName=x", []string{"metrics.secure", "metrics.certSecretName"}},
 		{"metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true", []string{"metrics.serviceMonitor", "metrics.podMonitor"}},
@@ -272,7 +273,7 @@ func unmarshal(t *testing.T, text string, into any) {
 func operatorHelp(t *testing.T) string {
 	t.Helper()
 	manager := filepath.Join(t.TempDir(), "manager")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", manager, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", manager, ".") //nolint:gosec // a path of the test
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the operator: %v\n%s", err, output)

@@ -67,7 +67,7 @@ func try(t *testing.T, program string, args ...string) (stdout, stderr string, e
 	}
 	home := t.TempDir()
 	var out, log bytes.Buffer
-	command := exec.CommandContext(t.Context(), program, args...)
+	command := exec.CommandContext(t.Context(), program, args...) //nolint:gosec // a tool of the project
 	command.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	command.Stdout, command.Stderr = &out, &log
 	err = command.Run()

@@ -20,6 +20,9 @@ Fails if a value contradicts another one. Each sentence names both. values.schem
 {{- fail "namespaced and metrics.secure: no Role permits to authenticate clients of the metrics; turn one of them off." -}}
 {{- end -}}
 {{- end -}}
+{{- if and (not .Values.rbac.create) .Values.rbac.aggregate -}}
+{{- fail "rbac.create=false and rbac.aggregate: the chart creates no role at all; leave rbac.aggregate out." -}}
+{{- end -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.create=false and serviceAccount.name: name the account that the pods use instead." -}}
 {{- end -}}
