@@ -65,10 +65,11 @@ module   := github.com/acs-operator/acs-chat-operator
 identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 
 # Modules of their own with code of this project.
-modules := hack/image
+modules := hack/image hack/install
 
 # The programs that have an image.
 images := acs-chat-operator acs-emulator
+
 chart := charts/acs-chat-operator
 
 # The version that Helm assumes where it asks no cluster. Without it, a Helm that is not from a release assumes an old one.
@@ -363,8 +364,8 @@ docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (V
 ##@ Tools
 
 .PHONY: tools
-tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(actionlint) $(crdify) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
-tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) ## Build the tools that the other targets need.
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) \
+	$(actionlint) $(crdify) $(cyclonedx-gomod) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building controller-gen.'

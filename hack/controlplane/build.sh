@@ -1,21 +1,31 @@
 #!/usr/bin/env bash
 # Builds bin/controlplane/{etcd,kube-apiserver,kube-controller-manager,kubectl}, which are links to one
 # binary, from the sources that go.mod beside this script pins. Does nothing when they are built.
-# `build.sh oldest` builds bin/controlplane-oldest from the module in the directory oldest.
+# `build.sh oldest` builds bin/controlplane-oldest from the module in the directory oldest. `build.sh demo` builds
+# bin/controlplane-demo, without the controller manager.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(cd "$here/../.." && pwd)/bin/controlplane${1:+-$1}
 names=(etcd kube-apiserver kube-controller-manager kubectl)
-cd "$here/${1:-}"
+tags=
+case ${1:-} in
+oldest) cd "$here/oldest" ;;
+demo)
+	tags=demo
+	names=(etcd kube-apiserver kubectl)
+	cd "$here"
+	;;
+*) cd "$here" ;;
+esac
 
 # The build is of this module with these settings, whatever the caller's environment says.
 export CGO_ENABLED=0 GOWORK=off GO111MODULE=on
-goflags=(-mod=readonly -buildvcs=false -trimpath)
+goflags=(-mod=readonly -buildvcs=false -trimpath "-tags=$tags")
 
 sources() {
 	go env GOVERSION GOOS GOARCH
-	cat go.mod go.sum main.go "$here/build.sh"
+	cat go.mod go.sum ./*.go "$here/build.sh"
 }
 
 built() {
@@ -111,7 +121,7 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
 done
 
 echo "controlplane: building etcd and Kubernetes $version. The first time this takes about 10 minutes on 2 cores."
-watched downloading go list -mod=readonly -deps .
+watched downloading go list -mod=readonly "-tags=$tags" -deps .
 total=$(wc -l <"$work/stdout" | tr -d ' ')
 main=$(tail -n 1 "$work/stdout")
 watched compiling go build "${goflags[@]}" -v -ldflags "$ldflags" -o "$work/controlplane" .

@@ -1,0 +1,1 @@
+../controllermanager.go
