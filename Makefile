@@ -12,12 +12,13 @@ SHELL := bash
 # in test-faults; DURATION, the time for which soak injects faults; SEED of both, which a failed run
 # prints; PYTHON, which has Microsoft's SDK; VERSION, that of a release, as in v0.1.0, and REVISION, the
 # commit, for programs that are built; REGISTRY, the one that the manifests of a release name;
-# PLATFORM=host builds the programs of a release for this machine only.
+# PLATFORM=host builds the programs of a release for this machine only; DIST, the directory of its files.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
 REGISTRY  ?= ghcr.io/acs-operator
 PLATFORM  ?=
+DIST      ?= dist
 DEMO      ?=
 STEPS     ?=
 DURATION  ?= 3m
@@ -158,7 +159,8 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 	@CGO_ENABLED=$(if $(strip $(RACE)),1,0) go test $(RACE) -timeout 20m $(TESTFLAGS) $(TESTS)
 
 .PHONY: test-install
-test-install: $(assets) $(helm3) $(helm4) ## Test the chart against the manifests in config/ and the Pod Security Standards.
+test-install: $(assets) build emulator $(helm3) $(helm4) $(kubeconform) ## Test installations by chart and by manifests on a real control plane (needs root on Linux).
+	@for copy in 1 2; do $(MAKE) --no-print-directory dist VERSION=v0.1.0 PLATFORM=host DIST=bin/dist-$$copy >/dev/null; done
 	@cd hack/install && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 # The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
@@ -343,7 +345,7 @@ $(images:%=image-%): image-%: bin/image
 dist: image $(assets) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
 	@go build -trimpath -o bin/dist ./hack/dist
 	@GOTOOLCHAIN=$(toolchain) bin/dist -version '$(VERSION)' -revision '$(REVISION)' -created '$(created)' -registry '$(REGISTRY)' \
-		-kubectl '$(KUBEBUILDER_ASSETS)/kubectl' -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out dist
+		-kubectl '$(KUBEBUILDER_ASSETS)/kubectl' -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out $(DIST)
 
 .PHONY: push
 push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=).

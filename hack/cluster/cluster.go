@@ -53,6 +53,9 @@ type Cluster struct {
 // of their names.
 func Start(tb testing.TB, images map[string]pods.Image) *Cluster {
 	tb.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		tb.Fatal("KUBEBUILDER_ASSETS is not set: run this test by make, which builds a control plane and sets it")
+	}
 	control := &envtest.Environment{ControlPlaneStartTimeout: Patience, ControlPlaneStopTimeout: Patience}
 	config, err := control.Start()
 	must(tb, err)

@@ -1,0 +1,177 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/acs-operator/acs-chat-operator/hack/pods"
+)
+
+// dist is the directory of a release that `make test-install` writes, distAgain of a second one.
+const (
+	dist      = root + "/bin/dist-1"
+	distAgain = root + "/bin/dist-2"
+	packaged  = dist + "/acs-chat-operator-0.1.0.tgz"
+)
+
+// An installation by the chart is upgraded twice, rolled back, uninstalled and installed again.
+// Nothing conflicts, no thread is lost or created twice, and the resources outlive the chart.
+func TestChartLifecycle(t *testing.T) {
+	for _, version := range helmVersions {
+		t.Run(version, func(t *testing.T) {
+			w := newWorld(t)
+			w.helm(version, append([]string{"install", release, packaged}, w.values()...)...)
+			w.AwaitCRDs()
+			pod := w.Run(namespace, manager)
+			w.applySamples()
+			before := w.threads()
+			if len(before) != 2 {
+				t.Fatalf("%d threads in the service, not 2", len(before))
+			}
+			w.checkManagers()
+
+			next := func(topic, helmCommand string, args ...string) {
+				t.Helper()
+				w.helm(version, append([]string{helmCommand, release}, args...)...)
+				pod = w.replace(pod, topic)
+				if diff := cmp.Diff(before, w.threads()); diff != "" {
+					t.Errorf("%s: threads (-before +after):\n%s", topic, diff)
+				}
+			}
+			next("first upgrade", "upgrade", append([]string{packaged}, w.values("logLevel=debug", "podLabels.stage=first")...)...)
+			next("second upgrade", "upgrade", append([]string{packaged}, w.values("replicas=3", "maxConcurrentReconciles=4", "networkPolicy.enabled=true")...)...)
+			next("rollback", "rollback", "1")
+
+			w.helm(version, "uninstall", release)
+			pod.Stop()
+			if got := w.Kubectl("get", "chatthreads", "-o", "name"); strings.Count(got, "\n") != 1 {
+				t.Errorf("ChatThreads after the uninstall: %q", got)
+			}
+			w.helm(version, append([]string{"install", release, packaged}, w.values()...)...)
+			pod = w.Run(namespace, manager)
+			w.setTopic("installed again")
+			if diff := cmp.Diff(before, w.threads()); diff != "" {
+				t.Errorf("after the uninstall: threads (-before +after):\n%s", diff)
+			}
+			w.uninstallWithCRDs(version, pod)
+			if diff := cmp.Diff(before, w.threads()); diff != "" {
+				t.Errorf("after the CRDs went: threads (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// replace stops a pod, starts one of the present Deployment, and has it do something.
+func (w *world) replace(pod *pods.Pod, topic string) *pods.Pod {
+	w.t.Helper()
+	pod.Stop()
+	pod = w.Run(namespace, manager)
+	w.setTopic(topic)
+	return pod
+}
+
+// uninstallWithCRDs uninstalls a chart that does not keep the CRDs, in the wrong order: without an
+// operator nobody releases the resources. Then it repairs that as docs/uninstall.md says.
+func (w *world) uninstallWithCRDs(version string, pod *pods.Pod) {
+	w.t.Helper()
+	w.helm(version, append([]string{"upgrade", release, packaged}, w.values("crds.keep=false")...)...)
+	w.helm(version, "uninstall", release)
+	pod.Stop()
+	w.helm(version, append([]string{"install", release, packaged}, w.values("crds.enabled=false")...)...)
+	pod = w.Run(namespace, manager)
+	w.Kubectl("wait", "--for=delete", "--timeout=1m", "crd", "--all")
+	w.helm(version, "uninstall", release)
+	pod.Stop()
+}
+
+// checkManagers checks who wrote an object: the operator under its name, and the others.
+func (w *world) checkManagers() {
+	w.t.Helper()
+	managers := w.Kubectl("get", "chatthread", "quickstart", "-o", "jsonpath={.metadata.managedFields[*].manager}", "--show-managed-fields")
+	if !strings.Contains(" "+managers+" ", " acs-chat-operator ") || strings.Contains(managers, "manager") {
+		w.t.Errorf("managers of the ChatThread: %s", managers)
+	}
+}
+
+// install.yaml alone gives a running operator.
+func TestInstallManifest(t *testing.T) {
+	w := newWorld(t)
+	w.Kubectl("apply", "-f", dist+"/install.yaml")
+	w.AwaitCRDs()
+	pod := w.Run(namespace, manager)
+	log := pod.Log("manager")
+	if !strings.Contains(log, `"msg":"Starting acs-chat-operator","version":"v`) || strings.Contains(log, `"level":"error"`) {
+		t.Errorf("the log:\n%s", log)
+	}
+	for line := range strings.Lines(log) {
+		if !strings.HasPrefix(line, `{"level":`) {
+			t.Errorf("a line of another form: %s", line)
+		}
+	}
+	image := w.Kubectl("get", "deployment", manager, "-n", namespace, "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+	if !regexp.MustCompile(`^ghcr\.io/acs-operator/acs-chat-operator:v0\.1\.0@sha256:[0-9a-f]{64}$`).MatchString(image) {
+		t.Errorf("image %s", image)
+	}
+	w.Kubectl("apply", "-f", dist+"/install.yaml")
+	if diff, err := w.TryKubectl("", "diff", "-f", dist+"/install.yaml"); err != nil {
+		t.Errorf("a second apply would change something: %v\n%s", err, diff)
+	}
+	pod.Stop()
+	w.Kubectl("delete", "-f", dist+"/install.yaml", "--timeout=1m")
+}
+
+// The guard refuses the deletion of a thread, unless it is allowed or nothing would be deleted.
+func TestDeletionGuard(t *testing.T) {
+	w := newWorld(t)
+	w.helm("helm4", append([]string{"install", release, packaged}, w.values("deletionGuard.enabled=true")...)...)
+	w.AwaitCRDs()
+	w.Run(namespace, manager)
+	w.applySamples()
+	for _, c := range []struct{ name, patch string }{
+		{"allowed", `{"metadata":{"annotations":{"chat.acs-operator.io/allow-delete":"true"}}}`},
+		{"retained", `{"spec":{"deletionPolicy":"Retain"}}`},
+		{"observed", `{"spec":{"managementPolicy":"Observe"}}`},
+		{"abandoned", `{"metadata":{"annotations":{"chat.acs-operator.io/abandon":"true"}}}`},
+	} {
+		manifest := strings.ReplaceAll(`{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: NAME}, spec: {topic: NAME}}`, "NAME", c.name)
+		_, err := w.TryKubectl(manifest, "apply", "-f", "-")
+		must(t, err)
+		w.awaitReady()
+		_, err = w.TryKubectl("", "delete", "chatthread", c.name, "--timeout=30s")
+		if err == nil || !strings.Contains(err.Error(), "kubectl annotate -n default chatthread "+c.name+" chat.acs-operator.io/allow-delete=true") {
+			t.Errorf("%s: before the change, the deletion ends with %v", c.name, err)
+		}
+		w.Kubectl("patch", "chatthread", c.name, "--type=merge", "-p", c.patch)
+		w.Kubectl("delete", "chatthread", c.name, "--timeout=1m")
+	}
+}
+
+// Two builds of a release have the same bytes, and the checksums are those of the files.
+func TestReleaseIsReproducible(t *testing.T) {
+	t.Parallel()
+	var sums []string
+	for _, directory := range []string{dist, distAgain} {
+		content, err := os.ReadFile(filepath.Join(directory, "checksums.txt"))
+		must(t, err)
+		sums = append(sums, string(content))
+	}
+	if diff := cmp.Diff(sums[0], sums[1]); diff != "" {
+		t.Errorf("checksums (-first +second):\n%s", diff)
+	}
+	for _, name := range []string{
+		"install.yaml", "crds.yaml", "quickstart.yaml", "crd-schemas.tar.gz", "acs-chat-operator-0.1.0.tgz",
+		"acs-chat-operator_v0.1.0.cdx.json", "acs-emulator_v0.1.0.cdx.json", "acs-chat-operator_v0.1.0_", "acs-emulator_v0.1.0_",
+	} {
+		if !strings.Contains(sums[0], "  "+name) {
+			t.Errorf("checksums.txt has no %s", name)
+		}
+	}
+}
