@@ -89,9 +89,17 @@ help: ## List the targets.
 ##@ Try it
 
 .PHONY: demo
-demo: $(assets) build emulator ## Start a control plane, the emulator and the operator, and apply the samples (DEMO=once: then stop).
+demo: ## Start a control plane, the emulator and the operator, and apply the samples (DEMO=once: then stop).
+	@$(MAKE) --no-print-directory -j3 assets='$(assets)' demo-programs
+	@$(if $(assets),KUBEBUILDER_ASSETS="$$(hack/controlplane/demo.sh --where)") DEMO='$(DEMO)' bin/demo
+
+# In parallel, since the control plane is downloaded first, and compiled then.
+.PHONY: demo-programs demo-controlplane bin/demo
+demo-programs: $(if $(assets),demo-controlplane) build emulator bin/demo
+demo-controlplane:
+	@hack/controlplane/demo.sh
+bin/demo:
 	@go build -trimpath -o bin/demo ./hack/demo
-	@DEMO='$(DEMO)' bin/demo
 
 .PHONY: run
 run: ## Run the operator against the cluster of the current kubeconfig (ARGS: its flags).

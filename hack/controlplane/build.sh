@@ -2,8 +2,15 @@
 # Builds bin/controlplane/{etcd,kube-apiserver,kube-controller-manager,kubectl}, which are links to one
 # binary, from the sources that go.mod beside this script pins. Does nothing when they are built.
 # `build.sh oldest` builds bin/controlplane-oldest from the module in the directory oldest. `build.sh demo` builds
-# bin/controlplane-demo, without the controller manager.
+# bin/controlplane-demo, without the controller manager. With --is-built before these, it builds nothing and tells by its
+# status whether it would have to.
 set -euo pipefail
+
+only_ask=
+if [ "${1:-}" = --is-built ]; then
+	only_ask=true
+	shift
+fi
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(cd "$here/../.." && pwd)/bin/controlplane${1:+-$1}
@@ -40,6 +47,7 @@ stamp=$(sources | git hash-object --stdin)
 if built; then
 	exit 0
 fi
+[ -z "$only_ask" ] || exit 1
 
 mkdir -p "$out"
 # All is made in here, so that a failed build leaves nothing, and a whole one appears at once.
@@ -120,7 +128,7 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
 	ldflags+=" -X $package.gitCommit= -X $package.gitTreeState=clean"
 done
 
-echo "controlplane: building etcd and Kubernetes $version. The first time this takes about 10 minutes on 2 cores."
+echo "controlplane: building ${names[*]} of Kubernetes $version. The first time this takes about 10 minutes on 2 cores."
 watched downloading go list -mod=readonly "-tags=$tags" -deps .
 total=$(wc -l <"$work/stdout" | tr -d ' ')
 main=$(tail -n 1 "$work/stdout")

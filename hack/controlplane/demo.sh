@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Provides the control plane of the demo: bin/controlplane where it is built, else bin/controlplane-demo, which is
+# downloaded or, where that is not possible, built. `demo.sh --where` prints the directory.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+whole=$root/bin/controlplane
+own=$root/bin/controlplane-demo
+
+if [ "${1:-}" = --where ]; then
+	if "$here/build.sh" --is-built; then echo "$whole"; else echo "$own"; fi
+	exit 0
+fi
+if "$here/build.sh" --is-built || [ -e "$own/.prebuilt" ]; then
+	exit 0
+fi
+list=$here/prebuilt.txt
+if ! "$here/build.sh" --is-built demo; then
+	(cd "$root" && go build -trimpath -o bin/prebuilt ./hack/prebuilt)
+	if "$root/bin/prebuilt" "$list" "$own"; then
+		touch "$own/.prebuilt"
+		exit 0
+	fi
+fi
+exec "$here/build.sh" demo
