@@ -175,3 +175,17 @@ func declaredNames(t *testing.T, files string, declared *regexp.Regexp) (names [
 	}
 	return names
 }
+
+// Each flag of the operator has a row in the page about its installation.
+func TestPagesHaveAllFlags(t *testing.T) {
+	flags := declaredNames(t, "main.go", regexp.MustCompile(`flags\.\w+Var\(&s\.\w+, "([a-z-]+)"`))
+	if len(flags) < 15 {
+		t.Errorf("main.go declares %d flags", len(flags))
+	}
+	rows := document(t, "docs/install.md")
+	for _, name := range flags {
+		if !strings.Contains(rows, "\n| `--"+name+"` | ") {
+			t.Errorf("docs/install.md has no row for --%s", name)
+		}
+	}
+}
