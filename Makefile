@@ -52,6 +52,7 @@ helm4          := $(tools)/helm4
 helm-tool      := $(tools)/helm-tool
 helm-unittest  := $(tools)/helm-unittest
 kubeconform    := $(tools)/kubeconform
+kustomize      := $(tools)/kustomize
 toxiproxy      := $(tools)/toxiproxy-server
 actionlint     := $(tools)/actionlint
 cyclonedx-gomod := $(tools)/cyclonedx-gomod
@@ -350,10 +351,10 @@ $(images:%=image-%): image-%: bin/image
 		-created '$(created)' -out ../../bin/images/$*
 
 .PHONY: dist
-dist: image $(assets) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
+dist: image $(kustomize) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
 	@go build -trimpath -o bin/dist ./hack/dist
 	@GOTOOLCHAIN=$(toolchain) bin/dist -version '$(VERSION)' -revision '$(REVISION)' -created '$(created)' -registry '$(REGISTRY)' \
-		-kubectl '$(KUBEBUILDER_ASSETS)/kubectl' -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out $(DIST)
+		-kustomize $(kustomize) -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out $(DIST)
 
 .PHONY: push
 push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=).
@@ -374,7 +375,7 @@ docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (V
 ##@ Tools
 
 .PHONY: tools
-tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) \
+tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) $(kustomize) \
 	$(actionlint) $(crdify) $(cyclonedx-gomod) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum

@@ -42,7 +42,7 @@ type dist struct {
 	out      string
 	registry string // the images are there, under the names of the programs
 	images   string // the directory with their OCI layouts
-	kubectl  string
+	builder  string // kustomize
 	sbom     string // cyclonedx-gomod
 	all      bool   // the programs for all platforms, not only for this one
 }
@@ -70,7 +70,7 @@ func (d *dist) parse(args []string) error {
 	flags.StringVar(&d.out, "out", "dist", "`directory` to write to")
 	flags.StringVar(&d.registry, "registry", "", "`registry` with the images, and the path before their names")
 	flags.StringVar(&d.images, "images", "bin/images", "`directory` with the OCI layouts of the images")
-	flags.StringVar(&d.kubectl, "kubectl", "", "`path` of kubectl")
+	flags.StringVar(&d.builder, "kustomize", "", "`path` of kustomize")
 	flags.StringVar(&d.sbom, "sbom", "", "`path` of cyclonedx-gomod")
 	flags.BoolVar(&d.all, "all", true, "build the programs for all platforms; false: only for this one")
 	if err := flags.Parse(args); err != nil {
@@ -79,7 +79,7 @@ func (d *dist) parse(args []string) error {
 	if !versionForm.MatchString(d.release.Version) {
 		return fmt.Errorf("VERSION: %q is no version; give one as in `make dist VERSION=v0.1.0`", d.release.Version)
 	}
-	for name, value := range map[string]string{"registry": d.registry, "kubectl": d.kubectl, "sbom": d.sbom} {
+	for name, value := range map[string]string{"registry": d.registry, "kustomize": d.builder, "sbom": d.sbom} {
 		if value == "" {
 			return fmt.Errorf("flag -%s: give a value", name)
 		}

@@ -55,7 +55,7 @@ func (d *dist) kustomize(ctx context.Context, directory string) ([]byte, error) 
 		return nil, err
 	}
 	var output bytes.Buffer
-	build := exec.CommandContext(ctx, d.kubectl, "kustomize", overlay) //nolint:gosec // the control plane's own kubectl
+	build := exec.CommandContext(ctx, d.builder, "build", overlay) //nolint:gosec // a tool of the project
 	build.Stdout, build.Stderr = &output, os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("kustomize %s: %w", directory, err)
