@@ -420,12 +420,13 @@ $(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.su
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 # Programs of one module: their names, and the packages that have them.
-chart-tools := $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform)
+chart-tools := $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) $(kustomize)
 $(helm3):         package := helm.sh/helm/v3/cmd/helm
 $(helm4):         package := helm.sh/helm/v4/cmd/helm
 $(helm-tool):     package := github.com/cert-manager/helm-tool
 $(helm-unittest): package := github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 $(kubeconform):   package := github.com/yannh/kubeconform/cmd/kubeconform
+$(kustomize):     package := sigs.k8s.io/kustomize/kustomize/v5
 
 $(chart-tools): hack/tools/charts/go.mod hack/tools/charts/go.sum
 	@echo 'Building $(@F).'
