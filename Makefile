@@ -66,6 +66,9 @@ sdk            := hack/sdk/node_modules/.package-lock.json
 module   := github.com/acs-operator/acs-chat-operator
 identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION),-X main.revision=$(REVISION))
 
+# Only problems of a build are shown, not its downloads.
+quiet := 2> >(grep -v '^go: downloading ' >&2)
+
 # Modules of their own with code of this project.
 modules := hack/image hack/install
 
@@ -100,7 +103,7 @@ demo-programs: $(if $(assets),demo-controlplane) build emulator bin/demo
 demo-controlplane:
 	@hack/controlplane/demo.sh
 bin/demo:
-	@go build -trimpath -o bin/demo ./hack/demo
+	@go build -trimpath -o bin/demo ./hack/demo $(quiet)
 
 .PHONY: run
 run: ## Run the operator against the cluster of the current kubeconfig (ARGS: its flags).
@@ -321,11 +324,11 @@ check-api: $(crdify) ## Fail if the CRDs refuse objects that those of the last r
 
 .PHONY: build
 build: ## Build the operator: bin/manager.
-	@go build -trimpath -ldflags '$(identity)' -o bin/manager .
+	@go build -trimpath -ldflags '$(identity)' -o bin/manager . $(quiet)
 
 .PHONY: emulator
 emulator: ## Build the emulator of the service: bin/acs-emulator.
-	@go build -trimpath -ldflags '$(identity)' -o bin/acs-emulator ./hack/acs-emulator
+	@go build -trimpath -ldflags '$(identity)' -o bin/acs-emulator ./hack/acs-emulator $(quiet)
 
 .PHONY: binaries
 binaries: build # all of them, since tested code must also link

@@ -17,7 +17,7 @@ if "$here/build.sh" --is-built || [ -e "$own/.prebuilt" ]; then
 fi
 list=$here/prebuilt.txt
 if ! "$here/build.sh" --is-built demo; then
-	(cd "$root" && go build -trimpath -o bin/prebuilt ./hack/prebuilt)
+	(cd "$root" && go build -trimpath -o bin/prebuilt ./hack/prebuilt) 2> >(grep -v '^go: downloading ' >&2)
 	if "$root/bin/prebuilt" "$list" "$own"; then
 		touch "$own/.prebuilt"
 		exit 0
