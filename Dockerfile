@@ -15,9 +15,11 @@ ARG VERSION
 ARG REVISION
 RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false \
 	-ldflags="-s -w -X main.revision=${REVISION} -X github.com/acs-operator/acs-chat-operator/acs.release=${VERSION}" \
-	-o acs-chat-operator .
+	-o acs-chat-operator . && \
+	printf 'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n' >passwd
 
-FROM gcr.io/distroless/static:nonroot
+# As in the published image: nothing but the program, certificate authorities, the license and an account.
+FROM scratch
 ARG VERSION
 ARG REVISION
 ARG CREATED
@@ -30,6 +32,8 @@ LABEL org.opencontainers.image.title="acs-chat-operator" \
 	org.opencontainers.image.version="${VERSION}" \
 	org.opencontainers.image.revision="${REVISION}" \
 	org.opencontainers.image.created="${CREATED}"
+COPY --from=builder /workspace/passwd /etc/passwd
+COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY LICENSE /licenses/LICENSE
 COPY --from=builder /workspace/acs-chat-operator /acs-chat-operator
 USER 65532:65532

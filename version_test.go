@@ -8,7 +8,11 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
 // The version is one line, and needs no cluster.
@@ -54,5 +58,21 @@ func TestUserAgent(t *testing.T) {
 	b := build{version: "v0.1.0", revision: "cd99e40", goVersion: "go1.26.8", platform: "linux/amd64"}
 	if got, want := b.userAgent(), "acs-chat-operator/v0.1.0 (linux/amd64) cd99e40"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestBuildInfo(t *testing.T) {
+	t.Parallel()
+	b := build{version: "v0.1.0", revision: "cd99e40", goVersion: "go1.26.8"}
+	if err := b.register(); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+# HELP acs_chat_operator_build_info Which build of the operator runs; always 1.
+# TYPE acs_chat_operator_build_info gauge
+acs_chat_operator_build_info{go_version="go1.26.8",revision="cd99e40",version="v0.1.0"} 1
+`
+	if err := testutil.GatherAndCompare(metrics.Registry, strings.NewReader(want), "acs_chat_operator_build_info"); err != nil {
+		t.Error(err)
 	}
 }
