@@ -67,7 +67,13 @@ func (r *ChatThreadReconciler) finalize(ctx context.Context, s situation) (situa
 func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bool, error) {
 	note := "Released thread %s without calling ACS; it still exists"
 	if !objects.IsAbandoned(s.thread) && !s.thread.Observes() {
-		uninstalled, err := r.kinds.isUninstalled(ctx, threadsResource, s.thread.DeletionTimestamp.Time)
+		if s.memory.deletionSeen.IsZero() {
+			s.memory.deletionSeen = time.Now()
+		}
+		if lag := r.kinds.lag(s.memory.deletionSeen); lag > 0 {
+			return false, &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: lag, Message: lagMessage}
+		}
+		uninstalled, err := r.kinds.isUninstalled(ctx, threadsResource)
 		if err != nil || !uninstalled {
 			return false, err
 		}

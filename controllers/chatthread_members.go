@@ -32,6 +32,7 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 		s.memory.members.NoteListed(s.have.Members)
 	}
 	unwanted := len(todo.Remove)
+	s.memory.noteRemovals(unwanted)
 	var err error
 	if !todo.IsEmpty() {
 		err = r.verifyLive(ctx, s, len(todo.Remove)+len(todo.Renew) > 0)
@@ -43,9 +44,8 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	if err == nil {
 		err = r.changeMembers(ctx, s, todo)
 	}
-	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); err == nil && unwanted > 0 && grace > 0 {
-		err = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
-			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
+	if err == nil && unwanted > 0 {
+		err = r.removalWait(s)
 	}
 	s.results.Count(&s.thread.Status)
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -75,6 +75,18 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 	return err
 }
 
+// removalWait returns how long removals wait, or nil if none had to.
+func (r *ChatThreadReconciler) removalWait(s situation) error {
+	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); grace > 0 {
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
+			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
+	}
+	if lag := r.kinds.lag(s.memory.removalSeen); lag > 0 {
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: lag, Message: lagMessage}
+	}
+	return nil
+}
+
 // removable returns the members that may be removed now. Nobody is removed in three cases. A thread
 // was found recently: a rebuilt cluster may apply the ChatThread before the ChatParticipants. The
 // operator is being uninstalled: the API server then deletes all ChatParticipants. A thread is
@@ -83,10 +95,10 @@ func (r *ChatThreadReconciler) removable(ctx context.Context, s situation, remov
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil
 	}
-	if len(remove) == 0 {
+	if len(remove) == 0 || r.kinds.lag(s.memory.removalSeen) > 0 {
 		return nil, nil
 	}
-	if uninstalled, err := r.kinds.isUninstalled(ctx, participantsResource, time.Time{}); err != nil || uninstalled {
+	if uninstalled, err := r.kinds.isUninstalled(ctx, participantsResource); err != nil || uninstalled {
 		return nil, err
 	}
 	if s.thread.Deletion() != chatv1alpha1.DeletionRetain {

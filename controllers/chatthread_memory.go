@@ -61,6 +61,9 @@ type threadMemory struct {
 	probeWaitSince time.Time
 	// markedDeleting is set if the status showed the deletion before its first call.
 	markedDeleting bool
+	// deletionSeen is when a reconcile first saw the deletion, removalSeen when the plan first had
+	// members to remove since it had none.
+	deletionSeen, removalSeen time.Time
 	// unauthorized is set if ACS refused a newly issued token in the last reconcile.
 	unauthorized bool
 	// arrivals is the wait for ChatParticipants whose finalizer is not stored yet.
@@ -90,6 +93,16 @@ func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
 			continue
 		}
 		m.sent[field] = value
+	}
+}
+
+// noteRemovals notes since when the plan removes members.
+func (m *threadMemory) noteRemovals(count int) {
+	switch {
+	case count == 0:
+		m.removalSeen = time.Time{}
+	case m.removalSeen.IsZero():
+		m.removalSeen = time.Now()
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
-	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // Resources whose CRDs are deleted during an uninstall.
@@ -26,8 +25,8 @@ const (
 	participantsResource = "chatparticipants"
 )
 
-// withdrawalLag is how long the API server may still describe a kind as before, after it began to
-// delete the objects of the kind. It does both at the same time, in milliseconds.
+// withdrawalLag is how long an API server may still describe a kind as before, after an API server
+// began to delete the objects of the kind. One does both in milliseconds; others learn of it later.
 const withdrawalLag = 5 * time.Second
 
 // kinds tells whether the API server deletes all objects of a kind, without a request for each of
@@ -40,11 +39,20 @@ type kinds struct {
 
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=chatthreads.chat.acs-operator.io;chatparticipants.chat.acs-operator.io,verbs=get
 
-// isUninstalled reports whether the CRD of a resource is being deleted or does not exist. since is
-// the time of the deletion that may be a part of an uninstall.
-func (k kinds) isUninstalled(ctx context.Context, resource string, since time.Time) (bool, error) {
+// lag returns how long to wait before isUninstalled tells the truth about a deletion that this
+// process first saw at a time. The clocks of machines differ, so the time of the deletion does not
+// count.
+func (k kinds) lag(seen time.Time) time.Duration {
+	if k.discovery == nil {
+		return 0
+	}
+	return max(0, withdrawalLag-time.Since(seen))
+}
+
+// isUninstalled reports whether the CRD of a resource is being deleted or does not exist.
+func (k kinds) isUninstalled(ctx context.Context, resource string) (bool, error) {
 	if k.discovery != nil {
-		return k.isWithdrawn(ctx, resource, since)
+		return k.isWithdrawn(ctx, resource)
 	}
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
@@ -60,11 +68,7 @@ func (k kinds) isUninstalled(ctx context.Context, resource string, since time.Ti
 
 // isWithdrawn reports whether the API server serves a resource no more, or creates no more objects
 // of it, as while its CRD is being deleted.
-func (k kinds) isWithdrawn(ctx context.Context, resource string, since time.Time) (bool, error) {
-	if rest := withdrawalLag - time.Since(since); rest > 0 {
-		return false, &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest,
-			Message: "The operator finds out whether it is being uninstalled. With --namespaced that takes 5 s."}
-	}
+func (k kinds) isWithdrawn(ctx context.Context, resource string) (bool, error) {
 	served, err := k.discovery.ServerResourcesForGroupVersionWithContext(ctx, chatv1alpha1.GroupVersion.String())
 	if apierrors.IsNotFound(err) {
 		return true, nil
@@ -75,3 +79,6 @@ func (k kinds) isWithdrawn(ctx context.Context, resource string, since time.Time
 	i := slices.IndexFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == resource })
 	return i < 0 || !slices.Contains(served.APIResources[i].Verbs, "create"), nil
 }
+
+// lagMessage tells why a deletion or a removal waits.
+const lagMessage = "With --namespaced, the operator waits 5 s to learn whether it is being uninstalled."
