@@ -1,6 +1,6 @@
 # The image of the operator for those who have a container engine. `make image` builds the published one, from
 # hack/image, without an engine.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS builder
+FROM --platform=$BUILDPLATFORM golang:1.26.11 AS builder
 WORKDIR /workspace
 # The modules have their own layer, because they change less often than the code.
 COPY go.mod go.sum ./

@@ -26,7 +26,7 @@ SEED      ?=
 ARGS      ?=
 PYTHON    ?= /usr/bin/python3
 VERSION   ?=
-REVISION  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+REVISION  ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
 TESTFLAGS ?=
 TESTS     ?= ./...
 RACE      ?= $(shell echo '$(hash)include <stdlib.h>' | $$(go env CC) -E -x c - >/dev/null 2>&1 && echo -race)
@@ -279,7 +279,7 @@ vulndb    := bin/vulndb/.stamp
 vulncheck: $(govulncheck) $(vulndb) ## Fail if the code calls a function that has a known vulnerability (needs no network).
 	@echo "Looking for vulnerabilities known in $$(cat $(vulndb)), with the toolchain of releases, $(toolchain)."
 	@[ -n '$(toolchain)' ] || { echo 'go.mod names no toolchain.'; exit 1; }
-	@for module in go.mod $(wildcard hack/image/go.mod hack/install/go.mod hack/release/go.mod); do \
+	@for module in go.mod $(wildcard hack/image/go.mod hack/install/go.mod); do \
 		GOTOOLCHAIN=$(toolchain) $(govulncheck) -C "$$(dirname $$module)" -db 'file://$(CURDIR)/bin/vulndb' ./...; done
 
 # The database is a module. Its version has the time of its last change.
@@ -353,14 +353,21 @@ $(images:%=image-%): image-%: bin/image
 	@cd hack/image && ../../bin/image build -program $* -version '$(VERSION)' -revision '$(REVISION)' \
 		-created '$(created)' -out ../../bin/images/$*
 
-.PHONY: dist
-dist: image $(kustomize) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
+.PHONY: dist dist-version
+dist-version:
+	@[[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$$ ]] || \
+		{ echo "VERSION is '$(VERSION)'. Give a version, as in \`make dist VERSION=v0.1.0\`."; exit 1; }
+
+dist: dist-version image $(kustomize) $(cyclonedx-gomod) ## Write the files of a release to dist: manifests, chart, programs and more (VERSION=v0.1.0).
 	@go build -trimpath -o bin/dist ./hack/dist
 	@GOTOOLCHAIN=$(toolchain) bin/dist -version '$(VERSION)' -revision '$(REVISION)' -created '$(created)' -registry '$(REGISTRY)' \
 		-kustomize $(kustomize) -sbom $(cyclonedx-gomod) -all=$(if $(PLATFORM),false,true) -out $(DIST)
 
+# The version of an image that is pushed is that of its tag, unless the caller gives another one.
+push push-emulator: VERSION := $(or $(VERSION),$(filter v%,$(lastword $(subst :, ,$(IMG)))))
+
 .PHONY: push
-push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=).
+push: image-acs-chat-operator ## Push the image of the operator to IMG, a reference with a tag (VERSION=, or that of the tag).
 	@bin/image push -layout bin/images/acs-chat-operator -image '$(IMG)'
 
 .PHONY: push-emulator

@@ -29,7 +29,9 @@ func (l listedKinds) ServerResourcesForGroupVersionWithContext(context.Context, 
 // Without a permission for CRDs, the list of kinds tells whether a kind is being withdrawn.
 func TestWithdrawnKinds(t *testing.T) {
 	t.Parallel()
-	kind := func(name string, verbs ...string) metav1.APIResource { return metav1.APIResource{Name: name, Verbs: verbs} }
+	kind := func(name string, verbs ...string) metav1.APIResource {
+		return metav1.APIResource{Name: name, Verbs: verbs}
+	}
 	for name, c := range map[string]struct {
 		list  listedKinds
 		want  bool

@@ -12,14 +12,15 @@ if [ "${1:-}" = --where ]; then
 	if "$here/build.sh" --is-built; then echo "$whole"; else echo "$own"; fi
 	exit 0
 fi
-if "$here/build.sh" --is-built || [ -e "$own/.prebuilt" ]; then
+list=$here/prebuilt.txt
+stamp=$(git hash-object "$list")
+if "$here/build.sh" --is-built || [ "$(cat "$own/.prebuilt" 2>/dev/null)" = "$stamp" ]; then
 	exit 0
 fi
-list=$here/prebuilt.txt
 if ! "$here/build.sh" --is-built demo; then
 	(cd "$root" && go build -trimpath -o bin/prebuilt ./hack/prebuilt) 2> >(grep -v '^go: downloading ' >&2)
 	if "$root/bin/prebuilt" "$list" "$own"; then
-		touch "$own/.prebuilt"
+		echo "$stamp" >"$own/.prebuilt"
 		exit 0
 	fi
 fi

@@ -21,23 +21,31 @@ const chartDir = "charts/acs-chat-operator"
 var (
 	chartVersion = regexp.MustCompile(`(?m)^version: .*$`)
 	appVersion   = regexp.MustCompile(`(?m)^appVersion: .*$`)
-	noDigest     = regexp.MustCompile(`(?m)^  digest: ""$`)
+	annotations  = regexp.MustCompile(`(?m)^annotations:$`)
+	registry     = regexp.MustCompile(`(?m)^  registry: .*$`)
+	repository   = regexp.MustCompile(`(?m)^  repository: .*$`)
 )
 
-// writeChart writes the chart, with the version and the digest of the image. Helm itself writes the
-// time into the archive.
+// writeChart writes the chart, with the version and the image. The digest is an annotation of the
+// chart and no value: helm upgrade --reuse-values keeps the values of the release before. Helm
+// itself writes the time into the archive.
 func (d *dist) writeChart(context.Context) error {
 	digest, err := d.digest(programs.Operator)
 	if err != nil {
 		return err
 	}
 	version := strings.TrimPrefix(d.release.Version, "v")
+	image := d.registry + "/" + programs.Operator.Name
+	host, path, _ := strings.Cut(image, "/")
 	replacements := map[string][]struct {
 		pattern *regexp.Regexp
 		line    string
 	}{
-		"Chart.yaml":  {{chartVersion, "version: " + version}, {appVersion, "appVersion: " + d.release.Version}},
-		"values.yaml": {{noDigest, `  digest: "` + digest + `"`}},
+		"Chart.yaml": {
+			{chartVersion, "version: " + version}, {appVersion, "appVersion: " + d.release.Version},
+			{annotations, "annotations:\n  chat.acs-operator.io/image: " + image + "@" + digest},
+		},
+		"values.yaml": {{registry, "  registry: " + host}, {repository, "  repository: " + path}},
 	}
 	ignored, err := ignoredFiles()
 	if err != nil {

@@ -60,6 +60,8 @@ func (d *dist) platforms() (all []programs.Platform) {
 	return all
 }
 
+const checksumsFile = "checksums.txt"
+
 var versionForm = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
 func (d *dist) parse(args []string) error {
@@ -93,7 +95,7 @@ func (d *dist) parse(args []string) error {
 
 // write writes all files, in place of those of an earlier run.
 func (d *dist) write(ctx context.Context) error {
-	if err := os.RemoveAll(d.out); err != nil {
+	if err := d.empty(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(d.out, 0o755); err != nil { //nolint:gosec // published files
@@ -115,6 +117,18 @@ func (d *dist) write(ctx context.Context) error {
 		}
 	}
 	return d.print()
+}
+
+// empty removes the files of an earlier run, and nothing else.
+func (d *dist) empty() error {
+	names, err := d.files()
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(names) > 0 && !slices.Contains(names, checksumsFile) {
+		return fmt.Errorf("flag -out: %s has files, and none of them is the %s of an earlier run; name another directory", d.out, checksumsFile)
+	}
+	return os.RemoveAll(d.out)
 }
 
 // print lists the files and their sizes.

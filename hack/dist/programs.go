@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
@@ -74,22 +76,26 @@ func (d *dist) writeMaterials(ctx context.Context) error {
 	return nil
 }
 
-// nameRelease replaces the pseudo-version of this module by the version of the release.
+// nameRelease replaces the version that this module has in version control by that of the release.
 func (d *dist) nameRelease(materials []byte) ([]byte, error) {
-	var bill struct {
-		Metadata struct {
-			Component struct {
-				Version string `json:"version"`
-			} `json:"component"`
-		} `json:"metadata"`
-	}
+	bill := map[string]any{}
 	if err := json.Unmarshal(materials, &bill); err != nil {
 		return nil, err
 	}
-	if bill.Metadata.Component.Version == "" {
-		return nil, fmt.Errorf("the bill names no version of the program")
+	component, found, err := unstructured.NestedMap(bill, "metadata", "component")
+	version, ok := component["version"].(string)
+	if !found || !ok || err != nil {
+		return nil, fmt.Errorf("the bill names no version of the program: %w", err)
 	}
-	return bytes.ReplaceAll(materials, []byte(bill.Metadata.Component.Version), []byte(d.release.Version)), nil
+	if err := unstructured.SetNestedField(bill, d.release.Version, "metadata", "component", "version"); err != nil {
+		return nil, err
+	}
+	named, err := json.MarshalIndent(bill, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	here := programs.Module + "@"
+	return append(bytes.ReplaceAll(named, []byte(here+version), []byte(here+d.release.Version)), '\n'), nil
 }
 
 // writeChecksums writes the SHA-256 of all files, as sha256sum does.
@@ -106,5 +112,5 @@ func (d *dist) writeChecksums(context.Context) error {
 		}
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), name)
 	}
-	return d.save("checksums.txt", sums.Bytes())
+	return d.save(checksumsFile, sums.Bytes())
 }

@@ -71,7 +71,8 @@ func jsonSchema(crd *apiextensionsv1.CustomResourceDefinition, version *apiexten
 	}
 	properties["apiVersion"] = map[string]any{"type": "string", "const": crd.Spec.Group + "/" + version.Name}
 	properties["kind"] = map[string]any{"type": "string", "const": crd.Spec.Names.Kind}
-	schema["required"] = []string{"apiVersion", "kind", "metadata"}
+	required := []string{"apiVersion", "kind", "metadata"}
+	schema["required"] = append(required, version.Schema.OpenAPIV3Schema.Required...)
 	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
 	indented, err := json.MarshalIndent(schema, "", "  ")
 	return append(indented, '\n'), err

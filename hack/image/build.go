@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -139,6 +140,13 @@ func compile(ctx context.Context, p programs.Program, r programs.Release, platfo
 // writeLayout writes an OCI layout with the index, in place of an earlier one, and returns the
 // digest of the index.
 func writeLayout(directory string, index v1.ImageIndex, r programs.Release) (v1.Hash, error) {
+	entries, err := os.ReadDir(directory)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return v1.Hash{}, err
+	}
+	if _, err := os.Stat(filepath.Join(directory, "oci-layout")); err != nil && len(entries) > 0 {
+		return v1.Hash{}, fmt.Errorf("flag -out: %s has files and is no OCI layout; name another directory", directory)
+	}
 	if err := os.RemoveAll(directory); err != nil {
 		return v1.Hash{}, err
 	}

@@ -22,8 +22,8 @@ const (
 	packaged  = dist + "/acs-chat-operator-0.1.0.tgz"
 )
 
-// An installation by the chart is upgraded twice, rolled back, uninstalled and installed again.
-// Nothing conflicts, no thread is lost or created twice, and the resources outlive the chart.
+// An installation by the chart is upgraded three times, rolled back, uninstalled and installed
+// again. Nothing conflicts, no thread is lost or created twice, and the resources outlive the chart.
 func TestChartLifecycle(t *testing.T) {
 	for _, version := range helmVersions {
 		t.Run(version, func(t *testing.T) {
@@ -48,6 +48,7 @@ func TestChartLifecycle(t *testing.T) {
 			}
 			next("first upgrade", "upgrade", append([]string{packaged}, w.values("logLevel=debug", "podLabels.stage=first")...)...)
 			next("second upgrade", "upgrade", append([]string{packaged}, w.values("replicas=3", "maxConcurrentReconciles=4", "networkPolicy.enabled=true")...)...)
+			next("one replica without election", "upgrade", append([]string{packaged}, w.values("replicas=1", "leaderElection.enabled=false")...)...)
 			next("rollback", "rollback", "1")
 
 			w.helm(version, "uninstall", release)
@@ -117,8 +118,8 @@ func TestInstallManifest(t *testing.T) {
 		}
 	}
 	image := w.Kubectl("get", "deployment", manager, "-n", namespace, "-o", "jsonpath={.spec.template.spec.containers[0].image}")
-	if !regexp.MustCompile(`^ghcr\.io/acs-operator/acs-chat-operator:v0\.1\.0@sha256:[0-9a-f]{64}$`).MatchString(image) {
-		t.Errorf("image %s", image)
+	if want := releasedImage(t); image != want {
+		t.Errorf("image %s, want %s", image, want)
 	}
 	w.Kubectl("apply", "-f", dist+"/install.yaml")
 	if diff, err := w.TryKubectl("", "diff", "-f", dist+"/install.yaml"); err != nil {
@@ -126,6 +127,71 @@ func TestInstallManifest(t *testing.T) {
 	}
 	pod.Stop()
 	w.Kubectl("delete", "-f", dist+"/install.yaml", "--timeout=1m")
+}
+
+// A namespace that is deleted takes the Role of a namespaced operator with it. Nothing is lost by
+// that, and permissions of the cluster let the operator finish, as docs/install.md says.
+func TestNamespacedOperatorNeedsHelpWithANamespace(t *testing.T) {
+	w := newWorld(t)
+	w.Kubectl("create", "namespace", "team-b")
+	w.Kubectl("create", "secret", "generic", "acs", "-n", "team-b", "--from-file=connectionString="+filepath.Join(w.Dir, "connection-string"))
+	w.helm("helm4", append([]string{"install", release, packaged}, w.values("namespaced=true", "watchNamespaces={team-b}")...)...)
+	w.AwaitCRDs()
+	pod := w.Run(namespace, manager)
+	for _, name := range []string{"connection", "thread"} {
+		manifest, err := os.ReadFile(filepath.Join(root, "config", "samples", name+".yaml"))
+		must(t, err)
+		_, err = w.TryKubectl(string(manifest), "apply", "-n", "team-b", "-f", "-")
+		must(t, err)
+	}
+	w.Kubectl("wait", "--for=condition=Ready", "--timeout=1m", "-n", "team-b", "chatconnections,chatthreads", "--all")
+	if text := pod.Log("manager"); strings.Contains(text, "forbidden") {
+		t.Errorf("the operator was refused something:\n%s", text)
+	}
+
+	w.Kubectl("delete", "namespace", "team-b", "--wait=false")
+	w.Kubectl("wait", "--for=delete", "--timeout=1m", "-n", "team-b", "rolebindings", "--all")
+	if len(w.threads()) != 1 {
+		t.Error("the thread is not there")
+	}
+	w.Kubectl("create", "clusterrole", "acs-chat-rescue", "--verb=get,list,watch,patch",
+		"--resource=chatthreads.chat.acs-operator.io,chatparticipants.chat.acs-operator.io,chatconnections.chat.acs-operator.io,"+
+			"chatthreads.chat.acs-operator.io/status,chatparticipants.chat.acs-operator.io/status,chatconnections.chat.acs-operator.io/status,namespaces")
+	w.Kubectl("create", "clusterrolebinding", "acs-chat-rescue", "--clusterrole=acs-chat-rescue", "--serviceaccount="+namespace+":"+manager)
+	w.Kubectl("wait", "--for=delete", "--timeout=2m", "namespace/team-b")
+	if left := w.allThreads(); len(left) != 0 {
+		t.Errorf("threads at ACS: %v", left)
+	}
+}
+
+// releasedImage is the image that was built with the release, by tag and digest.
+func releasedImage(t *testing.T) string {
+	t.Helper()
+	index, err := os.ReadFile(root + "/bin/images/acs-chat-operator/index.json")
+	must(t, err)
+	digest := regexp.MustCompile(`sha256:[0-9a-f]{64}`).Find(index)
+	return "ghcr.io/acs-operator/acs-chat-operator:v0.1.0@" + string(digest)
+}
+
+// The packaged chart names the image by its digest, and the values do not: those of one release
+// must not name the image of the next one.
+func TestPackagedChartNamesTheImage(t *testing.T) {
+	t.Parallel()
+	for _, version := range helmVersions {
+		for _, c := range []struct{ set, want string }{
+			{"replicas=2", releasedImage(t)},
+			{"image.tag=v9.9.9", "ghcr.io/acs-operator/acs-chat-operator:v9.9.9"},
+			{"image.registry=registry.example.com", "registry.example.com/acs-operator/acs-chat-operator:v0.1.0"},
+		} {
+			rendered := helm(t, version, "template", release, packaged, "--kube-version", kubeVersion, "--set", c.set)
+			if !strings.Contains(rendered, `image: "`+c.want+`"`) {
+				t.Errorf("%s with %s: not %s", version, c.set, c.want)
+			}
+		}
+		if values := helm(t, version, "show", "values", packaged); !strings.Contains(values, `digest: ""`) {
+			t.Errorf("%s: the values have a digest", version)
+		}
+	}
 }
 
 // The guard refuses the deletion of a thread, unless it is allowed or nothing would be deleted.
@@ -150,7 +216,15 @@ func TestDeletionGuard(t *testing.T) {
 			t.Errorf("%s: before the change, the deletion ends with %v", c.name, err)
 		}
 		w.Kubectl("patch", "chatthread", c.name, "--type=merge", "-p", c.patch)
+		before := len(w.allThreads())
 		w.Kubectl("delete", "chatthread", c.name, "--timeout=1m")
+		left := before
+		if c.name == "allowed" {
+			left--
+		}
+		if got := len(w.allThreads()); got != left {
+			t.Errorf("%s: %d threads at ACS after the deletion, not %d", c.name, got, left)
+		}
 	}
 }
 

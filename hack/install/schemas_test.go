@@ -38,6 +38,7 @@ func TestSchemas(t *testing.T) {
 	for what, manifest := range map[string]string{
 		"a field that a Deployment does not have": `{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {replica: 2, selector: {}, template: {}}}`,
 		"a field that a ChatThread does not have": `{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: a}, spec: {topics: a}}`,
+		"a ChatThread without a spec":             `{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: a}}`,
 		"a value that a ChatThread does not have": `{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: a}, spec: {topic: a, deletionPolicy: Never}}`,
 	} {
 		name := filepath.Join(t.TempDir(), "bad.yaml")

@@ -92,9 +92,32 @@ func (w *world) helm(version string, args ...string) {
 	helm(w.t, version, append(args, "--namespace", namespace, "--kubeconfig", w.Kubeconfig)...)
 }
 
-// threads returns the ids of the threads in the service that are not deleted, with the numbers of
-// their members. A deleted one is an error, as no test here deletes one.
+// threads returns the ids of the threads in the service, with the numbers of their members. A
+// deleted one is an error.
 func (w *world) threads() map[string]int {
+	w.t.Helper()
+	all := map[string]int{}
+	for _, one := range w.everyThread() {
+		if one.DeletedOn != nil {
+			w.t.Errorf("thread %s is deleted", one.ID)
+		}
+		all[one.ID] = len(one.Members)
+	}
+	return all
+}
+
+// allThreads returns the ids of the threads in the service that are not deleted.
+func (w *world) allThreads() (ids []string) {
+	w.t.Helper()
+	for _, one := range w.everyThread() {
+		if one.DeletedOn == nil {
+			ids = append(ids, one.ID)
+		}
+	}
+	return ids
+}
+
+func (w *world) everyThread() []emulator.Thread {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://"+w.admin+"/threads", http.NoBody)
 	must(w.t, err)
@@ -107,14 +130,7 @@ func (w *world) threads() map[string]int {
 		Threads []emulator.Thread `json:"threads"`
 	}
 	must(w.t, json.Unmarshal(content, &answer))
-	threads := map[string]int{}
-	for i := range answer.Threads {
-		if answer.Threads[i].DeletedOn != nil {
-			w.t.Errorf("thread %s is deleted", answer.Threads[i].ID)
-		}
-		threads[answer.Threads[i].ID] = len(answer.Threads[i].Members)
-	}
-	return threads
+	return answer.Threads
 }
 
 // applySamples applies the samples that need no thread from elsewhere, and waits for them.

@@ -62,8 +62,13 @@ over these, and these over commonLabels.
 
 {{- define "acs-chat-operator.image" -}}
 {{- $image := .Values.image -}}
-{{- printf "%s/%s:%s" $image.registry $image.repository (default .Chart.AppVersion $image.tag) -}}
-{{- with $image.digest }}@{{ . }}{{ end -}}
+{{- $name := printf "%s/%s" $image.registry $image.repository -}}
+{{- printf "%s:%s" $name (default .Chart.AppVersion $image.tag) -}}
+{{- /* The image of a release, as name@digest. Values must not carry it over to the next release. */ -}}
+{{- $released := index .Chart.Annotations "chat.acs-operator.io/image" | default "" | splitn "@" 2 -}}
+{{- if $image.digest }}@{{ $image.digest }}
+{{- else if and (not $image.tag) (eq $name $released._0) }}@{{ $released._1 }}
+{{- end -}}
 {{- end -}}
 
 {{/*
