@@ -108,6 +108,9 @@ func run(s *settings) error {
 	if err := own.register(); err != nil {
 		return err
 	}
+	if s.namespaced && s.secureMetrics && s.metricsAddress != off {
+		ctrl.Log.Info("Metrics by https are refused to all: to check clients takes permissions that no Role grants; set --metrics-secure=false or --metrics-bind-address=0")
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)

@@ -23,7 +23,8 @@ const (
 )
 
 // An installation by the chart is upgraded three times, rolled back, uninstalled and installed
-// again. Nothing conflicts, no thread is lost or created twice, and the resources outlive the chart.
+// again. Nothing conflicts, no thread is lost or created twice, and the resources outlive the
+// chart.
 func TestChartLifecycle(t *testing.T) {
 	for _, version := range helmVersions {
 		t.Run(version, func(t *testing.T) {
