@@ -104,12 +104,8 @@ func run(s *settings) error {
 		}
 	}
 	own := ownBuild()
-	ctrl.Log.Info("Starting "+operatorName, "version", own.version, "revision", own.revision, "goVersion", own.goVersion)
-	if err := own.register(); err != nil {
+	if err := s.announce(own); err != nil {
 		return err
-	}
-	if s.namespaced && s.secureMetrics && s.metricsAddress != off {
-		ctrl.Log.Info("Metrics by https are refused to all: to check clients takes permissions that no Role grants; set --metrics-secure=false or --metrics-bind-address=0")
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -152,6 +148,15 @@ func run(s *settings) error {
 		return err
 	}
 	return start(ctx, mgr)
+}
+
+// announce tells in the log and by a metric which build starts.
+func (s *settings) announce(own build) error {
+	ctrl.Log.Info("Starting "+operatorName, "version", own.version, "revision", own.revision, "goVersion", own.goVersion)
+	if s.namespaced && s.secureMetrics && s.metricsAddress != off {
+		ctrl.Log.Info("Metrics by https are refused to all: to check clients takes permissions that no Role grants; set --metrics-secure=false or --metrics-bind-address=0")
+	}
+	return own.register()
 }
 
 func (s *settings) controllerOptions() (controllers.Options, error) {
