@@ -127,7 +127,25 @@ func TestInstallManifest(t *testing.T) {
 		t.Errorf("a second apply would change something: %v\n%s", err, diff)
 	}
 	pod.Stop()
-	w.Kubectl("delete", "-f", dist+"/install.yaml", "--timeout=1m")
+	pod = w.moveToChart()
+	// The order of docs/uninstall.md.
+	w.Kubectl("delete", "crd", "--all", "--timeout=1m")
+	pod.Stop()
+	w.Kubectl("delete", "-f", dist+"/install.yaml", "--ignore-not-found", "--timeout=1m")
+	if threads := w.threads(); len(threads) != 2 {
+		t.Errorf("threads after the uninstall: %v", threads)
+	}
+}
+
+// moveToChart moves an installation by manifests to the chart, as the README of the chart says.
+func (w *world) moveToChart() *pods.Pod {
+	w.t.Helper()
+	w.Kubectl("delete", "deployment,service", "-n", namespace, "-l", "app.kubernetes.io/name=acs-chat-operator")
+	w.helm("helm4", append([]string{"install", release, packaged, "--take-ownership", "--force-conflicts"}, w.values()...)...)
+	pod := w.Run(namespace, manager)
+	w.applySamples()
+	w.helm("helm4", append([]string{"upgrade", release, packaged}, w.values("logLevel=debug")...)...)
+	return w.replace(pod, "moved to the chart")
 }
 
 // A namespace that is deleted takes the Role of a namespaced operator with it. Nothing is lost by
