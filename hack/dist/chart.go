@@ -51,7 +51,7 @@ func (d *dist) writeChart(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var files []archived
+	var files []programs.File
 	err = fs.WalkDir(os.DirFS(chartDir), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -74,7 +74,7 @@ func (d *dist) writeChart(context.Context) error {
 			}
 			content = r.pattern.ReplaceAllLiteral(content, []byte(r.line))
 		}
-		files = append(files, archived{"acs-chat-operator/" + name, 0o644, content})
+		files = append(files, programs.File{Name: "acs-chat-operator/" + name, Mode: 0o644, Content: content})
 		return nil
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func (d *dist) writePrograms(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			archive, err := pack([]archived{{name, 0o755, content}, {"LICENSE", 0o644, license}})
+			archive, err := pack([]programs.File{{Name: name, Mode: 0o755, Content: content}, {Name: "LICENSE", Mode: 0o644, Content: license}})
 			if err != nil {
 				return err
 			}

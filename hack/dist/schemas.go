@@ -13,6 +13,8 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
 const crdFiles = "config/crd/bases/*.yaml"
@@ -24,7 +26,7 @@ func (d *dist) writeSchemas(context.Context) error {
 	if err != nil || len(names) == 0 {
 		return fmt.Errorf("no file %s: %w", crdFiles, err)
 	}
-	var files []archived
+	var files []programs.File
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
@@ -42,8 +44,8 @@ func (d *dist) writeSchemas(context.Context) error {
 			group, _, _ := strings.Cut(crd.Spec.Group, ".")
 			kind, version := strings.ToLower(crd.Spec.Names.Kind), crd.Spec.Versions[i].Name
 			files = append(files,
-				archived{fmt.Sprintf("master-standalone-strict/%s-%s-%s.json", kind, group, version), 0o644, schema},
-				archived{fmt.Sprintf("%s/%s_%s.json", crd.Spec.Group, kind, version), 0o644, schema},
+				programs.File{Name: fmt.Sprintf("master-standalone-strict/%s-%s-%s.json", kind, group, version), Mode: 0o644, Content: schema},
+				programs.File{Name: fmt.Sprintf("%s/%s_%s.json", crd.Spec.Group, kind, version), Mode: 0o644, Content: schema},
 			)
 		}
 	}

@@ -65,11 +65,11 @@ func buildImage(ctx context.Context, p programs.Program, r programs.Release, pla
 	var layers []mutate.Addendum
 	for _, content := range []struct {
 		what  string
-		files []file
+		files []programs.File
 	}{
 		{"accounts and certificate authorities", files},
 		{"licenses", licenses},
-		{p.Name, []file{{name: p.Name, mode: 0o755, content: binary}}},
+		{p.Name, []programs.File{{Name: p.Name, Mode: 0o755, Content: binary}}},
 	} {
 		layer, err := newLayer(content.files)
 		if err != nil {

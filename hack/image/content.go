@@ -4,7 +4,6 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"cmp"
 	"compress/gzip"
@@ -19,7 +18,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -31,72 +29,47 @@ import (
 // authoritiesFile is where programs look for certificate authorities on Linux.
 const authoritiesFile = "etc/ssl/certs/ca-certificates.crt"
 
-// file is a file or, if its name ends in a slash, a directory of an image.
-type file struct {
-	name    string
-	mode    int64
-	content []byte
-}
-
-// newLayer returns a layer with the files and the directories that they need. All times are the
-// same, and all files belong to root.
-func newLayer(files []file) (v1.Layer, error) {
-	var buffer bytes.Buffer
-	archive := tar.NewWriter(&buffer)
-	for _, f := range withDirectories(files) {
-		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg, ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
-		if strings.HasSuffix(f.name, "/") {
-			header.Typeflag = tar.TypeDir
-		}
-		if len(f.name) > 100 {
-			header.Format = tar.FormatPAX
-		}
-		if err := archive.WriteHeader(header); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
-		}
-		if _, err := archive.Write(f.content); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
-		}
-	}
-	if err := archive.Close(); err != nil {
+// newLayer returns a layer with the files and the directories that they need.
+func newLayer(files []programs.File) (v1.Layer, error) {
+	content, err := programs.Tar(withDirectories(files))
+	if err != nil {
 		return nil, err
 	}
-	content := buffer.Bytes()
 	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
 		tarball.WithCompressionLevel(gzip.BestCompression))
 }
 
 // withDirectories adds the directories of the files and sorts all by name.
-func withDirectories(files []file) []file {
+func withDirectories(files []programs.File) []programs.File {
 	all := slices.Clone(files)
 	known := map[string]bool{}
 	for _, f := range files {
-		known[f.name] = true
+		known[f.Name] = true
 	}
 	for _, f := range files {
-		for directory := path.Dir(strings.TrimSuffix(f.name, "/")); directory != "."; directory = path.Dir(directory) {
+		for directory := path.Dir(strings.TrimSuffix(f.Name, "/")); directory != "."; directory = path.Dir(directory) {
 			if name := directory + "/"; !known[name] {
 				known[name] = true
-				all = append(all, file{name: name, mode: 0o755})
+				all = append(all, programs.File{Name: name, Mode: 0o755})
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b programs.File) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
 // commonFiles are the files of each image besides the program.
-func commonFiles() ([]file, error) {
+func commonFiles() ([]programs.File, error) {
 	license, err := os.ReadFile(filepath.Join(repository, "LICENSE"))
 	if err != nil {
 		return nil, err
 	}
-	return []file{
-		{"etc/passwd", 0o644, []byte("root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")},
-		{"etc/group", 0o644, []byte("root:x:0:\nnonroot:x:65532:\n")},
-		{"tmp/", 0o1777, nil},
-		{authoritiesFile, 0o644, authorities()},
-		{"licenses/LICENSE", 0o644, license},
+	return []programs.File{
+		{Name: "etc/passwd", Mode: 0o644, Content: []byte("root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")},
+		{Name: "etc/group", Mode: 0o644, Content: []byte("root:x:0:\nnonroot:x:65532:\n")},
+		{Name: "tmp/", Mode: 0o1777},
+		{Name: authoritiesFile, Mode: 0o644, Content: authorities()},
+		{Name: "licenses/LICENSE", Mode: 0o644, Content: license},
 	}, nil
 }
 
@@ -116,7 +89,7 @@ func authorities() []byte {
 var licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|copyright|patents)([.-].*)?$`)
 
 // licenseFiles are the licenses of the modules, and of Go, in a program.
-func licenseFiles(ctx context.Context, p programs.Program, platform programs.Platform) ([]file, error) {
+func licenseFiles(ctx context.Context, p programs.Program, platform programs.Platform) ([]programs.File, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-mod=readonly", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}", "./"+p.Directory) //nolint:gosec // programs of this repository
 	list.Dir = repository
 	list.Env = platform.Environment()
@@ -133,7 +106,7 @@ func licenseFiles(ctx context.Context, p programs.Program, platform programs.Pla
 		return nil, fmt.Errorf("go env: %w", err)
 	}
 	lines = append(lines, "go "+strings.TrimSpace(string(goroot)))
-	var files []file
+	var files []programs.File
 	for _, line := range lines {
 		name, directory, _ := strings.Cut(line, " ")
 		found, err := licensesIn(directory, "licenses/"+name)
@@ -148,7 +121,7 @@ func licenseFiles(ctx context.Context, p programs.Program, platform programs.Pla
 	return files, nil
 }
 
-func licensesIn(directory, target string) (files []file, err error) {
+func licensesIn(directory, target string) (files []programs.File, err error) {
 	if directory == "" {
 		return nil, nil
 	}
@@ -164,7 +137,7 @@ func licensesIn(directory, target string) (files []file, err error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{target + "/" + entry.Name(), 0o644, content})
+		files = append(files, programs.File{Name: target + "/" + entry.Name(), Mode: 0o644, Content: content})
 	}
 	return files, nil
 }

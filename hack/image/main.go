@@ -85,7 +85,7 @@ func runBuild(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("image:", *name, digest, platforms[0], platforms[1])
+	fmt.Println("image:", *name, digest, strings.Trim(fmt.Sprint(platforms), "[]"))
 	return nil
 }
 
