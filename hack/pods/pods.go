@@ -52,7 +52,6 @@ type Node struct {
 
 // Pod is a running pod.
 type Pod struct {
-	name       string
 	containers []*container
 }
 
@@ -89,11 +88,10 @@ func (n *Node) Run(ctx context.Context, namespace, name string, template *corev1
 	if err := pod.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("pod %s: %w", name, err)
 	}
-	running := &Pod{name: name}
+	running := &Pod{}
 	// A sidecar, an init container that goes on, is started before the others.
 	for i := range spec.InitContainers {
 		if policy := spec.InitContainers[i].RestartPolicy; policy == nil || *policy != corev1.ContainerRestartPolicyAlways {
-			running.Stop()
 			return nil, fmt.Errorf("pod %s: init container %s is no sidecar", name, spec.InitContainers[i].Name)
 		}
 	}
