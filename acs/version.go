@@ -16,7 +16,7 @@ const (
 	unreleased = "v0.0.0-devel"
 )
 
-// release is the version of a build from sources whose version Go does not know:
+// release is set in the build of a release, and in no other build:
 // go build -ldflags "-X github.com/acs-operator/acs-chat-operator/acs.release=v0.1.0".
 var release string
 
@@ -25,7 +25,7 @@ var release string
 var versionStart = regexp.MustCompile(`^v\d+\.\d+\.\d+(?:-[a-zA-Z0-9_.-]+)?`)
 
 // Version returns the version of this module that the program was built with, as in "v0.1.0". It is
-// part of the User-Agent of each request. In a program whose go.mod requires the module, it is the
+// part of the User-Agent of each request. In a program with the module in its go.mod, it is the
 // version in go.mod. In a program that was built in a clone, it is a tag or a pseudo-version, or
 // "v0.0.0-devel" if Go could not find out either.
 func Version() string { return version() }

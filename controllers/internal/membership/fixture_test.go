@@ -163,7 +163,7 @@ func (r *room) settle(names ...string) (since time.Time) {
 	return since
 }
 
-// restart is the death of the operator: a new one knows what was stored last.
+// restart ends the operator. The next one knows only the stored status.
 func (r *room) restart() {
 	r.memory = membership.NewMemory()
 	r.declared.Status.Renewing = nil

@@ -36,7 +36,7 @@ func detailed(causes ...[2]string) emulator.Fault {
 		Body: `{"error":{"code":"BadRequest","message":"Validation failed.","details":[` + details + `]}}`}
 }
 
-// malformedRoom is a thread in which users whose name begins with an x have malformed ids.
+// malformedRoom is a thread. Users with a name that begins with an x have malformed ids.
 func malformedRoom(t *testing.T, names ...string) *room {
 	t.Helper()
 	r := newRoom(t)
@@ -106,7 +106,7 @@ func TestMalformedIDsAreSentAlone(t *testing.T) {
 	r.reconciles()
 	r.expect("calls", nil, r.calls())
 
-	// One call for the good ones and one for the others, whatever is wrong with these.
+	// One call adds the good ones, and one call tries all others.
 	r.memory.TryAgain()
 	r.declare("x0", "a", "new", "x1", "b")
 	r.reconciles("add new", "add x0 a x1")

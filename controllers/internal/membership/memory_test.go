@@ -77,7 +77,7 @@ func TestTryAgain(t *testing.T) {
 	}
 }
 
-// Malformed ids are refused with what ACS says on each of them, or else on the call.
+// A refused malformed id has the message of ACS on that id, or else on the call.
 func TestNoteMalformed(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("no ", 1000)
@@ -103,7 +103,7 @@ func TestNoteMalformed(t *testing.T) {
 	}
 }
 
-// Refusals are found by user, whatever the case of the id. One that names no sent member is told.
+// Refusals are found by user, in upper or lower case. A refusal of no sent member is reported.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	a := acs.InvalidParticipant{Target: "8:acs:A", Code: "403", Message: "no"}

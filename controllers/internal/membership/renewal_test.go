@@ -48,7 +48,7 @@ func TestRenewal(t *testing.T) {
 	r.expect("calls", nil, r.calls())
 }
 
-// What others wrote about a member is stored in the length that status takes.
+// Values of other writers are stored in the length that the status allows.
 func TestRenewalOfLongTexts(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
@@ -65,7 +65,7 @@ func TestRenewalOfLongTexts(t *testing.T) {
 	}
 }
 
-// Nobody is removed whose former state cannot be stored.
+// A member stays if its former state cannot be stored.
 func TestRenewalNeedsTheStore(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
@@ -94,7 +94,7 @@ func TestRenewalsComeLast(t *testing.T) {
 	r.shows("new", since, "ann")
 }
 
-// If a call of a renewal fails, those who are out are added at once if possible. The next reconcile
+// If a call of a renewal fails, removed members are added at once if possible. The next reconcile
 // does the rest. It makes no difference whether the same process does that.
 func TestFailuresOfARenewal(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestFailuresOfARenewal(t *testing.T) {
 		inject func(*room, emulator.Fault) func()
 		fault  emulator.Fault
 		want   []string
-		// out are those who are not in the thread until the next reconcile.
+		// out are the members outside the thread until the next reconcile.
 		out []string
 	}{
 		"the first removal is refused": {(*room).remove, emulator.Fault{Times: 1, Status: http.StatusForbidden}, []string{"remove ann"}, nil},
@@ -216,7 +216,7 @@ func TestNobodyWaitsOutsideForAQuota(t *testing.T) {
 	})
 }
 
-// After a 429 to a removal, those who are out come back before ACS takes other calls again.
+// After a 429 to a removal, removed members come back before ACS takes other calls again.
 func TestNobodyWaitsOutsideForARetryAfter(t *testing.T) {
 	inTime(t, func(_ *testing.T, r *room) {
 		since := r.settle("ann", "bob", "eve")
