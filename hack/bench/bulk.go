@@ -1,0 +1,90 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	bulkNamespace = "bulk"
+	bulkUsers     = 32
+	// perWindow is how many threads these users may create in a window of the quota.
+	perWindow   = 10 * bulkUsers
+	window      = 10 * time.Second
+	bulkTimeout = time.Hour
+)
+
+// measureBulk applies many ChatThreads at once with the quotas of the service.
+func measureBulk(ctx context.Context, b *bench) (section, error) {
+	ctx, cancel := context.WithTimeout(ctx, bulkTimeout)
+	defer cancel()
+	s, err := b.startService(ctx, "acs-bulk", true)
+	if err != nil {
+		return section{}, err
+	}
+	defer s.process.Stop()
+	if err := b.connect(ctx, bulkNamespace, s, bulkUsers); err != nil {
+		return section{}, err
+	}
+	operator, err := b.startOperator(ctx, s, true, bulkNamespace)
+	if err != nil {
+		return section{}, err
+	}
+	defer operator.process.Stop()
+	if err := b.awaitConnection(ctx, bulkNamespace); err != nil {
+		return section{}, err
+	}
+	o, err := b.observe(ctx)
+	if err != nil {
+		return section{}, err
+	}
+	already, err := o.settle(ctx)
+	if err != nil {
+		return section{}, err
+	}
+	before, err := operator.read(ctx)
+	if err != nil {
+		return section{}, err
+	}
+	begun := time.Now()
+	if err := b.apply(ctx, 0, b.bulk, bulkNamespace); err != nil {
+		return section{}, err
+	}
+	applied := time.Since(begun)
+	ended, err := o.await(ctx, already+b.bulk)
+	if err != nil {
+		return section{}, err
+	}
+	after, err := operator.read(ctx)
+	if err != nil {
+		return section{}, err
+	}
+	took, count := ended.Sub(begun), float64(b.bulk)
+	// The first window is empty at the start, so its threads need no time.
+	allowed := time.Duration((b.bulk+perWindow-1)/perWindow-1) * window
+	waits := 0
+	for _, n := range o.waits {
+		waits += n
+	}
+	perThread := (after.sum(reconciles, "controller", "chatthread") - before.sum(reconciles, "controller", "chatthread")) / count
+	b.atMost("reconciles of a thread", perThread, 2.2)
+	b.atMost("calls that ACS refused with 429", after.sum(acsRequests, "code", "429"), 0)
+	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
+	return section{
+		title: "Bulk", head: []string{"figure", "value"},
+		text: fmt.Sprintf("%d ChatThreads with %d members are applied at once; %d service users, with the quotas of the service: room for %d threads every %s.", b.bulk, b.members, bulkUsers, perWindow, window),
+		rows: [][]string{
+			row("from apply to all Ready", "%.1f s; the quota allows %.0f s: %.0f %%", took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/took.Seconds()),
+			row("applying alone", "%.1f s", applied.Seconds()),
+			row("reconciles of a thread", "%.2f", perThread),
+			row("threads that showed WaitingForQuota", "%d, %.2f writes each", len(o.waits), float64(waits)/float64(max(len(o.waits), 1))),
+			row("requests to the API server for a thread", "%.2f", (after.sum(serverRequests)-before.sum(serverRequests))/count),
+			row("calls refused with 429", "%.0f", after.sum(acsRequests, "code", "429")),
+			row("CPU of the operator", "%.1f s", after.sum(cpuSeconds)-before.sum(cpuSeconds)),
+		},
+	}, nil
+}

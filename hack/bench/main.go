@@ -1,0 +1,130 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bench measures the operator as a process, on a control plane of its own and with the
+// emulator of the service. What it creates is compared with a floor: a program that makes the same
+// writes and has no logic. The results are Markdown tables in docs/performance.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings are the sizes of the measurements.
+type settings struct {
+	threads, members, runs int
+	latency                time.Duration
+	fleet, bulk            int
+	only                   string
+	out                    string
+	operator               string
+	judge                  bool
+}
+
+func (s *settings) bind(flags *flag.FlagSet) {
+	flags.IntVar(&s.threads, "threads", 300, "ChatThreads of one run of the comparison with the floor.")
+	flags.IntVar(&s.members, "members", 10, "Members of each ChatThread.")
+	flags.IntVar(&s.runs, "runs", 5, "Turns of the floors and the operator.")
+	flags.DurationVar(&s.latency, "latency", 0, "What the service adds to each answer.")
+	flags.IntVar(&s.fleet, "fleet", 10000, "ChatThreads that exist while memory, restarts and edits are measured.")
+	flags.IntVar(&s.bulk, "bulk", 2000, "ChatThreads that are applied at once with the quotas of the service.")
+	flags.StringVar(&s.only, "only", "create,fleet,bulk", "Measurements to make, comma-separated.")
+	flags.StringVar(&s.operator, "operator", operatorProgram, "Program of the operator, to compare another build.")
+	flags.StringVar(&s.out, "out", "docs/performance.md", "Markdown file whose sections are replaced.")
+	flags.BoolVar(&s.judge, "judge", false, "Fail if a count is above its budget. No time is judged.")
+}
+
+// measurements in the order in which they are made.
+var measurements = []struct {
+	name string
+	make func(context.Context, *bench) (section, error)
+}{
+	{"create", measureCreate},
+	{"fleet", measureFleet},
+	{"bulk", measureBulk},
+}
+
+func main() {
+	// Linux kills the processes with the thread that started them.
+	runtime.LockOSThread()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == floorCommand {
+		exitOn(runFloor(ctx, os.Args[2:]))
+		return
+	}
+	s := &settings{}
+	s.bind(flag.CommandLine)
+	flag.Parse()
+	exitOn(run(ctx, s))
+}
+
+func exitOn(err error) {
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func run(ctx context.Context, s *settings) (err error) {
+	if s.threads < 1 || s.members < 1 || s.runs < 1 || s.fleet < 1 || s.bulk < 1 {
+		return errors.New("-threads, -members, -runs, -fleet and -bulk must be more than zero")
+	}
+	wanted := strings.Split(s.only, ",")
+	for _, name := range wanted {
+		if !isMeasurement(name) {
+			return fmt.Errorf("-only %q: no measurement has this name", name)
+		}
+	}
+	b, err := start(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.stop(err != nil)) }()
+	report := &report{file: s.out}
+	for _, one := range measurements {
+		if !contains(wanted, one.name) {
+			continue
+		}
+		made, err := one.make(ctx, b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", one.name, err)
+		}
+		made.name = one.name
+		if err := report.put(made); err != nil {
+			return err
+		}
+	}
+	if s.judge {
+		return b.verdict()
+	}
+	return nil
+}
+
+func isMeasurement(name string) bool {
+	for _, one := range measurements {
+		if one.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(names []string, name string) bool {
+	for _, one := range names {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
