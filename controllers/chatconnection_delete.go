@@ -24,6 +24,7 @@ func (r *ChatConnectionReconciler) finalize(ctx context.Context, conn *chatv1alp
 	if !objects.HasFinalizer(conn) {
 		return errReleased
 	}
+	r.Sessions.ByKey(objects.KeyOf(conn)).EndCustody(conn.UID)
 	used, err := r.isUsed(ctx, conn)
 	if err != nil {
 		return err

@@ -27,7 +27,15 @@ func (r *ChatThreadReconciler) apply(ctx context.Context, s situation) (situatio
 			return s, err
 		}
 	}
-	if err := r.ensureFinalizer(ctx, s, s.user.ID); err != nil {
+	isStored, err := r.ensureFinalizer(ctx, s, s.user.ID)
+	if err != nil {
+		return s, err
+	}
+	// The write of the finalizer proves that the cache showed the newest ChatThread.
+	if isNew && !isStored {
+		err = r.verifyThread(ctx, s)
+	}
+	if err != nil {
 		return s, err
 	}
 	if isNew {

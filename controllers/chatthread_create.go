@@ -81,11 +81,11 @@ func (r *ChatThreadReconciler) createFailed(s situation, unanswered bool, err er
 	return outcome.CallFailed("create a thread", err)
 }
 
-// prepareCreate verifies the declaration and chooses the service user that creates the thread. A
+// prepareCreate verifies the ChatParticipants and chooses the service user that creates the thread. A
 // ChatThread that waits for its turn, or for another connection, has sent nothing and needs no
 // finalizer yet.
 func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (situation, error) {
-	if err := r.verifyLive(ctx, s, false); err != nil {
+	if err := r.verifyParticipants(ctx, s, false); err != nil {
 		return s, err
 	}
 	if !objects.HasFinalizer(s.thread) && !s.conn.DeletionTimestamp.IsZero() {
@@ -121,14 +121,21 @@ func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error)
 
 // checkConnectionNotDeleting prevents new threads of a connection that is being deleted. The
 // connection counts threads by their finalizer, which is stored by now. So either it sees this one,
-// or this reconcile sees the deletion.
+// or this reconcile sees the deletion. The API server is asked once for each connection: the cache
+// of a process that has just started may show one that is gone.
 func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s situation) error {
+	if s.conn.DeletionTimestamp.IsZero() && s.session.IsHeld(s.conn.UID) {
+		return nil
+	}
 	live := &chatv1alpha1.ChatConnection{}
 	err := r.APIReader.Get(ctx, objects.KeyOf(s.conn), live)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get ChatConnection: %w", err)
 	}
 	if err == nil && live.DeletionTimestamp.IsZero() && live.UID == s.conn.UID {
+		if objects.HasFinalizer(live) {
+			s.session.Hold(live.UID)
+		}
 		return nil
 	}
 	// Without a thread the ChatThread does not hold the connection.

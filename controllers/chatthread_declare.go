@@ -89,12 +89,20 @@ func (r *ChatThreadReconciler) verifyThread(ctx context.Context, s situation) er
 	return nil
 }
 
-// verifyLive verifies the declaration against the API server before a thread is created or members
-// change: a stale cache would remove members that were just added, and add those that were removed.
-// For additions alone, ChatParticipants that the cache does not show yet do not matter.
+// verifyLive verifies the declaration against the API server before members change: a stale cache
+// would remove members that were just added, and add those that were removed.
 func (r *ChatThreadReconciler) verifyLive(ctx context.Context, s situation, removes bool) error {
 	if err := r.verifyThread(ctx, s); err != nil {
 		return err
+	}
+	return r.verifyParticipants(ctx, s, removes)
+}
+
+// verifyParticipants verifies the ChatParticipants in the cache against the API server. For
+// additions alone, those that the cache does not show yet do not matter.
+func (r *ChatThreadReconciler) verifyParticipants(ctx context.Context, s situation, removes bool) error {
+	if !removes && len(s.counted)+len(s.pending) == 0 {
+		return nil
 	}
 	cached := make(map[types.UID]int64, len(s.counted)+len(s.pending))
 	for _, p := range slices.Concat(s.counted, s.pending) {

@@ -69,20 +69,22 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
 }
 
 // ensureFinalizer stores the finalizer and, in the same write, the service user that acts for the
-// thread.
-func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation, user string) error {
-	err := r.Store.PatchMetadata(ctx, s.thread, func(obj client.Object) {
+// thread. It reports whether it had to: the API server takes the write only if the ChatThread in
+// hand is the newest.
+func (r *ChatThreadReconciler) ensureFinalizer(ctx context.Context, s situation, user string) (isStored bool, err error) {
+	version := s.thread.ResourceVersion
+	err = r.Store.PatchMetadata(ctx, s.thread, func(obj client.Object) {
 		controllerutil.AddFinalizer(obj, chatv1alpha1.Finalizer)
 		objects.SetAnnotation(obj, chatv1alpha1.AnnotationServiceUser, user)
 	})
-	if apierrors.IsNotFound(err) {
-		return errStaleCache()
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return false, errStaleCache()
 	}
 	if err != nil {
-		return fmt.Errorf("add finalizer: %w", err)
+		return false, fmt.Errorf("add finalizer: %w", err)
 	}
 	s.before.ObjectMeta = *s.thread.ObjectMeta.DeepCopy()
-	return nil
+	return s.thread.ResourceVersion != version, nil
 }
 
 // restoreFinalizer restores the finalizer of a ChatThread with a thread if somebody removed it. It
@@ -93,7 +95,8 @@ func (r *ChatThreadReconciler) restoreFinalizer(ctx context.Context, s situation
 	if objects.HasFinalizer(s.thread) || s.thread.Observes() || status.UID != string(s.thread.UID) || status.ServiceUser == "" {
 		return nil
 	}
-	return r.ensureFinalizer(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
+	_, err := r.ensureFinalizer(ctx, s, cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], status.ServiceUser))
+	return err
 }
 
 // markDeleting stores the reason Deleting before the thread is deleted or released at ACS. So no

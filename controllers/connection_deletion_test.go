@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // A deleted connection stays while threads use it, and creates no more threads.
@@ -65,7 +66,7 @@ func TestConnectionIsNotHeldForNothing(t *testing.T) {
 			if nothing {
 				memory.create.finalizerStored()
 			}
-			s := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: memory}, link: link{conn: cached}}
+			s := situation{run: run{thread: thread, before: thread.DeepCopy(), memory: memory}, link: link{conn: cached, session: connection.NewConnection(pacing.New(false))}}
 			o := outcome.Classify((&ChatThreadReconciler{Client: admin, APIReader: admin, Store: objects.NewStore(admin, admin)}).checkConnectionNotDeleting(t.Context(), s))
 			w.Expect(o.Reason).To(Equal(chatv1alpha1.ReasonConnectionNotReady))
 			w.get(thread)

@@ -38,6 +38,7 @@ type Connection struct {
 	creation userCreation
 	deletionBrake
 	recreations
+	custody
 
 	mu sync.Mutex
 	// heeded is the last request, and heededGeneration the last generation, that ended waits.
