@@ -71,6 +71,7 @@ func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end 
 	steps := []step{
 		r.declare, // which state does the cluster declare?
 		r.connect, // connection -> clients and service users
+		r.rest,    // did an earlier process leave it as declared?
 		r.locate,  // which thread at ACS is it about, and how do we know?
 		r.observe, // which state does ACS hold?
 		r.apply,   // change the differences; under Observe, report them

@@ -35,6 +35,8 @@ type threadMemory struct {
 	// may be stale.
 	threadID    string
 	incarnation int64
+	// first is the first resync of the thread in this process.
+	first firstResync
 	// actor is the service user that last got access to the thread.
 	actor string
 

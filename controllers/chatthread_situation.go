@@ -164,9 +164,12 @@ type ChatThreadReconciler struct {
 	// namespacesUnwatched is set if each Namespace is read when it is needed.
 	namespacesUnwatched bool
 
-	timing         timing
-	started        sync.Once
-	startedAt      time.Time
+	timing    timing
+	started   sync.Once
+	startedAt time.Time
+	// restCount is the number of ChatThreads when the first one could rest.
+	restMu         sync.Mutex
+	restCount      int
 	backoff        *objects.Backoff
 	memories       *memories
 	roster         *roster.Roster

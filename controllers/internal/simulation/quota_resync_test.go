@@ -38,7 +38,7 @@ func (w *world) seedThreads(count int) {
 			remote.Metadata = map[string]string{chatv1alpha1.StampOwner: thread.Namespace + "/" + thread.Name, chatv1alpha1.StampUID: string(thread.UID)}
 		})
 		thread.Status = chatv1alpha1.ChatThreadStatus{
-			ThreadID: id, ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
+			ThreadID: id, UID: string(thread.UID), ServiceUser: user, CreatedOn: statusTime(time.Now()), ObservedGeneration: thread.Generation, Joined: "0/0",
 			Participants: &chatv1alpha1.ParticipantCounts{},
 		}
 		objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded, Message: "The thread is as declared; 0/0 participants are in it."})
