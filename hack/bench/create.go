@@ -53,7 +53,7 @@ func startFloor(full bool) func(context.Context, *bench, *service, string) (*sub
 		process, err := b.launch(ctx, "floor", "bin/bench", func(ctx context.Context) error {
 			return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
 		}, args...)
-		return &subject{process, "http://" + metrics + "/metrics"}, err
+		return &subject{process: process, metrics: "http://" + metrics + "/metrics"}, err
 	}
 }
 

@@ -54,7 +54,15 @@ func measureFleet(ctx context.Context, b *bench) (section, error) {
 	if err := b.awaitConnection(ctx, fleetNamespace); err != nil {
 		return section{}, err
 	}
-	for _, step := range []func(context.Context) error{f.atRest("resident memory, no ChatThread"), f.fill, f.atRest(fmt.Sprintf("resident memory, %d ChatThreads Ready", b.fleet)), f.edit("at rest"), f.restart, f.editDuringResyncs} {
+	steps := []func(context.Context) error{
+		f.atRest("resident memory, no ChatThread", "heap-empty"),
+		f.fill,
+		f.atRest(fmt.Sprintf("resident memory, %d ChatThreads Ready", b.fleet), "heap-full"),
+		f.edit("at rest"),
+		f.restart,
+		f.editDuringResyncs,
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return section{}, err
 		}
@@ -79,7 +87,7 @@ func (f *fleet) startAnew(ctx context.Context) (err error) {
 }
 
 // atRest measures memory and CPU while nothing happens.
-func (f *fleet) atRest(what string) func(context.Context) error {
+func (f *fleet) atRest(what, profile string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := f.pause(ctx, 5*time.Second); err != nil {
 			return err
@@ -93,6 +101,9 @@ func (f *fleet) atRest(what string) func(context.Context) error {
 		}
 		after, err := f.program.read(ctx)
 		if err != nil {
+			return err
+		}
+		if err := f.profile(ctx, f.program, heapProfile, profile); err != nil {
 			return err
 		}
 		f.report(what, "%.0f MiB (Go heap in use %.0f MiB)", after.sum(residentBytes)/(1<<20), after.sum("go_memstats_heap_inuse_bytes")/(1<<20))
@@ -124,6 +135,8 @@ func (f *fleet) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	profiled := make(chan error, 1)
+	go func() { profiled <- f.profile(ctx, f.program, cpuProfile, "cpu-create") }()
 	begun := time.Now()
 	if err := f.apply(ctx, 0, f.fleet, fleetNamespace); err != nil {
 		return err
@@ -135,6 +148,9 @@ func (f *fleet) fill(ctx context.Context) error {
 	}
 	after, err := f.program.read(ctx)
 	if err != nil {
+		return err
+	}
+	if err := <-profiled; err != nil {
 		return err
 	}
 	took := ended.Sub(begun)

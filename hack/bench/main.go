@@ -27,6 +27,7 @@ type settings struct {
 	only                   string
 	out                    string
 	operator               string
+	profiles               string
 	judge                  bool
 }
 
@@ -40,6 +41,7 @@ func (s *settings) bind(flags *flag.FlagSet) {
 	flags.StringVar(&s.only, "only", "create,fleet,bulk", "Measurements to make, comma-separated.")
 	flags.StringVar(&s.operator, "operator", operatorProgram, "Program of the operator, to compare another build.")
 	flags.StringVar(&s.out, "out", "docs/performance.md", "Markdown file whose sections are replaced.")
+	flags.StringVar(&s.profiles, "profiles", "", "Directory for profiles of the operator: its memory at rest, and its CPU while it creates threads.")
 	flags.BoolVar(&s.judge, "judge", false, "Fail if a count is above its budget. No time is judged.")
 }
 

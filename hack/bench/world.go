@@ -211,6 +211,8 @@ func (b *bench) create(ctx context.Context, objects ...client.Object) error {
 type subject struct {
 	process *processes.Process
 	metrics string
+	// pprof is the URL of its profiles; empty if none are wanted.
+	pprof string
 }
 
 // startOperator starts the operator for some namespaces.
@@ -223,13 +225,23 @@ func (b *bench) startOperator(ctx context.Context, s *service, pacing bool, name
 	if err != nil {
 		return nil, err
 	}
-	process, err := b.launch(ctx, "operator", b.operator, func(ctx context.Context) error {
+	args := []string{
+		"--kubeconfig=" + b.kubeconfig, "--acs-ca-file=" + s.authority, "--allowed-endpoint-suffixes=" + s.address,
+		"--metrics-bind-address=" + metrics, "--metrics-secure=false", "--health-probe-bind-address=" + probes,
+		fmt.Sprintf("--acs-pacing=%t", pacing), "--zap-devel=false", "--watch-namespaces=" + strings.Join(namespaces, ","),
+	}
+	made := &subject{metrics: "http://" + metrics + "/metrics"}
+	if b.profiles != "" {
+		address, err := processes.FreeAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		args, made.pprof = append(args, "--pprof-bind-address="+address), "http://"+address+"/debug/pprof/"
+	}
+	made.process, err = b.launch(ctx, "operator", b.operator, func(ctx context.Context) error {
 		return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
-	},
-		"--kubeconfig="+b.kubeconfig, "--acs-ca-file="+s.authority, "--allowed-endpoint-suffixes="+s.address,
-		"--metrics-bind-address="+metrics, "--metrics-secure=false", "--health-probe-bind-address="+probes,
-		fmt.Sprintf("--acs-pacing=%t", pacing), "--zap-devel=false", "--watch-namespaces="+strings.Join(namespaces, ","))
-	return &subject{process, "http://" + metrics + "/metrics"}, err
+	}, args...)
+	return made, err
 }
 
 // awaitConnection waits until a ChatConnection is Ready.
