@@ -29,9 +29,10 @@ const (
 //
 // An endpoint has a share of a quarter of the workers, and all slow endpoints together hold no more
 // than half. An endpoint that answers at once may exceed its share while a quarter of the workers
-// is free: a bulk apply needs them. If it begins to hang, a quarter is left for the others as long
-// as its calls take to time out. From then on a reconcile in excess of its share ends before its
-// next call.
+// is free: a bulk apply needs them. It may do so by one more for each reconcile that ends, so that
+// endpoints that begin to hang at the same time do not take all workers before that is known. If
+// one hangs later, a quarter is left for the others as long as its calls take to time out. From
+// then on a reconcile in excess of its share ends before its next call.
 //
 // A reconcile that finds no place ends before its first call, and is woken when it has one. The
 // namespaces at an endpoint take turns.
@@ -48,6 +49,10 @@ type room struct {
 	called map[types.NamespacedName]time.Time
 	// line are the reconciles that wait.
 	line line
+	// excess is by how much the endpoint may exceed its share, and lastEnd is when a reconcile last
+	// ended.
+	excess  int
+	lastEnd time.Time
 	// lastCall is when a reconcile was last woken: of two rooms, the one that waited longer is
 	// next.
 	lastCall time.Time
@@ -104,8 +109,23 @@ func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName) (wa
 func (w *workers) leave(total int, at *endpoint, key types.NamespacedName) []types.NamespacedName {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.room(at).inside, key)
+	r, now := w.room(at), time.Now()
+	delete(r.inside, key)
+	r.noteEnd(total, now, at.answersAtOnce(now))
 	return w.call(total)
+}
+
+// noteEnd notes that a reconcile ended. A rest, or a slow call, ends the excess.
+func (r *room) noteEnd(total int, now time.Time, answersAtOnce bool) {
+	switch {
+	case !answersAtOnce:
+		r.excess = 0
+	case now.Sub(r.lastEnd) > slowCall:
+		r.excess = 1
+	default:
+		r.excess = min(r.excess+1, total)
+	}
+	r.lastEnd = now
 }
 
 // cancel drops a reconcile that ended without asking for a place, and returns those that have one
@@ -183,7 +203,8 @@ func (w *workers) hasRoom(total int, at *endpoint, r *room, now time.Time) bool 
 	case isSlow:
 		return hasShare && slow < half
 	default:
-		return hasShare || taken < total-share(total) && at.answersAtOnce(now)
+		mayExceed := r.taken() < share(total)+r.excess && at.answersAtOnce(now)
+		return hasShare || taken < total-share(total) && mayExceed
 	}
 }
 
