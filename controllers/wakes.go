@@ -64,11 +64,13 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 }
 
 // connectionHandler enqueues the threads of a connection that changed, as far as the change
-// concerns them.
+// concerns them. Those that are Ready yield to all others: there may be thousands of them, and users
+// wait for their edits.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
-		for _, request := range r.threadsOfConnection(ctx, obj, concerns) {
-			q.Add(request)
+		for _, thread := range r.threadsOfConnection(ctx, obj, concerns) {
+			status, _ := objects.ReadyReason(thread)
+			objects.Enqueue(q, *priority(status == metav1.ConditionTrue), reconcile.Request{NamespacedName: objects.KeyOf(thread)})
 		}
 	}
 	return handler.Funcs{
@@ -117,21 +119,22 @@ func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
 	}
 }
 
-// threadsOfConnection returns the threads that name a connection and that its change concerns.
-func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object, concerns func(*chatv1alpha1.ChatThread) bool) []reconcile.Request {
+// threadsOfConnection returns the threads that name a connection and that its change concerns. They
+// are those of the cache, and must not be changed.
+func (r *ChatThreadReconciler) threadsOfConnection(ctx context.Context, conn client.Object, concerns func(*chatv1alpha1.ChatThread) bool) []*chatv1alpha1.ChatThread {
 	threads := &chatv1alpha1.ChatThreadList{}
 	key := objects.KeyOf(conn).String()
 	if err := r.List(ctx, threads, client.MatchingFields{indexConnection: key}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the threads of a connection")
 		return nil
 	}
-	requests := make([]reconcile.Request, 0, len(threads.Items))
+	concerned := make([]*chatv1alpha1.ChatThread, 0, len(threads.Items))
 	for i := range threads.Items {
 		if thread := &threads.Items[i]; concerns(thread) {
-			requests = append(requests, reconcile.Request{NamespacedName: objects.KeyOf(thread)})
+			concerned = append(concerned, thread)
 		}
 	}
-	return requests
+	return concerned
 }
 
 // adoptersOfThread returns the ChatThreads that are to adopt the thread of a ChatThread that is

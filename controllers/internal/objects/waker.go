@@ -43,12 +43,16 @@ func (w *Waker) Wake(key types.NamespacedName) {
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
-	request := reconcile.Request{NamespacedName: key}
-	switch first, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); {
-	case queue == nil:
-	case ok:
-		first.AddWithOpts(priorityqueue.AddOpts{Priority: new(wokenPriority)}, request)
-	default:
-		queue.Add(request)
+	if queue != nil {
+		Enqueue(queue, wokenPriority, reconcile.Request{NamespacedName: key})
 	}
+}
+
+// Enqueue adds an object to a work queue with a priority, if the queue has priorities.
+func Enqueue(queue workqueue.TypedRateLimitingInterface[reconcile.Request], priority int, request reconcile.Request) {
+	if first, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		first.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+		return
+	}
+	queue.Add(request)
 }
