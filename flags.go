@@ -10,7 +10,6 @@ import (
 	"net"
 	"path/filepath"
 
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
@@ -77,7 +76,7 @@ func (s *settings) metricsOptions() metricsserver.Options {
 	options := metricsserver.Options{BindAddress: s.metricsAddress}
 	if s.secureMetrics {
 		options.SecureServing = true
-		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+		options.FilterProvider = newMetricsAccess
 		options.CertDir, options.CertName, options.KeyName = s.metricsCertDir, certificateFile, keyFile
 	}
 	return options
