@@ -38,6 +38,7 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 		}
 	}()
 	go func() { done <- mgr.Start(ctx) }()
+	go keepMemory(ctx)
 	select {
 	case err := <-done:
 		return err
