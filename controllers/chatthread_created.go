@@ -101,13 +101,15 @@ func (s situation) refuseMissing(sent []plan.Member, answer acs.InvalidParticipa
 func (s situation) membersAfterCreate(sent []plan.Member, refused []acs.InvalidParticipant) []plan.ObservedMember {
 	answers := membership.RefusalsByUser(refused)
 	members := []plan.ObservedMember{{ID: s.user.ID, DisplayName: s.displayName()}}
+	var created []plan.Member
 	for _, m := range sent {
 		if answer, bad := answers[m.Key()]; bad {
 			s.memory.members.NoteRefused(m, answer.Code, answer.Message)
 			continue
 		}
 		members = append(members, plan.ObservedMember{ID: string(m.UserID), DisplayName: m.DisplayName, Stamp: m.Stamp()})
-		s.memory.members.NoteCreated(m)
+		created = append(created, m)
 	}
+	s.memory.members.NoteCreated(created)
 	return members
 }

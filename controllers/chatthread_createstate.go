@@ -52,6 +52,9 @@ func (c *createState) searchFrom(started time.Time, after time.Duration) time.Ti
 // lost notes that a thread no longer exists, and that another one replaces it.
 func (c *createState) lost(threadID string) {
 	c.settled = false
+	if c.former == nil {
+		c.former = map[string]bool{}
+	}
 	c.former[threadID] = true
 }
 

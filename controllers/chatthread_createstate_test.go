@@ -30,7 +30,7 @@ func TestCreateState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			state := createState{former: map[string]bool{}}
+			state := createState{}
 			c.happened(&state)
 			if got := state.nothingSent(); got != c.nothing {
 				t.Errorf("nothing was sent: %v, want %v", got, c.nothing)

@@ -61,7 +61,7 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 // all removed members.
 func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, todo plan.Members) error {
 	calls := &membership.Calls{
-		Thread: s.client(), Owner: s.owner(), Status: &s.thread.Status, Memory: s.memory.members, Results: s.results,
+		Thread: s.client(), Owner: s.owner(), Status: &s.thread.Status, Memory: &s.memory.members, Results: s.results,
 		Store: func(ctx context.Context) error { return r.storeStatus(ctx, s) },
 		Room:  func(wanted int) (int, error) { return s.session.Pacer.RoomForMembers(s.caller, s.threadID, wanted) },
 	}

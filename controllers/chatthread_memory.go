@@ -74,8 +74,9 @@ type threadMemory struct {
 	foundAt time.Time
 
 	// members holds the results of earlier calls on the members.
-	members *membership.Memory
+	members membership.Memory
 	// refusedParts holds the refused values of topic, metadata and retention, with the answer of ACS.
+	// Like other maps of the memory it is made when it is first needed.
 	refusedParts map[string]error
 	// sent holds the sent values and the values that ACS stored, by field.
 	sent map[string]plan.Sent
@@ -94,8 +95,19 @@ func (m *threadMemory) noteSent(sent map[string]plan.Sent) {
 			delete(m.sent, field)
 			continue
 		}
+		if m.sent == nil {
+			m.sent = map[string]plan.Sent{}
+		}
 		m.sent[field] = value
 	}
+}
+
+// notePartRefused notes that ACS refused a value.
+func (m *threadMemory) notePartRefused(part plan.Properties, err error) {
+	if m.refusedParts == nil {
+		m.refusedParts = map[string]error{}
+	}
+	m.refusedParts[part.ID()] = err
 }
 
 // noteRemovals notes since when the plan removes members.
@@ -125,7 +137,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 	m.begun = now
 	m.nextResync = now.Add(withJitter(resyncInterval(thread)))
 	m.members.TryAgain()
-	m.refusedParts = map[string]error{}
+	m.refusedParts = nil
 }
 
 // clearMissing forgets that the thread was missing: it exists, or another one replaces it.
@@ -170,7 +182,7 @@ type memories struct {
 
 type keyedMemory struct {
 	uid types.UID
-	*threadMemory
+	threadMemory
 }
 
 func newMemories() *memories { return &memories{byKey: map[types.NamespacedName]*keyedMemory{}} }
@@ -183,15 +195,10 @@ func (m *memories) of(thread *chatv1alpha1.ChatThread) *threadMemory {
 	key := types.NamespacedName{Namespace: thread.Namespace, Name: thread.Name}
 	found, ok := m.byKey[key]
 	if !ok || found.uid != thread.UID {
-		found = &keyedMemory{uid: thread.UID, threadMemory: &threadMemory{
-			create:       createState{former: map[string]bool{}},
-			refusedParts: map[string]error{},
-			members:      membership.NewMemory(),
-			sent:         map[string]plan.Sent{},
-		}}
+		found = &keyedMemory{uid: thread.UID}
 		m.byKey[key] = found
 	}
-	return found.threadMemory
+	return &found.threadMemory
 }
 
 // forget drops the memory of a thread that no longer exists and returns its uid.

@@ -58,7 +58,7 @@ func TestMemoryBegin(t *testing.T) {
 			}
 			member := plan.Member{Member: chatv1alpha1.Member{UserID: "8:acs:user"}}
 			memory.members.NoteRefused(member, "404", "unknown")
-			memory.members.Malformed[member.Key()] = memory.members.Refused[member.Key()]
+			memory.members.NoteMalformed([]plan.Member{member}, nil, nil)
 			due := memory.nextResync
 			if c.change != nil {
 				c.change(thread)

@@ -92,7 +92,7 @@ func (r *ChatThreadReconciler) sendProperties(ctx context.Context, s situation, 
 		case err == nil:
 			sent = sent.And(part)
 		case isRefusedValue(err):
-			s.memory.refusedParts[part.ID()] = err
+			s.memory.notePartRefused(part, err)
 			refused = cmp.Or(refused, err)
 		default:
 			return sent, refused, err

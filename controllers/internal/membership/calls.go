@@ -167,7 +167,7 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed fun
 		w.isBack(m.Key())
 		delete(w.Memory.kept, m.Key())
 		// A member that no later list shows is not in the thread, even if ACS answers that it was added.
-		if w.Memory.added[m.Key()]++; w.Memory.added[m.Key()] > maxAddedUnseen {
+		if w.Memory.NoteAdded(m) > maxAddedUnseen {
 			w.refuse(m, "", "ACS answers that it added the user, and does not list it as a member")
 			continue
 		}

@@ -208,7 +208,7 @@ func TestCreatedAndNotListed(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
 	r.declare("ann")
-	r.memory.NoteCreated(plan.Declare(r.declared, nil, nil, nil).Members[0])
+	r.memory.NoteCreated(plan.Declare(r.declared, nil, nil, nil).Members[:1])
 	r.add(emulator.Fault{Status: http.StatusCreated, Body: "{}"})
 	r.reconciles("add ann")
 	r.results([]string{"ann"}, nil)

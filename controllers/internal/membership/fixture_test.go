@@ -56,7 +56,7 @@ func newRoom(t *testing.T) *room {
 	t.Helper()
 	emu := emulator.New(emulator.Options{})
 	r := &room{T: t, emulator: emu, pacer: pacing.New(true), serviceUser: emu.CreateUser(), ids: map[string]string{}, names: map[string]string{},
-		declared: &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room"}}, memory: membership.NewMemory()}
+		declared: &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room"}}, memory: &membership.Memory{}}
 	r.setQuota(1000)
 	once := azcore.ClientOptions{Transport: transport{emu}, Retry: policy.RetryOptions{MaxRetries: -1}}
 	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(endpoint), &acs.ClientOptions{ClientOptions: once})
@@ -165,7 +165,7 @@ func (r *room) settle(names ...string) (since time.Time) {
 
 // restart ends the operator. The next one knows only the stored status.
 func (r *room) restart() {
-	r.memory = membership.NewMemory()
+	r.memory = &membership.Memory{}
 	r.declared.Status.Renewing = nil
 	if len(r.stored) > 0 {
 		r.declared.Status.Renewing = slices.Clone(r.stored[len(r.stored)-1])

@@ -45,7 +45,7 @@ func idsOf(members []plan.Member) string {
 // of members that are as declared or have left.
 func TestRecall(t *testing.T) {
 	t.Parallel()
-	memory := membership.NewMemory()
+	memory := &membership.Memory{Renewed: map[string]string{}}
 	for _, id := range []string{"8:acs:Skipped", "8:acs:Joined"} {
 		memory.NoteRefused(member(id), "403", "no")
 	}
@@ -67,7 +67,7 @@ func TestRecall(t *testing.T) {
 // TryAgain ends the memory of refused users. Malformed ids are tried in a call of their own.
 func TestTryAgain(t *testing.T) {
 	t.Parallel()
-	memory := membership.NewMemory()
+	memory := &membership.Memory{Renewed: map[string]string{}}
 	memory.NoteRefused(member("8:acs:a"), "403", "no")
 	memory.NoteMalformed(membersOf("8:acs:b"), nil, nil)
 	memory.Renewed["8:acs:c"] = "mark"
@@ -89,7 +89,7 @@ func TestNoteMalformed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			memory := membership.NewMemory()
+			memory := &membership.Memory{}
 			err := acstest.Refusal(t, http.StatusBadRequest, nil, c.body)
 			memory.NoteMalformed(membersOf("8:acs:A"), err, map[string]string{"8:acs:a": c.said})
 			want := map[string]plan.Refusal{"8:acs:a": {Participant: "guest", Generation: 7, Code: "400", Message: c.want}}

@@ -113,7 +113,7 @@ func (w *Calls) renew(ctx context.Context, renewals []plan.Renewal) error {
 		}
 		// Without an answer the member may be out. Adding a member that is not out changes nothing.
 		if err == nil {
-			w.Memory.Renewed[renewal.Declared.Key()] = plan.RenewalMark(renewal.Declared, renewal.Observed)
+			set(&w.Memory.Renewed, renewal.Declared.Key(), plan.RenewalMark(renewal.Declared, renewal.Observed))
 		}
 		delete(w.Results.Joined, renewal.Declared.Key())
 		batch = append(batch, renewal.Declared)
@@ -145,7 +145,7 @@ func (w *Calls) bringBack(ctx context.Context, members []plan.Member) error {
 		isRestored, restoreErr := w.restore(ctx, former)
 		if isRestored {
 			refusal.Kept = true
-			w.Memory.kept[m.Key()] = refusal
+			set(&w.Memory.kept, m.Key(), refusal)
 			w.Results.Refused[m.Key()] = refusal
 			w.Results.Joined[m.Key()] = true
 			w.isBack(m.Key())

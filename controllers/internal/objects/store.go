@@ -6,6 +6,7 @@ package objects
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 	"time"
@@ -27,6 +28,8 @@ const (
 	cacheLagLimit = 10 * time.Second
 	// releasedLimit is how long an object without finalizers is not reconciled again.
 	releasedLimit = 5 * time.Minute
+	// leastSweep is the least number of writes after which those that the cache shows are dropped.
+	leastSweep = 256
 )
 
 // Store reads objects from the cache, and writes them to the API server. It remembers the version
@@ -39,6 +42,8 @@ type Store struct {
 	mu sync.Mutex
 	// written are the last writes of this process.
 	written map[objectKey]ownWrite
+	// sweepAt is the number of writes at which to drop those that the cache shows.
+	sweepAt int
 }
 
 // objectKey is an object of any kind.
@@ -57,7 +62,7 @@ type ownWrite struct {
 
 // NewStore returns a Store. The client reads from the cache, live from the API server.
 func NewStore(c client.Client, live client.Reader) *Store {
-	return &Store{client: c, live: live, written: map[objectKey]ownWrite{}}
+	return &Store{client: c, live: live, written: map[objectKey]ownWrite{}, sweepAt: leastSweep}
 }
 
 func keyIn(obj client.Object, name types.NamespacedName) objectKey {
@@ -162,10 +167,56 @@ func (s *Store) remember(obj client.Object, former string) {
 	if obj.GetResourceVersion() == former {
 		return
 	}
+	s.sweep(context.Background())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written[keyIn(obj, KeyOf(obj))] = ownWrite{uid: obj.GetUID(), version: obj.GetResourceVersion(), at: time.Now(),
 		last: !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0}
+}
+
+// sweep drops the writes that the cache shows, so that the memory of the process does not grow with
+// the objects that it ever wrote. It reads each of them from the cache once at most.
+func (s *Store) sweep(ctx context.Context) {
+	s.mu.Lock()
+	if len(s.written) < s.sweepAt {
+		s.mu.Unlock()
+		return
+	}
+	// Others go on meanwhile, without a sweep of their own.
+	s.sweepAt = math.MaxInt
+	old := map[objectKey]ownWrite{}
+	for key, written := range s.written {
+		if !written.last && time.Since(written.at) > cacheLag {
+			old[key] = written
+		}
+	}
+	s.mu.Unlock()
+	for key, written := range old {
+		if !s.shows(ctx, key, written) {
+			delete(old, key)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, written := range old {
+		if s.written[key] == written {
+			delete(s.written, key)
+		}
+	}
+	s.sweepAt = 2*len(s.written) + leastSweep
+}
+
+// shows reports whether the cache shows a write, or that the object is another one by now.
+func (s *Store) shows(ctx context.Context, key objectKey, written ownWrite) bool {
+	obj, ok := reflect.New(key.kind.Elem()).Interface().(client.Object)
+	if !ok || s.client.Get(ctx, key.NamespacedName, obj) != nil {
+		return false
+	}
+	if obj.GetUID() != written.uid {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), written.version)
+	return err == nil && order >= 0
 }
 
 // forget drops the writes to an object that is gone.

@@ -4,7 +4,11 @@
 package objects
 
 import (
+	"slices"
+	"unique"
+
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,7 +51,48 @@ func TrimForCache(in any) (any, error) {
 	}
 	obj.SetLabels(nil)
 	obj.SetAnnotations(readAnnotations(obj.GetAnnotations()))
+	share(obj)
 	return in, nil
+}
+
+// share has an object hold one copy of each value that other objects of the cache have too: users
+// are members of many threads, and most threads are in the same state. The decoder makes a copy for
+// each field, and slices with room for more.
+func share(obj client.Object) {
+	obj.SetNamespace(unique.Make(obj.GetNamespace()).Value())
+	finalizers := obj.GetFinalizers()
+	for i, finalizer := range finalizers {
+		finalizers[i] = unique.Make(finalizer).Value()
+	}
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatThread:
+		o.Spec.Participants = slices.Clone(o.Spec.Participants)
+		for i := range o.Spec.Participants {
+			user := &o.Spec.Participants[i].UserID
+			*user = unique.Make(*user).Value()
+		}
+		reference := &o.Spec.ConnectionRef
+		*reference = unique.Make(*reference).Value()
+		o.Status.ServiceUser = unique.Make(o.Status.ServiceUser).Value()
+		if o.Status.UID == string(o.UID) {
+			o.Status.UID = string(o.UID)
+		}
+		shareConditions(&o.Status.Conditions)
+	case *chatv1alpha1.ChatParticipant:
+		o.Spec.UserID = unique.Make(o.Spec.UserID).Value()
+		shareConditions(&o.Status.Conditions)
+	}
+}
+
+func shareConditions(conditions *[]metav1.Condition) {
+	*conditions = slices.Clone(*conditions)
+	for i := range *conditions {
+		c := &(*conditions)[i]
+		c.Type = unique.Make(c.Type).Value()
+		c.Status = unique.Make(c.Status).Value()
+		c.Reason = unique.Make(c.Reason).Value()
+		c.Message = unique.Make(c.Message).Value()
+	}
 }
 
 // readAnnotations returns the annotations that the operator reads, cut to the length that it needs.
@@ -64,7 +109,7 @@ func readAnnotations(annotations map[string]string) map[string]string {
 		if kept == nil {
 			kept = map[string]string{}
 		}
-		kept[name] = value
+		kept[name] = unique.Make(value).Value()
 	}
 	return kept
 }

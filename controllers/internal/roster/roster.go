@@ -94,7 +94,9 @@ func (r *Roster) Publish(thread types.UID, lines []Line) {
 			changed = append(changed, line.Key)
 		}
 	}
-	r.threads[thread] = after
+	if r.threads[thread] = after; len(after) == 0 {
+		delete(r.threads, thread)
+	}
 	r.mu.Unlock()
 	for _, key := range changed {
 		r.wake(key)
