@@ -13,6 +13,9 @@ SHELL := bash
 # prints; PYTHON, which has Microsoft's SDK; VERSION, that of a release, as in v0.1.0, and REVISION, the
 # commit, for programs that are built; REGISTRY, the one that the manifests of a release name;
 # PLATFORM=host builds the programs of a release for this machine only; DIST, the directory of its files.
+# THREADS, MEMBERS, RUNS, LATENCY, FLEET and BULK are the sizes of bench, ONLY the measurements that it
+# makes, OUT the page that it writes; JUDGE=1 has it fail if a count is above its budget, OPERATOR names
+# another build to measure, and PROFILES is a directory for profiles.
 IMG       ?= acs-chat-operator:dev
 KUBECTL   ?= kubectl
 DOCKER    ?= docker
@@ -201,6 +204,15 @@ test-faults: $(assets) ## Simulate the operator: a crash at every effect, every 
 .PHONY: soak
 soak: $(assets) build emulator $(toxiproxy) ## Run the operator as a process through crashes and bad networks (DURATION=3m SEED=).
 	@DURATION='$(DURATION)' SEED='$(SEED)' go test -tags soak -count=1 -timeout 12h -v $(TESTFLAGS) ./hack/soak
+
+# The flags of bench, each by the variable that sets it.
+bench-flags = $(foreach name,threads members runs latency fleet bulk only out judge operator profiles,\
+	$(if $($(shell echo $(name) | tr a-z A-Z)),-$(name)=$($(shell echo $(name) | tr a-z A-Z))))
+
+.PHONY: bench
+bench: $(assets) build emulator ## Measure the operator against a floor, with many threads, and in bulk (THREADS= MEMBERS= RUNS= LATENCY= FLEET= BULK= ONLY=).
+	@go build -trimpath -o bin/bench ./hack/bench
+	@bin/bench $(bench-flags)
 
 .PHONY: test-image
 test-image: $(assets) ## Build the images twice, push and pull them, and run them as pods of the manifests (needs root on Linux).

@@ -34,7 +34,7 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s situation) (situat
 	if err != nil {
 		return s, r.connectionNotReady(key, err)
 	}
-	s.session, s.users = session, connection.UsersOf(s.conn).Usable()
+	s.session, s.users = session, session.UsersOf(s.conn).Usable()
 	if err := s.checkUsers(); err != nil {
 		return s, err
 	}
@@ -55,7 +55,7 @@ func (s situation) tryAtOnce() {
 func (s situation) checkUsers() error {
 	wait := &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval}
 	switch {
-	case connection.UsersOf(s.conn).IsCut():
+	case s.session.UsersOf(s.conn).IsCut():
 		wait.Message = fmt.Sprintf("Annotation %s of ChatConnection %s lost service users; restoring it.", chatv1alpha1.AnnotationServiceUsers, connectionKey(s.thread))
 	case len(s.users) == 0:
 		wait.Message = fmt.Sprintf("ChatConnection %s has no service user yet.", connectionKey(s.thread))

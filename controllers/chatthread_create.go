@@ -106,7 +106,7 @@ func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (
 // longer for new threads, is replaced.
 func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error) {
 	id, assigned := s.assignedUser()
-	pool := connection.UsersOf(s.conn).ForNewThreads()
+	pool := s.session.UsersOf(s.conn).ForNewThreads()
 	if !assigned || s.hasNoThread() && !pool.Contains(id) {
 		if len(pool) == 0 {
 			return nil, &outcome.Wait{Reason: chatv1alpha1.ReasonConnectionNotReady, After: connection.UnreadyInterval,

@@ -39,6 +39,7 @@ type Connection struct {
 	deletionBrake
 	recreations
 	custody
+	lastRead usersRead
 
 	mu sync.Mutex
 	// heeded is the last request, and heededGeneration the last generation, that ended waits.

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -50,7 +53,7 @@ func (ids UserIDs) With(more ...string) UserIDs {
 // Users are the service users that a ChatConnection names. A user is used only if it is pinned in
 // the spec or recorded in the annotation; status alone is no permission to act.
 type Users struct {
-	recorded, pinned, shown UserIDs
+	recorded, pinned, shown, usable UserIDs
 	// count is how many users the connection asks for if none are pinned.
 	count int
 }
@@ -76,7 +79,28 @@ func UsersOf(conn *chatv1alpha1.ChatConnection) Users {
 			u.count = min(max(int(*spec.Count), 1), chatv1alpha1.MaxServiceUsers)
 		}
 	}
+	u.usable = u.recorded.With(u.pinned...)
 	return u
+}
+
+// usersRead are the service users that a version of a ChatConnection names: each reconcile of a
+// thread needs them, and there may be hundreds.
+type usersRead struct {
+	mu      sync.Mutex
+	uid     types.UID
+	version string
+	users   Users
+}
+
+// UsersOf returns the same as the function of this name. The lists must not be changed.
+func (c *Connection) UsersOf(conn *chatv1alpha1.ChatConnection) Users {
+	read := &c.lastRead
+	read.mu.Lock()
+	defer read.mu.Unlock()
+	if conn.ResourceVersion == "" || read.uid != conn.UID || read.version != conn.ResourceVersion {
+		read.uid, read.version, read.users = conn.UID, conn.ResourceVersion, UsersOf(conn)
+	}
+	return read.users
 }
 
 // ArePinned reports whether the spec names the users.
@@ -92,7 +116,7 @@ func (u Users) EverRecorded() UserIDs { return u.recorded.With(u.shown...) }
 func (u Users) IsCut() bool { return len(u.EverRecorded()) > len(u.recorded) }
 
 // Usable returns the users that may act for threads of the connection.
-func (u Users) Usable() UserIDs { return u.recorded.With(u.pinned...) }
+func (u Users) Usable() UserIDs { return u.usable }
 
 // ForNewThreads returns the users that create threads: those that are pinned, or as many of the
 // recorded ones as the spec asks for.
