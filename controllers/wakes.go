@@ -68,10 +68,17 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 // wait for their edits.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
+		var ready, others []reconcile.Request
 		for _, thread := range r.threadsOfConnection(ctx, obj, concerns) {
-			status, _ := objects.ReadyReason(thread)
-			objects.Enqueue(q, *priority(status == metav1.ConditionTrue), reconcile.Request{NamespacedName: objects.KeyOf(thread)})
+			request := reconcile.Request{NamespacedName: objects.KeyOf(thread)}
+			if status, _ := objects.ReadyReason(thread); status == metav1.ConditionTrue {
+				ready = append(ready, request)
+				continue
+			}
+			others = append(others, request)
 		}
+		objects.Enqueue(q, *priority(false), others...)
+		objects.Enqueue(q, *priority(true), ready...)
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {

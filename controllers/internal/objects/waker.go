@@ -48,11 +48,13 @@ func (w *Waker) Wake(key types.NamespacedName) {
 	}
 }
 
-// Enqueue adds an object to a work queue with a priority, if the queue has priorities.
-func Enqueue(queue workqueue.TypedRateLimitingInterface[reconcile.Request], priority int, request reconcile.Request) {
+// Enqueue adds objects to a work queue with a priority, if the queue has priorities.
+func Enqueue(queue workqueue.TypedRateLimitingInterface[reconcile.Request], priority int, requests ...reconcile.Request) {
 	if first, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-		first.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+		first.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
 		return
 	}
-	queue.Add(request)
+	for _, request := range requests {
+		queue.Add(request)
+	}
 }
