@@ -132,5 +132,6 @@ func (c *Connection) Enter(ctx context.Context) error {
 	if !isBegun {
 		return nil
 	}
+	v.isBackground = pacing.CallerOf(ctx).Background
 	return v.enter(at)
 }

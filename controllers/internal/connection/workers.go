@@ -34,8 +34,8 @@ const (
 // one hangs later, a quarter is left for the others as long as its calls take to time out. From
 // then on a reconcile in excess of its share ends before its next call.
 //
-// A reconcile that finds no place ends before its first call, and is woken when it has one. The
-// namespaces at an endpoint take turns.
+// A reconcile that finds no place ends before its first call, and is woken when it has one. Those
+// that somebody asked for come first, and the namespaces at an endpoint take turns.
 type workers struct {
 	mu    sync.Mutex
 	rooms map[*endpoint]*room
@@ -48,7 +48,7 @@ type room struct {
 	inside map[types.NamespacedName]bool
 	called map[types.NamespacedName]time.Time
 	// line are the reconciles that wait.
-	line line
+	line lines
 	// excess is by how much the endpoint may exceed its share, and lastEnd is when a reconcile last
 	// ended.
 	excess  int
@@ -71,17 +71,17 @@ func (r *room) staying() int {
 	return count
 }
 
-func (r *room) isEmpty() bool { return r.taken() == 0 && len(r.line.turns) == 0 }
+func (r *room) isEmpty() bool { return r.taken() == 0 && r.line.isEmpty() }
 
 // enter takes a place at an endpoint. Without a free one it returns how long to wait, at most. It
 // also returns other reconciles that have a place now, because an endpoint is no longer slow.
-func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait time.Duration, called []types.NamespacedName) {
+func (w *workers) enter(total int, at *endpoint, key types.NamespacedName, isBackground bool) (wait time.Duration, called []types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.room(at)
 	ahead := 0
 	if _, ok := r.called[key]; !ok {
-		ahead = r.line.add(key)
+		ahead = r.line.add(key, isBackground)
 		called = slices.DeleteFunc(w.call(total), func(other types.NamespacedName) bool { return other == key })
 	}
 	if _, ok := r.called[key]; !ok {
@@ -94,7 +94,7 @@ func (w *workers) enter(total int, at *endpoint, key types.NamespacedName) (wait
 
 // giveWay ends a reconcile before its next call if its endpoint is slow and holds more than its
 // share. It returns how long to wait then, at most; 0 if the call may be made.
-func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName) (wait time.Duration) {
+func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName, isBackground bool) (wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.room(at)
@@ -102,7 +102,7 @@ func (w *workers) giveWay(total int, at *endpoint, key types.NamespacedName) (wa
 		return 0
 	}
 	r.inside[key] = false
-	return placeWait + time.Duration(r.line.add(key))*placeWaitStep
+	return placeWait + time.Duration(r.line.add(key, isBackground))*placeWaitStep
 }
 
 // leave gives a place back, and returns the reconciles that have one now.
@@ -168,7 +168,7 @@ func (w *workers) next(total int, now time.Time) (next *room) {
 	var nextAt *endpoint
 	for at, r := range w.rooms {
 		isEarlier := next == nil || cmp.Or(r.lastCall.Compare(next.lastCall), cmp.Compare(at.url, nextAt.url)) < 0
-		if isEarlier && len(r.line.turns) > 0 && w.hasRoom(total, at, r, now) {
+		if isEarlier && !r.line.isEmpty() && w.hasRoom(total, at, r, now) {
 			next, nextAt = r, at
 		}
 	}
@@ -221,62 +221,6 @@ func (w *workers) room(at *endpoint) *room {
 	return w.rooms[at]
 }
 
-// line holds the reconciles that wait at an endpoint. Namespaces take turns, and in a namespace the
-// one that came first is first.
-type line struct {
-	turns   []string
-	waiting map[string][]types.NamespacedName
-}
-
-// add puts a reconcile at the end, unless it waits already. It returns about how many wait before
-// it.
-func (l *line) add(key types.NamespacedName) (ahead int) {
-	same := l.waiting[key.Namespace]
-	place := slices.Index(same, key)
-	if place < 0 {
-		place = len(same)
-		if l.waiting == nil {
-			l.waiting = map[string][]types.NamespacedName{}
-		}
-		if place == 0 {
-			l.turns = append(l.turns, key.Namespace)
-		}
-		l.waiting[key.Namespace] = append(same, key)
-	}
-	for _, namespace := range l.turns {
-		ahead += min(len(l.waiting[namespace]), place+1)
-	}
-	return ahead - 1
-}
-
-// pop takes out the first reconcile. There must be one.
-func (l *line) pop() types.NamespacedName {
-	namespace := l.turns[0]
-	key := l.waiting[namespace][0]
-	l.turns = l.turns[1:]
-	if rest := l.waiting[namespace][1:]; len(rest) > 0 {
-		l.waiting[namespace] = rest
-		l.turns = append(l.turns, namespace)
-	} else {
-		delete(l.waiting, namespace)
-	}
-	return key
-}
-
-func (l *line) remove(key types.NamespacedName) {
-	same := l.waiting[key.Namespace]
-	place := slices.Index(same, key)
-	if place < 0 {
-		return
-	}
-	if len(same) > 1 {
-		l.waiting[key.Namespace] = slices.Delete(same, place, place+1)
-		return
-	}
-	delete(l.waiting, key.Namespace)
-	l.turns = slices.DeleteFunc(l.turns, func(namespace string) bool { return namespace == key.Namespace })
-}
-
 type visitKey struct{}
 
 // visit is a reconcile that may call ACS.
@@ -287,6 +231,8 @@ type visit struct {
 	wake    func(types.NamespacedName)
 	// isOfConnection says that the reconcile is about a ChatConnection.
 	isOfConnection bool
+	// isBackground says that the reconcile only looks for drift.
+	isBackground bool
 	// at is the endpoint whose place it has, and isWaiting says that it waits for one.
 	at        *endpoint
 	isWaiting bool
@@ -322,7 +268,7 @@ func (v *visit) enter(at *endpoint) error {
 	if v.at != nil {
 		return nil
 	}
-	wait, called := v.workers.enter(v.total, at, v.key)
+	wait, called := v.workers.enter(v.total, at, v.key, v.isBackground)
 	v.wakeAll(called)
 	if wait > 0 {
 		v.isWaiting = true
@@ -338,7 +284,7 @@ func (v *visit) checkCall(at *endpoint) error {
 	if v.at != at {
 		return nil
 	}
-	if wait := v.workers.giveWay(v.total, at, v.key); wait > 0 {
+	if wait := v.workers.giveWay(v.total, at, v.key, v.isBackground); wait > 0 {
 		return &outcome.Wait{Quiet: true, After: wait}
 	}
 	return nil

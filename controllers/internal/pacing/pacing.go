@@ -52,6 +52,12 @@ func WithCaller(ctx context.Context, who Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, who)
 }
 
+// CallerOf returns the caller of a context; the zero value if it has none.
+func CallerOf(ctx context.Context) Caller {
+	who, _ := ctx.Value(callerKey{}).(Caller)
+	return who
+}
+
 // Pacer keeps the calls of one connection within the quotas of ACS.
 type Pacer struct {
 	// Wake, if it is set, is called when a slot is held for a ChatThread, from any goroutine. A

@@ -31,7 +31,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 	if !counted || !p.pacer.enabled {
 		return req.Next()
 	}
-	who, _ := ctx.Value(callerKey{}).(Caller)
+	who := CallerOf(ctx)
 	pl, err := p.pacer.take(who, keyFor(of, p.user, threadInPath(req.Raw().URL)), ctx.Value(unpacedKey{}) != nil)
 	if err == nil {
 		return p.send(req, pl)
