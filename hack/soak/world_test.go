@@ -53,8 +53,9 @@ type world struct {
 	connectionString     string // through toACS
 }
 
-// newWorld starts everything except the operator.
-func newWorld(t *testing.T) *world {
+// newWorld starts everything except the operator. More flags of the emulator replace its ordinary
+// ones.
+func newWorld(t *testing.T, emulatorFlags ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: tempDir(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
@@ -64,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	w.toEtcd = proxy.link(ctx, "etcd", etcd, w.freeAddress(ctx))
 	w.toAPI = proxy.link(ctx, "kube-apiserver", api, w.freeAddress(ctx))
 	w.toACS = proxy.link(ctx, "acs", acs, w.freeAddress(ctx))
-	w.startEmulator(ctx, acs)
+	w.startEmulator(ctx, acs, emulatorFlags)
 	w.startControlPlane(ctx, etcd, api)
 	return w
 }
@@ -165,14 +166,14 @@ func newClient(t *testing.T, kubeconfig string) client.Client {
 }
 
 // startEmulator starts the emulator, which loads its saved state when it is restarted.
-func (w *world) startEmulator(ctx context.Context, address string) {
+func (w *world) startEmulator(ctx context.Context, address string, flags []string) {
 	w.t.Helper()
 	admin, file := w.freeAddress(ctx), w.path("connection-string")
 	w.service = &service{admin: "http://" + admin, client: &http.Client{Timeout: requestTimeout}}
-	w.emulator = newMachine(w.t, w.program("acs-emulator", emulatorProgram,
-		"--listen="+address, "--admin-listen="+admin, "--quotas=off", "--list-delay="+listDelay,
-		"--tls-dir="+w.path("acs"), "--state-file="+w.path("acs.json"), "--connection-string-file="+file,
-	), func(context.Context) error { _, err := os.Stat(file); return err })
+	w.emulator = newMachine(w.t, w.program("acs-emulator", emulatorProgram, append([]string{
+		"--listen=" + address, "--admin-listen=" + admin, "--quotas=off", "--list-delay=" + listDelay,
+		"--tls-dir=" + w.path("acs"), "--state-file=" + w.path("acs.json"), "--connection-string-file=" + file,
+	}, flags...)...), func(context.Context) error { _, err := os.Stat(file); return err })
 	w.emulator.start()
 	w.emulator.await(ctx)
 	text, err := os.ReadFile(file)
