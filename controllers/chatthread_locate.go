@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
@@ -202,14 +201,8 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]d
 
 // isClaimed reports whether another ChatThread of the connection has the thread in its status.
 func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s situation, id string) (bool, error) {
-	threads := &chatv1alpha1.ChatThreadList{}
-	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("list ChatThreads: %w", err)
-	}
-	for i := range threads.Items {
-		if threads.Items[i].UID != s.thread.UID && connectionKey(&threads.Items[i]) == connectionKey(s.thread) {
-			return true, nil
-		}
-	}
-	return false, nil
+	threads, err := claimants(ctx, r, id)
+	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
+		return thread.UID != s.thread.UID && connectionKey(thread) == connectionKey(s.thread)
+	}), err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 // A thread that ACS lists exists, even if ACS does not find it.
@@ -110,7 +111,9 @@ func TestThreadWaitsForAllUsers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := situation{run: run{thread: &chatv1alpha1.ChatThread{}}, link: link{conn: &chatv1alpha1.ChatConnection{}}}
+			s := situation{run: run{thread: &chatv1alpha1.ChatThread{}}, link: link{
+				conn: &chatv1alpha1.ChatConnection{}, session: connection.NewConnection(pacing.New(false)),
+			}}
 			objects.SetAnnotation(s.conn, chatv1alpha1.AnnotationServiceUsers, c.annotation)
 			for _, id := range c.status {
 				s.conn.Status.ServiceUsers = append(s.conn.Status.ServiceUsers, chatv1alpha1.ServiceUserID(id))

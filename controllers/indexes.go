@@ -6,6 +6,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,7 +34,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 			if !ok || thread.Status.ThreadID == "" {
 				return nil
 			}
-			return []string{thread.Status.ThreadID}
+			return []string{bucketOf(thread.Status.ThreadID)}
 		}},
 		{&chatv1alpha1.ChatThread{}, indexAdopts, func(obj client.Object) []string {
 			thread, ok := obj.(*chatv1alpha1.ChatThread)
@@ -63,8 +65,34 @@ func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
 // indexConnection has the ChatThreads by connection.
 const indexConnection = "connection"
 
-// indexThreadID has the ChatThreads by the thread in their status.
+// indexThreadID has the ChatThreads by the bucket of the thread in their status.
 const indexThreadID = "threadID"
+
+// threadBuckets is the number of buckets. An index has two sets for each of its values: one value
+// for each thread would take more memory than all the rest of the index.
+const threadBuckets = 4096
+
+func bucketOf(threadID string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(threadID)) // never fails
+	return strconv.Itoa(int(hash.Sum32() % threadBuckets))
+}
+
+// claimants returns the ChatThreads that have a thread in their status. They are those of the cache,
+// and must not be changed.
+func claimants(ctx context.Context, reader client.Reader, threadID string) ([]*chatv1alpha1.ChatThread, error) {
+	bucket := &chatv1alpha1.ChatThreadList{}
+	if err := reader.List(ctx, bucket, client.MatchingFields{indexThreadID: bucketOf(threadID)}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list ChatThreads: %w", err)
+	}
+	var found []*chatv1alpha1.ChatThread
+	for i := range bucket.Items {
+		if thread := &bucket.Items[i]; thread.Status.ThreadID == threadID {
+			found = append(found, thread)
+		}
+	}
+	return found, nil
+}
 
 // indexAdopts has the ChatThreads by the thread that they are to adopt.
 const indexAdopts = "adopts"

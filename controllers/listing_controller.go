@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,14 +92,9 @@ func (r *listingReconciler) connect(ctx context.Context, key types.NamespacedNam
 
 // isClaimed reports whether a ChatThread of the connection has a thread in its status.
 func (r *listingReconciler) isClaimed(ctx context.Context, conn types.NamespacedName, id string) bool {
-	threads := &chatv1alpha1.ChatThreadList{}
-	if err := r.List(ctx, threads, client.MatchingFields{indexThreadID: id}, client.UnsafeDisableDeepCopy); err != nil {
+	threads, err := claimants(ctx, r, id)
+	if err != nil {
 		return false
 	}
-	for i := range threads.Items {
-		if connectionKey(&threads.Items[i]) == conn {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool { return connectionKey(thread) == conn })
 }
