@@ -116,7 +116,7 @@ func run(s *settings) error {
 	guard := lease.New(fail)
 	config.Wrap(guard.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
-	lock, err := s.leaseLock(config)
+	lock, err := s.leaseLock(config, guard.Release)
 	if err != nil {
 		return err
 	}

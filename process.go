@@ -61,8 +61,9 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 // leaseName is the default name of the Lease for the leader election of the replicas.
 const leaseName = "acs-chat-operator.chat.acs-operator.io"
 
-// leaseLock is the lock of the leader election, or nil if there is none.
-func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
+// leaseLock is the lock of the leader election, or nil if there is none. released is called before
+// it is given back.
+func (s *settings) leaseLock(config *rest.Config, released func()) (resourcelock.Interface, error) {
 	if !s.leaderElect {
 		return nil, nil //nolint:nilnil // a manager without leader election has no lock
 	}
@@ -70,7 +71,7 @@ func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error
 	if namespace == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return lease.NewLock(config, namespace, s.leaderElectionID, fail)
+	return lease.NewLock(config, namespace, s.leaderElectionID, fail, released)
 }
 
 // addChecks adds the checks with which Kubernetes and the process itself detect that it works.

@@ -163,12 +163,15 @@ func (l *memoryLock) Update(_ context.Context, record resourcelock.LeaderElectio
 }
 
 // A leader writes the lease 30 times a minute, however often it is asked to, and gives it back at
-// once.
+// once. From then on it sends nothing.
 func TestLeaseIsWrittenSparingly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := &memoryLock{}
-		lock := &sparingLock{Interface: inner}
+		guard := New(func(error) {})
+		guard.renew(0)
+		guard.clock = func() time.Duration { return 0 }
+		lock := &sparingLock{Interface: inner, released: guard.Release}
 		mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
 		acstest.MustSucceed(t, lock.Create(t.Context(), mine))
 		for range int(time.Minute / RetryPeriod) {
@@ -192,9 +195,16 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 		}
 		inner.err = nil
 		acstest.MustSucceed(t, lock.Update(t.Context(), mine))
+		if guard.check() != nil {
+			t.Error("nothing is sent by a leader")
+		}
 		acstest.MustSucceed(t, lock.Update(t.Context(), resourcelock.LeaderElectionRecord{}))
 		if inner.record.HolderIdentity != "" {
 			t.Error("the lease was not given back")
+		}
+		// The manager gives a lease back that it could not renew while reconciles are in progress.
+		if guard.check() == nil {
+			t.Error("a process that gave the lease back still sends")
 		}
 	})
 }
