@@ -175,6 +175,10 @@ func (l *lease) ForACS(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// ForClaims forwards requests that share the namespaces of the cluster. They write a lease that is
+// not this one, so they renew nothing. Once the lease has lapsed, every request fails.
+func (l *lease) ForClaims(next http.RoundTripper) http.RoundTripper { return l.ForACS(next) }
+
 // refuse fulfills the contract of a transport for a request that is not sent: it closes the body.
 func refuse(req *http.Request, err error) (*http.Response, error) {
 	if req.Body != nil {

@@ -21,6 +21,7 @@ import (
 
 const (
 	leasePath  = "https://cluster/prefix/apis/coordination.k8s.io/v1/namespaces/system/leases/lock"
+	claimsPath = "https://cluster/prefix/apis/coordination.k8s.io/v1/namespaces/system/leases/claims"
 	threadPath = "https://cluster/prefix/apis/chat.acs-operator.io/v1alpha1/namespaces/a/chatthreads/b/status"
 	reviewPath = "https://cluster/apis/authentication.k8s.io/v1/tokenreviews"
 	acsPath    = "https://contoso.communication.azure.com/chat/threads"
@@ -50,8 +51,11 @@ func (w *leaseWorld) send(method, url string) bool {
 		return &http.Response{StatusCode: w.answer, Body: http.NoBody}, nil
 	})
 	transport := w.lease.ForAPIServer(next)
-	if url == acsPath {
+	switch url {
+	case acsPath:
 		transport = w.lease.ForACS(next)
+	case claimsPath:
+		transport = w.lease.ForClaims(next)
 	}
 	req, err := http.NewRequestWithContext(w.Context(), method, url, strings.NewReader("{}"))
 	if err != nil {
@@ -117,6 +121,27 @@ func TestLeaseLapses(t *testing.T) {
 		w.wants(false)
 		if w.lost != 1 {
 			t.Errorf("the loss was reported %d times", w.lost)
+		}
+	})
+}
+
+// A write of the claims of namespaces renews nothing, and nothing is claimed without the lease.
+func TestClaimsAreNoRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newLeaseWorld(t)
+		w.send(http.MethodPut, leasePath)
+		for range 2 {
+			if !w.send(http.MethodPut, claimsPath) {
+				t.Error("a claim was refused")
+			}
+			<-time.After(leaseLimit / 2)
+		}
+		w.wants(false)
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			if w.send(method, claimsPath) {
+				t.Errorf("%s of the claims was sent without the lease", method)
+			}
 		}
 	})
 }
