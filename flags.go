@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
 const (
@@ -31,6 +33,8 @@ func (s *settings) checkTogether() error {
 		return errors.New("flags --metrics-cert-dir and --metrics-bind-address=0: no endpoint needs the certificate; leave one of them out")
 	case s.leaderElectionID != leaseName && !s.leaderElect:
 		return errors.New("flags --leader-election-id and --leader-elect: without --leader-elect there is no lease to name")
+	case s.leaderElectionID == shards.ObjectName:
+		return fmt.Errorf("flag --leader-election-id: Lease %s has the claims of namespaces; give the lease another name", shards.ObjectName)
 	case s.namespaced && len(splitList(s.watchNamespaces)) == 0 && ownNamespace() == "":
 		return errors.New("flags --namespaced and --watch-namespaces: outside a pod, --namespaced needs --watch-namespaces")
 	}

@@ -13,8 +13,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
@@ -114,15 +117,39 @@ func run(s *settings) error {
 	config.UserAgent = own.userAgent()
 	// A graceful stop would release a lease that another replica may hold by now.
 	guard := lease.New(fail)
+	claims := rest.CopyConfig(config)
+	claims.Wrap(guard.ForClaims)
 	config.Wrap(guard.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
-	lock, err := s.leaseLock(config)
+	lock, err := s.leaseLock(config, guard.Release)
+	if err != nil {
+		return err
+	}
+	shard, err := s.shard(claims, lock, options.WatchNamespaces)
 	if err != nil {
 		return err
 	}
 	caches := controllers.CacheOptions(options.WatchNamespaces)
 	ready := controllers.NewReadiness(&caches)
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
+	mgr, err := ctrl.NewManager(config, s.managerOptions(scheme, caches, lock))
+	if err != nil {
+		return fmt.Errorf("build manager: %w", err)
+	}
+	if err := addShard(mgr, shard, &options); err != nil {
+		return err
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.Setup(ctx, mgr, options); err != nil {
+		return err
+	}
+	if err := addChecks(mgr, options, ready, lock != nil); err != nil {
+		return err
+	}
+	return start(ctx, mgr)
+}
+
+func (s *settings) managerOptions(scheme *runtime.Scheme, caches cache.Options, lock resourcelock.Interface) ctrl.Options {
+	return ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         caches,
 		Client:                        client.Options{FieldOwner: operatorName},
@@ -136,18 +163,7 @@ func run(s *settings) error {
 		RetryPeriod:                   new(lease.RetryPeriod),
 
 		LeaderElectionResourceLockInterface: lock,
-	})
-	if err != nil {
-		return fmt.Errorf("build manager: %w", err)
 	}
-	ctx := ctrl.SetupSignalHandler()
-	if err := controllers.Setup(ctx, mgr, options); err != nil {
-		return err
-	}
-	if err := addChecks(mgr, options, ready, lock != nil); err != nil {
-		return err
-	}
-	return start(ctx, mgr)
 }
 
 // announce tells in the log and by a metric which build starts.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
 func parse(t *testing.T, arguments ...string) *settings {
@@ -71,8 +73,9 @@ func TestBadFlagsNameTheFlag(t *testing.T) {
 		"--acs-timeout":               "0s",
 		"--metrics-cert-dir":          t.TempDir(),
 		"--max-concurrent-reconciles": "0",
+		"--leader-election-id":        shards.ObjectName,
 	} {
-		_, err := parse(t, flagName+"="+value).controllerOptions()
+		_, err := parse(t, flagName+"="+value, "--leader-elect").controllerOptions()
 		if err == nil || !strings.HasPrefix(err.Error(), "flag "+flagName+": ") {
 			t.Errorf("%s=%s: error %v", flagName, value, err)
 		}

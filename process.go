@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/controllers"
 	"github.com/acs-operator/acs-chat-operator/controllers/lease"
+	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
 const (
@@ -62,16 +64,45 @@ func start(ctx context.Context, mgr ctrl.Manager) error {
 // leaseName is the default name of the Lease for the leader election of the replicas.
 const leaseName = "acs-chat-operator.chat.acs-operator.io"
 
-// leaseLock is the lock of the leader election, or nil if there is none.
-func (s *settings) leaseLock(config *rest.Config) (resourcelock.Interface, error) {
+// leaseLock is the lock of the leader election, or nil if there is none. released is called before
+// it is given back.
+func (s *settings) leaseLock(config *rest.Config, released func()) (resourcelock.Interface, error) {
 	if !s.leaderElect {
 		return nil, nil //nolint:nilnil // a manager without leader election has no lock
 	}
-	namespace := cmp.Or(s.leaderElectionNamespace, ownNamespace())
-	if namespace == "" {
+	if s.leaseNamespace() == "" {
 		return nil, errors.New("flag --leader-election-namespace: set it, as the operator does not run in a pod")
 	}
-	return lease.NewLock(config, namespace, s.leaderElectionID, fail)
+	return lease.NewLock(config, s.leaseNamespace(), s.leaderElectionID, fail, released)
+}
+
+func (s *settings) leaseNamespace() string {
+	return cmp.Or(s.leaderElectionNamespace, ownNamespace())
+}
+
+// shard is the share of this process in the namespaces of the cluster, or nil if it has no lock.
+// Its requests must not count as renewals of the lock.
+func (s *settings) shard(config *rest.Config, lock resourcelock.Interface, watched []string) (*shards.Shard, error) {
+	if lock == nil {
+		return nil, nil //nolint:nilnil // a manager without leader election works in all namespaces
+	}
+	c, err := shards.NewClient(rest.AddUserAgent(config, "namespaces"))
+	if err != nil {
+		return nil, err
+	}
+	return shards.New(c, types.NamespacedName{Namespace: s.leaseNamespace(), Name: s.leaderElectionID}, lock.Identity(), watched), nil
+}
+
+// addShard has the controllers work in the namespaces of the shard only, if there is one.
+func addShard(mgr ctrl.Manager, shard *shards.Shard, options *controllers.Options) error {
+	if shard == nil {
+		return nil
+	}
+	options.Held = shard.Held()
+	if err := mgr.Add(shard); err != nil {
+		return fmt.Errorf("add the claims of namespaces: %w", err)
+	}
+	return nil
 }
 
 // addChecks adds the checks with which Kubernetes and the process itself detect that it works.

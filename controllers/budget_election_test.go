@@ -45,7 +45,7 @@ func (w *world) compete() *replica {
 			return next.RoundTrip(req)
 		})
 	})
-	lock, err := lease.NewLock(api, w.namespace, "election", func(err error) { w.t.Error(err) })
+	lock, err := lease.NewLock(api, w.namespace, "election", func(err error) { w.t.Error(err) }, func() {})
 	w.Expect(err).NotTo(HaveOccurred())
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},

@@ -27,7 +27,7 @@ func (r *ChatThreadReconciler) checkMaxDeletions(ctx context.Context, s situatio
 		if err != nil {
 			return err
 		}
-		s.session.SetBrake(left > int(limit.Count), r.startedAt)
+		s.session.SetBrake(left > int(limit.Count), r.workingSince(s.thread.Namespace))
 	}
 	if s.session.MayDelete(s.thread.UID, time.Now(), limit, s.isDeletionConfirmed()) {
 		return nil
@@ -47,7 +47,7 @@ func (r *ChatThreadReconciler) unfinishedDeletions(ctx context.Context, s situat
 	}
 	left := 0
 	for i := range threads.Items {
-		if deleted := threads.Items[i].DeletionTimestamp; deleted != nil && deleted.Time.Before(r.startedAt) {
+		if deleted := threads.Items[i].DeletionTimestamp; deleted != nil && deleted.Time.Before(r.workingSince(threads.Items[i].Namespace)) {
 			left++
 		}
 	}

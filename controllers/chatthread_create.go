@@ -122,9 +122,10 @@ func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error)
 // checkConnectionNotDeleting prevents new threads of a connection that is being deleted. The
 // connection counts threads by their finalizer, which is stored by now. So either it sees this one,
 // or this reconcile sees the deletion. The API server is asked once for each connection: the cache
-// of a process that has just started may show one that is gone.
+// of a process that has just started may show one that is gone. A connection of a namespace in which
+// another process works may go at any time.
 func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s situation) error {
-	if s.conn.DeletionTimestamp.IsZero() && s.session.IsHeld(s.conn.UID) {
+	if s.conn.DeletionTimestamp.IsZero() && r.worksIn(s.conn.Namespace) && s.session.IsHeld(s.conn.UID) {
 		return nil
 	}
 	live := &chatv1alpha1.ChatConnection{}

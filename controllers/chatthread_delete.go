@@ -98,7 +98,7 @@ func (r *ChatThreadReconciler) forgetThread(s situation) {
 		retained.Directory.Forget(id)
 		return
 	}
-	retained.Directory.RequireSince(s.owner(), s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
+	retained.Directory.RequireSince(s.owner(), s.memory.create.searchFrom(r.workingSince(s.thread.Namespace), r.timing.listAfter))
 }
 
 // removeFinalizer releases the ChatThread. If other finalizers remain, its status describes the end

@@ -104,7 +104,7 @@ func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
 	now := time.Now()
 	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
 	if s.isUnsure() {
-		need.Begun = later(need.Begun, s.memory.create.searchFrom(r.startedAt, r.timing.listAfter))
+		need.Begun = later(need.Begun, s.memory.create.searchFrom(r.workingSince(s.thread.Namespace), r.timing.listAfter))
 		need.Ended = now.Add(-r.timing.listFresh)
 	}
 	if now.Before(need.Begun) {

@@ -20,6 +20,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
+	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
 // run is one reconcile of a ChatThread.
@@ -157,6 +158,8 @@ type ChatThreadReconciler struct {
 	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
+	// held are the namespaces that this process holds; nil for all that it watches.
+	held *shards.Held
 	// namespaced is set if a connection serves its own namespace only.
 	namespaced bool
 	// kinds tells whether the operator is being uninstalled.
@@ -180,8 +183,8 @@ type ChatThreadReconciler struct {
 
 // timing holds the waits after which a search or a loss is certain.
 type timing struct {
-	// listAfter is the wait after the start of the process, or after a lost answer. A list that begins
-	// later shows all threads created before.
+	// listAfter is the wait after the process began to work, or after a lost answer. A list that
+	// begins later shows all threads created before.
 	listAfter time.Duration
 	// listFresh is the maximum age of such a list when a thread is created.
 	listFresh time.Duration

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
 // Options are the settings of the controllers.
@@ -33,6 +34,9 @@ type Options struct {
 	Pacing bool
 	// MaxConcurrentReconciles is the number of objects of a kind that are reconciled at once.
 	MaxConcurrentReconciles int
+	// Held are the namespaces that this process holds, if several operators share those of the
+	// cluster; nil if this process works in all that it watches.
+	Held *shards.Held
 }
 
 // EndpointRules are the hosts that the operator may call.

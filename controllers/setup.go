@@ -48,6 +48,9 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		}
 	}
 	c := New(dependencies)
+	if options.Held != nil {
+		options.Held.OnAcquired(c.enqueueNamespaces)
+	}
 	if err := startInformers(ctx, mgr, c.Watches()); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func New(deps Dependencies) *Controllers {
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
 		kinds: kinds{reader: deps.APIReader, discovery: deps.Discovery}, timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
@@ -143,10 +143,10 @@ func (c *Controllers) All() []Controller {
 		}
 	}
 	return []Controller{
-		{KindConnection, c.connections, options(objects.NewRateLimiter()), c.connectionWakes.Source()},
-		{KindThread, c.threads, options(c.threads.backoff), c.threadWakes.Source()},
-		{KindParticipant, c.participants, options(objects.NewRateLimiter()), c.participantWakes.Source()},
-		{KindListing, c.listing, options(objects.NewRateLimiter()), c.listingWakes.Source()},
+		{KindConnection, c.gate(c.connections), options(objects.NewRateLimiter()), c.connectionWakes.Source()},
+		{KindThread, c.gate(c.threads), options(c.threads.backoff), c.threadWakes.Source()},
+		{KindParticipant, c.gate(c.participants), options(objects.NewRateLimiter()), c.participantWakes.Source()},
+		{KindListing, c.gate(c.listing), options(objects.NewRateLimiter()), c.listingWakes.Source()},
 	}
 }
 

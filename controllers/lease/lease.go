@@ -48,7 +48,9 @@ const (
 // If the API server answers with an older state than before, as after a restore of etcd from a
 // backup, restored is called from within the call that noticed. Watches of this process then show
 // nothing, and it must end at once.
-func NewLock(config *rest.Config, namespace, name string, restored func(error)) (resourcelock.Interface, error) {
+//
+// released is called before the lock is given back.
+func NewLock(config *rest.Config, namespace, name string, restored func(error), released func()) (resourcelock.Interface, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this process: %w", err)
@@ -63,12 +65,13 @@ func NewLock(config *rest.Config, namespace, name string, restored func(error)) 
 		return nil, fmt.Errorf("the lock of the leader election is a %T", lock)
 	}
 	lease.Client = versionedLeases{lease.Client, &newestVersion{restored: restored}}
-	return &sparingLock{Interface: lease}, nil
+	return &sparingLock{Interface: lease, released: released}, nil
 }
 
 // sparingLock is a lock that is written no more often than needed.
 type sparingLock struct {
 	resourcelock.Interface
+	released func()
 
 	mu      sync.Mutex
 	renewed time.Time // when this process last wrote the lock as its holder
@@ -83,6 +86,9 @@ func (l *sparingLock) Create(ctx context.Context, record resourcelock.LeaderElec
 func (l *sparingLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	if record.HolderIdentity == l.Identity() && l.isFresh() {
 		return nil
+	}
+	if record.HolderIdentity == "" {
+		l.released()
 	}
 	return l.written(record, l.Interface.Update(ctx, record))
 }
@@ -169,6 +175,10 @@ func (l *lease) ForACS(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// ForClaims forwards requests that share the namespaces of the cluster. They write a lease that is
+// not this one, so they renew nothing. Once the lease has lapsed, every request fails.
+func (l *lease) ForClaims(next http.RoundTripper) http.RoundTripper { return l.ForACS(next) }
+
 // refuse fulfills the contract of a transport for a request that is not sent: it closes the body.
 func refuse(req *http.Request, err error) (*http.Response, error) {
 	if req.Body != nil {
@@ -190,6 +200,15 @@ func (l *lease) check() error {
 	l.lapsed = true
 	l.lost(lapsedError{})
 	return lapsedError{}
+}
+
+// Release notes that this process is about to give the lease back, and sends nothing more. The
+// manager does that after its last reconcile, but also at once if the API server did not answer for
+// RenewDeadline: then reconciles may be in progress.
+func (l *lease) Release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lapsed = l.holds
 }
 
 func (l *lease) renew(sent time.Duration) {

@@ -21,6 +21,7 @@ import (
 
 const (
 	leasePath  = "https://cluster/prefix/apis/coordination.k8s.io/v1/namespaces/system/leases/lock"
+	claimsPath = "https://cluster/prefix/apis/coordination.k8s.io/v1/namespaces/system/leases/claims"
 	threadPath = "https://cluster/prefix/apis/chat.acs-operator.io/v1alpha1/namespaces/a/chatthreads/b/status"
 	reviewPath = "https://cluster/apis/authentication.k8s.io/v1/tokenreviews"
 	acsPath    = "https://contoso.communication.azure.com/chat/threads"
@@ -50,8 +51,11 @@ func (w *leaseWorld) send(method, url string) bool {
 		return &http.Response{StatusCode: w.answer, Body: http.NoBody}, nil
 	})
 	transport := w.lease.ForAPIServer(next)
-	if url == acsPath {
+	switch url {
+	case acsPath:
 		transport = w.lease.ForACS(next)
+	case claimsPath:
+		transport = w.lease.ForClaims(next)
 	}
 	req, err := http.NewRequestWithContext(w.Context(), method, url, strings.NewReader("{}"))
 	if err != nil {
@@ -121,6 +125,27 @@ func TestLeaseLapses(t *testing.T) {
 	})
 }
 
+// A write of the claims of namespaces renews nothing, and nothing is claimed without the lease.
+func TestClaimsAreNoRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newLeaseWorld(t)
+		w.send(http.MethodPut, leasePath)
+		for range 2 {
+			if !w.send(http.MethodPut, claimsPath) {
+				t.Error("a claim was refused")
+			}
+			<-time.After(leaseLimit / 2)
+		}
+		w.wants(false)
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			if w.send(method, claimsPath) {
+				t.Errorf("%s of the claims was sent without the lease", method)
+			}
+		}
+	})
+}
+
 func TestLeaseTimes(t *testing.T) {
 	t.Parallel()
 	// The election itself gives up first, so that an outage of the API server ends as it does
@@ -163,12 +188,15 @@ func (l *memoryLock) Update(_ context.Context, record resourcelock.LeaderElectio
 }
 
 // A leader writes the lease 30 times a minute, however often it is asked to, and gives it back at
-// once.
+// once. From then on it sends nothing.
 func TestLeaseIsWrittenSparingly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := &memoryLock{}
-		lock := &sparingLock{Interface: inner}
+		guard := New(func(error) {})
+		guard.renew(0)
+		guard.clock = func() time.Duration { return 0 }
+		lock := &sparingLock{Interface: inner, released: guard.Release}
 		mine := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
 		acstest.MustSucceed(t, lock.Create(t.Context(), mine))
 		for range int(time.Minute / RetryPeriod) {
@@ -192,9 +220,16 @@ func TestLeaseIsWrittenSparingly(t *testing.T) {
 		}
 		inner.err = nil
 		acstest.MustSucceed(t, lock.Update(t.Context(), mine))
+		if guard.check() != nil {
+			t.Error("nothing is sent by a leader")
+		}
 		acstest.MustSucceed(t, lock.Update(t.Context(), resourcelock.LeaderElectionRecord{}))
 		if inner.record.HolderIdentity != "" {
 			t.Error("the lease was not given back")
+		}
+		// The manager gives a lease back that it could not renew while reconciles are in progress.
+		if guard.check() == nil {
+			t.Error("a process that gave the lease back still sends")
 		}
 	})
 }

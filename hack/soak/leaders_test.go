@@ -245,14 +245,14 @@ func (l *leaders) apply(rooms []*declared) {
 }
 
 // delay makes each call to the service take time, so that some are in progress at any moment.
-func (l *leaders) delay(each string) {
-	l.t.Helper()
-	err := l.service.call(l.t.Context(), "DELETE", "/faults", nil, nil)
+func (w *world) delay(each string) {
+	w.t.Helper()
+	err := w.service.call(w.t.Context(), "DELETE", "/faults", nil, nil)
 	if err == nil && each != "0s" {
-		err = l.service.call(l.t.Context(), "POST", "/faults", map[string]any{"delay": each}, nil)
+		err = w.service.call(w.t.Context(), "POST", "/faults", map[string]any{"delay": each}, nil)
 	}
 	if err != nil {
-		l.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 }
 

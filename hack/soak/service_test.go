@@ -63,6 +63,9 @@ type request struct {
 	Operation emulator.Operation `json:"operation"`
 	Method    string             `json:"method"`
 	Path      string             `json:"path"`
+	// User is the service user that acts.
+	User   string      `json:"user"`
+	Header http.Header `json:"header"`
 }
 
 // requests returns the requests that arrived after a mark, and the mark for the next call.

@@ -7,9 +7,11 @@ import (
 	"context"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
@@ -39,12 +41,24 @@ const wokenPriority = 1
 // Wake has an object reconciled before all that were not woken. A ChatThread that waited for a
 // quota holds a slot from its wake on: behind the first reconciles of a bulk apply, the slot would
 // be unused.
-func (w *Waker) Wake(key types.NamespacedName) {
+func (w *Waker) Wake(key types.NamespacedName) { w.enqueue(key, wokenPriority) }
+
+// WakeFirstTime has an object reconciled for the first time, as all are at the start. One that is
+// Ready comes after those that are not.
+func (w *Waker) WakeFirstTime(obj Conditioned) {
+	priority := 0
+	if status, _ := ReadyReason(obj); status == metav1.ConditionTrue {
+		priority = handler.LowPriority
+	}
+	w.enqueue(KeyOf(obj), priority)
+}
+
+func (w *Waker) enqueue(key types.NamespacedName, priority int) {
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
 	if queue != nil {
-		Enqueue(queue, wokenPriority, reconcile.Request{NamespacedName: key})
+		Enqueue(queue, priority, reconcile.Request{NamespacedName: key})
 	}
 }
 

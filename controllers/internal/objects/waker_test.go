@@ -10,10 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // A controller that was woken reconciles the object. Before its start and after its end a wake does
@@ -68,5 +72,33 @@ func TestWokenObjectsComeFirst(t *testing.T) {
 	}
 	if got, _ := queue.Get(); got.NamespacedName != woken {
 		t.Errorf("%s comes before the woken object", got)
+	}
+}
+
+// Of objects that are woken for the first time, those that are Ready come last, and all come after
+// those that another controller woke.
+func TestFirstTimeReadyObjectsComeLast(t *testing.T) {
+	t.Parallel()
+	queue := priorityqueue.New[reconcile.Request]("test")
+	defer queue.ShutDown()
+	var waker Waker
+	if err := waker.Source().Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ready", "new"} {
+		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if name == "ready" {
+			Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded})
+		}
+		waker.WakeFirstTime(thread)
+	}
+	waker.Wake(types.NamespacedName{Name: "woken"})
+	for queue.Len() < 3 {
+		runtime.Gosched()
+	}
+	for _, want := range []string{"woken", "new", "ready"} {
+		if got, _ := queue.Get(); got.Name != want {
+			t.Errorf("%s comes in the place of %s", got.Name, want)
+		}
 	}
 }
