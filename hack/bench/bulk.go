@@ -16,6 +16,9 @@ const (
 	perWindow   = 10 * bulkUsers
 	window      = 10 * time.Second
 	bulkTimeout = time.Hour
+	// mostReconciles are one for the declaration and those for the slot. One that finds no place at
+	// the endpoint comes again, and costs nothing but memory accesses.
+	mostReconciles = 2.5
 )
 
 // measureBulk applies many ChatThreads at once with the quotas of the service.
@@ -30,7 +33,7 @@ func measureBulk(ctx context.Context, b *bench) (section, error) {
 	if err := b.connect(ctx, bulkNamespace, s, bulkUsers); err != nil {
 		return section{}, err
 	}
-	operator, err := b.startOperator(ctx, s, true, bulkNamespace)
+	operator, err := b.startOperator(ctx, s, operatorFlags{pacing: true, namespace: bulkNamespace})
 	if err != nil {
 		return section{}, err
 	}
@@ -64,21 +67,20 @@ func measureBulk(ctx context.Context, b *bench) (section, error) {
 		return section{}, err
 	}
 	took, count := ended.Sub(begun), float64(b.bulk)
-	// The first window is empty at the start, so its threads need no time.
-	allowed := time.Duration((b.bulk+perWindow-1)/perWindow-1) * window
+	allowed := time.Duration(float64(b.bulk) / perWindow * float64(window))
 	waits := 0
 	for _, n := range o.waits {
 		waits += n
 	}
 	perThread := (after.sum(reconciles, "controller", "chatthread") - before.sum(reconciles, "controller", "chatthread")) / count
-	b.atMost("reconciles of a thread", perThread, 2.2)
+	b.atMost("reconciles of a thread", perThread, mostReconciles)
 	b.atMost("calls that ACS refused with 429", after.sum(acsRequests, "code", "429"), 0)
 	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
 	return section{
 		title: "Bulk", head: []string{"figure", "value"},
 		text: fmt.Sprintf("%d ChatThreads with %d members are applied at once; %d service users, with the quotas of the service: room for %d threads every %s.", b.bulk, b.members, bulkUsers, perWindow, window),
 		rows: [][]string{
-			row("from apply to all Ready", "%.1f s; the quota allows %.0f s: %.0f %%", took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/took.Seconds()),
+			row("from apply to all Ready", "%.1f s; the quota has room for as many in %.1f s: %.0f %%", took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/took.Seconds()),
 			row("applying alone", "%.1f s", applied.Seconds()),
 			row("reconciles of a thread", "%.2f", perThread),
 			row("threads that showed WaitingForQuota", "%d, %.2f writes each", len(o.waits), float64(waits)/float64(max(len(o.waits), 1))),

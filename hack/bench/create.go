@@ -58,7 +58,7 @@ func startFloor(full bool) func(context.Context, *bench, *service, string) (*sub
 }
 
 func startForCreate(ctx context.Context, b *bench, s *service, namespace string) (*subject, error) {
-	started, err := b.startOperator(ctx, s, false, namespace)
+	started, err := b.startOperator(ctx, s, operatorFlags{namespace: namespace})
 	if err != nil {
 		return nil, err
 	}

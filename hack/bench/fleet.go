@@ -5,14 +5,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
 const (
@@ -61,6 +64,7 @@ func measureFleet(ctx context.Context, b *bench) (section, error) {
 		f.edit("at rest"),
 		f.restart,
 		f.editDuringResyncs,
+		f.failOver,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -80,7 +84,7 @@ func (f *fleet) report(what, format string, args ...any) {
 }
 
 func (f *fleet) startAnew(ctx context.Context) (err error) {
-	if f.program, err = f.startOperator(ctx, f.service, false, fleetNamespace); err != nil {
+	if f.program, err = f.startOperator(ctx, f.service, operatorFlags{namespace: fleetNamespace}); err != nil {
 		return err
 	}
 	return nil
@@ -242,4 +246,55 @@ func (f *fleet) editDuringResyncs(ctx context.Context) error {
 	}
 	f.report("calls to ACS meanwhile", "%.0f", after.sum(acsRequests)-before.sum(acsRequests))
 	return nil
+}
+
+// failOver kills the leader of two replicas, and times the first edit after the other one leads.
+func (f *fleet) failOver(ctx context.Context) error {
+	f.program.process.Stop()
+	replica := operatorFlags{namespace: fleetNamespace, elects: true}
+	leader, err := f.startOperator(ctx, f.service, replica)
+	if err != nil {
+		return err
+	}
+	held, err := f.awaitHolder(ctx, "")
+	if err != nil {
+		return err
+	}
+	if f.program, err = f.startOperator(ctx, f.service, replica); err != nil {
+		return err
+	}
+	leader.process.Kill()
+	killed := time.Now()
+	edited := make(chan error, 1)
+	go func() {
+		_, err := f.timeEdit(ctx, f.fleet/3)
+		edited <- err
+	}()
+	if _, err := f.awaitHolder(ctx, held); err != nil {
+		return err
+	}
+	leads := time.Now()
+	if err := <-edited; err != nil {
+		return err
+	}
+	f.report("the leader is killed: first edit Ready", "%.2f s after another replica had the lease, which it had %.1f s after the kill", time.Since(leads).Seconds(), leads.Sub(killed).Seconds())
+	return nil
+}
+
+// awaitHolder waits until another process than before holds the lease.
+func (f *fleet) awaitHolder(ctx context.Context, before string) (holder string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = processes.Poll(ctx, func(ctx context.Context) error {
+		lease := &coordinationv1.Lease{}
+		if err := f.client.Get(ctx, client.ObjectKey{Namespace: leaseNamespace, Name: leaseName}, lease); err != nil {
+			return err
+		}
+		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || *lease.Spec.HolderIdentity == before {
+			return errors.New("nobody else holds the lease")
+		}
+		holder = *lease.Spec.HolderIdentity
+		return nil
+	})
+	return holder, err
 }

@@ -30,6 +30,8 @@ const (
 	patience        = 2 * time.Minute
 	operatorProgram = "bin/manager"
 	emulatorProgram = "bin/acs-emulator"
+	leaseNamespace  = "acs-chat-operator-system"
+	leaseName       = "bench"
 )
 
 // bench is a control plane, and what was found out on it.
@@ -215,8 +217,16 @@ type subject struct {
 	pprof string
 }
 
-// startOperator starts the operator for some namespaces.
-func (b *bench) startOperator(ctx context.Context, s *service, pacing bool, namespaces ...string) (*subject, error) {
+// operatorFlags are the flags that differ from measurement to measurement.
+type operatorFlags struct {
+	pacing    bool
+	namespace string
+	// elects is set if the operator is one of several replicas.
+	elects bool
+}
+
+// startOperator starts the operator for one namespace.
+func (b *bench) startOperator(ctx context.Context, s *service, flags operatorFlags) (*subject, error) {
 	probes, err := processes.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -228,7 +238,10 @@ func (b *bench) startOperator(ctx context.Context, s *service, pacing bool, name
 	args := []string{
 		"--kubeconfig=" + b.kubeconfig, "--acs-ca-file=" + s.authority, "--allowed-endpoint-suffixes=" + s.address,
 		"--metrics-bind-address=" + metrics, "--metrics-secure=false", "--health-probe-bind-address=" + probes,
-		fmt.Sprintf("--acs-pacing=%t", pacing), "--zap-devel=false", "--watch-namespaces=" + strings.Join(namespaces, ","),
+		fmt.Sprintf("--acs-pacing=%t", flags.pacing), "--zap-devel=false", "--watch-namespaces=" + flags.namespace,
+	}
+	if flags.elects {
+		args = append(args, "--leader-elect", "--leader-election-namespace="+leaseNamespace, "--leader-election-id="+leaseName)
 	}
 	made := &subject{metrics: "http://" + metrics + "/metrics"}
 	if b.profiles != "" {
