@@ -55,8 +55,8 @@ type Directory struct {
 	mu sync.Mutex
 	// lists are by user key.
 	lists map[string]*list
-	// stamps holds the last stamp that was read, created or written, by thread id.
-	stamps map[string]Stamp
+	// stamps holds the last stamp that was read, created or written.
+	stamps stamps
 	// since holds, by owner, the moment from which on a list shows all threads that earlier
 	// ChatThreads of the owner may have created.
 	since map[string]time.Time
@@ -64,7 +64,7 @@ type Directory struct {
 
 // New returns an empty directory.
 func New() *Directory {
-	return &Directory{lists: map[string]*list{}, stamps: map[string]Stamp{}, since: map[string]time.Time{}}
+	return &Directory{lists: map[string]*list{}, stamps: newStamps(), since: map[string]time.Time{}}
 }
 
 // list returns the list of a user. The caller holds the lock.
@@ -82,22 +82,47 @@ func (d *Directory) list(user string) *list {
 func (d *Directory) Put(stamp Stamp) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.stamps[stamp.ID] = stamp
 	if stamp.CreatedBy != "" {
 		// A list may show a new thread late.
 		d.list(stamp.CreatedBy).own[stamp.ID] = true
 	}
+	d.know(stamp)
+}
+
+// know notes a stamp. The caller holds the lock.
+func (d *Directory) know(stamp Stamp) {
+	d.stamps.put(stamp)
+	d.changed(stamp.ID)
+}
+
+// changed sees that each list knows whether a thread is unread, after any change that may concern
+// that. The caller holds the lock.
+func (d *Directory) changed(id string) {
+	for _, l := range d.lists {
+		l.unread.set(id, d.isUnread(l, id))
+	}
+}
+
+// isUnread reports whether a list, or the operator itself, knows a thread whose stamp is not known.
+// The caller holds the lock.
+func (d *Directory) isUnread(l *list, id string) bool {
+	thread, listed := l.threads[id]
+	if _, known := d.stamps.of(id); known || l.inaccessible[id] {
+		return false
+	}
+	return listed && !thread.deleted || !listed && l.own[id]
 }
 
 // Drop forgets a thread that was deleted, or that its ChatThread released at ACS.
 func (d *Directory) Drop(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.stamps, id)
 	for _, l := range d.lists {
 		delete(l.own, id)
-		delete(l.threads, id)
+		l.drop(id)
 	}
+	d.stamps.drop(id)
+	d.changed(id)
 }
 
 // Forget makes the next search read a thread again. Its ChatThread was removed without a call to
@@ -105,7 +130,8 @@ func (d *Directory) Drop(id string) {
 func (d *Directory) Forget(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.stamps, id)
+	d.stamps.drop(id)
+	d.changed(id)
 }
 
 // RequireSince requires lists for an owner that begin at the given moment or later: its earlier
@@ -143,8 +169,8 @@ func (d *Directory) Find(owner string, users []string) []Stamp {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var found []Stamp
-	for _, stamp := range d.stamps {
-		if stamp.Owner == owner && creators[acs.UserKey(stamp.CreatedBy)] {
+	for stamp := range d.stamps.ofOwner(owner) {
+		if creators[acs.UserKey(stamp.CreatedBy)] {
 			found = append(found, stamp)
 		}
 	}
@@ -154,15 +180,19 @@ func (d *Directory) Find(owner string, users []string) []Stamp {
 	return found
 }
 
-// Listed returns the threads that the last list of a user showed; false marks a deleted one.
+// Listed returns the threads that the last list of a user showed; false marks a deleted one. All
+// callers share the result, so nobody may change it: each thread that is lost keeps one.
 func (d *Directory) Listed(user string) map[string]bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	listed := map[string]bool{}
-	for id, thread := range d.list(user).threads {
-		listed[id] = !thread.deleted
+	l := d.list(user)
+	if l.listed == nil {
+		l.listed = make(map[string]bool, len(l.threads))
+		for id, thread := range l.threads {
+			l.listed[id] = !thread.deleted
+		}
 	}
-	return listed
+	return l.listed
 }
 
 // waiters returns and clears the ChatThreads that wait for a list, in order.

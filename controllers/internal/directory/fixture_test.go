@@ -6,6 +6,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -29,6 +30,10 @@ type service struct {
 	emulator *emulator.Server
 	users    []Lister
 	ids      []string
+	// url, transport and credentials make further clients of the users.
+	url         string
+	transport   *http.Client
+	credentials map[string]*acs.UserCredential
 	*Directory
 	// confirm is how far apart refusals must be.
 	confirm time.Duration
@@ -41,7 +46,7 @@ func newService(t *testing.T, options emulator.Options, users int) *service {
 	emu := emulator.New(options)
 	server := httptest.NewTLSServer(emu)
 	t.Cleanup(server.Close)
-	s := &service{T: t, emulator: emu, Directory: New(), claimed: map[string]bool{}}
+	s := &service{T: t, emulator: emu, url: server.URL, transport: server.Client(), credentials: map[string]*acs.UserCredential{}, Directory: New(), claimed: map[string]bool{}}
 	once := azcore.ClientOptions{Transport: server.Client(), Retry: policy.RetryOptions{MaxRetries: -1}}
 	identity, err := acs.NewIdentityClientFromConnectionString(emu.ConnectionString(server.URL), &acs.ClientOptions{ClientOptions: once})
 	acstest.MustSucceed(t, err)
@@ -53,6 +58,7 @@ func newService(t *testing.T, options emulator.Options, users int) *service {
 		}, nil)
 		chat, err := acs.NewChatClient(server.URL, credential, &acs.ClientOptions{ClientOptions: once})
 		acstest.MustSucceed(t, err)
+		s.credentials[id] = credential
 		s.users, s.ids = append(s.users, Lister{ID: id, Chat: chat}), append(s.ids, id)
 	}
 	return s

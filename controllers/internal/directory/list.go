@@ -27,6 +27,13 @@ type list struct {
 	// threads are those in that list; own are those that the operator created or wrote to.
 	threads map[string]listedThread
 	own     map[string]bool
+	// listed is the result of Listed for these threads; nil if nobody asked for it.
+	listed map[string]bool
+	// unread are the threads whose stamp is not known. Only changed and note set them.
+	unread unread
+	// isLookedAt says that the claims of the unread threads were looked at since the list came. Only
+	// Read uses it.
+	isLookedAt bool
 	// wanted is the earliest beginning of a list that the waiting ChatThreads accept.
 	wanted time.Time
 	// stampsWanted is set if a ChatThread waits for the stamps of the listed threads.
@@ -71,9 +78,23 @@ type failedThread struct {
 
 func newList() *list {
 	return &list{
-		threads: map[string]listedThread{}, own: map[string]bool{}, waiting: map[types.NamespacedName]bool{},
+		threads: map[string]listedThread{}, own: map[string]bool{}, unread: newUnread(), waiting: map[types.NamespacedName]bool{},
 		refused: map[string]time.Time{}, inaccessible: map[string]bool{}, failed: map[string]failedThread{},
 	}
+}
+
+// drop removes a thread from the last list.
+func (l *list) drop(id string) {
+	if _, listed := l.threads[id]; listed {
+		delete(l.threads, id)
+		l.listed = nil
+	}
+}
+
+// markDeleted notes that a thread of the last list was deleted.
+func (l *list) markDeleted(id string) {
+	l.threads[id], l.listed = listedThread{deleted: true}, nil
+	delete(l.own, id)
 }
 
 // want notes a need and reports whether the list must be read for it.
@@ -98,27 +119,30 @@ func (l *list) isUnreachable(now time.Time) bool { return now.Before(l.unreachab
 
 // unconfirmed returns the wait for a second refusal of a listed thread; nil if there is no first
 // one.
-func (l *list) unconfirmed(pending []string) error {
-	for _, id := range pending {
-		if !l.refused[id].IsZero() {
+func (l *list) unconfirmed() error {
+	for id := range l.refused {
+		if l.unread.isPending(id) {
 			return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: progressInterval, Message: unconfirmedMessage}
 		}
 	}
 	return nil
 }
 
-// concerning returns an error if ACS fails to show a thread that may be the wanted one.
-func (l *list) concerning(q Query, user string, pending []string) error {
-	for _, id := range pending {
-		failed, ok := l.failed[id]
-		if !ok || !failed.lasts || !q.mayOwn(failed) {
-			continue
+// concerning returns an error if ACS fails to show a thread that may be the wanted one. Of several
+// it names the same one each time.
+func (l *list) concerning(q Query, user string) error {
+	first := ""
+	for id, failed := range l.failed {
+		if failed.lasts && q.mayOwn(failed) && l.unread.isPending(id) && (first == "" || id < first) {
+			first = id
 		}
-		return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: progressInterval, Message: fmt.Sprintf(
-			"ACS lists thread %s of service user %s and fails to show it (%s). It may be the thread of this ChatThread, so none is created; the operator tries again.",
-			outcome.Sanitize(id, outcome.MaxMessage), user, failed.reason())}
 	}
-	return nil
+	if first == "" {
+		return nil
+	}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonServiceUnavailable, After: progressInterval, Message: fmt.Sprintf(
+		"ACS lists thread %s of service user %s and fails to show it (%s). It may be the thread of this ChatThread, so none is created; the operator tries again.",
+		outcome.Sanitize(first, outcome.MaxMessage), user, l.failed[first].reason())}
 }
 
 // reason describes the failure to show a thread.

@@ -207,11 +207,20 @@ func (d *Directory) note(l *list, r *reading) {
 	if !r.done {
 		return
 	}
-	l.begun, l.ended, l.threads, l.reading, l.seen = r.begun, time.Now(), r.seen, nil, 0
+	before := l.threads
+	l.begun, l.ended, l.threads, l.listed, l.reading, l.seen = r.begun, time.Now(), r.seen, nil, nil, 0
 	isGone := func(id string) bool { _, listed := r.seen[id]; return !listed && !l.own[id] }
 	maps.DeleteFunc(l.refused, func(id string, _ time.Time) bool { return isGone(id) })
 	maps.DeleteFunc(l.inaccessible, func(id string, _ bool) bool { return isGone(id) })
 	maps.DeleteFunc(l.failed, func(id string, _ failedThread) bool { return isGone(id) })
+	for id := range before {
+		l.unread.set(id, d.isUnread(l, id))
+	}
+	// They are read in the same order each time.
+	for _, id := range slices.Sorted(maps.Keys(l.threads)) {
+		l.unread.set(id, d.isUnread(l, id))
+	}
+	l.isLookedAt = false
 	d.forgetSince()
 }
 
@@ -242,11 +251,17 @@ func listFailed(err error) error {
 // readStamps reads the stamps of the listed threads. A thread that ACS fails to show does not delay
 // the others.
 func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, options ReadOptions, result *readResult) error {
-	d.mu.Lock()
-	ids := d.unread(l)
-	d.mu.Unlock()
+	d.lookAtClaims(l, user.ID, options.Claimed)
+	_, c := d.begin(user.ID)
 	failedInARow := 0
-	for _, id := range slices.DeleteFunc(ids, options.Claimed) {
+	for {
+		id, ok := d.step(c, func(string) bool { return true })
+		if !ok {
+			return nil
+		}
+		if d.askClaim(l, c, id, options.Claimed) {
+			continue
+		}
 		if at := d.retryOf(l, id, options.Confirm); time.Now().Before(at) {
 			result.again(at)
 			continue
@@ -270,14 +285,33 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 			result.again(at)
 		}
 	}
-	return nil
+}
+
+// lookAtClaims looks at the claims of all unread threads of a new list, so that messages can say
+// how many are to be read. The quota may end the walk that follows after a few.
+func (d *Directory) lookAtClaims(l *list, user string, ask func(id string) bool) {
+	if l.isLookedAt {
+		return
+	}
+	l.isLookedAt = true
+	for _, c := d.begin(user); ; {
+		id, ok := d.step(c, func(string) bool { return true })
+		if !ok {
+			return
+		}
+		claimed := ask(id)
+		d.mu.Lock()
+		l.unread.note(id, claimed)
+		d.mu.Unlock()
+	}
 }
 
 // ownerOf returns the ChatThread that the stamp of a thread names.
 func (d *Directory) ownerOf(id string) types.NamespacedName {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	namespace, name, _ := strings.Cut(d.stamps[id].Owner, "/")
+	stamp, _ := d.stamps.of(id)
+	namespace, name, _ := strings.Cut(stamp.Owner, "/")
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
@@ -339,11 +373,11 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 	delete(l.refused, id)
 	delete(l.failed, id)
 	if properties.DeletedOn != nil {
-		l.threads[id] = listedThread{deleted: true}
-		delete(l.own, id)
+		l.markDeleted(id)
+		d.changed(id)
 		return nil
 	}
-	d.stamps[id] = StampOf(properties.ThreadProperties)
+	d.know(StampOf(properties.ThreadProperties))
 	return nil
 }
 
@@ -368,6 +402,7 @@ func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id st
 	delete(l.refused, id)
 	delete(l.failed, id)
 	l.inaccessible[id] = true
+	d.changed(id)
 	return nil
 }
 

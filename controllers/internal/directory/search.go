@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -59,7 +58,7 @@ type Query struct {
 // Search returns nil if the directory knows all threads that concern a query: Find then has the
 // answer. Otherwise it returns the users to be read and the end of the reconcile.
 func (d *Directory) Search(q Query) (users []string, err error) {
-	pending := d.pending(q)
+	seen := d.look(q)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
@@ -76,14 +75,16 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 		}
 		reachable++
 		isOutdated := l.want(q.Need)
-		if !isOutdated && len(pending[user]) == 0 {
+		if !isOutdated && !seen.isPending(user, l) {
 			continue
 		}
-		unknown += len(pending[user])
+		if !q.ListsOnly {
+			unknown += l.unread.pending()
+		}
 		users = append(users, user)
 		l.waiting[q.Waiter] = true
 		l.stampsWanted = l.stampsWanted || !q.ListsOnly
-		failure = cmp.Or(failure, l.failure, l.concerning(q, user, pending[user]), l.unconfirmed(pending[user]))
+		failure = cmp.Or(failure, l.failure, l.concerning(q, user), l.unconfirmed())
 	}
 	switch {
 	case reachable == 0 && unreachable != nil:
@@ -100,53 +101,82 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 	}
 }
 
-// pending returns the listed threads whose owner is not known, by user. It omits threads that
-// another ChatThread has now, and those that fail to be shown and do not concern the query.
-func (d *Directory) pending(q Query) map[string][]string {
+// looked is how a query found the unread threads of each user: whether one concerns it, and the
+// number up to which it has seen them.
+type looked map[string]struct {
+	pending bool
+	seen    int64
+}
+
+// isPending reports whether a list has an unread thread that concerns the query. One that came
+// after the query looked does.
+func (seen looked) isPending(user string, l *list) bool {
+	found, ok := seen[user]
+	return ok && (found.pending || found.seen != l.unread.next)
+}
+
+// look looks for unread threads that concern a query: those that no other ChatThread has now, and
+// that do not fail to be shown while they cannot be the wanted one. It ends with the first one of
+// each user, so a ChatThread that must wait learns that at once however many threads there are.
+func (d *Directory) look(q Query) looked {
+	seen := looked{}
 	if q.ListsOnly {
-		return nil
+		return seen
 	}
-	pending := map[string][]string{}
-	d.mu.Lock()
 	for _, user := range q.Users {
-		pending[user] = slices.DeleteFunc(d.unread(d.list(user)), func(id string) bool {
-			failed, ok := d.list(user).failed[id]
-			return ok && failed.lasts && !q.mayOwn(failed)
-		})
+		l, c := d.begin(user)
+		found := seen[user]
+		found.seen = c.end
+		for !found.pending {
+			id, ok := d.step(c, func(id string) bool {
+				failed, fails := l.failed[id]
+				return !fails || !failed.lasts || q.mayOwn(failed)
+			})
+			if !ok {
+				break
+			}
+			found.pending = !d.askClaim(l, c, id, q.Claimed)
+		}
+		seen[user] = found
 	}
-	d.mu.Unlock()
-	// Claims are checked without the lock: the answer comes from a cache with locks of its own.
-	for user, ids := range pending {
-		pending[user] = slices.DeleteFunc(ids, q.Claimed)
+	return seen
+}
+
+// begin begins a walk over the unread threads of a user.
+func (d *Directory) begin(user string) (*list, *circle) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.list(user)
+	return l, l.unread.circle()
+}
+
+// step returns the next thread of a walk that matters; false after the last one.
+func (d *Directory) step(c *circle, matters func(id string) bool) (id string, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		if id, ok = c.step(); !ok || matters(id) {
+			return id, ok
+		}
 	}
-	return pending
+}
+
+// askClaim asks whether a thread is claimed, and has the next walk begin there if it is not. It
+// asks without the lock: the answer comes from a cache with locks of its own.
+func (d *Directory) askClaim(l *list, c *circle, id string, ask func(id string) bool) bool {
+	claimed := ask(id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.unread.note(id, claimed)
+	if !claimed {
+		c.stay()
+	}
+	return claimed
 }
 
 // mayOwn reports whether a thread that ACS fails to show may be the wanted one. The topic of a
 // thread that is in no list yet is not known.
 func (q Query) mayOwn(f failedThread) bool { return q.Unsure || f.topic == q.Topic || f.topic == "" }
-
-// unread returns the listed threads whose stamp is not known, in order. The caller holds the lock.
-func (d *Directory) unread(l *list) []string {
-	var ids []string
-	add := func(id string) {
-		if _, known := d.stamps[id]; !known && !l.inaccessible[id] {
-			ids = append(ids, id)
-		}
-	}
-	for id, thread := range l.threads {
-		if !thread.deleted {
-			add(id)
-		}
-	}
-	for id := range l.own {
-		if _, listed := l.threads[id]; !listed {
-			add(id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
 
 // progress reports how far the lists of the users are. The caller holds the lock.
 func (d *Directory) progress(q Query, unknown int, now time.Time) error {
