@@ -83,7 +83,7 @@ func TestMetricsAccess(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				req := httptest.NewRequest(c.method, c.path, http.NoBody)
+				req := httptest.NewRequestWithContext(t.Context(), c.method, c.path, http.NoBody)
 				if c.header != "" {
 					req.Header.Set("Authorization", c.header)
 				}

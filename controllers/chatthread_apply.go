@@ -21,27 +21,13 @@ func (r *ChatThreadReconciler) apply(ctx context.Context, s situation) (situatio
 	// A create may have been sent before this reconcile.
 	isHeld := objects.HasFinalizer(s.thread)
 	var err error
-	isNew := s.have == nil
-	if isNew {
-		if s, err = r.prepareCreate(ctx, s); err != nil {
-			return s, err
-		}
-	}
-	isStored, err := r.ensureFinalizer(ctx, s, s.user.ID)
-	if err != nil {
-		return s, err
-	}
-	// The write of the finalizer proves that the cache showed the newest ChatThread.
-	if isNew && !isStored {
-		err = r.verifyThread(ctx, s)
+	if s.have == nil {
+		s, err = r.createNew(ctx, s, isHeld)
+	} else {
+		_, err = r.ensureFinalizer(ctx, s, s.user.ID)
 	}
 	if err != nil {
 		return s, err
-	}
-	if isNew {
-		if s, err = r.create(ctx, s, isHeld); err != nil {
-			return s, err
-		}
 	}
 	s, refused, err := r.ensureProperties(ctx, s, isHeld)
 	if err != nil {

@@ -20,6 +20,23 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
+// createNew stores the finalizer and creates the thread. The write of the finalizer proves that the
+// cache showed the newest ChatThread.
+func (r *ChatThreadReconciler) createNew(ctx context.Context, s situation, isHeld bool) (situation, error) {
+	s, err := r.prepareCreate(ctx, s)
+	if err != nil {
+		return s, err
+	}
+	isStored, err := r.ensureFinalizer(ctx, s, s.user.ID)
+	if err == nil && !isStored {
+		err = r.verifyThread(ctx, s)
+	}
+	if err != nil {
+		return s, err
+	}
+	return r.create(ctx, s, isHeld)
+}
+
 // create creates the thread. The finalizer is stored. If it was stored before this reconcile
 // (isHeld), a create may have been sent already. This is the only call that cannot be repeated at
 // will.
@@ -81,8 +98,8 @@ func (r *ChatThreadReconciler) createFailed(s situation, unanswered bool, err er
 	return outcome.CallFailed("create a thread", err)
 }
 
-// prepareCreate verifies the ChatParticipants and chooses the service user that creates the thread. A
-// ChatThread that waits for its turn, or for another connection, has sent nothing and needs no
+// prepareCreate verifies the ChatParticipants and chooses the service user that creates the thread.
+// A ChatThread that waits for its turn, or for another connection, has sent nothing and needs no
 // finalizer yet.
 func (r *ChatThreadReconciler) prepareCreate(ctx context.Context, s situation) (situation, error) {
 	if err := r.verifyParticipants(ctx, s, false); err != nil {
@@ -122,8 +139,8 @@ func (r *ChatThreadReconciler) chooseUser(s situation) (*connection.User, error)
 // checkConnectionNotDeleting prevents new threads of a connection that is being deleted. The
 // connection counts threads by their finalizer, which is stored by now. So either it sees this one,
 // or this reconcile sees the deletion. The API server is asked once for each connection: the cache
-// of a process that has just started may show one that is gone. A connection of a namespace in which
-// another process works may go at any time.
+// of a process that has just started may show one that is gone. A connection of a namespace in
+// which another process works may go at any time.
 func (r *ChatThreadReconciler) checkConnectionNotDeleting(ctx context.Context, s situation) error {
 	if s.conn.DeletionTimestamp.IsZero() && r.worksIn(s.conn.Namespace) && s.session.IsHeld(s.conn.UID) {
 		return nil

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"

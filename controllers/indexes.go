@@ -78,8 +78,8 @@ func bucketOf(threadID string) string {
 	return strconv.Itoa(int(hash.Sum32() % threadBuckets))
 }
 
-// claimants returns the ChatThreads that have a thread in their status. They are those of the cache,
-// and must not be changed.
+// claimants returns the ChatThreads that have a thread in their status. They are those of the
+// cache, and must not be changed.
 func claimants(ctx context.Context, reader client.Reader, threadID string) ([]*chatv1alpha1.ChatThread, error) {
 	bucket := &chatv1alpha1.ChatThreadList{}
 	if err := reader.List(ctx, bucket, client.MatchingFields{indexThreadID: bucketOf(threadID)}, client.UnsafeDisableDeepCopy); err != nil {

@@ -64,8 +64,8 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 }
 
 // connectionHandler enqueues the threads of a connection that changed, as far as the change
-// concerns them. Those that are Ready yield to all others: there may be thousands of them, and users
-// wait for their edits.
+// concerns them. Those that are Ready yield to all others: there may be thousands of them, and
+// users wait for their edits.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
 		var ready, others []reconcile.Request

@@ -109,7 +109,7 @@ func (f *floor) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 		return ctrl.Result{}, err
 	}
 	if f.call != nil {
-		if err := f.call(ctx, string(thread.Spec.Topic)); err != nil {
+		if err := f.call(ctx, thread.Spec.Topic); err != nil {
 			return ctrl.Result{}, err
 		}
 		f.recorder.Eventf(thread, nil, corev1.EventTypeNormal, chatv1alpha1.EventCreated, "Reconcile", "Created thread")
@@ -131,16 +131,9 @@ func newCall(ctx context.Context, connectionFile, authorityFile string, members 
 	if err != nil {
 		return nil, err
 	}
-	authority, err := os.ReadFile(authorityFile)
+	caller, err := newCaller(authorityFile)
 	if err != nil {
 		return nil, err
-	}
-	caller, err := processes.ClientTrusting(authority)
-	if err != nil {
-		return nil, err
-	}
-	if transport, ok := caller.Transport.(*http.Transport); ok {
-		transport.ForceAttemptHTTP2 = true
 	}
 	options := &acs.ClientOptions{}
 	options.Transport = caller
@@ -185,4 +178,20 @@ func newCall(ctx context.Context, connectionFile, authorityFile string, members 
 		}
 		return err
 	}, nil
+}
+
+// newCaller returns an HTTP client that trusts the service.
+func newCaller(authorityFile string) (*http.Client, error) {
+	authority, err := os.ReadFile(authorityFile)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := processes.ClientTrusting(authority)
+	if err != nil {
+		return nil, err
+	}
+	if transport, ok := caller.Transport.(*http.Transport); ok {
+		transport.ForceAttemptHTTP2 = true
+	}
+	return caller, nil
 }

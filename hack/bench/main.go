@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,11 +46,14 @@ func (s *settings) bind(flags *flag.FlagSet) {
 	flags.BoolVar(&s.judge, "judge", false, "Fail if a count is above its budget. No time is judged.")
 }
 
-// measurements in the order in which they are made.
-var measurements = []struct {
+// measurement is one of those that -only names.
+type measurement struct {
 	name string
 	make func(context.Context, *bench) (section, error)
-}{
+}
+
+// measurements are in the order in which they are made.
+var measurements = []measurement{
 	{"create", measureCreate},
 	{"fleet", measureFleet},
 	{"bulk", measureBulk},
@@ -78,15 +82,25 @@ func exitOn(err error) {
 	os.Exit(1)
 }
 
-func run(ctx context.Context, s *settings) (err error) {
-	if s.threads < 1 || s.members < 1 || s.runs < 1 || s.fleet < 1 || s.bulk < 1 {
+// check returns an error that names a flag whose value makes no sense.
+func (s *settings) check() error {
+	if min(s.threads, s.members, s.runs, s.fleet, s.bulk) < 1 {
 		return errors.New("-threads, -members, -runs, -fleet and -bulk must be more than zero")
 	}
-	wanted := strings.Split(s.only, ",")
-	for _, name := range wanted {
-		if !isMeasurement(name) {
+	for _, name := range s.wanted() {
+		if !slices.ContainsFunc(measurements, func(one measurement) bool { return one.name == name }) {
 			return fmt.Errorf("-only %q: no measurement has this name", name)
 		}
+	}
+	return nil
+}
+
+// wanted are the names of the measurements to make.
+func (s *settings) wanted() []string { return strings.Split(s.only, ",") }
+
+func run(ctx context.Context, s *settings) (err error) {
+	if err := s.check(); err != nil {
+		return err
 	}
 	b, err := start(ctx, s)
 	if err != nil {
@@ -95,7 +109,7 @@ func run(ctx context.Context, s *settings) (err error) {
 	defer func() { err = errors.Join(err, b.stop(err != nil)) }()
 	report := &report{file: s.out}
 	for _, one := range measurements {
-		if !contains(wanted, one.name) {
+		if !slices.Contains(s.wanted(), one.name) {
 			continue
 		}
 		made, err := one.make(ctx, b)
@@ -111,22 +125,4 @@ func run(ctx context.Context, s *settings) (err error) {
 		return b.verdict()
 	}
 	return nil
-}
-
-func isMeasurement(name string) bool {
-	for _, one := range measurements {
-		if one.name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(names []string, name string) bool {
-	for _, one := range names {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }

@@ -35,7 +35,7 @@ func (b *bench) profile(ctx context.Context, s *subject, of, name string) (err e
 	if err := os.MkdirAll(b.profiles, 0o755); err != nil { //nolint:gosec // for all to read
 		return err
 	}
-	file, err := os.Create(filepath.Join(b.profiles, name+".pb.gz")) //nolint:gosec // the caller's directory
+	file, err := os.Create(filepath.Join(b.profiles, name+".pb.gz"))
 	if err != nil {
 		return err
 	}

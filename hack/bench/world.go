@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,8 +110,8 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // stop stops what still runs. The logs of a failed run are kept.
 func (b *bench) stop(failed bool) error {
-	for i := len(b.processes) - 1; i >= 0; i-- {
-		b.processes[i].Stop()
+	for _, process := range slices.Backward(b.processes) {
+		process.Stop()
 	}
 	if failed {
 		fmt.Printf("The logs are in %s.\n", b.dir)

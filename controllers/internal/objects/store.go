@@ -208,7 +208,7 @@ func (s *Store) sweep(ctx context.Context) {
 
 // shows reports whether the cache shows a write, or that the object is another one by now.
 func (s *Store) shows(ctx context.Context, key objectKey, written ownWrite) bool {
-	obj, ok := reflect.New(key.kind.Elem()).Interface().(client.Object)
+	obj, ok := reflect.TypeAssert[client.Object](reflect.New(key.kind.Elem()))
 	if !ok || s.client.Get(ctx, key.NamespacedName, obj) != nil {
 		return false
 	}
