@@ -66,7 +66,7 @@ func (r *room) staying() int {
 	return count
 }
 
-func (r *room) isEmpty() bool { return r.taken() == 0 && len(r.line.turns) == 0 }
+func (r *room) isEmpty() bool { return r.taken() == 0 && r.line.isEmpty() }
 
 // enter takes a place at an endpoint. Without a free one it returns how long to wait, at most. It
 // also returns other reconciles that have a place now, because an endpoint is no longer slow.
@@ -148,7 +148,7 @@ func (w *workers) next(total int, now time.Time) (next *room) {
 	var nextAt *endpoint
 	for at, r := range w.rooms {
 		isEarlier := next == nil || cmp.Or(r.lastCall.Compare(next.lastCall), cmp.Compare(at.url, nextAt.url)) < 0
-		if isEarlier && len(r.line.turns) > 0 && w.hasRoom(total, at, r, now) {
+		if isEarlier && !r.line.isEmpty() && w.hasRoom(total, at, r, now) {
 			next, nextAt = r, at
 		}
 	}
@@ -198,62 +198,6 @@ func (w *workers) room(at *endpoint) *room {
 		w.rooms[at] = &room{inside: map[types.NamespacedName]bool{}, called: map[types.NamespacedName]time.Time{}}
 	}
 	return w.rooms[at]
-}
-
-// line holds the reconciles that wait at an endpoint. Namespaces take turns, and in a namespace the
-// one that came first is first.
-type line struct {
-	turns   []string
-	waiting map[string][]types.NamespacedName
-}
-
-// add puts a reconcile at the end, unless it waits already. It returns about how many wait before
-// it.
-func (l *line) add(key types.NamespacedName) (ahead int) {
-	same := l.waiting[key.Namespace]
-	place := slices.Index(same, key)
-	if place < 0 {
-		place = len(same)
-		if l.waiting == nil {
-			l.waiting = map[string][]types.NamespacedName{}
-		}
-		if place == 0 {
-			l.turns = append(l.turns, key.Namespace)
-		}
-		l.waiting[key.Namespace] = append(same, key)
-	}
-	for _, namespace := range l.turns {
-		ahead += min(len(l.waiting[namespace]), place+1)
-	}
-	return ahead - 1
-}
-
-// pop takes out the first reconcile. There must be one.
-func (l *line) pop() types.NamespacedName {
-	namespace := l.turns[0]
-	key := l.waiting[namespace][0]
-	l.turns = l.turns[1:]
-	if rest := l.waiting[namespace][1:]; len(rest) > 0 {
-		l.waiting[namespace] = rest
-		l.turns = append(l.turns, namespace)
-	} else {
-		delete(l.waiting, namespace)
-	}
-	return key
-}
-
-func (l *line) remove(key types.NamespacedName) {
-	same := l.waiting[key.Namespace]
-	place := slices.Index(same, key)
-	if place < 0 {
-		return
-	}
-	if len(same) > 1 {
-		l.waiting[key.Namespace] = slices.Delete(same, place, place+1)
-		return
-	}
-	delete(l.waiting, key.Namespace)
-	l.turns = slices.DeleteFunc(l.turns, func(namespace string) bool { return namespace == key.Namespace })
 }
 
 type visitKey struct{}
