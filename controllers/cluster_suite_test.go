@@ -46,12 +46,9 @@ func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
 
 func runSuite(m *testing.M) int {
 	flag.Parse()
-	// The fuzzer kills its workers, and a control plane of theirs would stay as an orphan.
-	if worker := flag.Lookup("test.fuzzworker"); worker != nil && worker.Value.String() == "true" {
-		return m.Run()
-	}
-	// Benchmarks need no control plane.
-	if only := flag.Lookup("test.run"); only != nil && only.Value.String() == "^$" {
+	// The fuzzer kills its workers, and a control plane of theirs would stay as an orphan. Benchmarks
+	// need none.
+	if isFlag("test.fuzzworker", "true") || isFlag("test.run", "^$") {
 		return m.Run()
 	}
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
@@ -97,6 +94,12 @@ func runSuite(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+// isFlag reports whether a flag of the test binary has a value.
+func isFlag(name, value string) bool {
+	found := flag.Lookup(name)
+	return found != nil && found.Value.String() == value
 }
 
 // logFile returns the file for the log of the operator: the one that TEST_LOG names, or none.

@@ -56,67 +56,87 @@ func (d *Directory) walk(user string) []string {
 	}
 }
 
+// indexed is a directory to which anything happens, with the stamps that it must know.
+type indexed struct {
+	*Directory
+	random *rand.Rand
+	stamps map[string]Stamp
+	users  []string
+}
+
+func (x *indexed) id() string    { return strconv.Itoa(x.random.IntN(90)) }
+func (x *indexed) owner() string { return "ns/" + strconv.Itoa(x.random.IntN(9)) }
+
+// change changes something.
+func (x *indexed) change() {
+	id, user := x.id(), x.users[x.random.IntN(2)]
+	l := x.list(user)
+	switch x.random.IntN(8) {
+	case 0:
+		r := newReading(Lister{ID: user})
+		r.done = true
+		for range x.random.IntN(60) {
+			r.seen[x.id()] = listedThread{deleted: x.random.IntN(9) == 0}
+		}
+		x.note(l, r)
+	case 1, 2:
+		x.stamps[id] = Stamp{ID: id, Owner: x.owner(), CreatedBy: user}
+		x.Put(x.stamps[id])
+	case 3:
+		x.Drop(id)
+		delete(x.stamps, id)
+	case 4, 5:
+		x.Forget(id)
+		delete(x.stamps, id)
+	case 6:
+		l.inaccessible[id] = true
+		x.changed(id)
+	default:
+		_, c := x.begin(user)
+		for range x.random.IntN(9) {
+			if id, ok := x.step(c, func(string) bool { return true }); ok {
+				x.askClaim(l, c, id, func(string) bool { return x.random.IntN(2) == 0 })
+			}
+		}
+	}
+}
+
+// check compares what the indexes of a list show with a look at everything.
+func (x *indexed) check(t *testing.T, user string) {
+	t.Helper()
+	u, claimed := &x.list(user).unread, 0
+	for _, thread := range u.at {
+		if thread.claimed {
+			claimed++
+		}
+	}
+	if u.claimed != claimed || len(u.order) > max(2*len(u.at), leastOrder) {
+		t.Fatalf("%d claims are counted of %d, and the order has %d of %d", u.claimed, claimed, len(u.order), len(u.at))
+	}
+	if diff := cmp.Diff(x.naiveUnread(x.list(user)), x.walk(user)); diff != "" {
+		t.Fatalf("unread threads (-all +index):\n%s", diff)
+	}
+	owner := x.owner()
+	var want []string
+	for id, stamp := range maps.All(x.stamps) {
+		if stamp.Owner == owner {
+			want = append(want, id)
+		}
+	}
+	if diff := cmp.Diff(sorted(want...), sorted(idsOf(x.Find(owner, x.users))...)); diff != "" {
+		t.Fatalf("threads of %s (-all +index):\n%s", owner, diff)
+	}
+}
+
 // Whatever happens, the indexes show just what a look at everything would.
 func TestIndexesAreTrue(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a run is to be repeated
-	d := New()
-	users := []string{"8:acs:a", "8:acs:b"}
-	stamps := map[string]Stamp{}
-	for n := range 20_000 {
-		id, user := strconv.Itoa(random.IntN(90)), users[random.IntN(2)]
-		l := d.list(user)
-		switch random.IntN(8) {
-		case 0:
-			r := newReading(Lister{ID: user})
-			r.done = true
-			for range random.IntN(60) {
-				r.seen[strconv.Itoa(random.IntN(90))] = listedThread{deleted: random.IntN(9) == 0}
-			}
-			d.note(l, r)
-		case 1, 2:
-			stamps[id] = Stamp{ID: id, Owner: "ns/" + strconv.Itoa(random.IntN(9)), CreatedBy: user}
-			d.Put(stamps[id])
-		case 3:
-			d.Drop(id)
-			delete(stamps, id)
-		case 4, 5:
-			d.Forget(id)
-			delete(stamps, id)
-		case 6:
-			l.inaccessible[id] = true
-			d.changed(id)
-		default:
-			_, c := d.begin(user)
-			for range random.IntN(9) {
-				if id, ok := d.step(c, func(string) bool { return true }); ok {
-					d.askClaim(l, c, id, func(string) bool { return random.IntN(2) == 0 })
-				}
-			}
-		}
-		claimed := 0
-		for _, thread := range l.unread.at {
-			if thread.claimed {
-				claimed++
-			}
-		}
-		if l.unread.claimed != claimed || len(l.unread.order) > max(2*len(l.unread.at), leastOrder) {
-			t.Fatalf("after %d steps %d claims are counted of %d, and the order has %d of %d", n, l.unread.claimed, claimed, len(l.unread.order), len(l.unread.at))
-		}
-		for _, user := range users {
-			if diff := cmp.Diff(d.naiveUnread(d.list(user)), d.walk(user)); diff != "" {
-				t.Fatalf("after %d steps, unread threads (-all +index):\n%s", n, diff)
-			}
-		}
-		owner := "ns/" + strconv.Itoa(random.IntN(9))
-		var want []string
-		for id, stamp := range maps.All(stamps) {
-			if stamp.Owner == owner {
-				want = append(want, id)
-			}
-		}
-		if diff := cmp.Diff(sorted(want...), sorted(idsOf(d.Find(owner, users))...)); diff != "" {
-			t.Fatalf("after %d steps, threads of %s (-all +index):\n%s", n, owner, diff)
+	x := &indexed{Directory: New(), random: rand.New(rand.NewPCG(1, 2)), //nolint:gosec // a run is to be repeated
+		stamps: map[string]Stamp{}, users: []string{"8:acs:a", "8:acs:b"}}
+	for range 10_000 {
+		x.change()
+		for _, user := range x.users {
+			x.check(t, user)
 		}
 	}
 }
@@ -187,7 +207,8 @@ func TestClaimsOfAnInterruptedRead(t *testing.T) {
 	few, calls := asked(40)
 	many, _ := asked(160)
 	t.Logf("%d claims for 40 threads in %d reads, %d for 160", few, calls, many)
-	// Each thread is looked at when the list comes and by one walk, and the last of each read once more.
+	// Each thread is looked at when the list comes and by one walk, and the last of each read once
+	// more.
 	if calls < 10 || few > 4*40 || many > 4*160 {
 		t.Errorf("%d claims were asked for 40 threads, %d for 160", few, many)
 	}

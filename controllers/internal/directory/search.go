@@ -78,9 +78,7 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 		if !isOutdated && !seen.isPending(user, l) {
 			continue
 		}
-		if !q.ListsOnly {
-			unknown += l.unread.pending()
-		}
+		unknown += q.unknown(l)
 		users = append(users, user)
 		l.waiting[q.Waiter] = true
 		l.stampsWanted = l.stampsWanted || !q.ListsOnly
@@ -99,6 +97,14 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 	default:
 		return users, d.progress(q, unknown, now)
 	}
+}
+
+// unknown is how many threads of a list a query waits for, as far as that is known.
+func (q Query) unknown(l *list) int {
+	if q.ListsOnly {
+		return 0
+	}
+	return l.unread.pending()
 }
 
 // looked is how a query found the unread threads of each user: whether one concerns it, and the

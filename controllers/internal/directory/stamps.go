@@ -34,7 +34,10 @@ func (s *stamps) of(id string) (Stamp, bool) {
 // ofOwner returns the stamps with an owner, in no order.
 func (s *stamps) ofOwner(owner string) iter.Seq[Stamp] {
 	return func(yield func(Stamp) bool) {
-		for found := s.byOwner[owner]; found != nil && yield(found.Stamp); found = found.after {
+		for found := s.byOwner[owner]; found != nil; found = found.after {
+			if !yield(found.Stamp) {
+				return
+			}
 		}
 	}
 }

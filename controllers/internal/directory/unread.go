@@ -10,7 +10,7 @@ import (
 
 // unread holds the listed threads of a user whose stamp is not known, in the order in which they
 // came. A set and a removal cost O(1). The threads are looked at in a circle that goes on where the
-// last look ended, so a look passes those that ChatThreads claim once in a round, and not each time.
+// last look ended, so those that ChatThreads claim are passed once in a round, not in each look.
 type unread struct {
 	at map[string]*unreadThread
 	// order holds the threads of at by number, and some that are no longer there.
@@ -34,11 +34,11 @@ func newUnread() unread { return unread{at: map[string]*unreadThread{}} }
 
 // set adds or removes a thread.
 func (u *unread) set(id string, isUnread bool) {
-	found, ok := u.at[id]
+	_, ok := u.at[id]
 	switch {
 	case ok == isUnread:
 	case isUnread:
-		found = &unreadThread{id: id, number: u.next}
+		found := &unreadThread{id: id, number: u.next}
 		u.next++
 		u.at[id] = found
 		u.order = append(u.order, found)

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,33 +24,28 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	if isStatusSame(before, after) {
 		return nil
 	}
-	data, err := client.MergeFrom(before).Data(after)
+	former, err := StatusFields(before)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
-	}
-	var diff struct {
-		Status map[string]json.RawMessage `json:"status"`
-	}
-	if err := json.Unmarshal(data, &diff); err != nil {
-		return fmt.Errorf("compare status: %w", err)
-	}
-	if len(diff.Status) == 0 {
-		return nil
-	}
-	// Conditions are written together with their generation, and in a ChatParticipant with their
-	// thread: before may be older than the stored object.
-	if _, differ := diff.Status["conditions"]; differ {
-		diff.Status["observedGeneration"] = nil
-		if _, ok := after.(*chatv1alpha1.ChatParticipant); ok {
-			diff.Status["threadID"] = nil
-		}
 	}
 	whole, err := StatusFields(after)
 	if err != nil {
 		return fmt.Errorf("compare status: %w", err)
 	}
+	differ := differingFields(former, whole)
+	if len(differ) == 0 {
+		return nil
+	}
+	// Conditions are written together with their generation, and in a ChatParticipant with their
+	// thread: before may be older than the stored object.
+	if differ["conditions"] {
+		differ["observedGeneration"] = true
+		if _, ok := after.(*chatv1alpha1.ChatParticipant); ok {
+			differ["threadID"] = true
+		}
+	}
 	operations := []jsonOperation{{Op: "test", Path: "/metadata/uid", Value: after.GetUID()}}
-	for _, field := range slices.Sorted(maps.Keys(diff.Status)) {
+	for _, field := range slices.Sorted(maps.Keys(differ)) {
 		// The API server takes null for no value. Unlike a removal it works if there is none.
 		operations = append(operations, jsonOperation{Op: "add", Path: "/status/" + field, Value: whole[field]})
 	}
@@ -68,24 +62,6 @@ func patchStatus(ctx context.Context, c client.Client, before, after client.Obje
 	return nil
 }
 
-// isStatusSame reports whether two objects certainly have the same status. Values that differ in
-// memory only, such as an empty list from none, may make it false.
-func isStatusSame(before, after client.Object) bool {
-	switch a := after.(type) {
-	case *chatv1alpha1.ChatThread:
-		b, ok := before.(*chatv1alpha1.ChatThread)
-		return ok && reflect.DeepEqual(a.Status, b.Status)
-	case *chatv1alpha1.ChatParticipant:
-		b, ok := before.(*chatv1alpha1.ChatParticipant)
-		return ok && reflect.DeepEqual(a.Status, b.Status)
-	case *chatv1alpha1.ChatConnection:
-		b, ok := before.(*chatv1alpha1.ChatConnection)
-		return ok && reflect.DeepEqual(a.Status, b.Status)
-	default:
-		return false
-	}
-}
-
 // jsonOperation is an operation of a JSON patch (RFC 6902).
 type jsonOperation struct {
 	Op    string `json:"op"`
@@ -93,14 +69,45 @@ type jsonOperation struct {
 	Value any    `json:"value"`
 }
 
+// differingFields returns the fields in which two statuses differ.
+func differingFields(a, b map[string]any) map[string]bool {
+	differ := map[string]bool{}
+	for field, value := range a {
+		if !reflect.DeepEqual(value, b[field]) {
+			differ[field] = true
+		}
+	}
+	for field := range b {
+		if _, ok := a[field]; !ok {
+			differ[field] = true
+		}
+	}
+	return differ
+}
+
+// isStatusSame reports whether two objects certainly have the same status. Values that differ in
+// memory only, such as an empty list from none, may make it false.
+func isStatusSame(before, after client.Object) bool {
+	return reflect.DeepEqual(statusOf(before), statusOf(after))
+}
+
 // StatusFields returns the fields of the status of an object.
 func StatusFields(obj client.Object) (map[string]any, error) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return nil, err
+	return runtime.DefaultUnstructuredConverter.ToUnstructured(statusOf(obj))
+}
+
+// statusOf returns the status of an object of one of the kinds of the operator.
+func statusOf(obj client.Object) any {
+	switch o := obj.(type) {
+	case *chatv1alpha1.ChatThread:
+		return &o.Status
+	case *chatv1alpha1.ChatParticipant:
+		return &o.Status
+	case *chatv1alpha1.ChatConnection:
+		return &o.Status
+	default:
+		return nil
 	}
-	fields, _, err := unstructured.NestedMap(content, "status")
-	return fields, err
 }
 
 // patchMetadata is Store.PatchMetadata without a memory of the write.
