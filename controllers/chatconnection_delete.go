@@ -55,34 +55,53 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 
 // isUsed describes the threads that may have something at ACS through the connection: those with
 // the finalizer. The result is empty if there are none. Threads in the cache are enough for a
-// positive answer. Only the API server can give a negative one. It is asked only once and page by
-// page: the objects of others must not fill the memory of the operator.
+// positive answer. Only the API server can give a negative one. It is asked only then, for the
+// threads that name the connection, and page by page as far as the first one with the finalizer:
+// the objects of others must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
 	count, err := countThreadsOf(ctx, r.Reader, objects.KeyOf(conn))
 	if err != nil || count > 0 {
 		return outcome.Plural(count, "ChatThread"), err
 	}
+	// A thread of the same namespace need not name it.
+	if used, err := r.isUsedIn(ctx, conn, conn.Namespace, ""); used != "" || err != nil {
+		return used, err
+	}
 	for _, namespace := range r.namespaces(conn) {
-		found := false
-		err := objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
-			found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool {
-				return connectionKey(&thread) == objects.KeyOf(conn) && objects.HasFinalizer(&thread)
-			})
-			return !found
-		}, client.InNamespace(namespace))
-		if apierrors.IsForbidden(err) && namespace == "" {
-			return "", &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
-				Message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
-		}
-		if err != nil {
-			return "", fmt.Errorf("list ChatThreads: %w", err)
-		}
-		if found {
-			return "at least 1 ChatThread", nil
+		if used, err := r.isUsedIn(ctx, conn, namespace, conn.Namespace); used != "" || err != nil {
+			return used, err
 		}
 	}
 	return "", nil
 }
+
+// isUsedIn asks the API server for the threads of a namespace that name the connection by this
+// namespace of its own.
+func (r *ChatConnectionReconciler) isUsedIn(ctx context.Context, conn *chatv1alpha1.ChatConnection, namespace, named string) (string, error) {
+	found := false
+	err := objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+		found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool { return objects.HasFinalizer(&thread) })
+		return !found
+	}, client.InNamespace(namespace), client.MatchingFields{fieldConnectionName: conn.Name, fieldConnectionNamespace: named})
+	if apierrors.IsForbidden(err) && namespace == "" {
+		return "", &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
+			Message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
+	}
+	if err != nil {
+		return "", fmt.Errorf("list ChatThreads: %w", err)
+	}
+	if found {
+		return "at least 1 ChatThread", nil
+	}
+	return "", nil
+}
+
+// The API server selects ChatThreads by these fields. A thread that names no namespace has an empty
+// one.
+const (
+	fieldConnectionName      = "spec.connectionRef.name"
+	fieldConnectionNamespace = "spec.connectionRef.namespace"
+)
 
 // namespaces returns the namespaces whose threads may use the connection; the empty one stands for
 // all. Another operator may watch some of them.
@@ -97,16 +116,17 @@ func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection)
 // connection.
 func countThreadsOf(ctx context.Context, reader client.Reader, connection types.NamespacedName) (int, error) {
 	threads := &chatv1alpha1.ChatThreadList{}
-	if err := reader.List(ctx, threads, client.MatchingFields{indexConnection: connection.String()}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, threads, client.MatchingFields{indexHeldConnection: connection.String()}, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list ChatThreads: %w", err)
 	}
-	count := 0
-	for i := range threads.Items {
-		if objects.HasFinalizer(&threads.Items[i]) {
-			count++
-		}
-	}
-	return count, nil
+	return len(threads.Items), nil
+}
+
+// isLastThread reports whether no other thread in the cache holds a connection.
+func isLastThread(ctx context.Context, reader client.Reader, connection types.NamespacedName) bool {
+	threads := &chatv1alpha1.ChatThreadList{}
+	err := reader.List(ctx, threads, client.MatchingFields{indexHeldConnection: connection.String()}, client.Limit(1), client.UnsafeDisableDeepCopy)
+	return err != nil || len(threads.Items) == 0
 }
 
 // forgetConnection drops the state of a ChatConnection that no longer exists. Its credential stays

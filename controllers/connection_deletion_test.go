@@ -109,7 +109,12 @@ func (c *cachedThreads) List(_ context.Context, list client.ObjectList, _ ...cli
 	if !ok {
 		return errors.New("not a list of ChatThreads")
 	}
-	threads.Items = c.threads
+	// It is asked for those with the finalizer.
+	for _, thread := range c.threads {
+		if objects.HasFinalizer(&thread) {
+			threads.Items = append(threads.Items, thread)
+		}
+	}
 	return nil
 }
 
@@ -151,6 +156,7 @@ func TestConnectionIsForgotten(t *testing.T) {
 			if kept, _ := sessions.GetForDeletion(objects.KeyOf(conn)); kept != nil != c.kept || c.kept && kept != found {
 				t.Errorf("kept: %t", kept != nil)
 			}
+			cached.threads = nil
 			last := &chatv1alpha1.ChatThread{}
 			last.Namespace, last.Spec.ConnectionRef.Name = conn.Namespace, conn.Name
 			if woken := r.deletingConnection(t.Context(), last); len(woken) == 1 != c.kept {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // AddIndexes adds the indexes that the controllers list by.
@@ -25,6 +26,13 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&chatv1alpha1.ChatThread{}, indexConnection, func(obj client.Object) []string {
 			thread, ok := obj.(*chatv1alpha1.ChatThread)
 			if !ok {
+				return nil
+			}
+			return []string{connectionKey(thread).String()}
+		}},
+		{&chatv1alpha1.ChatThread{}, indexHeldConnection, func(obj client.Object) []string {
+			thread, ok := obj.(*chatv1alpha1.ChatThread)
+			if !ok || !objects.HasFinalizer(thread) {
 				return nil
 			}
 			return []string{connectionKey(thread).String()}
@@ -64,6 +72,10 @@ func connectionKey(thread *chatv1alpha1.ChatThread) types.NamespacedName {
 
 // indexConnection has the ChatThreads by connection.
 const indexConnection = "connection"
+
+// indexHeldConnection has the ChatThreads with the finalizer by connection: those that may have
+// something at ACS.
+const indexHeldConnection = "heldConnection"
 
 // indexThreadID has the ChatThreads by the bucket of the thread in their status.
 const indexThreadID = "threadID"

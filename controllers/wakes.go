@@ -190,7 +190,8 @@ func (r *ChatThreadReconciler) threadsOfNamespace(ctx context.Context, namespace
 }
 
 // deletingConnection returns the connection of a thread if it waits for its threads to be deleted,
-// or was deleted without that wait.
+// or was deleted without that wait, and this was the last one: each reconcile of the connection
+// counts those that are left.
 func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj client.Object) []reconcile.Request {
 	thread, ok := obj.(*chatv1alpha1.ChatThread)
 	if !ok {
@@ -200,10 +201,10 @@ func (r *ChatConnectionReconciler) deletingConnection(ctx context.Context, obj c
 	conn := &chatv1alpha1.ChatConnection{}
 	err := r.Get(ctx, key, conn)
 	_, retained := r.Sessions.GetForDeletion(key)
-	if apierrors.IsNotFound(err) && retained {
+	if apierrors.IsNotFound(err) && retained && isLastThread(ctx, r, key) {
 		return []reconcile.Request{{NamespacedName: key}}
 	}
-	if err != nil || conn.DeletionTimestamp.IsZero() {
+	if err != nil || conn.DeletionTimestamp.IsZero() || !isLastThread(ctx, r, key) {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: key}}

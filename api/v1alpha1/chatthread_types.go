@@ -324,6 +324,8 @@ type RenewingParticipant struct {
 // +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
 // +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:shortName=cht,categories=acs-chat
+// +kubebuilder:selectablefield:JSONPath=`.spec.connectionRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.connectionRef.namespace`
 // +kubebuilder:printcolumn:name="Topic",type=string,JSONPath=`.spec.topic`
 // +kubebuilder:printcolumn:name="Joined",type=string,JSONPath=`.status.joined`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`

@@ -136,4 +136,20 @@ func TestSelectableFields(t *testing.T) {
 			t.Errorf("ChatParticipants of %s = %d, want %d", name, len(list.Items), want)
 		}
 	}
+	for _, ref := range []fields{{}, {"spec.connectionRef.namespace": "x"}, {"spec.connectionRef.name": "a"}, {"spec.connectionRef.name": "a", "spec.connectionRef.namespace": "x"}} {
+		create(t, newObject(t, thread, namespace, ref))
+	}
+	for _, c := range []struct {
+		name, namespace string
+		want            int
+	}{{"default", "", 1}, {"default", "x", 1}, {"a", "", 1}, {"a", "x", 1}, {"a", "y", 0}, {"b", "", 0}} {
+		list := &chatv1alpha1.ChatThreadList{}
+		selected := client.MatchingFields{"spec.connectionRef.name": c.name, "spec.connectionRef.namespace": c.namespace}
+		if err := api.List(t.Context(), list, client.InNamespace(namespace), selected); err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != c.want {
+			t.Errorf("ChatThreads of connection %s/%s = %d, want %d", c.namespace, c.name, len(list.Items), c.want)
+		}
+	}
 }

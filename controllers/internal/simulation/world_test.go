@@ -159,9 +159,11 @@ func newWorld(t reporter, options emulator.Options, people int, seed uint64) *wo
 	if err := controllers.AddIndexes(t.Context(), w.indexes); err != nil {
 		t.Fatal(err)
 	}
-	// The CRD declares the thread of a ChatParticipant as a selectable field.
+	// The CRDs declare these as selectable fields.
 	w.live = fake.NewClientBuilder().WithScheme(smallScheme()).WithGlobalResourceVersionCounter().
 		WithIndex(&chatv1alpha1.ChatParticipant{}, threadRefField, w.indexes[string(kindParticipant)+" "+threadRefField]).
+		WithIndex(&chatv1alpha1.ChatThread{}, "spec.connectionRef.name", func(obj client.Object) []string { return []string{connectionOf(obj).Name} }).
+		WithIndex(&chatv1alpha1.ChatThread{}, "spec.connectionRef.namespace", func(obj client.Object) []string { return []string{connectionOf(obj).Namespace} }).
 		WithStatusSubresource(&chatv1alpha1.ChatConnection{}, &chatv1alpha1.ChatThread{}, &chatv1alpha1.ChatParticipant{}).Build()
 	for range people {
 		w.people = append(w.people, w.emulator.CreateUser())
@@ -172,6 +174,12 @@ func newWorld(t reporter, options emulator.Options, people int, seed uint64) *wo
 		Data:       map[string][]byte{"connectionString": []byte(w.emulator.ConnectionString(defaultEndpoint))},
 	})
 	return w
+}
+
+// connectionOf returns the reference of a ChatThread to its connection.
+func connectionOf(obj client.Object) chatv1alpha1.ConnectionReference {
+	thread, _ := obj.(*chatv1alpha1.ChatThread)
+	return thread.Spec.ConnectionRef
 }
 
 // chance returns a number below n that depends on the seed.
