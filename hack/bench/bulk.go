@@ -77,7 +77,7 @@ func measureBulk(ctx context.Context, b *bench) (section, error) {
 	b.atMost("calls that ACS refused with 429", after.sum(acsRequests, "code", "429"), 0)
 	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
 	return section{
-		title: "Bulk", head: []string{"figure", "value"},
+		head: []string{"figure", "value"},
 		text: fmt.Sprintf("%d ChatThreads with %d members are applied at once; %d service users, with the quotas of the service: room for %d threads every %s.", b.bulk, b.members, bulkUsers, perWindow, window),
 		rows: [][]string{
 			row("from apply to all Ready", "%.1f s; the quota has room for as many in %.1f s: %.0f %%", took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/took.Seconds()),

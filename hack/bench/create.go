@@ -139,7 +139,7 @@ func (b *bench) turn(ctx context.Context, s *service, r *runner, namespace strin
 }
 
 func (b *bench) describeCreate(runners []*runner) section {
-	made := section{title: "From apply to Ready", text: fmt.Sprintf(
+	made := section{text: fmt.Sprintf(
 		"%d ChatThreads with %d members each, %d turns, the service adds %s to each answer, without pacing. Time is from the first request of the user to the last Ready; medians, with least and most in brackets.",
 		b.threads, b.members, b.runs, b.latency)}
 	made.head = []string{"program", "time", "CPU", "requests to the API server for a thread", "calls to ACS for a thread"}

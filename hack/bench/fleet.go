@@ -72,7 +72,7 @@ func measureFleet(ctx context.Context, b *bench) (section, error) {
 		}
 	}
 	return section{
-		title: "Many ChatThreads", head: []string{"figure", "value"}, rows: f.lines,
+		head: []string{"figure", "value"}, rows: f.lines,
 		text: fmt.Sprintf("One connection with %d service users, %d ChatThreads with %d members each, the service adds %s to each answer, without pacing.", fleetUsers, b.fleet, b.members, b.latency),
 	}, nil
 }

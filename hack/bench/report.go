@@ -14,9 +14,9 @@ import (
 
 // section is one measurement as Markdown.
 type section struct {
-	name, title, text string
-	head              []string
-	rows              [][]string
+	name, text string
+	head       []string
+	rows       [][]string
 }
 
 // report is a Markdown file with a marked place for each measurement.
@@ -39,7 +39,7 @@ func (r *report) put(s section) error {
 
 func (s section) markdown() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "### %s\n\n%s\n\n", s.title, s.text)
+	fmt.Fprintf(&text, "\n%s\n\n", s.text)
 	line := func(cells []string) { fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | ")) }
 	line(s.head)
 	fmt.Fprintf(&text, "|%s\n", strings.Repeat(" --- |", len(s.head)))
