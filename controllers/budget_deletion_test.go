@@ -64,6 +64,15 @@ func (o *memoryOperator) deletedConnection(t *testing.T) *chatv1alpha1.ChatConne
 	return conn.DeepCopy()
 }
 
+// mustWait fails the test unless the connection waits for its threads.
+func (o *memoryOperator) mustWait(t *testing.T, conn *chatv1alpha1.ChatConnection, message string) {
+	t.Helper()
+	end := outcome.Classify(o.connections.finalize(t.Context(), conn.DeepCopy()))
+	if end.Reason != chatv1alpha1.ReasonInUse || end.Message != message {
+		t.Fatal(end)
+	}
+}
+
 // release removes the finalizer of a ChatThread, and returns how often that wakes the connection.
 func (o *memoryOperator) release(t *testing.T, name string) (woken int) {
 	t.Helper()
@@ -91,18 +100,12 @@ func TestBudgetOfADeletedConnection(t *testing.T) {
 		live.threads = append(live.threads, *foreign)
 	}
 	conn := o.deletedConnection(t)
-	mustWait := func(message string) {
-		t.Helper()
-		if o := outcome.Classify(o.connections.finalize(t.Context(), conn.DeepCopy())); o.Reason != chatv1alpha1.ReasonInUse || o.Message != message {
-			t.Fatal(o)
-		}
-	}
 	for n := range threads {
 		o.thread(t, fmt.Sprint("19:", n))
 	}
 	woken := 0
 	for n := range threads {
-		mustWait("In use by " + outcome.Plural(threads-n, "ChatThread") + "; it is deleted once they are.")
+		o.mustWait(t, conn, "In use by "+outcome.Plural(threads-n, "ChatThread")+"; it is deleted once they are.")
 		if live.pages > 0 {
 			t.Fatalf("%d pages are read from the API server while %d threads are left", live.pages, threads-n)
 		}
@@ -112,7 +115,7 @@ func TestBudgetOfADeletedConnection(t *testing.T) {
 	late := operatortest.Thread(benchmarkNamespace, "late")
 	late.Spec.ConnectionRef, late.Finalizers = chatv1alpha1.ConnectionReference{Name: "default", Namespace: benchmarkNamespace}, []string{chatv1alpha1.Finalizer}
 	live.threads = append(live.threads, *late)
-	mustWait("In use by at least 1 ChatThread; it is deleted once they are.")
+	o.mustWait(t, conn, "In use by at least 1 ChatThread; it is deleted once they are.")
 	live.threads = live.threads[:len(live.threads)-1]
 	pages, read := live.pages, live.objects
 	if err := o.connections.finalize(t.Context(), conn); !errors.Is(err, errReleased) {
