@@ -30,7 +30,7 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 	stamp := directory.StampOf(s.have.Properties)
 	stamp.ID, stamp.Owner, stamp.UID = s.threadID, s.owner(), string(s.thread.UID)
 	s.session.Directory.Put(stamp)
-	sent, refused, err := r.sendProperties(ctx, s, s.plan().Properties)
+	sent, refused, err := r.sendProperties(ctx, s, plan.ForProperties(s.declared(), s.have, s.memory.tried()))
 	if err == nil && isTakenOver && !sent.IsStamped(s.declared(), s.have.Properties.Metadata) {
 		err = refused
 	}

@@ -112,13 +112,12 @@ func statusOf(obj client.Object) any {
 
 // patchMetadata is Store.PatchMetadata without a memory of the write.
 func patchMetadata(ctx context.Context, c client.Client, obj client.Object, change func(client.Object)) error {
-	before := CopyOf(obj)
 	after := CopyOf(obj)
 	change(after)
-	if reflect.DeepEqual(before.GetAnnotations(), after.GetAnnotations()) && reflect.DeepEqual(before.GetFinalizers(), after.GetFinalizers()) {
+	if reflect.DeepEqual(obj.GetAnnotations(), after.GetAnnotations()) && reflect.DeepEqual(obj.GetFinalizers(), after.GetFinalizers()) {
 		return nil
 	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	patch := client.MergeFromWithOptions(CopyOf(obj), client.MergeFromWithOptimisticLock{})
 	if err := c.Patch(ctx, after, patch); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,8 +40,12 @@ func (m Member) Stamp() string {
 	if m.ShareHistoryTime != nil {
 		since = m.ShareHistoryTime.UTC().Format(time.RFC3339)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", m.DisplayName, history, since))
-	return "1:" + hex.EncodeToString(sum[:8])
+	// Each reconcile needs the stamps of all members, so this makes no string but the result.
+	text := strconv.AppendQuote(make([]byte, 0, 256), m.DisplayName)
+	text = strconv.AppendQuote(append(text, ' '), string(history))
+	text = strconv.AppendQuote(append(text, ' '), since)
+	sum := sha256.Sum256(text)
+	return string(hex.AppendEncode(append(make([]byte, 0, 18), "1:"...), sum[:8]))
 }
 
 // sentStamp returns the stamp that a member carries at ACS. It contains a hash of the ChatThread

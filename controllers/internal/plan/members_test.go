@@ -4,6 +4,9 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -270,5 +273,26 @@ func TestDiffers(t *testing.T) {
 				t.Errorf("differs: %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// Members at ACS carry stamps of earlier versions: the form must never change.
+func TestStampIsStable(t *testing.T) {
+	t.Parallel()
+	at := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	for _, m := range []chatv1alpha1.Member{
+		{}, {DisplayName: "Anna \"A\" \u00e4 \x00\u2028"}, {ShareHistory: chatv1alpha1.ShareHistorySinceJoin}, {DisplayName: "b", ShareHistoryTime: &at},
+	} {
+		since, history := "", chatv1alpha1.ShareHistoryAll
+		if m.ShareHistoryTime != nil {
+			since = m.ShareHistoryTime.UTC().Format(time.RFC3339)
+		}
+		if m.ShareHistory != "" {
+			history = m.ShareHistory
+		}
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", m.DisplayName, history, since))
+		if got, want := (Member{Member: m}).Stamp(), "1:"+hex.EncodeToString(sum[:8]); got != want {
+			t.Errorf("the stamp of %+v is %s, want %s", m, got, want)
+		}
 	}
 }

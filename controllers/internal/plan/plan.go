@@ -112,7 +112,7 @@ func For(d Declared, observed *Observed, tried Tried) Plan {
 			skip: func(m Member) bool { _, bad := tried.Malformed[m.Key()]; return bad }})
 		return Plan{Create: &creation{Participants: len(d.Members), Members: members.Add}}
 	}
-	return Plan{Properties: planProperties(d, observed.Properties, tried), Members: planMembers(membersInput{
+	return Plan{Properties: ForProperties(d, observed, tried), Members: planMembers(membersInput{
 		declared: d.Members, observed: observed.Members, serviceUsers: d.ServiceUsers, protected: d.Protected, policy: d.Policy,
 		skip: func(m Member) bool { return tried.Refused[m.Key()].IsFor(m) },
 		renew: func(m Member, member ObservedMember) bool {

@@ -68,6 +68,12 @@ func declaredRetention(thread *chatv1alpha1.ChatThread) *acs.RetentionPolicy {
 	}
 }
 
+// ForProperties returns the properties of the plan for a thread that exists, without the work for
+// its members.
+func ForProperties(d Declared, observed *Observed, tried Tried) Properties {
+	return planProperties(d, observed.Properties, tried)
+}
+
 // planProperties compares topic, metadata and retention. A value that was sent before is not sent
 // again while ACS holds the same form of it.
 func planProperties(d Declared, observed acs.ThreadProperties, tried Tried) Properties {
