@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +28,8 @@ type liveThreads struct {
 	client.Reader
 	threads        []chatv1alpha1.ChatThread
 	pages, objects int
+	// isOld is set if the CRD has no selectable fields.
+	isOld bool
 }
 
 func (l *liveThreads) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -35,6 +38,9 @@ func (l *liveThreads) List(_ context.Context, list client.ObjectList, options ..
 	threads, ok := list.(*chatv1alpha1.ChatThreadList)
 	if !ok || asked.Limit == 0 {
 		return errors.New("not a page of ChatThreads")
+	}
+	if l.isOld && asked.FieldSelector != nil {
+		return apierrors.NewBadRequest("field label not supported: spec.connectionRef.name")
 	}
 	selected := slices.DeleteFunc(slices.Clone(l.threads), func(thread chatv1alpha1.ChatThread) bool {
 		ref := thread.Spec.ConnectionRef
@@ -126,5 +132,24 @@ func TestBudgetOfADeletedConnection(t *testing.T) {
 	}
 	if objects.HasFinalizer(conn) {
 		t.Error("the finalizer stays")
+	}
+}
+
+// With a CRD of an older version, which has no selectable fields, a connection finds its threads
+// all the same.
+func TestDeletedConnectionWithAnOldCRD(t *testing.T) {
+	t.Parallel()
+	o := newMemoryOperator(t, nil)
+	foreign := operatortest.Thread("foreign", "a")
+	foreign.Spec.ConnectionRef.Name, foreign.Finalizers = "default", []string{chatv1alpha1.Finalizer}
+	late := operatortest.Thread("other", "late")
+	late.Spec.ConnectionRef, late.Finalizers = chatv1alpha1.ConnectionReference{Name: "default", Namespace: benchmarkNamespace}, []string{chatv1alpha1.Finalizer}
+	live := &liveThreads{isOld: true, threads: []chatv1alpha1.ChatThread{*foreign, *late}}
+	o.connections.APIReader = live
+	conn := o.deletedConnection(t)
+	o.mustWait(t, conn, "In use by at least 1 ChatThread; it is deleted once they are.")
+	live.threads = live.threads[:1]
+	if err := o.connections.finalize(t.Context(), conn); !errors.Is(err, errReleased) {
+		t.Errorf("the connection stays: %v", err)
 	}
 }

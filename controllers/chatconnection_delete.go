@@ -79,10 +79,19 @@ func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha
 // namespace of its own.
 func (r *ChatConnectionReconciler) isUsedIn(ctx context.Context, conn *chatv1alpha1.ChatConnection, namespace, named string) (string, error) {
 	found := false
-	err := objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
-		found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool { return objects.HasFinalizer(&thread) })
-		return !found
-	}, client.InNamespace(namespace), client.MatchingFields{fieldConnectionName: conn.Name, fieldConnectionNamespace: named})
+	list := func(options ...client.ListOption) error {
+		return objects.EachPage(ctx, r.APIReader, &chatv1alpha1.ChatThreadList{}, func(page *chatv1alpha1.ChatThreadList) bool {
+			found = slices.ContainsFunc(page.Items, func(thread chatv1alpha1.ChatThread) bool {
+				return objects.HasFinalizer(&thread) && connectionKey(&thread) == objects.KeyOf(conn)
+			})
+			return !found
+		}, append(options, client.InNamespace(namespace))...)
+	}
+	err := list(client.MatchingFields{fieldConnectionName: conn.Name, fieldConnectionNamespace: named})
+	if apierrors.IsBadRequest(err) {
+		// The CRD is that of an older version, which has no such fields.
+		err = list()
+	}
 	if apierrors.IsForbidden(err) && namespace == "" {
 		return "", &outcome.Wait{Reason: chatv1alpha1.ReasonInUse, After: connection.UnreadyInterval,
 			Message: "ChatThreads in namespaces that this operator does not watch (flag --watch-namespaces) may use the connection, and cannot be counted. To let it go all the same, set spec.allowedNamespaces.from to Same."}
