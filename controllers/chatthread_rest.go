@@ -23,7 +23,7 @@ const restPace = 60 * time.Millisecond
 
 // rest ends the first reconciles of a thread that an earlier process left as declared. Its first
 // resync is due at a moment within the resync interval: a process that starts must not read all
-// threads at once, and what users ask for in the meantime comes first. Few threads are read soon.
+// threads at once, and requests of users come first in the meantime. Few threads are read soon.
 func (r *ChatThreadReconciler) rest(ctx context.Context, s situation) (situation, error) {
 	if !s.memory.first.mayRest() {
 		return s, nil

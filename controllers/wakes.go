@@ -64,21 +64,17 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 }
 
 // connectionHandler enqueues the threads of a connection that changed, as far as the change
-// concerns them. Those that are Ready yield to all others: there may be thousands of them, and
-// users wait for their edits.
+// concerns them.
 func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
-		var ready, others []reconcile.Request
+		byPriority := map[int][]reconcile.Request{}
 		for _, thread := range r.threadsOfConnection(ctx, obj, concerns) {
-			request := reconcile.Request{NamespacedName: objects.KeyOf(thread)}
-			if status, _ := objects.ReadyReason(thread); status == metav1.ConditionTrue {
-				ready = append(ready, request)
-				continue
-			}
-			others = append(others, request)
+			priority := objects.PriorityOf(thread)
+			byPriority[priority] = append(byPriority[priority], reconcile.Request{NamespacedName: objects.KeyOf(thread)})
 		}
-		objects.Enqueue(q, *priority(false), others...)
-		objects.Enqueue(q, *priority(true), ready...)
+		for priority, requests := range byPriority {
+			objects.Enqueue(q, priority, requests...)
+		}
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {

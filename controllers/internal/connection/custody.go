@@ -14,7 +14,7 @@ import (
 // the process itself knows when the ChatConnection may go, and need not ask for each new thread.
 type custody struct {
 	mu sync.Mutex
-	// held is the ChatConnection whose finalizer was seen, ended the one that is being deleted.
+	// held is the ChatConnection with a finalizer at the API server, ended the one in deletion.
 	held, ended types.UID
 }
 

@@ -24,7 +24,7 @@ type lines struct {
 func (l *lines) isEmpty() bool { return l.asked.isEmpty() && l.background.isEmpty() }
 
 // add puts a reconcile at the end, unless it waits already, and returns about how many wait before
-// it. One that waits in the background and is asked for now changes its line.
+// it. One that waits in the background changes its line once somebody asks for it.
 func (l *lines) add(key types.NamespacedName, isBackground bool) (ahead int) {
 	if isBackground && !l.asked.holds(key) {
 		return l.asked.len() + l.background.add(key)

@@ -92,7 +92,8 @@ type usersRead struct {
 	users   Users
 }
 
-// UsersOf returns the same as the function of this name. The lists must not be changed.
+// UsersOf reads the service users of a ChatConnection, once for each version of it. All callers
+// share the lists, so nobody may change them.
 func (c *Connection) UsersOf(conn *chatv1alpha1.ChatConnection) Users {
 	read := &c.lastRead
 	read.mu.Lock()

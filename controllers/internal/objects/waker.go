@@ -45,12 +45,15 @@ func (w *Waker) Wake(key types.NamespacedName) { w.enqueue(key, wokenPriority) }
 
 // WakeFirstTime has an object reconciled for the first time, as all are at the start. One that is
 // Ready comes after those that are not.
-func (w *Waker) WakeFirstTime(obj Conditioned) {
-	priority := 0
+func (w *Waker) WakeFirstTime(obj Conditioned) { w.enqueue(KeyOf(obj), PriorityOf(obj)) }
+
+// PriorityOf is the priority of an object that is enqueued with many others: there may be thousands
+// that are Ready, and they yield to all others.
+func PriorityOf(obj Conditioned) int {
 	if status, _ := ReadyReason(obj); status == metav1.ConditionTrue {
-		priority = handler.LowPriority
+		return handler.LowPriority
 	}
-	w.enqueue(KeyOf(obj), priority)
+	return 0
 }
 
 func (w *Waker) enqueue(key types.NamespacedName, priority int) {

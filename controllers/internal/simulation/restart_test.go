@@ -16,7 +16,7 @@ import (
 )
 
 // An operator that starts reads the threads that are as declared one after the other, over
-// minutes, and writes nothing. A user who edits one of them does not wait.
+// minutes, and writes nothing. An edit of one of them does not wait.
 func TestSimRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
