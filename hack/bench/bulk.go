@@ -66,27 +66,38 @@ func measureBulk(ctx context.Context, b *bench) (section, error) {
 	if err != nil {
 		return section{}, err
 	}
-	took, count := ended.Sub(begun), float64(b.bulk)
-	allowed := time.Duration(float64(b.bulk) / perWindow * float64(window))
 	waits := 0
 	for _, n := range o.waits {
 		waits += n
 	}
+	return b.describeBulk(before, after, bulkTimes{applied: applied, took: ended.Sub(begun)}, len(o.waits), waits), nil
+}
+
+// bulkTimes are the times from the first request until all ChatThreads were applied, and until all
+// were Ready.
+type bulkTimes struct{ applied, took time.Duration }
+
+// describeBulk judges the counts and makes the section. waits are the writes that showed a wait, of
+// so many threads.
+func (b *bench) describeBulk(before, after sample, times bulkTimes, waited, waits int) section {
+	count := float64(b.bulk)
+	allowed := time.Duration(count / perWindow * float64(window))
 	perThread := (after.sum(reconciles, "controller", "chatthread") - before.sum(reconciles, "controller", "chatthread")) / count
+	refused := after.sum(acsRequests, "code", "429")
 	b.atMost("reconciles of a thread", perThread, mostReconciles)
-	b.atMost("calls that ACS refused with 429", after.sum(acsRequests, "code", "429"), 0)
+	b.atMost("calls that ACS refused with 429", refused, 0)
 	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
 	return section{
 		head: []string{"figure", "value"},
 		text: fmt.Sprintf("%d ChatThreads with %d members are applied at once; %d service users, with the quotas of the service: room for %d threads every %s.", b.bulk, b.members, bulkUsers, perWindow, window),
 		rows: [][]string{
-			row("from apply to all Ready", "%.1f s; the quota has room for as many in %.1f s: %.0f %%", took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/took.Seconds()),
-			row("applying alone", "%.1f s", applied.Seconds()),
+			row("from apply to all Ready", "%.1f s; the quota has room for as many in %.1f s: %.0f %%", times.took.Seconds(), allowed.Seconds(), 100*allowed.Seconds()/times.took.Seconds()),
+			row("applying alone", "%.1f s", times.applied.Seconds()),
 			row("reconciles of a thread", "%.2f", perThread),
-			row("threads that showed WaitingForQuota", "%d, %.2f writes each", len(o.waits), float64(waits)/float64(max(len(o.waits), 1))),
+			row("threads that showed WaitingForQuota", "%d, %.2f writes each", waited, float64(waits)/float64(max(waited, 1))),
 			row("requests to the API server for a thread", "%.2f", (after.sum(serverRequests)-before.sum(serverRequests))/count),
-			row("calls refused with 429", "%.0f", after.sum(acsRequests, "code", "429")),
+			row("calls refused with 429", "%.0f", refused),
 			row("CPU of the operator", "%.1f s", after.sum(cpuSeconds)-before.sum(cpuSeconds)),
 		},
-	}, nil
+	}
 }

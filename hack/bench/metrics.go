@@ -22,7 +22,6 @@ const (
 	serverRequests = "rest_client_requests_total"
 	acsRequests    = "acs_chat_operator_acs_requests_total"
 	reconciles     = "controller_runtime_reconcile_total"
-	allocatedBytes = "go_memstats_alloc_bytes_total"
 )
 
 func (s *subject) read(ctx context.Context) (sample, error) {
