@@ -153,3 +153,23 @@ func TestDeletedConnectionWithAnOldCRD(t *testing.T) {
 		t.Errorf("the connection stays: %v", err)
 	}
 }
+
+// A process that may create threads without a live read of their connection reads it again once the
+// connection is being deleted.
+func TestDeletionEndsCustody(t *testing.T) {
+	t.Parallel()
+	o := newMemoryOperator(t, nil)
+	o.connections.APIReader = &liveThreads{}
+	conn := o.deletedConnection(t)
+	o.thread(t, "19:a")
+	session := o.registry.ByKey(objects.KeyOf(conn))
+	session.Hold(conn.UID)
+	if !session.IsHeld(conn.UID) || session.IsHeld("another") {
+		t.Error("the connection is not held, or another one is")
+	}
+	o.mustWait(t, conn, "In use by 1 ChatThread; it is deleted once they are.")
+	session.Hold(conn.UID)
+	if session.IsHeld(conn.UID) {
+		t.Error("the connection is still held")
+	}
+}

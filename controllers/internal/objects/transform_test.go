@@ -6,6 +6,7 @@ package objects
 import (
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -62,5 +63,33 @@ func TestFieldsThatTheCacheKeeps(t *testing.T) {
 	gone := toolscache.DeletedFinalStateUnknown{Key: "a", Obj: thread}
 	if got, err := TrimForCache(gone); err != nil || got != any(gone) {
 		t.Errorf("a deletion became %v, %v", got, err)
+	}
+}
+
+// The cache holds one copy of a value that many threads share, and no room for more participants.
+func TestValuesThatTheCacheShares(t *testing.T) {
+	t.Parallel()
+	cached := func() *chatv1alpha1.ChatThread {
+		thread := &chatv1alpha1.ChatThread{}
+		thread.Spec.Participants = append(make([]chatv1alpha1.Member, 0, 16), chatv1alpha1.Member{UserID: chatv1alpha1.UserID(strings.Clone("8:acs:ann"))})
+		thread.Status.ServiceUser = strings.Clone("8:acs:service")
+		thread.Status.Conditions = []metav1.Condition{{Type: "Ready", Message: strings.Clone("The thread is as declared.")}}
+		if _, err := TrimForCache(thread); err != nil {
+			t.Fatal(err)
+		}
+		return thread
+	}
+	a, b := cached(), cached()
+	for name, pair := range map[string][2]string{
+		"user":         {string(a.Spec.Participants[0].UserID), string(b.Spec.Participants[0].UserID)},
+		"service user": {a.Status.ServiceUser, b.Status.ServiceUser},
+		"message":      {a.Status.Conditions[0].Message, b.Status.Conditions[0].Message},
+	} {
+		if pair[0] == "" || unsafe.StringData(pair[0]) != unsafe.StringData(pair[1]) { //nolint:gosec // only compared
+			t.Errorf("%s: %q and %q are two copies", name, pair[0], pair[1])
+		}
+	}
+	if room := cap(a.Spec.Participants); room > 1 {
+		t.Errorf("there is room for %d participants", room)
 	}
 }
