@@ -116,19 +116,23 @@ class Page {
     await this.call('Page.setLifecycleEventsEnabled', { enabled: true });
     await this.call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: isPhone });
     await this.call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
-    const idle = this.#once(({ method, params }) => method === 'Page.lifecycleEvent' && params.name === 'networkIdle');
-    const { errorText } = await this.call('Page.navigate', { url: address });
+    // An address that differs in its anchor only would load nothing.
+    await this.call('Page.navigate', { url: 'about:blank' });
+    const { errorText, loaderId } = await this.call('Page.navigate', { url: address });
     if (errorText) {
       throw new Error(`${address}: ${errorText}`);
     }
-    await idle;
+    await this.#idle(address, loaderId);
   }
 
-  #once(isIt) {
-    return new Promise((resolve) => {
-      const stop = this.listen((message) => {
-        if (isIt(message)) {
+  // #idle waits until a page that is being loaded loads nothing any more.
+  #idle(address, loader) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${address}: still loading after ${answerTimeout / 1000} s`)), answerTimeout);
+      const stop = this.listen(({ method, params }) => {
+        if (method === 'Page.lifecycleEvent' && params.name === 'networkIdle' && params.loaderId === loader) {
           stop();
+          clearTimeout(timer);
           resolve();
         }
       });
@@ -144,8 +148,11 @@ class Page {
     return result.value;
   }
 
-  async screenshot() {
-    const { data } = await this.call('Page.captureScreenshot', { format: 'png' });
+  // screenshot returns a picture of the window, or of the whole page.
+  async screenshot(isWhole) {
+    const { cssContentSize: { width, height } } = await this.call('Page.getLayoutMetrics');
+    const whole = isWhole ? { captureBeyondViewport: true, clip: { x: 0, y: 0, width, height, scale: 1 } } : {};
+    const { data } = await this.call('Page.captureScreenshot', { format: 'png', ...whole });
     return Buffer.from(data, 'base64');
   }
 

@@ -4,7 +4,7 @@
 // Builds one version of the site into a directory of all versions: make site.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkSite } from './check.mjs';
@@ -87,7 +87,7 @@ prepare(files);
 rmSync(out, { recursive: true, force: true });
 mkdirSync(all, { recursive: true });
 build(out);
-writeVersions(all, options.base);
+const { versions } = writeVersions(all, options.base);
 const base = `${options.base}${version}/`;
 const { pages, links, found } = checkSite(out, base, missing.map((file) => base + addressOf(file).slice(1)));
 if (found.length > 0) {
@@ -98,4 +98,4 @@ if (pages < files.length) {
 }
 writeFileSync(path.join(all, '.nojekyll'), '');
 console.log(`Built ${pages} pages of version ${version}, and checked ${links} links, into ${path.relative(root, out)}. `
-  + `Versions: ${readdirSync(all).filter((name) => !name.includes('.') || name.startsWith('v')).join(', ')}.`);
+  + `Versions: ${versions.join(', ')}.`);

@@ -78,6 +78,13 @@ export function onGitHub(md, { sourceOf, resolve }) {
       checkHTML(file, token.content);
     }
   };
+  // Cells of tables with long text get a class, for their width.
+  md.renderer.rules.td_open = (tokens, i, options, env, self) => {
+    if (tokens[i + 1].content.length > 40) {
+      tokens[i].attrJoin('class', 'long');
+    }
+    return self.renderToken(tokens, i, options);
+  };
   // Vue would evaluate braces. In code VitePress takes care of that.
   const text = md.renderer.rules.text;
   md.renderer.rules.text = (tokens, i, ...rest) => {

@@ -27,6 +27,9 @@ const sizes = {
   phone: { width: 390, height: 844, isPhone: true },
 };
 const schemes = ['light', 'dark'];
+// Each page is opened as on a phone, the width that a page outgrows first.
+const phone = { ...sizes.phone, scheme: 'dark' };
+const desktop = { ...sizes.desktop, scheme: 'light' };
 // The pages of which there are screenshots: the start, much code, a picture, and wide tables; and where to scroll to.
 const pictured = {
   index: '', install: '#kustomize', architecture: '#packages', 'api-reference': '#chatthreadspec', chatthread: '#reasons', 'helm-chart': '#values',
@@ -102,7 +105,7 @@ async function checkPage(page, address, view) {
 
 // checkUse does what a reader does: searches, and looks for other versions.
 async function checkUse(page, start, versions) {
-  await page.show(start, { ...sizes.desktop, scheme: 'light' });
+  await page.show(start, desktop);
   await page.run('document.querySelector(".VPNavBarSearchButton, .DocSearch-Button").click()');
   await page.run(until('document.querySelector(".VPLocalSearchBox input") !== null'));
   await page.run(`(() => { const input = document.querySelector(".VPLocalSearchBox input"); input.value = "ThreadGone"; input.dispatchEvent(new Event("input")); })()`);
@@ -114,14 +117,11 @@ async function checkUse(page, start, versions) {
 async function take(page, address, name, place) {
   for (const [size, view] of Object.entries(sizes)) {
     for (const scheme of schemes) {
-      await page.show(address, { ...view, scheme });
-      if (place) {
-        await page.run(`document.querySelector(${JSON.stringify(place)}).scrollIntoView()`);
-      }
+      await page.show(address + place, { ...view, scheme });
       if (await page.run('document.querySelector(".diagram") !== null')) {
         await page.run(until('document.querySelector(".diagram svg") !== null'));
       }
-      writeFileSync(path.join(root, options.out, `${name}-${size}-${scheme}.png`), await page.screenshot());
+      writeFileSync(path.join(root, options.out, `${name}-${size}-${scheme}.png`), await page.screenshot(place === ''));
     }
   }
 }
@@ -133,7 +133,8 @@ async function look(browser, server, directory) {
   const page = await browser.open();
   const found = [];
   for (const name of pages) {
-    for (const view of [{ ...sizes.phone, scheme: 'dark' }, { ...sizes.desktop, scheme: 'light' }]) {
+    const views = name.replace('.html', '') in pictured ? [phone, desktop] : [phone];
+    for (const view of views) {
       found.push(...(await checkPage(page, start + name, view)).map((problem) => `${name} ${problem}`));
     }
   }

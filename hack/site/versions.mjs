@@ -60,6 +60,7 @@ export function writeVersions(all, base) {
   writeFileSync(path.join(all, 'index.html'), page('acs-chat-operator', `<meta http-equiv="refresh" content="0; url=${to}">`,
     `The documentation is at <a href="${to}">${to}</a>.`));
   writeFileSync(path.join(all, '404.html'), page('Not found', '', `There is no such page. The documentation begins at <a href="${to}">${to}</a>.`));
+  return described;
 }
 
 function page(title, head, text) {
