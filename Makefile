@@ -283,7 +283,7 @@ site-npm  := hack/site/node_modules/.package-lock.json
 
 .PHONY: site
 site: nodejs $(site-npm) ## Build the website from docs, and check its links and that it loads nothing from elsewhere (VERSION= SITE= DRAFT=).
-	@node --test --test-reporter=dot 'hack/site/test/'
+	@node --test --test-reporter=dot hack/site/test/*.test.mjs && echo
 	@node hack/site/build.mjs --version='$(VERSION)' --revision="$$(git rev-parse HEAD 2>/dev/null)" --out='$(SITE)' \
 		--base='$(SITE_BASE)' $(if $(DRAFT),--draft)
 

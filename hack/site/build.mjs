@@ -4,7 +4,7 @@
 // Builds one version of the site into a directory of all versions: make site.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkSite } from './check.mjs';
@@ -96,6 +96,5 @@ if (found.length > 0) {
 if (pages < files.length) {
   fail(`${files.length} files became only ${pages} pages.`);
 }
-writeFileSync(path.join(all, '.nojekyll'), '');
 console.log(`Built ${pages} pages of version ${version}, and checked ${links} links, into ${path.relative(root, out)}. `
   + `Versions: ${versions.join(', ')}.`);

@@ -85,11 +85,16 @@ export function onGitHub(md, { sourceOf, resolve }) {
     }
     return self.renderToken(tokens, i, options);
   };
-  // Vue would evaluate braces. In code VitePress takes care of that.
+  // Vue would evaluate braces. In blocks of code VitePress takes care of that.
   const text = md.renderer.rules.text;
   md.renderer.rules.text = (tokens, i, ...rest) => {
     const content = text(tokens, i, ...rest);
     return content.includes('{{') ? `<span v-pre>${content}</span>` : content;
+  };
+  const code = md.renderer.rules.code_inline;
+  md.renderer.rules.code_inline = (tokens, i, ...rest) => {
+    tokens[i].attrSet('v-pre', '');
+    return code(tokens, i, ...rest);
   };
   const fence = md.renderer.rules.fence;
   md.renderer.rules.fence = (tokens, i, ...rest) => (tokens[i].info.trim() === 'mermaid'
