@@ -139,6 +139,20 @@ class Page {
     });
   }
 
+  // navigated resolves with the address that the page opens next by itself.
+  navigated() {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the page opened nothing within ${answerTimeout / 1000} s`)), answerTimeout);
+      const stop = this.listen(({ method, params }) => {
+        if (method === 'Page.frameNavigated' && !params.frame.parentId) {
+          stop();
+          clearTimeout(timer);
+          resolve(params.frame.url);
+        }
+      });
+    });
+  }
+
   // run evaluates an expression in the page, and waits if it is a promise.
   async run(expression) {
     const { result, exceptionDetails } = await this.call('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });

@@ -103,15 +103,31 @@ async function checkPage(page, address, view) {
   return problems;
 }
 
-// checkUse does what a reader does: searches, and looks for other versions.
+// checkUse does what a reader does: searches, and opens the same page of another version.
 async function checkUse(page, start, versions) {
-  await page.show(start, desktop);
-  await page.run('document.querySelector(".VPNavBarSearchButton, .DocSearch-Button").click()');
+  await page.show(`${start}install.html`, desktop);
+  await page.run('document.querySelector(".DocSearch-Button").click()');
   await page.run(until('document.querySelector(".VPLocalSearchBox input") !== null'));
-  await page.run(`(() => { const input = document.querySelector(".VPLocalSearchBox input"); input.value = "ThreadGone"; input.dispatchEvent(new Event("input")); })()`);
+  await page.run(`(() => {
+    const input = document.querySelector(".VPLocalSearchBox input");
+    input.value = "ThreadGone";
+    input.dispatchEvent(new Event("input"));
+  })()`);
   await page.run(until('document.querySelectorAll(".VPLocalSearchBox .result").length > 0'));
-  const wanted = JSON.stringify(versions);
-  await page.run(until(`JSON.stringify([...document.querySelectorAll(".versions select")[0].options].map((o) => o.value)) === ${JSON.stringify(wanted)}`));
+  await page.run(until(`[...document.querySelector(".versions select").options].map((o) => o.value).join() === "${versions.join()}"`));
+  const other = versions.find((one) => one !== options.version);
+  if (other) {
+    const opened = page.navigated();
+    await page.run(`(() => {
+      const select = document.querySelector(".versions select");
+      select.value = "${other}";
+      select.dispatchEvent(new Event("change"));
+    })()`);
+    const want = new URL(`../${other}/install.html`, start).href;
+    if (await opened !== want) {
+      throw new Error(`the switch to ${other} opens ${await opened}, not ${want}`);
+    }
+  }
 }
 
 async function take(page, address, name, place) {
