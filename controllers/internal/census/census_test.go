@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/census"
 )
 
@@ -105,7 +106,7 @@ func TestChangedSpecIsReconciling(t *testing.T) {
 		changed := before.DeepCopy()
 		changed.Generation = 2
 		handler.OnUpdate(before, changed)
-		time.Sleep(time.Minute)
+		g.Expect(acstest.Delay(t.Context(), time.Minute)).To(Succeed())
 		other := changed.DeepCopy()
 		other.Annotations = map[string]string{"a": "b"}
 		handler.OnUpdate(changed, other)

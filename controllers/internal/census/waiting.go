@@ -80,9 +80,10 @@ func (q queue) Swap(i, j int) {
 
 // Push adds an entry at the end.
 func (q *queue) Push(x any) {
-	e := x.(*entry) //nolint:forcetypeassert // heap.Push passes on what put gave it
-	e.index = len(*q)
-	*q = append(*q, e)
+	if e, ok := x.(*entry); ok {
+		e.index = len(*q)
+		*q = append(*q, e)
+	}
 }
 
 // Pop removes the entry at the end.

@@ -11,6 +11,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
 )
 
 // Each ACS resource counts once, by whether its last call had an answer.
@@ -40,7 +42,7 @@ func TestOldestRead(t *testing.T) {
 		first := time.Now()
 		_, err := w.registry.Refresh(t.Context(), w.conn)
 		g.Expect(err).NotTo(HaveOccurred())
-		time.Sleep(time.Hour)
+		g.Expect(acstest.Delay(t.Context(), time.Hour)).To(Succeed())
 		other := w.conn.DeepCopy()
 		other.Name, other.UID = "other", "c2"
 		_, err = w.registry.Refresh(t.Context(), other)
