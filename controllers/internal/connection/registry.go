@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -44,6 +45,8 @@ type Registry struct {
 	Transport *http.Client
 	// Timeout of one try of a call.
 	Timeout time.Duration
+	// Tracing makes spans of calls; the zero value makes none.
+	Tracing tracing.Provider
 	// Pacing keeps calls within the quotas of ACS.
 	Pacing bool
 	// Workers is how many reconciles each controller makes at once. No endpoint takes more than its
@@ -182,6 +185,36 @@ func (r *Registry) ResyncFloor() time.Duration {
 	return floor
 }
 
+// OldestRead returns the oldest of the times at which the credentials of connections were last
+// read; zero if none was read.
+func (r *Registry) OldestRead() time.Time {
+	var oldest time.Time
+	for _, found := range r.all() {
+		if at := found.credential.lastRead(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest
+}
+
+// The states of an ACS resource in metrics.
+const (
+	serviceAnswers     = "answers"
+	serviceUnreachable = "unreachable"
+	serviceUnknown     = "unknown"
+)
+
+// Services returns how many ACS resources connections name, by whether they answer.
+func (r *Registry) Services() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := map[string]int{serviceAnswers: 0, serviceUnreachable: 0, serviceUnknown: 0}
+	for _, at := range r.endpoints {
+		counts[at.state()]++
+	}
+	return counts
+}
+
 // use makes the clients of a credential, unless they exist. The endpoint is found and put in place
 // in one step, so that connections to the same one share it.
 func (r *Registry) use(c *Connection, m material) error {
@@ -194,7 +227,7 @@ func (r *Registry) use(c *Connection, m material) error {
 	if !ok {
 		at = &endpoint{url: m.endpoint}
 	}
-	if err := c.use(at, m, clientOptions(r.Transport, r.Timeout, at)); err != nil {
+	if err := c.use(at, m, r.clientOptions(at)); err != nil {
 		return err
 	}
 	if r.endpoints == nil {
@@ -240,7 +273,7 @@ func (r *Registry) User(found *Connection, id string) (*User, error) {
 func (r *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
 	tokens := &tokenSource{identity: found.identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.endpoint.url, credential, clientOptions(r.Transport, r.Timeout, found.endpoint, found.Pacer.Policy(id)))
+	chat, err := acs.NewChatClient(found.endpoint.url, credential, r.clientOptions(found.endpoint, found.Pacer.Policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}
