@@ -56,6 +56,9 @@ function checkHTML(file, content) {
   }
 }
 
+// Languages that GitHub colors and the site cannot.
+const plain = ['promql'];
+
 // onGitHub is a plugin of markdown-it. sourceOf returns the file of the repository that a page was made from.
 export function onGitHub(md, { sourceOf, resolve }) {
   md.disable('emoji');
@@ -97,7 +100,12 @@ export function onGitHub(md, { sourceOf, resolve }) {
     return code(tokens, i, ...rest);
   };
   const fence = md.renderer.rules.fence;
-  md.renderer.rules.fence = (tokens, i, ...rest) => (tokens[i].info.trim() === 'mermaid'
-    ? `<Diagram code="${encodeURIComponent(tokens[i].content)}" />`
-    : fence(tokens, i, ...rest));
+  md.renderer.rules.fence = (tokens, i, ...rest) => {
+    const language = tokens[i].info.trim();
+    if (language === 'mermaid') {
+      return `<Diagram code="${encodeURIComponent(tokens[i].content)}" />`;
+    }
+    tokens[i].info = plain.includes(language) ? 'text' : language;
+    return fence(tokens, i, ...rest);
+  };
 }

@@ -62,6 +62,11 @@ test('HTML that GitHub does not show is refused', () => {
   assert.match(render('<!-- begin -->\n\n| a |\n|---|\n| <pre>b<br>c</pre> |'), /<pre>b<br>c<\/pre>/);
 });
 
+test('a language that the site cannot color is plain text', () => {
+  assert.match(render('```promql\nup == 0\n```'), /class="language-text/);
+  assert.match(render('```yaml\na: 1\n```'), /class="language-yaml/);
+});
+
 test('links, diagrams and long cells', () => {
   assert.match(render('[a](b.md)'), /href="b\.md\?docs\/a\.md"|docs\/a\.md/);
   assert.match(render('```mermaid\ngraph TD\n```'), /<Diagram code="graph%20TD%0A" \/>/);
