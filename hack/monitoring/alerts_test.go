@@ -1,0 +1,267 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	casesDir = "hack/monitoring/testdata/alerts"
+	promtool = "bin/tools/promtool"
+)
+
+// sections are those of a runbook, in this order.
+var sections = []string{"Meaning", "Impact", "Diagnosis", "Mitigation"}
+
+// cases are the unit tests of an alert, in the form of promtool.
+type cases struct {
+	Tests []struct {
+		Name        string `json:"name"`
+		InputSeries []struct {
+			Series string `json:"series"`
+		} `json:"input_series"`
+		AlertRuleTest []struct {
+			Alertname string `json:"alertname"`
+			ExpAlerts []any  `json:"exp_alerts"`
+		} `json:"alert_rule_test"`
+	} `json:"tests"`
+}
+
+func readCases(t testing.TB, name string) (c cases) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(casesDir, name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &c); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return c
+}
+
+// Who gets an alert knows how urgent it is, what it means and what to do.
+func TestAlertsAreComplete(t *testing.T) {
+	for _, a := range mustRules(t).alerts {
+		if !strings.HasPrefix(a.Name, "ACSChat") {
+			t.Errorf("%s: the name must begin with ACSChat", a.Name)
+		}
+		if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) || len(a.Labels) != 1 {
+			t.Errorf("%s: want one label, severity: critical, warning or info", a.Name)
+		}
+		if keys := slices.Sorted(maps.Keys(a.Annotations)); !slices.Equal(keys, []string{"description", "runbook_url", "summary"}) {
+			t.Errorf("%s has the annotations %q", a.Name, keys)
+		}
+		if summary := a.Annotations["summary"]; !strings.HasSuffix(summary, ".") || len(summary) > 80 {
+			t.Errorf("%s: the summary must be a sentence of at most 80 characters", a.Name)
+		}
+		page, err := os.ReadFile(filepath.Join(runbooksDir, a.Name+".md"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var found []string
+		for _, heading := range regexp.MustCompile(`(?m)^## (.*)\n\n\S`).FindAllStringSubmatch(string(page), -1) {
+			found = append(found, heading[1])
+		}
+		if !strings.HasPrefix(string(page), "# "+a.Name+"\n") || !slices.Equal(found, sections) {
+			t.Errorf("%s.md must have its name as its title, and the sections %q with text: %q", a.Name, sections, found)
+		}
+	}
+}
+
+// Each alert has a case in which it fires and one in which it stays quiet although its metrics are
+// there.
+func TestEachAlertHasCases(t *testing.T) {
+	for _, a := range mustRules(t).alerts {
+		fires, quiet := false, false
+		for _, one := range readCases(t, a.Name).Tests {
+			given := map[string]bool{}
+			for _, in := range one.InputSeries {
+				name, _, _ := strings.Cut(in.Series, "{")
+				given[name] = true
+			}
+			for _, selector := range selectors(t, a.Expr) {
+				// Only absent fires because of a metric that is not there.
+				if !given[selector.Name] && strings.HasPrefix(one.Name, "is quiet") && !isException(a.Expr, selector) {
+					t.Errorf("%s, %q: there is no %s, so that it proves nothing", a.Name, one.Name, selector.Name)
+				}
+			}
+			expected := 0
+			for _, test := range one.AlertRuleTest {
+				if test.Alertname != a.Name {
+					t.Errorf("%s, %q is about %s", a.Name, one.Name, test.Alertname)
+				}
+				expected += len(test.ExpAlerts)
+			}
+			fires = fires || expected > 0
+			quiet = quiet || expected == 0
+		}
+		if !fires || !quiet {
+			t.Errorf("%s: a case in which it fires: %t; one in which it is quiet: %t", a.Name, fires, quiet)
+		}
+	}
+}
+
+// isException reports whether a selector is behind "unless".
+func isException(expr string, selector *parser.VectorSelector) bool {
+	unless := strings.Index(expr, "unless")
+	return unless >= 0 && int(selector.PosRange.Start) > unless
+}
+
+// A page or a case of an alert that is gone is gone too.
+func TestNothingIsLeftOfOldAlerts(t *testing.T) {
+	var names []string
+	for _, a := range mustRules(t).alerts {
+		names = append(names, a.Name)
+	}
+	for _, pattern := range []string{runbooksDir + "/*", casesDir + "/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			if name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)); !slices.Contains(names, name) {
+				t.Errorf("%s is of no alert", file)
+			}
+		}
+	}
+}
+
+// The cases hold, and promtool finds no fault in the rules.
+func TestPromtool(t *testing.T) {
+	files, err := filepath.Glob(casesDir + "/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"check", "rules", "--lint=all", "--lint-fatal", rulesFile}, append([]string{"test", "rules"}, files...)} {
+		output, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput() //nolint:gosec // a tool of the project
+		if err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args[:2], " "), err, output)
+		}
+	}
+}
+
+// The manifests are made from the text of the rules, and say the same.
+func TestPrometheusRuleHasTheRules(t *testing.T) {
+	text, err := os.ReadFile(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got struct {
+		Groups any `json:"groups"`
+	}
+	var object struct {
+		Spec any `json:"spec"`
+	}
+	mustYAML(t, string(text), &want)
+	mustYAML(t, mustRules(t).prometheusRule(), &object)
+	spec, err := yaml.Marshal(object.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustYAML(t, string(spec), &got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-rules.yaml +PrometheusRule:\n%s", diff)
+	}
+}
+
+func mustYAML(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// targetLabels are those that Prometheus adds; cluster is one that tells several Prometheus apart.
+var targetLabels = []string{"cluster", "namespace", "job", "pod", "instance"}
+
+// testAlerts expects that each selector of an alert finds what the operator shows, and that each
+// label exists that an alert keeps.
+func (w *world) testAlerts(t *testing.T) {
+	for _, a := range mustRules(t).alerts {
+		checkExpression(t, w.scraper, a.Name, a.Expr)
+	}
+}
+
+func checkExpression(t *testing.T, p *scraper, name, expr string) {
+	t.Helper()
+	known := map[string]bool{labels.BucketLabel: true}
+	for _, label := range targetLabels {
+		known[label] = true
+	}
+	for _, selector := range selectors(t, expr) {
+		found := p.series(selector.LabelMatchers...)
+		if len(found) == 0 {
+			t.Errorf("%s: the operator shows no %s", name, selector)
+		}
+		for _, series := range found {
+			series.Range(func(l labels.Label) { known[l.Name] = true })
+		}
+	}
+	for _, label := range groupings(t, expr) {
+		if !known[label] {
+			t.Errorf("%s: no metric of it has the label %s", name, label)
+		}
+	}
+}
+
+// groupings returns the labels by which an expression groups or matches.
+func groupings(t *testing.T, expr string) (names []string) {
+	t.Helper()
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.AggregateExpr:
+			names = append(names, n.Grouping...)
+		case *parser.BinaryExpr:
+			if n.VectorMatching != nil {
+				names = append(names, n.VectorMatching.MatchingLabels...)
+			}
+		}
+		return nil
+	})
+	return names
+}
+
+// testCases expects that the cases for promtool feed series of the form that the operator shows.
+func (w *world) testCases(t *testing.T) {
+	for _, a := range mustRules(t).alerts {
+		for _, one := range readCases(t, a.Name).Tests {
+			for _, in := range one.InputSeries {
+				given, err := parser.NewParser(parser.Options{}).ParseMetric(in.Series)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := given.Get(labels.MetricName)
+				shown := w.series(labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name))
+				if !slices.ContainsFunc(shown, func(s labels.Labels) bool { return slices.Equal(labelNames(s), labelNames(given)) }) {
+					t.Errorf("%s, %q: the operator shows no %s with the labels %q", a.Name, one.Name, name, labelNames(given))
+				}
+			}
+		}
+	}
+}
+
+// labelNames returns the names of the labels of a series. A label may be empty in a case, and is
+// then there.
+func labelNames(series labels.Labels) (names []string) {
+	series.Range(func(l labels.Label) { names = append(names, l.Name) })
+	return names
+}

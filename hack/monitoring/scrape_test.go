@@ -1,0 +1,32 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"testing"
+)
+
+// Everything that is to suit a real operator is compared with one: two replicas with an election, a
+// real API server, the emulator, all samples, and a Prometheus.
+func TestRealOperator(t *testing.T) {
+	w := newWorld(t)
+	w.live()
+	t.Run("alerts", w.testAlerts)
+	t.Run("cases", w.testCases)
+	t.Run("dashboard", w.testDashboard)
+}
+
+func mustRules(t testing.TB) *rules {
+	t.Helper()
+	text, err := os.ReadFile(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := parseRules(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
