@@ -85,7 +85,7 @@ chart := charts/acs-chat-operator
 kube-version := 1.37
 
 # The files that check-generated compares.
-generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md \
+generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/metrics.md docs/reliability.md \
 	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md \
 	$(chart)/templates/prometheus_rule.yaml $(chart)/files/dashboard.json docs/alerts.md docs/dashboard.md \
 	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json
@@ -131,11 +131,12 @@ manifests: $(controller-gen) ## Generate the CRDs and the operator's role from t
 	$(controller-gen) rbac:roleName=manager-role paths=./controllers/... output:rbac:artifacts:config=config/rbac
 
 .PHONY: docs
-docs: $(crd-ref-docs) ## Generate docs/api-reference.md and the list of tests in docs/reliability.md from comments.
+docs: $(crd-ref-docs) ## Generate docs/api-reference.md, the metrics in docs/metrics.md and the tests in docs/reliability.md.
 	@mkdir -p docs
 	$(crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
 		--max-depth=10 --output-path=docs/api-reference.md
 	@go run ./hack/promises
+	@go run ./hack/metrics
 
 .PHONY: charts
 charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its values and their list in its README.

@@ -56,6 +56,7 @@ func (r *ChatThreadReconciler) created(ctx context.Context, s situation, made ma
 	}
 	s.have = &plan.Observed{Properties: made.thread, Members: s.membersAfterCreate(sent, made.refused)}
 	s.allocate()
+	countChange(threadCreated, s.causeOfCreate(), 1)
 	s.events.add(chatv1alpha1.EventCreated, "Created thread %s with %s", s.threadID, outcome.Plural(max(len(sent)-len(made.refused), 0), "participant"))
 	if asSent && s.plan().Members.IsEmpty() {
 		return s, nil

@@ -292,6 +292,7 @@ func (r *ChatThreadReconciler) deleteThread(ctx context.Context, s situation) er
 	case err != nil && !acs.HasStatus(err, http.StatusNotFound):
 		return outcome.CallFailed("delete the thread", err)
 	}
+	countChange(threadDeleted, causeSpec, 1)
 	s.events.add(chatv1alpha1.EventDeleted, "Deleted thread %s", s.threadID)
 	return nil
 }

@@ -67,9 +67,11 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 	}
 	err := calls.Do(ctx, todo)
 	if len(calls.Added) > 0 {
+		countChange(membersAdded, s.causeOfMembers(), len(calls.Added))
 		s.events.add(chatv1alpha1.EventMembersAdded, "Added %s: %s", outcome.Plural(len(calls.Added), "member"), firstOf(calls.Added))
 	}
 	if len(calls.Removed) > 0 {
+		countChange(membersRemoved, s.causeOfMembers(), len(calls.Removed))
 		s.events.add(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", outcome.Plural(len(calls.Removed), "member"), firstOf(calls.Removed))
 	}
 	return err

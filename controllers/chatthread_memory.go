@@ -132,6 +132,9 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 	if m.generation == thread.Generation && now.Before(m.nextResync) && !requested {
 		return
 	}
+	if m.generation == thread.Generation && !requested {
+		lateResyncs.Note(now, now.Sub(m.nextResync).Seconds())
+	}
 	m.recreationAsked = m.recreationAsked || requested && m.recreationHeld
 	m.generation = thread.Generation
 	m.begun = now

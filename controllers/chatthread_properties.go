@@ -44,10 +44,12 @@ func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation
 	s.allocate()
 	shown := sent
 	if isTakenOver {
+		countChange(threadAdopted, causeSpec, 1)
 		s.reportTakeOver()
 		shown = sent.WithoutStamp()
 	}
 	if fields := shown.Fields(); len(fields) > 0 {
+		countChange(threadUpdated, s.cause(), 1)
 		s.events.add(chatv1alpha1.EventUpdated, "Set %s of thread %s", strings.Join(fields, ", "), s.threadID)
 	}
 	if len(sent.Fields()) > 0 {

@@ -38,6 +38,9 @@ func (r *ChatThreadReconciler) rest(ctx context.Context, s situation) (situation
 			return s, &outcome.Wait{Quiet: true, After: wait}
 		}
 	}
+	if due := s.memory.first.due; !due.IsZero() {
+		lateResyncs.Note(time.Now(), max(time.Since(due).Seconds(), 0))
+	}
 	s.memory.first.end()
 	return s, nil
 }

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,11 +115,16 @@ func (s situation) newCaller() pacing.Caller {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) || s.isRequested() ||
-		len(s.deleted) > 0 || !s.thread.DeletionTimestamp.IsZero()
-	for i := range s.counted {
-		asked = asked || s.counted[i].Status.ObservedGeneration != s.counted[i].Generation
-	}
+		s.hasNewParticipants() || !s.thread.DeletionTimestamp.IsZero()
 	return pacing.Caller{Thread: s.thread.UID, Namespace: s.thread.Namespace, Name: s.thread.Name, Background: !asked, Patience: resyncInterval(s.thread)}
+}
+
+// hasNewParticipants reports whether a ChatParticipant came, changed or went since the last
+// reconcile that settled it.
+func (d declaration) hasNewParticipants() bool {
+	return len(d.deleted) > 0 || slices.ContainsFunc(d.counted, func(p chatv1alpha1.ChatParticipant) bool {
+		return p.Status.ObservedGeneration != p.Generation
+	})
 }
 
 // isRequested reports whether somebody requested this reconcile.

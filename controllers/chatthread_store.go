@@ -64,6 +64,7 @@ func (r *ChatThreadReconciler) discard(ctx context.Context, s situation) error {
 	if _, err := s.user.Chat.DeleteThread(ctx, made, nil); err != nil && !acs.HasStatus(err, http.StatusNotFound) {
 		return outcome.CallFailed("delete the second thread "+made, err)
 	}
+	countChange(threadDeleted, causeSpec, 1)
 	s.events.warn(chatv1alpha1.EventDeleted, "Deleted thread %s: the ChatThread has thread %s already", made, live.Status.ThreadID)
 	return nil
 }

@@ -4,19 +4,13 @@
 package controllers
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/peak"
 )
 
 // No metric contains the name of a resource, a user or a thread.
@@ -25,59 +19,144 @@ var (
 		Name: "acs_chat_operator_recreations_total",
 		Help: "Threads created in the place of one that had been deleted at ACS.",
 	})
+	changesMade = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "acs_chat_operator_changes_total",
+		Help: "Changes made at ACS: threads (thread_created, thread_adopted, thread_updated, thread_deleted) and members (members_added, members_removed), " +
+			"by cause: spec if a declaration changed, drift if somebody changed the thread at ACS.",
+	}, []string{"change", "cause"})
+	resyncLag = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "acs_chat_operator_resync_lag_seconds",
+		Help: "How late the latest of the resyncs of the last 10 minutes began, after it was due or had found no room in the quota.",
+	}, func() float64 { return lateResyncs.Value(time.Now()) })
 )
 
+// lateResyncs are the times by which resyncs began too late, in seconds.
+var lateResyncs = peak.Over(10 * time.Minute)
+
 func init() {
-	metrics.Registry.MustRegister(recreations)
+	metrics.Registry.MustRegister(recreations, changesMade, resyncLag)
+	// A counter must exist before its first change: otherwise no rate shows that one.
+	for change, causes := range changeCauses {
+		for _, cause := range causes {
+			changesMade.WithLabelValues(string(change), string(cause))
+		}
+	}
 }
 
-// stateMetrics collects its values on request: the number of ChatThreads by the reason of their
-// Ready condition, from the cache, and the extension of resyncs by the quota on reads.
+// change is a kind of change at ACS.
+type change string
+
+// The kinds of changes.
+const (
+	threadCreated  change = "thread_created"
+	threadAdopted  change = "thread_adopted"
+	threadUpdated  change = "thread_updated"
+	threadDeleted  change = "thread_deleted"
+	membersAdded   change = "members_added"
+	membersRemoved change = "members_removed"
+)
+
+// cause is what made a change necessary.
+type cause string
+
+const (
+	causeSpec  cause = "spec"
+	causeDrift cause = "drift"
+)
+
+// changeCauses are the causes that each kind of change may have.
+var changeCauses = map[change][]cause{
+	threadCreated:  {causeSpec, causeDrift},
+	threadAdopted:  {causeSpec},
+	threadUpdated:  {causeSpec, causeDrift},
+	threadDeleted:  {causeSpec},
+	membersAdded:   {causeSpec, causeDrift},
+	membersRemoved: {causeSpec, causeDrift},
+}
+
+// countChange counts a number of changes of one kind.
+func countChange(of change, by cause, n int) {
+	changesMade.WithLabelValues(string(of), string(by)).Add(float64(n))
+}
+
+// cause returns the cause of the changes of this reconcile to a thread that exists. If the
+// declaration was carried out before, somebody else changed the thread since.
+func (s situation) cause() cause {
+	if s.before.Status.ObservedGeneration != s.thread.Generation || s.hasNewParticipants() {
+		return causeSpec
+	}
+	return causeDrift
+}
+
+// causeOfCreate returns the cause of a new thread. A thread that replaces another one follows one
+// that was deleted at ACS.
+func (s situation) causeOfCreate() cause {
+	if s.thread.Status.Incarnation > 0 {
+		return causeDrift
+	}
+	return causeSpec
+}
+
+// causeOfMembers returns the cause of changes of the members. ACS may take later a member that it
+// refused first.
+func (s situation) causeOfMembers() cause {
+	if counts := s.before.Status.Participants; counts != nil && counts.Rejected > 0 {
+		return causeSpec
+	}
+	return s.cause()
+}
+
+// stateMetrics collects its values on request, from what the connections know. None of them takes a
+// look at each thread.
 type stateMetrics struct {
-	reader   client.Reader
-	sessions *connection.Registry
-	threads  *prometheus.Desc
-	floor    *prometheus.Desc
+	sessions   *connection.Registry
+	floor      *prometheus.Desc
+	services   *prometheus.Desc
+	oldestRead *prometheus.Desc
 }
 
-func newStateMetrics(reader client.Reader, sessions *connection.Registry) *stateMetrics {
+func newStateMetrics(sessions *connection.Registry) *stateMetrics {
 	return &stateMetrics{
-		reader: reader, sessions: sessions,
-		threads: prometheus.NewDesc("acs_chat_operator_threads",
-			"ChatThreads by the reason of their Ready condition; empty before the first reconcile.", []string{"reason"}, nil),
+		sessions: sessions,
 		floor: prometheus.NewDesc("acs_chat_operator_resync_floor_seconds",
 			"How far apart resyncs must be for those of all threads to fit into the quota on reads; a longer resyncInterval is kept, a shorter one is stretched to this.", nil, nil),
+		services: prometheus.NewDesc("acs_chat_operator_services",
+			"ACS resources that ChatConnections name, by state: answers, unreachable if the last call had no answer, unknown before the first call.", []string{"state"}, nil),
+		oldestRead: prometheus.NewDesc("acs_chat_operator_credentials_oldest_read_timestamp_seconds",
+			"Of all ChatConnections, the oldest of the times at which their credentials were last read; Unix time, absent before the first read.", nil, nil),
 	}
 }
 
 func (c *stateMetrics) Describe(descs chan<- *prometheus.Desc) {
-	descs <- c.threads
-	descs <- c.floor
+	for _, desc := range []*prometheus.Desc{c.floor, c.services, c.oldestRead} {
+		descs <- desc
+	}
 }
 
 func (c *stateMetrics) Collect(samples chan<- prometheus.Metric) {
-	samples <- prometheus.MustNewConstMetric(c.floor, prometheus.GaugeValue, c.sessions.ResyncFloor().Seconds())
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	threads := &chatv1alpha1.ChatThreadList{}
-	err := c.reader.List(ctx, threads, client.UnsafeDisableDeepCopy)
-	// A cache that is about to start, or to fill, has no counts. The other metrics are still served.
-	if _, starting := errors.AsType[*cache.ErrCacheNotStarted](err); starting || apierrors.IsTimeout(err) {
-		return
+	show := func(desc *prometheus.Desc, value float64, labels ...string) {
+		samples <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	if err != nil {
-		samples <- prometheus.NewInvalidMetric(c.threads, err)
-		return
+	show(c.floor, c.sessions.ResyncFloor().Seconds())
+	for state, n := range c.sessions.Services() {
+		show(c.services, float64(n), state)
 	}
-	counts := map[string]float64{}
-	for i := range threads.Items {
-		reason := ""
-		if ready := apimeta.FindStatusCondition(threads.Items[i].Status.Conditions, chatv1alpha1.ConditionReady); ready != nil {
-			reason = ready.Reason
-		}
-		counts[reason]++
+	if oldest := c.sessions.OldestRead(); !oldest.IsZero() {
+		show(c.oldestRead, float64(oldest.UnixMilli())/1000)
 	}
-	for reason, count := range counts {
-		samples <- prometheus.MustNewConstMetric(c.threads, prometheus.GaugeValue, count, reason)
+}
+
+// collectors are several collectors that are registered as one.
+type collectors []prometheus.Collector
+
+func (c collectors) Describe(descs chan<- *prometheus.Desc) {
+	for _, one := range c {
+		one.Describe(descs)
+	}
+}
+
+func (c collectors) Collect(samples chan<- prometheus.Metric) {
+	for _, one := range c {
+		one.Collect(samples)
 	}
 }

@@ -23,6 +23,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
 // Setup adds the controllers to a manager.
@@ -52,6 +54,9 @@ func setup(ctx context.Context, mgr ctrl.Manager, options Options, timing timing
 		options.Held.OnAcquired(c.enqueueNamespaces)
 	}
 	if err := startInformers(ctx, mgr, c.Watches()); err != nil {
+		return err
+	}
+	if err := c.takeCensus(ctx, mgr); err != nil {
 		return err
 	}
 	if err := c.register(mgr); err != nil {
@@ -97,6 +102,22 @@ func startInformers(ctx context.Context, mgr ctrl.Manager, watches []Watch) erro
 	for _, watch := range watches {
 		if _, err := mgr.GetCache().GetInformer(ctx, watch.Of); err != nil {
 			return fmt.Errorf("watch %T: %w", watch.Of, err)
+		}
+	}
+	return nil
+}
+
+// takeCensus has the objects of all kinds counted, on a standby too.
+func (c *Controllers) takeCensus(ctx context.Context, mgr ctrl.Manager) error {
+	for kind, of := range map[Kind]client.Object{
+		KindConnection: &chatv1alpha1.ChatConnection{}, KindThread: &chatv1alpha1.ChatThread{}, KindParticipant: &chatv1alpha1.ChatParticipant{},
+	} {
+		informer, err := mgr.GetCache().GetInformer(ctx, of)
+		if err == nil {
+			_, err = informer.AddEventHandler(c.census.Handler(string(kind)))
+		}
+		if err != nil {
+			return fmt.Errorf("count the objects of kind %s: %w", kind, err)
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/census"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
@@ -68,6 +69,7 @@ type Controllers struct {
 	options             Options
 	namespacesUnwatched bool
 	registry            *connection.Registry
+	census              *census.Census
 
 	connections  *ChatConnectionReconciler
 	threads      *ChatThreadReconciler
@@ -80,6 +82,7 @@ type Controllers struct {
 // New returns the controllers, without a manager.
 func New(deps Dependencies) *Controllers {
 	c := &Controllers{options: deps.Options, namespacesUnwatched: deps.NamespacesUnwatched}
+	c.census = census.New(string(KindConnection), string(KindThread), string(KindParticipant))
 	c.registry = &connection.Registry{
 		Reader:           deps.APIReader,
 		AllowedEndpoints: deps.AllowedEndpoints,
@@ -119,9 +122,9 @@ func (c *Controllers) wakeThreadOrListing(key types.NamespacedName) {
 	c.threadWakes.Wake(key)
 }
 
-// Metrics returns the metrics that are read from the cache and the quotas.
+// Metrics returns the metrics of the state of objects, connections and quotas.
 func (c *Controllers) Metrics() prometheus.Collector {
-	return newStateMetrics(c.connections.Reader, c.registry)
+	return collectors{newStateMetrics(c.registry), c.census}
 }
 
 // Controller is a controller of one kind, as a manager runs it.

@@ -134,9 +134,9 @@ func TestPagesHaveAllReasonsAndMetrics(t *testing.T) {
 	}{
 		{regexp.MustCompile(`(?m)^\t(?:Reason|Event)\w+ = "(\w+)"$`), "api/v1alpha1/conditions.go",
 			[]string{"docs/chatthread.md", "docs/chatparticipant.md", "docs/chatconnection.md"}},
-		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "*.go", []string{"README.md"}},
-		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/*.go", []string{"README.md"}},
-		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/internal/*/*.go", []string{"README.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "*.go", []string{"docs/metrics.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/*.go", []string{"docs/metrics.md"}},
+		{regexp.MustCompile(`"(acs_chat_operator_\w+)"`), "controllers/internal/*/*.go", []string{"docs/metrics.md"}},
 	} {
 		var all strings.Builder
 		for _, name := range one.pages {

@@ -18,7 +18,7 @@ import (
 )
 
 // filled are the variables of the dashboard, and those of Grafana, as Grafana fills them in.
-var filled = strings.NewReplacer("$namespace", scrapedNamespace, "$job", scrapedJob, "$__rate_interval", "5m")
+var filled = strings.NewReplacer("$namespace", scrapedNamespace, "$job", scrapedJob, "$__rate_interval", "1m")
 
 // Each panel explains itself, and its queries are right.
 func TestPanels(t *testing.T) {
@@ -141,7 +141,7 @@ func inWords(unit string, value float64) string {
 	case units.PercentUnit:
 		return fmt.Sprintf("%.0f %%", value*100)
 	case units.RequestsPerSecond, units.OpsPerSecond:
-		return fmt.Sprintf("%.2f/s", value)
+		return fmt.Sprintf("%.3f/s", value)
 	default:
 		return fmt.Sprintf("%.4g", value)
 	}

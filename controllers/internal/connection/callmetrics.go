@@ -12,6 +12,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
 var acsRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -54,4 +56,8 @@ func (callMetrics) Do(req *policy.Request) (*http.Response, error) {
 
 func init() {
 	metrics.Registry.MustRegister(acsRequests, acsRequestSeconds, acsThrottled, authorityUsable)
+	// A counter must exist before its first call: otherwise no rate shows that one.
+	for operation := range pacing.Operations() {
+		acsThrottled.WithLabelValues(operation)
+	}
 }

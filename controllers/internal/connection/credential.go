@@ -31,6 +31,8 @@ type credential struct {
 	read      reading
 	isReading bool
 	stale     bool
+	// readAt is when the credential was last read without a problem.
+	readAt time.Time
 	// rejectedAt is when ACS last rejected the credential, zero while it does not, and rejection is
 	// its answer.
 	rejectedAt time.Time
@@ -144,6 +146,13 @@ func (c *credential) beginReading() bool {
 	return true
 }
 
+// lastRead returns when the credential was last read without a problem; zero if it never was.
+func (c *credential) lastRead() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.readAt
+}
+
 func (c *credential) endReading() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,11 +163,12 @@ func (c *credential) endReading() {
 func (c *credential) noteReading(conn *chatv1alpha1.ChatConnection, problem error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
 	if problem == nil {
-		c.loaded = originOf(conn)
+		c.loaded, c.readAt = originOf(conn), now
 	}
 	c.stale = false
-	c.read = c.read.after(conn, problem, time.Now())
+	c.read = c.read.after(conn, problem, now)
 }
 
 // has reports whether the clients were made with a credential.

@@ -104,6 +104,20 @@ func (e *endpoint) begin() (done func(error)) {
 	}
 }
 
+// state returns whether the endpoint answers, for metrics.
+func (e *endpoint) state() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.isDown:
+		return serviceUnreachable
+	case e.answered.IsZero():
+		return serviceUnknown
+	default:
+		return serviceAnswers
+	}
+}
+
 // answersAtOnce reports whether the endpoint is in use, and answers fast.
 func (e *endpoint) answersAtOnce(now time.Time) bool {
 	if e.isSlow(now) {

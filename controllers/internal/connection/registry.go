@@ -182,6 +182,36 @@ func (r *Registry) ResyncFloor() time.Duration {
 	return floor
 }
 
+// OldestRead returns the oldest of the times at which the credentials of connections were last
+// read; zero if none was read.
+func (r *Registry) OldestRead() time.Time {
+	var oldest time.Time
+	for _, found := range r.all() {
+		if at := found.credential.lastRead(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest
+}
+
+// The states of an ACS resource in metrics.
+const (
+	serviceAnswers     = "answers"
+	serviceUnreachable = "unreachable"
+	serviceUnknown     = "unknown"
+)
+
+// Services returns how many ACS resources connections name, by whether they answer.
+func (r *Registry) Services() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := map[string]int{serviceAnswers: 0, serviceUnreachable: 0, serviceUnknown: 0}
+	for _, at := range r.endpoints {
+		counts[at.state()]++
+	}
+	return counts
+}
+
 // use makes the clients of a credential, unless they exist. The endpoint is found and put in place
 // in one step, so that connections to the same one share it.
 func (r *Registry) use(c *Connection, m material) error {

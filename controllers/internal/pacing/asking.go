@@ -210,6 +210,7 @@ func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 		pl := p.newPlace(who, l)
 		pl.state, pl.unpaced = underway, true
 		l.open(pl, 1)
+		quotaUsed.note(now, l)
 		return pl, nil
 	}
 	pl := p.ask(now, who, l)
@@ -218,6 +219,7 @@ func (p *Pacer) take(who Caller, key limitKey, unpaced bool) (*place, error) {
 	}
 	p.forget(pl)
 	pl.state = underway
+	quotaUsed.note(now, l)
 	if l.probe == pl {
 		l.probing = now
 	}

@@ -4,6 +4,8 @@
 package pacing
 
 import (
+	"iter"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -64,6 +66,9 @@ var operationClasses = map[string]class{
 	"ThreadClient.RemoveParticipant": classChangeMembers,
 	"ThreadClient.ListParticipants":  classListMembers,
 }
+
+// Operations returns the names of the operations of the client that have a quota.
+func Operations() iter.Seq[string] { return maps.Keys(operationClasses) }
 
 // QuotasFor returns the limits of a connection: the documented ones, unless its spec names others.
 func QuotasFor(spec *chatv1alpha1.Quotas) Quotas {

@@ -1,0 +1,192 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package census counts the objects of the operator by their state, for metrics.
+//
+// It counts as objects change, by the events of the cache, so a scrape costs the same however many
+// objects there are. It keeps a record of those objects only that are not ready, or are being
+// deleted. It reads no object and writes nothing.
+package census
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/cache"
+
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+)
+
+// state is the condition of an object as an on-call person sees it.
+type state string
+
+// The states of an object.
+const (
+	ready       state = "ready"
+	reconciling state = "reconciling"
+	stalled     state = "stalled"
+)
+
+// group is what the objects of one count have in common.
+type group struct {
+	kind   string
+	state  state
+	reason string
+}
+
+// Census counts the objects of some kinds. Its methods may be called from any goroutine.
+type Census struct {
+	mu     sync.Mutex
+	counts map[group]int
+	// rejected is the number of members that ACS refuses.
+	rejected int
+	// unready and deleting hold the objects of each kind that are not ready, and that are being
+	// deleted, the oldest first.
+	unready, deleting map[string]*waiting
+}
+
+// New returns a census of no objects. The kinds are shown even if they have no objects.
+func New(kinds ...string) *Census {
+	c := &Census{counts: map[group]int{}, unready: map[string]*waiting{}, deleting: map[string]*waiting{}}
+	for _, kind := range kinds {
+		c.unready[kind], c.deleting[kind] = newWaiting(), newWaiting()
+	}
+	return c
+}
+
+// Handler returns the handler for the events of the objects of a kind.
+func (c *Census) Handler(kind string) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { c.change(kind, nil, obj) },
+		UpdateFunc: func(before, after any) { c.change(kind, before, after) },
+		DeleteFunc: func(obj any) {
+			if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = unknown.Obj
+			}
+			c.change(kind, obj, nil)
+		},
+	}
+}
+
+// change counts an object as it is now, and no more as it was. An object that is new, or gone, is
+// nil before, or after.
+func (c *Census) change(kind string, before, after any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if obj, ok := before.(objects.Conditioned); ok {
+		c.count(kind, obj, -1)
+	}
+	obj, ok := after.(objects.Conditioned)
+	if !ok {
+		if gone, ok := before.(objects.Conditioned); ok {
+			c.unready[kind].remove(gone.GetUID())
+			c.deleting[kind].remove(gone.GetUID())
+		}
+		return
+	}
+	c.count(kind, obj, 1)
+	uid := obj.GetUID()
+	switch deleted := obj.GetDeletionTimestamp(); {
+	case deleted != nil:
+		c.unready[kind].remove(uid)
+		c.deleting[kind].put(uid, deleted.Time)
+	case stateOf(obj) == ready:
+		c.unready[kind].remove(uid)
+	default:
+		c.unready[kind].put(uid, c.unreadySince(kind, obj))
+	}
+}
+
+func (c *Census) count(kind string, obj objects.Conditioned, by int) {
+	_, reason := objects.ReadyReason(obj)
+	of := group{kind, stateOf(obj), reason}
+	if c.counts[of] += by; c.counts[of] == 0 {
+		delete(c.counts, of)
+	}
+	if thread, ok := obj.(*chatv1alpha1.ChatThread); ok && thread.Status.Participants != nil {
+		c.rejected += by * int(thread.Status.Participants.Rejected)
+	}
+}
+
+// unreadySince returns since when an object is not ready. A change of the spec has no time of its
+// own: it counts from the moment at which this process learned of it.
+func (c *Census) unreadySince(kind string, obj objects.Conditioned) time.Time {
+	shown := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
+	if shown == nil {
+		return obj.GetCreationTimestamp().Time
+	}
+	if shown.Status != "True" {
+		return shown.LastTransitionTime.Time
+	}
+	if since, known := c.unready[kind].since(obj.GetUID()); known {
+		return since
+	}
+	return time.Now()
+}
+
+// stateOf returns the state of an object. One whose spec changed since is reconciling.
+func stateOf(obj objects.Conditioned) state {
+	conditions := obj.GetConditions()
+	isTrue := func(of string) bool {
+		found := apimeta.FindStatusCondition(conditions, of)
+		return found != nil && found.Status == "True" && found.ObservedGeneration == obj.GetGeneration()
+	}
+	switch {
+	case isTrue(chatv1alpha1.ConditionReady):
+		return ready
+	case isTrue(chatv1alpha1.ConditionStalled):
+		return stalled
+	default:
+		return reconciling
+	}
+}
+
+// The metrics of a census. No label names an object.
+var (
+	objectsDesc = prometheus.NewDesc("acs_chat_operator_objects",
+		"Objects by kind, state (ready, reconciling, stalled) and reason of their Ready condition; the reason is empty before the first reconcile.",
+		[]string{"kind", "state", "reason"}, nil)
+	threadsDesc = prometheus.NewDesc("acs_chat_operator_threads",
+		"ChatThreads by the reason of their Ready condition, as in acs_chat_operator_objects, which has the other kinds too.", []string{"reason"}, nil)
+	unreadyDesc = prometheus.NewDesc("acs_chat_operator_oldest_unready_seconds",
+		"For how long the object of a kind that is not ready for the longest time has not been ready; 0 if all are. Objects in deletion do not count.", []string{"kind"}, nil)
+	deletionDesc = prometheus.NewDesc("acs_chat_operator_oldest_deletion_seconds",
+		"Time since the oldest request to delete an object of a kind that still exists; 0 if there is none.", []string{"kind"}, nil)
+	rejectedDesc = prometheus.NewDesc("acs_chat_operator_members_rejected",
+		"Declared members that are not in their threads because they were refused, of all ChatThreads.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *Census) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{objectsDesc, threadsDesc, unreadyDesc, deletionDesc, rejectedDesc} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Census) Collect(samples chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	show := func(desc *prometheus.Desc, value float64, labels ...string) {
+		samples <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	threads := map[string]int{}
+	for of, n := range c.counts {
+		show(objectsDesc, float64(n), of.kind, string(of.state), of.reason)
+		if of.kind == "ChatThread" {
+			threads[of.reason] += n
+		}
+	}
+	for reason, n := range threads {
+		show(threadsDesc, float64(n), reason)
+	}
+	now := time.Now()
+	for kind := range c.unready {
+		show(unreadyDesc, c.unready[kind].oldest(now).Seconds(), kind)
+		show(deletionDesc, c.deleting[kind].oldest(now).Seconds(), kind)
+	}
+	show(rejectedDesc, float64(c.rejected))
+}
