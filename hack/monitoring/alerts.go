@@ -152,7 +152,7 @@ func (r *rules) chartTemplate() string {
 // table returns the list of all alerts for the page about them.
 func (r *rules) table() string {
 	var b strings.Builder
-	b.WriteString("| alert | severity | means | fires after |\n|---|---|---|---|\n")
+	b.WriteString("| alert | severity | means | fires if so for |\n|---|---|---|---|\n")
 	for _, a := range r.alerts {
 		after := a.For
 		if after == "" {

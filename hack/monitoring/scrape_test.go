@@ -16,6 +16,8 @@ func TestRealOperator(t *testing.T) {
 	t.Run("alerts", w.testAlerts)
 	t.Run("cases", w.testCases)
 	t.Run("dashboard", w.testDashboard)
+	t.Run("objects", w.testObjects)
+	t.Run("runbooks", w.testRunbooks)
 }
 
 func mustRules(t testing.TB) *rules {

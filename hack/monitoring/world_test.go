@@ -180,7 +180,8 @@ func (w *world) do(args ...string) string {
 }
 
 // live makes the operator do everything that it has metrics for: all samples, threads beyond the
-// quota, objects that are stalled, drift, a thread that is deleted at ACS, and a refusal by ACS.
+// quota, objects that are stalled, drift, a thread that is deleted at ACS, a refusal by ACS, and
+// deletions that wait.
 func (w *world) live() {
 	w.Helper()
 	w.do("create", "secret", "generic", "acs", "--from-file=connectionString="+w.path("connection-string"))
@@ -213,6 +214,20 @@ func (w *world) live() {
 	w.await("throttle", "sum(acs_chat_operator_acs_throttled_total) > 0")
 	w.await("stalled participants", `sum(acs_chat_operator_objects{kind="ChatParticipant",state="stalled"}) > 0`)
 	w.await("refused members", "sum(acs_chat_operator_members_rejected) > 0")
+
+	w.delete()
+}
+
+// delete deletes an object of each kind, whose deletion then waits: for its thread, because the
+// connection limits deletions, and because ACS is in trouble.
+func (w *world) delete() {
+	w.Helper()
+	w.inject(`{"operation":"RemoveParticipant","status":503}`)
+	w.do("patch", "chatconnection", "default", "--type=merge", "--patch", `{"spec":{"maxDeletions":{"count":0}}}`)
+	w.do("delete", "chatparticipant/quickstart-edsger", "chatthread/many-1", "chatconnection/default", "--wait=false")
+	for _, kind := range []string{"ChatConnection", "ChatThread", "ChatParticipant"} {
+		w.await(kind, fmt.Sprintf("max(acs_chat_operator_oldest_deletion_seconds{kind=%q}) > 0", kind))
+	}
 }
 
 // ask asks the operator to look at a ChatThread now.
