@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"sigs.k8s.io/yaml"
@@ -29,26 +30,58 @@ var sections = []string{"Meaning", "Impact", "Diagnosis", "Mitigation"}
 
 // cases are the unit tests of an alert, in the form of promtool.
 type cases struct {
-	Tests []struct {
-		Name        string `json:"name"`
-		InputSeries []struct {
-			Series string `json:"series"`
-		} `json:"input_series"`
-		AlertRuleTest []struct {
-			Alertname string `json:"alertname"`
-			ExpAlerts []any  `json:"exp_alerts"`
-		} `json:"alert_rule_test"`
-	} `json:"tests"`
+	Tests []unitTest `json:"tests"`
 }
 
-func readCases(t testing.TB, name string) (c cases) {
+type unitTest struct {
+	Name        string `json:"name"`
+	InputSeries []struct {
+		Series string `json:"series"`
+	} `json:"input_series"`
+	AlertRuleTest []struct {
+		Alertname string `json:"alertname"`
+		ExpAlerts []any  `json:"exp_alerts"`
+	} `json:"alert_rule_test"`
+}
+
+// expected returns how many alerts a case expects, over all of its times.
+func (u *unitTest) expected(t *testing.T, name string) (n int) {
 	t.Helper()
+	for _, test := range u.AlertRuleTest {
+		if test.Alertname != name {
+			t.Errorf("%s, %q is about %s", name, u.Name, test.Alertname)
+		}
+		n += len(test.ExpAlerts)
+	}
+	return n
+}
+
+// lacks returns the metrics of an expression that a case does not feed. Behind "unless" are
+// exceptions, which need not be there.
+func (u *unitTest) lacks(t *testing.T, expr string) (missing []string) {
+	t.Helper()
+	given := map[string]bool{}
+	for _, in := range u.InputSeries {
+		name, _, _ := strings.Cut(in.Series, "{")
+		given[name] = true
+	}
+	needed, _, _ := strings.Cut(expr, "unless")
+	for _, selector := range selectors(t, needed) {
+		if !given[selector.Name] {
+			missing = append(missing, selector.Name)
+		}
+	}
+	return missing
+}
+
+func readCases(tb testing.TB, name string) (c cases) {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join(casesDir, name+".yaml"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := yaml.Unmarshal(text, &c); err != nil {
-		t.Fatalf("%s: %v", name, err)
+		tb.Fatalf("%s: %v", name, err)
 	}
 	return c
 }
@@ -89,24 +122,10 @@ func TestEachAlertHasCases(t *testing.T) {
 	for _, a := range mustRules(t).alerts {
 		fires, quiet := false, false
 		for _, one := range readCases(t, a.Name).Tests {
-			given := map[string]bool{}
-			for _, in := range one.InputSeries {
-				name, _, _ := strings.Cut(in.Series, "{")
-				given[name] = true
+			if missing := one.lacks(t, a.Expr); len(missing) > 0 {
+				t.Errorf("%s, %q: there is no %q, so it proves nothing", a.Name, one.Name, missing)
 			}
-			for _, selector := range selectors(t, a.Expr) {
-				// Only absent fires because of a metric that is not there.
-				if !given[selector.Name] && strings.HasPrefix(one.Name, "is quiet") && !isException(a.Expr, selector) {
-					t.Errorf("%s, %q: there is no %s, so that it proves nothing", a.Name, one.Name, selector.Name)
-				}
-			}
-			expected := 0
-			for _, test := range one.AlertRuleTest {
-				if test.Alertname != a.Name {
-					t.Errorf("%s, %q is about %s", a.Name, one.Name, test.Alertname)
-				}
-				expected += len(test.ExpAlerts)
-			}
+			expected := one.expected(t, a.Name)
 			fires = fires || expected > 0
 			quiet = quiet || expected == 0
 		}
@@ -114,12 +133,6 @@ func TestEachAlertHasCases(t *testing.T) {
 			t.Errorf("%s: a case in which it fires: %t; one in which it is quiet: %t", a.Name, fires, quiet)
 		}
 	}
-}
-
-// isException reports whether a selector is behind "unless".
-func isException(expr string, selector *parser.VectorSelector) bool {
-	unless := strings.Index(expr, "unless")
-	return unless >= 0 && int(selector.PosRange.Start) > unless
 }
 
 // A page or a case of an alert that is gone is gone too.
@@ -179,10 +192,10 @@ func TestPrometheusRuleHasTheRules(t *testing.T) {
 	}
 }
 
-func mustYAML(t testing.TB, text string, into any) {
-	t.Helper()
+func mustYAML(tb testing.TB, text string, into any) {
+	tb.Helper()
 	if err := yaml.Unmarshal([]byte(text), into); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -249,8 +262,8 @@ func (w *world) testCases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				name := given.Get(labels.MetricName)
-				shown := w.series(labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name))
+				name := given.Get(model.MetricNameLabel)
+				shown := w.series(labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, name))
 				if !slices.ContainsFunc(shown, func(s labels.Labels) bool { return hasLabels(s, given) }) {
 					t.Errorf("%s, %q: the operator shows no series like %s", a.Name, one.Name, in.Series)
 				}

@@ -54,23 +54,23 @@ func expand(expr string) string {
 	return strings.NewReplacer("{}", "{"+chosen+"}", "{,", "{"+chosen+",").Replace(expr)
 }
 
-var datasource = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
+var datasource = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 
 // dashboardJSON returns the dashboard as Grafana imports it.
 func dashboardJSON() (string, error) {
-	b := dashboard.NewDashboardBuilder("ACS chat operator").
-		Uid("acs-chat-operator").
-		Description("State and work of acs-chat-operator, which keeps chat threads of Azure Communication Services.").
-		Tags([]string{"acs-chat-operator", "kubernetes"}).
-		Editable().
-		Refresh("1m").
-		Time("now-6h", "now").
-		Timezone("browser").
-		Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus")).
-		WithVariable(variable("namespace", "Namespace", "label_values(acs_chat_operator_build_info, namespace)")).
-		WithVariable(variable("job", "Job", `label_values(acs_chat_operator_build_info{namespace=~"$namespace"}, job)`)).
-		Link(dashboard.NewDashboardLinkBuilder("Runbooks").Type(dashboard.DashboardLinkTypeLink).Url(runbookBase).TargetBlank(true))
+	b := dashboard.NewDashboardBuilder("ACS chat operator"). //nolint:staticcheck // its successor needs Grafana 12
+									Uid("acs-chat-operator").
+									Description("State and work of acs-chat-operator, which keeps chat threads of Azure Communication Services.").
+									Tags([]string{"acs-chat-operator", "kubernetes"}).
+									Editable().
+									Refresh("1m").
+									Time("now-6h", "now").
+									Timezone("browser").
+									Tooltip(dashboard.DashboardCursorSyncCrosshair).
+									WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus")).
+									WithVariable(variable("namespace", "Namespace", "label_values(acs_chat_operator_build_info, namespace)")).
+									WithVariable(variable("job", "Job", `label_values(acs_chat_operator_build_info{namespace=~"$namespace"}, job)`)).
+									Link(dashboard.NewDashboardLinkBuilder("Runbooks").Type(dashboard.DashboardLinkTypeLink).Url(runbookBase).TargetBlank(true))
 	for _, r := range rows {
 		b.WithRow(dashboard.NewRowBuilder(r.title))
 		// The last panel takes what is left of the width.
@@ -78,7 +78,7 @@ func dashboardJSON() (string, error) {
 		for i := range r.panels {
 			span := each
 			if i == len(r.panels)-1 {
-				span = width - each*uint32(i) //nolint:gosec // at most 24
+				span = width - each*uint32(i)
 			}
 			b.WithPanel(r.panels[i].builder(span, r.height))
 		}
@@ -113,7 +113,7 @@ func (p *panel) builder(span, height uint32) cog.Builder[dashboard.Panel] {
 		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true)).
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
 	for i, q := range p.queries {
-		b.WithTarget(target(q, i).Range())
+		b.WithTarget(target(q, refIDs[i]).Range())
 	}
 	return b
 }
@@ -131,13 +131,16 @@ func (p *panel) number(span, height uint32) cog.Builder[dashboard.Panel] {
 		b.TextMode(common.BigValueTextModeName)
 	}
 	for i, q := range p.queries {
-		b.WithTarget(target(q, i).Instant())
+		b.WithTarget(target(q, refIDs[i]).Instant())
 	}
 	return b
 }
 
-func target(q query, i int) *prometheus.DataqueryBuilder {
-	return prometheus.NewDataqueryBuilder().Datasource(datasource).Expr(expand(q.expr)).LegendFormat(q.legend).RefId(string(rune('A' + i)))
+// refIDs name the queries of a panel.
+var refIDs = []string{"A", "B", "C"}
+
+func target(q query, refID string) *prometheus.DataqueryBuilder {
+	return prometheus.NewDataqueryBuilder().Datasource(datasource).Expr(expand(q.expr)).LegendFormat(q.legend).RefId(refID)
 }
 
 // text is the description of a panel, with the case in which it is empty.

@@ -92,8 +92,8 @@ func TestDashboardJSON(t *testing.T) {
 	}
 }
 
-// testDashboard evaluates each query over what a Prometheus scraped from a real operator, and prints
-// what the panels show.
+// testDashboard evaluates each query over what a Prometheus scraped from a real operator, and
+// prints what the panels show.
 func (w *world) testDashboard(t *testing.T) {
 	for _, r := range rows {
 		for _, p := range r.panels {

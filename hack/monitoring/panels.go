@@ -8,10 +8,10 @@ import "github.com/grafana/grafana-foundation-sdk/go/units"
 // mine selects the controllers of the operator.
 const mine = `controller=~"chat(connection|thread|participant)"`
 
-// quiet is why a panel about failures is empty.
+// Legends that name the series of many panels.
 const (
-	noFailure = "while nothing fails"
-	noWait    = "while nothing waits"
+	byOperation  = "{{operation}}"
+	byController = "{{controller}}"
 )
 
 // rows are those of the dashboard. All replicas show the state of the objects, and only the leader
@@ -92,15 +92,15 @@ var waits = []panel{
 var calls = []panel{
 	{
 		title: "Calls", description: "Calls to ACS, by operation.", unit: units.RequestsPerSecond,
-		queries: []query{{"sum by (operation) (rate(acs_chat_operator_acs_requests_total{}[$__rate_interval]))", "{{operation}}"}},
+		queries: []query{{"sum by (operation) (rate(acs_chat_operator_acs_requests_total{}[$__rate_interval]))", byOperation}},
 	},
 	{
 		title: "Latency, typical", description: "The median of the durations of calls to ACS, by operation.", unit: units.Seconds,
-		queries: []query{{"histogram_quantile(0.5, sum by (le, operation) (rate(acs_chat_operator_acs_request_duration_seconds_bucket{}[$__rate_interval])))", "{{operation}}"}},
+		queries: []query{{"histogram_quantile(0.5, sum by (le, operation) (rate(acs_chat_operator_acs_request_duration_seconds_bucket{}[$__rate_interval])))", byOperation}},
 	},
 	{
 		title: "Latency, slow calls", description: "The 99th percentile of the durations of calls to ACS, by operation.", unit: units.Seconds,
-		queries: []query{{"histogram_quantile(0.99, sum by (le, operation) (rate(acs_chat_operator_acs_request_duration_seconds_bucket{}[$__rate_interval])))", "{{operation}}"}},
+		queries: []query{{"histogram_quantile(0.99, sum by (le, operation) (rate(acs_chat_operator_acs_request_duration_seconds_bucket{}[$__rate_interval])))", byOperation}},
 	},
 }
 
@@ -108,11 +108,11 @@ var trouble = []panel{
 	{
 		title: "Failed calls", description: "Calls that ACS refused, by operation and status code. Code 0: no answer.", unit: units.RequestsPerSecond,
 		queries: []query{{`sum by (operation, code) (rate(acs_chat_operator_acs_requests_total{,code!~"2.."}[$__rate_interval]))`, "{{operation}} {{code}}"}},
-		empty:   noFailure,
+		empty:   "while nothing fails",
 	},
 	{
 		title: "Throttled calls", description: "Calls that ACS answered with 429, by operation.", unit: units.RequestsPerSecond,
-		queries: []query{{"sum by (operation) (rate(acs_chat_operator_acs_throttled_total{}[$__rate_interval]))", "{{operation}}"}},
+		queries: []query{{"sum by (operation) (rate(acs_chat_operator_acs_throttled_total{}[$__rate_interval]))", byOperation}},
 		empty:   "until ACS throttles for the first time",
 	},
 	{
@@ -128,7 +128,7 @@ var quotas = []panel{
 	},
 	{
 		title: "Waits for a quota", description: "Calls that had to wait for room in a quota, by operation.", unit: units.OpsPerSecond,
-		queries: []query{{"sum by (operation) (rate(acs_chat_operator_quota_waits_total{}[$__rate_interval]))", "{{operation}}"}},
+		queries: []query{{"sum by (operation) (rate(acs_chat_operator_quota_waits_total{}[$__rate_interval]))", byOperation}},
 		empty:   "until a call waits for the first time",
 	},
 }
@@ -155,7 +155,7 @@ var work = []panel{
 	},
 	{
 		title: "Duration of reconciles", description: "The 99th percentile of the durations of reconciles.", unit: units.Seconds,
-		queries: []query{{"histogram_quantile(0.99, sum by (le, controller) (rate(controller_runtime_reconcile_time_seconds_bucket{," + mine + "}[$__rate_interval])))", "{{controller}}"}},
+		queries: []query{{"histogram_quantile(0.99, sum by (le, controller) (rate(controller_runtime_reconcile_time_seconds_bucket{," + mine + "}[$__rate_interval])))", byController}},
 	},
 	{
 		title: "Errors and panics", description: "Reconciles that ended with an error, and panics, which are faults in the code.", unit: units.OpsPerSecond,
@@ -173,20 +173,20 @@ var work = []panel{
 var queues = []panel{
 	{
 		title: "Objects that wait for a worker", description: "The length of the queue of each controller.", unit: units.Short,
-		queries: []query{{"sum by (controller) (workqueue_depth{," + mine + "})", "{{controller}}"}},
+		queries: []query{{"sum by (controller) (workqueue_depth{," + mine + "})", byController}},
 		empty:   "before the first object of a kind",
 	},
 	{
 		title: "Wait for a worker", description: "The 99th percentile of the times that objects waited in the queue.", unit: units.Seconds,
-		queries: []query{{"histogram_quantile(0.99, sum by (le, controller) (rate(workqueue_queue_duration_seconds_bucket{," + mine + "}[$__rate_interval])))", "{{controller}}"}},
+		queries: []query{{"histogram_quantile(0.99, sum by (le, controller) (rate(workqueue_queue_duration_seconds_bucket{," + mine + "}[$__rate_interval])))", byController}},
 	},
 	{
 		title: "Busy workers", description: "The share of the workers of each controller that work.", unit: units.PercentUnit,
-		queries: []query{{"sum by (controller) (controller_runtime_active_workers{," + mine + "}) / sum by (controller) (controller_runtime_max_concurrent_reconciles{," + mine + "})", "{{controller}}"}},
+		queries: []query{{"sum by (controller) (controller_runtime_active_workers{," + mine + "}) / sum by (controller) (controller_runtime_max_concurrent_reconciles{," + mine + "})", byController}},
 	},
 	{
 		title: "Longest running reconcile", description: "For how long the longest of the running reconciles has run.", unit: units.Seconds,
-		queries: []query{{"max by (controller) (workqueue_longest_running_processor_seconds{," + mine + "})", "{{controller}}"}},
+		queries: []query{{"max by (controller) (workqueue_longest_running_processor_seconds{," + mine + "})", byController}},
 	},
 }
 

@@ -20,15 +20,15 @@ func TestRealOperator(t *testing.T) {
 	t.Run("runbooks", w.testRunbooks)
 }
 
-func mustRules(t testing.TB) *rules {
-	t.Helper()
+func mustRules(tb testing.TB) *rules {
+	tb.Helper()
 	text, err := os.ReadFile(rulesFile)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	all, err := parseRules(string(text))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return all
 }

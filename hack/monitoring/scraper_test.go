@@ -39,23 +39,23 @@ type scraper struct {
 }
 
 // newScraper scrapes targets, by the names of their pods, until the test ends.
-func newScraper(t testing.TB, targets map[string]string) *scraper {
-	t.Helper()
+func newScraper(tb testing.TB, targets map[string]string) *scraper {
+	tb.Helper()
 	p := &scraper{
-		test:    t,
-		storage: teststorage.New(t),
-		engine:  promqltest.NewTestEngine(t, false, 5*time.Minute, 1_000_000),
+		test:    tb,
+		storage: teststorage.New(tb),
+		engine:  promqltest.NewTestEngine(tb, false, 5*time.Minute, 1_000_000),
 	}
 	parsed, err := config.Load(scrapeConfig, promslog.NewNopLogger())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	manager, err := scrape.NewManager(nil, nil, nil, p.storage, nil, client.NewRegistry())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := manager.ApplyConfig(parsed); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	group := &targetgroup.Group{Source: "pods"}
 	for pod, address := range targets {
@@ -65,10 +65,10 @@ func newScraper(t testing.TB, targets map[string]string) *scraper {
 	}
 	sets, done := make(chan map[string][]*targetgroup.Group), make(chan error, 1)
 	go func() { done <- manager.Run(sets) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		manager.Stop()
 		if err := <-done; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	sets <- map[string][]*targetgroup.Group{scrapedJob: {group}}
@@ -132,11 +132,11 @@ func (p *scraper) series(matchers ...*labels.Matcher) (found []labels.Labels) {
 }
 
 // selectors returns the selectors of series in an expression.
-func selectors(t testing.TB, expr string) (found []*parser.VectorSelector) {
-	t.Helper()
+func selectors(tb testing.TB, expr string) (found []*parser.VectorSelector) {
+	tb.Helper()
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	if err != nil {
-		t.Fatalf("%s: %v", expr, err)
+		tb.Fatalf("%s: %v", expr, err)
 	}
 	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
 		if selector, ok := node.(*parser.VectorSelector); ok {

@@ -52,16 +52,16 @@ type service struct {
 	options  *acs.ClientOptions
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{TB: t, dir: t.TempDir()}
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	w := &world{TB: tb, dir: tb.TempDir()}
 	w.startControlPlane()
 	w.startEmulator()
 	targets := map[string]string{}
 	for _, pod := range replicas {
 		targets[pod] = w.startOperator(pod)
 	}
-	w.scraper = newScraper(t, targets)
+	w.scraper = newScraper(tb, targets)
 	return w
 }
 
