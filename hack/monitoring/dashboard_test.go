@@ -92,6 +92,20 @@ func TestDashboardJSON(t *testing.T) {
 	}
 }
 
+// testHealthy expects data in each panel that does not name a case in which it has none,
+// also while all is well.
+func (w *world) testHealthy(t *testing.T) {
+	for _, r := range rows {
+		for _, p := range r.panels {
+			for _, q := range p.queries {
+				if p.empty == "" {
+					w.await(p.title, filled.Replace(expand(q.expr)))
+				}
+			}
+		}
+	}
+}
+
 // testDashboard evaluates each query over what a Prometheus scraped from a real operator, and
 // prints what the panels show.
 func (w *world) testDashboard(t *testing.T) {

@@ -113,7 +113,6 @@ var trouble = []panel{
 	{
 		title: "Throttled calls", description: "Calls that ACS answered with 429, by operation.", unit: units.RequestsPerSecond,
 		queries: []query{{"sum by (operation) (rate(acs_chat_operator_acs_throttled_total{}[$__rate_interval]))", byOperation}},
-		empty:   "until ACS throttles for the first time",
 	},
 	{
 		title: "ACS resources", description: "The ACS resources in use: those that answer, those that do not, and those that have not been called yet.", unit: units.Short,
@@ -129,7 +128,6 @@ var quotas = []panel{
 	{
 		title: "Waits for a quota", description: "Calls that had to wait for room in a quota, by operation.", unit: units.OpsPerSecond,
 		queries: []query{{"sum by (operation) (rate(acs_chat_operator_quota_waits_total{}[$__rate_interval]))", byOperation}},
-		empty:   "until a call waits for the first time",
 	},
 }
 

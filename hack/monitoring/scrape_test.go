@@ -12,6 +12,8 @@ import (
 // real API server, the emulator, all samples, and a Prometheus.
 func TestRealOperator(t *testing.T) {
 	w := newWorld(t)
+	w.settle()
+	t.Run("healthy", w.testHealthy)
 	w.live()
 	t.Run("alerts", w.testAlerts)
 	t.Run("cases", w.testCases)

@@ -179,16 +179,20 @@ func (w *world) do(args ...string) string {
 	return output
 }
 
-// live makes the operator do everything that it has metrics for: all samples, threads beyond the
-// quota, objects that are stalled, drift, a thread that is deleted at ACS, a refusal by ACS, and
-// deletions that wait.
-func (w *world) live() {
+// settle applies the samples, as a user would.
+func (w *world) settle() {
 	w.Helper()
 	w.do("create", "secret", "generic", "acs", "--from-file=connectionString="+w.path("connection-string"))
 	w.do("apply", "-k", "config/samples")
-	w.do("apply", "-f", "hack/monitoring/testdata/objects.yaml")
-	w.do("wait", "--for=condition=Ready", "--timeout=2m", "chatthread/quickstart", "chatthread/incident")
+	w.do("wait", "--for=condition=Ready", "--timeout=2m", "chatthread/quickstart", "chatthread/incident", "chatparticipant/quickstart-edsger")
+}
 
+// live makes the operator do everything else that it has metrics for: threads beyond the quota,
+// objects that are stalled, drift, a thread that is deleted at ACS, a refusal by ACS, and deletions
+// that wait.
+func (w *world) live() {
+	w.Helper()
+	w.do("apply", "-f", "hack/monitoring/testdata/objects.yaml")
 	var many strings.Builder
 	for i := range 15 {
 		fmt.Fprintf(&many, "---\n{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: many-%d}, spec: {topic: One of many}}\n", i)
