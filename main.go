@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers"
 	"github.com/acs-operator/acs-chat-operator/controllers/lease"
+	"github.com/acs-operator/acs-chat-operator/controllers/tracing"
 )
 
 // namespaceFile contains the namespace of a pod.
@@ -100,14 +102,22 @@ func run(s *settings) error {
 	if err != nil {
 		return err
 	}
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, chatv1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return fmt.Errorf("build scheme: %w", err)
-		}
-	}
 	own := ownBuild()
 	if err := s.announce(own); err != nil {
+		return err
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if options.Tracing, err = tracing.Start(ctx, tracing.Service{Name: operatorName, Version: own.version}, os.Getenv, ctrl.Log.WithName("tracing")); err != nil {
+		return fmt.Errorf("traces: %w", err)
+	}
+	defer endTracing(options.Tracing)
+	return s.operate(ctx, own, options)
+}
+
+// operate builds the manager with all controllers, and runs it until the context ends.
+func (s *settings) operate(ctx context.Context, own build, options controllers.Options) error {
+	scheme, err := newScheme()
+	if err != nil {
 		return err
 	}
 	config, err := ctrl.GetConfig()
@@ -120,6 +130,7 @@ func run(s *settings) error {
 	claims := rest.CopyConfig(config)
 	claims.Wrap(guard.ForClaims)
 	config.Wrap(guard.ForAPIServer)
+	config.Wrap(options.Tracing.ForAPIServer)
 	options.HTTPClient.Transport = guard.ForACS(options.HTTPClient.Transport)
 	lock, err := s.leaseLock(config, guard.Release)
 	if err != nil {
@@ -138,7 +149,6 @@ func run(s *settings) error {
 	if err := addShard(mgr, shard, &options); err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
 	if err := controllers.Setup(ctx, mgr, options); err != nil {
 		return err
 	}
@@ -146,6 +156,16 @@ func run(s *settings) error {
 		return err
 	}
 	return start(ctx, mgr)
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, chatv1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("build scheme: %w", err)
+		}
+	}
+	return scheme, nil
 }
 
 func (s *settings) managerOptions(scheme *runtime.Scheme, caches cache.Options, lock resourcelock.Interface) ctrl.Options {

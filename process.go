@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers"
 	"github.com/acs-operator/acs-chat-operator/controllers/lease"
 	"github.com/acs-operator/acs-chat-operator/controllers/shards"
+	"github.com/acs-operator/acs-chat-operator/controllers/tracing"
 )
 
 const (
@@ -119,4 +120,16 @@ func addChecks(mgr ctrl.Manager, options controllers.Options, ready *controllers
 		return fmt.Errorf("add ready check: %w", err)
 	}
 	return nil
+}
+
+// lastTracesLimit is the time to send the last traces.
+const lastTracesLimit = 3 * time.Second
+
+// endTracing sends the traces that were not sent yet.
+func endTracing(t *tracing.Tracing) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastTracesLimit)
+	defer cancel()
+	if err := t.Shutdown(ctx); err != nil {
+		ctrl.Log.Error(err, "Could not send the last traces")
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 // apply carries the plan out. Apart from deletions, only apply writes to ACS.
 func (r *ChatThreadReconciler) apply(ctx context.Context, s situation) (situation, error) {
+	s.tracePlan(ctx)
 	if s.thread.Observes() {
 		return r.observeOnly(ctx, s)
 	}

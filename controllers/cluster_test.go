@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,8 @@ type world struct {
 	options   Options
 	timing    timing
 	recorder  *recorder
+	// logger is that of the operator; the zero value for the default one.
+	logger logr.Logger
 }
 
 // shortTiming shortens waits that take seconds with the real service.
@@ -87,6 +90,7 @@ func (w *world) startAs(api *rest.Config, options Options) (stop func()) {
 	skipNames := true
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme:     scheme,
+		Logger:     w.logger,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      CacheOptions(options.WatchNamespaces),
 		Controller: config.Controller{SkipNameValidation: &skipNames},

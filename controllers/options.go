@@ -13,6 +13,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/shards"
+	"github.com/acs-operator/acs-chat-operator/controllers/tracing"
 )
 
 // Options are the settings of the controllers.
@@ -34,6 +35,8 @@ type Options struct {
 	Pacing bool
 	// MaxConcurrentReconciles is the number of objects of a kind that are reconciled at once.
 	MaxConcurrentReconciles int
+	// Tracing makes spans; nil if no traces are made.
+	Tracing *tracing.Tracing
 	// Held are the namespaces that this process holds, if several operators share those of the
 	// cluster; nil if this process works in all that it watches.
 	Held *shards.Held

@@ -91,6 +91,7 @@ func New(deps Dependencies) *Controllers {
 		Timeout:          deps.ACSTimeout,
 		Pacing:           deps.Pacing,
 		Workers:          deps.MaxConcurrentReconciles,
+		Tracing:          deps.Tracing.ForACS(),
 		Wake:             c.wakeThreadOrListing,
 		WakeConnection:   c.connectionWakes.Wake,
 	}
@@ -146,10 +147,10 @@ func (c *Controllers) All() []Controller {
 		}
 	}
 	return []Controller{
-		{KindConnection, c.gate(c.connections), options(objects.NewRateLimiter()), c.connectionWakes.Source()},
-		{KindThread, c.gate(c.threads), options(c.threads.backoff), c.threadWakes.Source()},
-		{KindParticipant, c.gate(c.participants), options(objects.NewRateLimiter()), c.participantWakes.Source()},
-		{KindListing, c.gate(c.listing), options(objects.NewRateLimiter()), c.listingWakes.Source()},
+		{KindConnection, c.gate(c.trace(KindConnection, c.connections)), options(objects.NewRateLimiter()), c.connectionWakes.Source()},
+		{KindThread, c.gate(c.trace(KindThread, c.threads)), options(c.threads.backoff), c.threadWakes.Source()},
+		{KindParticipant, c.gate(c.trace(KindParticipant, c.participants)), options(objects.NewRateLimiter()), c.participantWakes.Source()},
+		{KindListing, c.gate(c.trace(KindListing, c.listing)), options(objects.NewRateLimiter()), c.listingWakes.Source()},
 	}
 }
 

@@ -24,8 +24,13 @@ type components struct {
 
 // start starts a component, whose output is appended to its log.
 func (c *components) start(ctx context.Context, name, binary string, args ...string) error {
+	return c.startIn(ctx, nil, name, binary, args...)
+}
+
+// startIn starts a component with some variables of the environment.
+func (c *components) startIn(ctx context.Context, environment []string, name, binary string, args ...string) error {
 	started, err := processes.Program{
-		Name: name, Binary: binary, Arguments: args, Home: c.state.dir, Log: c.state.logFile(name), Ended: c.ended,
+		Name: name, Binary: binary, Arguments: args, Home: c.state.dir, Environment: environment, Log: c.state.logFile(name), Ended: c.ended,
 	}.Start(ctx)
 	if err != nil {
 		return err

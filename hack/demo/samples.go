@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
@@ -49,7 +51,7 @@ func (d *demo) startOperator(ctx context.Context) error {
 	if d.metrics, err = processes.FreeAddress(ctx); err != nil {
 		return err
 	}
-	err = d.started.start(ctx, operator, "bin/manager",
+	err = d.started.startIn(ctx, telemetry(os.Environ()), operator, "bin/manager",
 		"--kubeconfig="+d.state.path(operatorFile),
 		"--acs-ca-file="+d.state.path(authorityFile),
 		"--allowed-endpoint-suffixes="+strings.TrimPrefix(d.service.endpoint, "https://"),
@@ -63,6 +65,11 @@ func (d *demo) startOperator(ctx context.Context) error {
 	return processes.Poll(ctx, func(ctx context.Context) error {
 		return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
 	})
+}
+
+// telemetry returns the variables of OpenTelemetry, so that whoever runs a collector sees traces.
+func telemetry(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool { return !strings.HasPrefix(variable, "OTEL_") })
 }
 
 // connect creates the Secret from a file, because all users of the machine can see arguments.

@@ -3,7 +3,10 @@
 
 package main
 
-import "strings"
+import (
+	"os"
+	"strings"
+)
 
 const welcome = `
 A Kubernetes control plane, an emulator of ACS Chat and the operator, on this machine and for as long as this runs.
@@ -41,10 +44,21 @@ Try it, in another terminal in this directory
     KUBECTL apply -f config/samples/thread.yaml -f config/samples/participants.yaml
 
   The logs are in STATE/logs, the operator's metrics at http://METRICS/metrics.
+  TRACES
 
 Ctrl-C stops everything and leaves nothing.
 `
 
 func (d *demo) tryText() string {
-	return strings.NewReplacer("KUBECTL", d.kubectl.Binary, "STATE", d.state.dir, "METRICS", d.metrics).Replace(tryTemplate)
+	return strings.NewReplacer("KUBECTL", d.kubectl.Binary, "STATE", d.state.dir, "METRICS", d.metrics, "TRACES", tracesText(os.Getenv)).Replace(tryTemplate)
+}
+
+// tracesText says where traces go.
+func tracesText(getenv func(string) string) string {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		if getenv(name) != "" {
+			return "Its traces go to the collector that " + name + " names."
+		}
+	}
+	return "To see traces as well, start the demo with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318, the port of a collector."
 }

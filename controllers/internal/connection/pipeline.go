@@ -13,9 +13,12 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/correlation"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
@@ -35,8 +38,15 @@ func clientOptions(transport *http.Client, timeout time.Duration, at *endpoint, 
 		Retry:            retryOptions(timeout),
 		PerCallPolicies:  []policy.Policy{pacing.CallPolicy{}, refusalLog{}},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "acs-chat-operator"},
-		PerRetryPolicies: slices.Concat([]policy.Policy{gate{at}}, first, []policy.Policy{callMetrics{}, pacing.AttemptPolicy{}, watch{at}}),
+		PerRetryPolicies: slices.Concat([]policy.Policy{gate{at}}, first, []policy.Policy{callMetrics{}, pacing.AttemptPolicy{}, spanIDs{}, watch{at}}),
 	}}
+}
+
+// clientOptions are the options of every client that the registry makes.
+func (r *Registry) clientOptions(at *endpoint, first ...policy.Policy) *acs.ClientOptions {
+	options := clientOptions(r.Transport, r.Timeout, at, first...)
+	options.TracingProvider = r.Tracing
+	return options
 }
 
 func retryOptions(timeout time.Duration) policy.RetryOptions {
@@ -84,6 +94,18 @@ func (w watch) Do(req *policy.Request) (*http.Response, error) {
 	defer func() { done(err) }()
 	resp, sent := req.Next()
 	err = sent
+	correlation.Note(req.Raw().Context(), resp)
+	return resp, err
+}
+
+// spanIDs puts into the span of a call the id by which Microsoft's support finds it.
+type spanIDs struct{}
+
+func (spanIDs) Do(req *policy.Request) (*http.Response, error) {
+	resp, err := req.Next()
+	if span := trace.SpanFromContext(req.Raw().Context()); resp != nil && span.IsRecording() {
+		span.SetAttributes(attribute.String("acs.ms_cv", correlation.Of(resp.Header)))
+	}
 	return resp, err
 }
 
@@ -101,7 +123,7 @@ func (refusalLog) Do(req *policy.Request) (*http.Response, error) {
 	}
 	operation, _ := req.Raw().Context().Value(runtime.CtxAPINameKey{}).(string)
 	fields := []any{operationField, operation, "status", answer.StatusCode}
-	for _, header := range []struct{ field, name string }{{"msCV", "MS-CV"}, {"requestID", "x-ms-request-id"}} {
+	for _, header := range []struct{ field, name string }{{"msCV", correlation.Header}, {"requestID", "x-ms-request-id"}} {
 		if value := outcome.Sanitize(answer.Header.Get(header.name), outcome.MaxCode); value != "" {
 			fields = append(fields, header.field, value)
 		}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -44,6 +45,8 @@ type Registry struct {
 	Transport *http.Client
 	// Timeout of one try of a call.
 	Timeout time.Duration
+	// Tracing makes spans of calls; the zero value makes none.
+	Tracing tracing.Provider
 	// Pacing keeps calls within the quotas of ACS.
 	Pacing bool
 	// Workers is how many reconciles each controller makes at once. No endpoint takes more than its
@@ -224,7 +227,7 @@ func (r *Registry) use(c *Connection, m material) error {
 	if !ok {
 		at = &endpoint{url: m.endpoint}
 	}
-	if err := c.use(at, m, clientOptions(r.Transport, r.Timeout, at)); err != nil {
+	if err := c.use(at, m, r.clientOptions(at)); err != nil {
 		return err
 	}
 	if r.endpoints == nil {
@@ -270,7 +273,7 @@ func (r *Registry) User(found *Connection, id string) (*User, error) {
 func (r *Registry) addUser(found *Connection, id string, first *acs.AccessToken) (*User, error) {
 	tokens := &tokenSource{identity: found.identity, user: id}
 	credential := acs.NewUserCredential(tokens.issue, &acs.UserCredentialOptions{Token: first})
-	chat, err := acs.NewChatClient(found.endpoint.url, credential, clientOptions(r.Transport, r.Timeout, found.endpoint, found.Pacer.Policy(id)))
+	chat, err := acs.NewChatClient(found.endpoint.url, credential, r.clientOptions(found.endpoint, found.Pacer.Policy(id)))
 	if err != nil {
 		return nil, fmt.Errorf("make chat client: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/correlation"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -256,6 +257,7 @@ func (r *Registry) BeginListing(ctx context.Context, key types.NamespacedName) (
 }
 
 func (r *Registry) begin(ctx context.Context, v *visit) (with context.Context, end func()) {
+	ctx = correlation.Begin(ctx)
 	if r.Workers <= 0 {
 		return ctx, func() {}
 	}

@@ -6,12 +6,15 @@ package objects
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/correlation"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -36,20 +39,46 @@ func Emit(ctx context.Context, recorder events.EventRecorder, before, after Cond
 	if changed && (!o.Ready || len(recorded) == 0) {
 		recorded = append(recorded, Event{Warning: o.Stalled || o.Err != nil, Stalled: o.Stalled, Reason: reason, Note: o.Message})
 	}
+	traceOutcome(ctx, o)
 	Record(ctx, recorder, after, recorded)
 }
 
 // Record writes events, and the same to the log: one constant message for each kind of change.
 func Record(ctx context.Context, recorder events.EventRecorder, obj client.Object, recorded []Event) {
+	if len(recorded) == 0 {
+		return
+	}
+	logger := log.FromContext(ctx)
+	if id := correlation.Last(ctx); id != "" {
+		logger = logger.WithValues("msCV", id)
+	}
 	for _, e := range recorded {
 		kind := corev1.EventTypeNormal
 		if e.Warning {
 			kind = corev1.EventTypeWarning
 		}
 		note := outcome.Sanitize(e.Note, maxEventNote)
-		log.FromContext(ctx).Info(logMessage(obj, e), "type", kind, "reason", e.Reason, "note", note)
+		trace.SpanFromContext(ctx).AddEvent(logMessage(obj, e))
+		logger.Info(logMessage(obj, e), "type", kind, "reason", e.Reason, "note", note)
 		recorder.Eventf(obj, nil, kind, e.Reason, "Reconcile", "%s", note)
 	}
+}
+
+// traceOutcome shows the outcome in the span of the reconcile, but for the message, which may name
+// users.
+func traceOutcome(ctx context.Context, o outcome.Outcome) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	state := "reconciling"
+	switch {
+	case o.Ready:
+		state = "ready"
+	case o.Stalled:
+		state = "stalled"
+	}
+	span.SetAttributes(attribute.String("acs_chat.outcome", state), attribute.String("acs_chat.reason", o.Reason))
 }
 
 // changes are the log messages of changes at ACS, by reason of the event.

@@ -13,8 +13,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,12 +24,16 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+	"github.com/acs-operator/acs-chat-operator/controllers/tracing"
 )
 
 // fragmentLength is the shortest fragment of a credential that counts as a leak. Fragments of this
@@ -44,6 +50,8 @@ type canary struct {
 	known     map[string]bool
 	// captured maps each captured text to the place where it was captured.
 	captured map[string]string
+	// spans are those of the operator.
+	spans *tracetest.InMemoryExporter
 	// intoContext puts the logger of the operator into a context.
 	intoContext func(context.Context) context.Context
 }
@@ -54,7 +62,7 @@ const publicText = defaultEndpoint + "/ " + otherEndpoint + "/"
 // newCanary returns a canary with a logger that is configured as by the flags of the operator, at
 // the highest verbosity.
 func newCanary() *canary {
-	c := &canary{fragments: map[string]string{}, known: map[string]bool{}, captured: map[string]string{}}
+	c := &canary{fragments: map[string]string{}, known: map[string]bool{}, captured: map[string]string{}, spans: tracetest.NewInMemoryExporter()}
 	options := zap.Options{}
 	flags := flag.NewFlagSet("", flag.PanicOnError)
 	options.BindFlags(flags)
@@ -133,12 +141,42 @@ func (c *canary) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// tracing returns what has an operator make spans for the canary.
+func (c *canary) tracing() *tracing.Tracing {
+	if c == nil {
+		return nil
+	}
+	return tracing.New(sdktrace.NewTracerProvider(sdktrace.WithSyncer(c.spans)))
+}
+
+// captureSpans captures the spans that ended since the last time.
+func (c *canary) captureSpans() {
+	for _, span := range c.spans.GetSpans() {
+		text := span.Name + " " + span.Status.Description
+		for _, attribute := range span.Attributes {
+			text += fmt.Sprintf(" %s=%s", attribute.Key, attribute.Value.String())
+		}
+		for _, event := range span.Events {
+			text += fmt.Sprintf(" %s %v", event.Name, event.Attributes)
+		}
+		c.capture("span", text)
+	}
+	c.spans.Reset()
+}
+
 // withLogger returns a context whose logger writes to the canary.
 func (c *canary) withLogger(ctx context.Context) context.Context {
 	if c == nil {
 		return ctx
 	}
 	return c.intoContext(ctx)
+}
+
+// hasCaptured reports whether a text of a place was captured.
+func (c *canary) hasCaptured(place string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(slices.Collect(maps.Values(c.captured)), place)
 }
 
 // leaks returns the places where a credential was captured.
@@ -184,6 +222,7 @@ func (w *world) leaks(registry prometheus.Gatherer) []string {
 	}
 	w.mu.Unlock()
 	w.canary.capture("metrics", metricsText(w.t, registry))
+	w.canary.captureSpans()
 	return w.canary.leaks()
 }
 
@@ -191,6 +230,9 @@ func (w *world) checkSilence() {
 	w.t.Helper()
 	for _, leak := range w.leaks(metrics.Registry) {
 		w.t.Errorf("leak in %s", leak)
+	}
+	if !w.canary.hasCaptured("span") || !w.canary.hasCaptured("log") {
+		w.t.Errorf("no span, or no line of the log, was captured")
 	}
 }
 
@@ -203,6 +245,11 @@ func TestSimCanary(t *testing.T) {
 		},
 		"error": func(w *world, _ prometheus.Registerer, text string) {
 			w.canary.captureError(w.canary.withLogger(w.t.Context()), fmt.Errorf("call: %w", errors.New(text)))
+		},
+		"span": func(w *world, _ prometheus.Registerer, text string) {
+			_, span := w.canary.tracing().Tracer().Start(w.t.Context(), "Reconcile")
+			span.SetAttributes(attribute.String("a", text))
+			span.End()
 		},
 		"event": func(w *world, _ prometheus.Registerer, text string) {
 			eventRecorder{w}.Eventf(nil, nil, "Normal", "Updated", "Reconcile", "%s", text)

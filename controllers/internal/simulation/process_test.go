@@ -80,7 +80,7 @@ func newProcess(w *world, number int64) *process {
 		queue: map[queueKey]queueEntry{}, busy: map[queueKey]bool{}, woken: make(chan struct{}, 1), at: map[objectKind]controllers.Controller{}, results: map[queueKey]reconcile.Result{},
 	}
 	p.controllers = controllers.New(controllers.Dependencies{
-		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: workersPerKind},
+		Options:  controllers.Options{AllowedEndpoints: controllers.DefaultEndpointSuffixes(), HTTPClient: w.httpClient(p), ACSTimeout: 10 * time.Second, Pacing: true, MaxConcurrentReconciles: workersPerKind, Tracing: w.canary.tracing()},
 		Client:   &cachedClient{w.live, p},
 		Recorder: func(string) events.EventRecorder { return eventRecorder{w} }, APIReader: &apiReader{w.live, p},
 	})
