@@ -42,6 +42,8 @@ type world struct {
 	// admin is the URL of the emulator's admin endpoints.
 	admin   string
 	service *service
+	// running are the programs by their names.
+	running map[string]*processes.Process
 	*scraper
 }
 
@@ -54,7 +56,7 @@ type service struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{TB: tb, dir: tb.TempDir()}
+	w := &world{TB: tb, dir: tb.TempDir(), running: map[string]*processes.Process{}}
 	w.startControlPlane()
 	w.startEmulator()
 	targets := map[string]string{}
@@ -87,6 +89,7 @@ func (w *world) run(name, binary string, ready func(context.Context) error, args
 	<-done
 	w.must(err)
 	w.Cleanup(started.Stop)
+	w.running[name] = started
 	w.poll(name, func(ctx context.Context) error {
 		select {
 		case <-started.Done():
