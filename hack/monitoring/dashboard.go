@@ -71,8 +71,11 @@ func dashboardJSON() (string, error) {
 									WithVariable(variable("namespace", "Namespace", "label_values(acs_chat_operator_build_info, namespace)")).
 									WithVariable(variable("job", "Job", `label_values(acs_chat_operator_build_info{namespace=~"$namespace"}, job)`)).
 									Link(dashboard.NewDashboardLinkBuilder("Runbooks").Type(dashboard.DashboardLinkTypeLink).Url(runbookBase).TargetBlank(true))
+	// Links to a panel have its number.
+	var id uint32
 	for _, r := range rows {
-		b.WithRow(dashboard.NewRowBuilder(r.title))
+		id++
+		b.WithRow(dashboard.NewRowBuilder(r.title).Id(id))
 		// The last panel takes what is left of the width.
 		each := uint32(width / len(r.panels)) //nolint:gosec // at most 24
 		for i := range r.panels {
@@ -80,7 +83,8 @@ func dashboardJSON() (string, error) {
 			if i == len(r.panels)-1 {
 				span = width - each*uint32(i)
 			}
-			b.WithPanel(r.panels[i].builder(span, r.height))
+			id++
+			b.WithPanel(r.panels[i].builder(id, span, r.height))
 		}
 	}
 	board, err := b.Build()
@@ -104,11 +108,11 @@ func variable(name, label, definition string) *dashboard.QueryVariableBuilder {
 		})
 }
 
-func (p *panel) builder(span, height uint32) cog.Builder[dashboard.Panel] {
+func (p *panel) builder(id, span, height uint32) cog.Builder[dashboard.Panel] {
 	if p.isNumber {
-		return p.number(span, height)
+		return p.number(id, span, height)
 	}
-	b := timeseries.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(datasource).
+	b := timeseries.NewPanelBuilder().Id(id).Title(p.title).Description(p.text()).Unit(p.unit).Datasource(datasource).
 		Span(span).Height(height).Min(0).FillOpacity(10).ShowPoints(common.VisibilityModeNever).
 		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true)).
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
@@ -118,13 +122,13 @@ func (p *panel) builder(span, height uint32) cog.Builder[dashboard.Panel] {
 	return b
 }
 
-func (p *panel) number(span, height uint32) cog.Builder[dashboard.Panel] {
+func (p *panel) number(id, span, height uint32) cog.Builder[dashboard.Panel] {
 	steps := []dashboard.Threshold{{Color: "green"}}
 	if p.red > 0 {
 		steps = append(steps, dashboard.Threshold{Value: &p.red, Color: "red"})
 	}
-	b := stat.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(datasource).
-		Span(span).Height(height).GraphMode(common.BigValueGraphModeNone).
+	b := stat.NewPanelBuilder().Id(id).Title(p.title).Description(p.text()).Unit(p.unit).Datasource(datasource).
+		Span(span).Height(height).GraphMode(common.BigValueGraphModeNone).Orientation(common.VizOrientationAuto).
 		Thresholds(dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(steps)).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
 	if p.names {

@@ -18,7 +18,7 @@ const (
 // calls ACS: so queries take the maximum of states, and the sum of work.
 var rows = []row{
 	{"Now", 4, numbers}, {"Objects", 8, objects}, {"Waits", 8, waits}, {"Calls to ACS", 8, calls}, {"Trouble with ACS", 8, trouble},
-	{"Quotas", 8, quotas}, {"Changes at ACS", 8, changes}, {"Work", 8, work}, {"Queues", 8, queues}, {"Credentials and process", 8, process},
+	{"Quotas", 8, quotas}, {"Changes at ACS", 8, changes}, {"Work", 8, work}, {"Queues", 8, queues}, {"Credentials", 8, credentials}, {"Process", 8, process},
 }
 
 var numbers = []panel{
@@ -188,7 +188,7 @@ var queues = []panel{
 	},
 }
 
-var process = []panel{
+var credentials = []panel{
 	{
 		title: "Age of the credentials", description: "How long ago the credentials of a ChatConnection were last read, for the one with the oldest read.", unit: units.Seconds,
 		queries: []query{{"time() - min by (namespace, job) (max by (namespace, job) (acs_chat_operator_credentials_oldest_read_timestamp_seconds{}))", "{{namespace}}"}},
@@ -198,6 +198,9 @@ var process = []panel{
 		title: "File of certificate authorities", description: "1 if the file of --acs-ca-file can be used, 0 if it cannot.", unit: units.Short,
 		queries: []query{{"acs_chat_operator_ca_file_usable{}", "{{pod}} {{instance}}"}}, empty: "without --acs-ca-file",
 	},
+}
+
+var process = []panel{
 	{
 		title: "Memory", description: "The memory of each replica, and the part of it that is in use by Go.", unit: units.BytesIEC,
 		queries: []query{
