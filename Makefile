@@ -63,6 +63,7 @@ crdify         := $(tools)/crdify
 gitleaks       := $(tools)/gitleaks
 govulncheck    := $(tools)/govulncheck
 indexdb        := $(tools)/indexdb
+promtool       := $(tools)/promtool
 sdk            := hack/sdk/node_modules/.package-lock.json
 
 # What --version and the User-Agents show. Without VERSION they show what Go knows of the sources.
@@ -73,7 +74,7 @@ identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION
 quiet := 2> >(grep -v '^go: downloading ' >&2)
 
 # Modules of their own with code of this project.
-modules := hack/image hack/install
+modules := hack/image hack/install hack/monitoring
 
 # The programs that have an image.
 images := acs-chat-operator acs-emulator
@@ -85,7 +86,9 @@ kube-version := 1.37
 
 # The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/metrics.md docs/reliability.md \
-	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md
+	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md \
+	$(chart)/templates/prometheus_rule.yaml $(chart)/files/dashboard.json docs/alerts.md docs/dashboard.md \
+	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json
 
 .PHONY: help
 help: ## List the targets.
@@ -143,6 +146,10 @@ charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its v
 	@$(helm-tool) schema -i $(chart)/values.yaml | go run ./hack/charts/schema
 	@$(helm-tool) inject -i $(chart)/values.yaml -o $(chart)/README.md --header-search '^## Values *$$' -t hack/charts/values.md.tpl
 
+.PHONY: monitoring
+monitoring: ## Generate the manifests of the alerts and the dashboard, in config and in the chart, and their tables in docs.
+	@cd hack/monitoring && go run .
+
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.
 	$(golangci-lint) fmt ./...
@@ -180,6 +187,10 @@ test: $(assets) binaries ## Run all tests, against a real API server, with the r
 test-install: $(assets) build emulator $(helm3) $(helm4) $(kubeconform) ## Test installations by chart and by manifests on a real control plane (needs root on Linux).
 	@for copy in 1 2; do $(MAKE) --no-print-directory dist VERSION=v0.1.0 PLATFORM=host DIST=bin/dist-$$copy >/dev/null; done
 	@cd hack/install && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: test-monitoring
+test-monitoring: $(assets) build emulator $(promtool) ## Test the alerts with promtool, and alerts, dashboard and kube-state-metrics with what a real operator shows.
+	@cd hack/monitoring && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 # The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
 # not add tests with a clock that jumps: the entropy source of FIPS 140-3 measures time.
@@ -251,7 +262,7 @@ pythonsdk: # only test-sdk needs it, so it checks here
 		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
-check-generated: generate manifests docs charts ## Fail if a generated file is not what the sources say.
+check-generated: generate manifests docs charts monitoring ## Fail if a generated file is not what the sources say.
 	@git status --porcelain -- $(generated)
 	@git diff --exit-code HEAD -- $(generated)
 	@[ -z "$$(git status --porcelain -- $(generated))" ]
@@ -263,9 +274,11 @@ tidy: ## Tidy the go.mod of every module here.
 	cd hack/controlplane/oldest && go mod tidy
 	cd hack/image && go mod tidy
 	cd hack/install && go mod tidy
+	cd hack/monitoring && go mod tidy
 	cd hack/tools && go mod tidy
 	cd hack/tools/charts && go mod tidy
 	cd hack/tools/golangci-lint && go mod tidy
+	cd hack/tools/monitoring && go mod tidy
 	cd hack/tools/supply && go mod tidy
 
 .PHONY: clean
@@ -317,7 +330,7 @@ vulndb    := bin/vulndb/.stamp
 vulncheck: $(govulncheck) $(vulndb) ## Fail if the code calls a function that has a known vulnerability (needs no network).
 	@echo "Looking for vulnerabilities known in $$(cat $(vulndb)), with the toolchain of releases, $(toolchain)."
 	@[ -n '$(toolchain)' ] || { echo 'go.mod names no toolchain.'; exit 1; }
-	@for module in go.mod $(wildcard hack/image/go.mod hack/install/go.mod); do \
+	@for module in go.mod $(wildcard hack/image/go.mod hack/install/go.mod hack/monitoring/go.mod); do \
 		GOTOOLCHAIN=$(toolchain) $(govulncheck) -C "$$(dirname $$module)" -db 'file://$(CURDIR)/bin/vulndb' ./...; done
 
 # The database is a module. Its version has the time of its last change.
@@ -424,7 +437,7 @@ docker-build: ## Build the image of the operator, IMG, with Docker or DOCKER= (V
 
 .PHONY: tools
 tools: $(controller-gen) $(crd-ref-docs) $(golangci-lint) $(toxiproxy) $(helm3) $(helm4) $(helm-tool) $(helm-unittest) $(kubeconform) $(kustomize) \
-	$(actionlint) $(crdify) $(cyclonedx-gomod) $(gitleaks) $(govulncheck) $(indexdb) ## Build the tools that the other targets need.
+	$(actionlint) $(crdify) $(cyclonedx-gomod) $(gitleaks) $(govulncheck) $(indexdb) $(promtool) ## Build the tools that the other targets need.
 
 $(controller-gen): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building controller-gen.'
@@ -461,6 +474,11 @@ $(govulncheck): hack/tools/supply/go.mod hack/tools/supply/go.sum
 $(indexdb): hack/tools/supply/go.mod hack/tools/supply/go.sum
 	@echo 'Building indexdb.'
 	@cd hack/tools/supply && go build -trimpath -mod=readonly -o $@ golang.org/x/vulndb/cmd/indexdb
+
+# The tags leave out what finds targets to scrape, in some twenty clouds: promtool checks and tests rules here.
+$(promtool): hack/tools/monitoring/go.mod hack/tools/monitoring/go.sum
+	@echo 'Building promtool.'
+	@cd hack/tools/monitoring && go build -trimpath -mod=readonly -tags remove_all_sd -o $@ github.com/prometheus/prometheus/cmd/promtool
 
 $(golangci-lint): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
 	@echo 'Building golangci-lint. The first time this takes a few minutes.'

@@ -20,7 +20,7 @@ import (
 )
 
 // foreignKinds are those of the Prometheus operator, whose schemas this project does not have.
-const foreignKinds = "PodMonitor,ServiceMonitor"
+const foreignKinds = "PodMonitor,PrometheusRule,ServiceMonitor"
 
 // What the chart renders and what a release installs satisfies the schemas of the API server, and
 // the samples satisfy the schemas of the release. Unknown fields are errors.

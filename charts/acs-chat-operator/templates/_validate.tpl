@@ -66,6 +66,11 @@ Fails if a value contradicts another one. Each sentence names both. values.schem
 {{- fail (printf "metrics.enabled=false and metrics.%s.enabled: there are no metrics to scrape; turn the monitor off." $monitor) -}}
 {{- end -}}
 {{- end -}}
+{{- range $reader := tuple "prometheusRule" "dashboard" -}}
+{{- if and (get $metrics $reader).enabled (not $metrics.enabled) -}}
+{{- fail (printf "metrics.enabled=false and metrics.%s.enabled: there are no metrics to look at; turn one of them off." $reader) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $metrics.certSecretName (not $metrics.enabled) -}}
 {{- fail "metrics.enabled=false and metrics.certSecretName: no endpoint needs the certificate; leave it out." -}}
 {{- end -}}
