@@ -31,6 +31,8 @@ type Program struct {
 	Arguments []string
 	Home      string // a directory for its caches
 	Log       string // the file to append its output to
+	// Environment has variables besides those that each program gets, as NAME=value.
+	Environment []string
 	// Ended is called when it exits by itself; it may be nil.
 	Ended func(error)
 }
@@ -62,7 +64,7 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 	// The end of the context must not kill all processes at once: they are stopped in order.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.Binary, p.Arguments...) //nolint:gosec // programs of this repository
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = environment(p.Home)
+	cmd.Env = append(environment(p.Home), p.Environment...)
 	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, err
