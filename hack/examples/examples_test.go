@@ -4,6 +4,7 @@
 package examples
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os"
@@ -24,6 +25,9 @@ type recipe struct {
 	prepare func(*run)
 	// check looks at the service after the last command.
 	check func(*run)
+	// resource is the name of the ACS resource, if its endpoint is in a manifest; otherwise it is that
+	// of the folder.
+	resource string
 }
 
 var recipes = map[string]recipe{}
@@ -73,7 +77,7 @@ func TestRecipes(t *testing.T) {
 	for name, test := range recipes {
 		running.Go(func() {
 			t.Run(name, func(t *testing.T) {
-				r := newRun(t, w, name)
+				r := newRun(t, w, name, cmp.Or(test.resource, name))
 				if test.prepare != nil {
 					test.prepare(r)
 				}

@@ -35,26 +35,25 @@ var reads = regexp.MustCompile(`^kubectl (--context \w+ )?(get|events|diff|auth 
 // run is one recipe that is carried out in a copy of its folder.
 type run struct {
 	t        *testing.T
-	name     string
 	tree     string // a copy of the repository's layout, with the folder
 	dir      string // the copy of the folder
 	cluster  *cluster
-	internet *internet
 	service  *emulator.Server
+	endpoint string // of the service
 	path     string // PATH
 }
 
 // newRun copies the folder. All else that it refers to is that of the repository.
-func newRun(t *testing.T, w *world, name string) *run {
+func newRun(t *testing.T, w *world, name, resource string) *run {
 	t.Helper()
-	r := &run{t: t, name: name, tree: t.TempDir(), cluster: w.cluster, internet: w.internet, service: w.internet.resource(name)}
+	r := &run{t: t, tree: t.TempDir(), cluster: w.cluster, service: w.internet.resource(resource), endpoint: "https://" + resource + acsDomain}
 	r.dir = filepath.Join(r.tree, directory, name)
 	r.must(os.CopyFS(r.dir, os.DirFS(filepath.Join(directory, name))))
 	here, err := os.Getwd()
 	r.must(err)
 	r.must(os.Symlink(filepath.Join(here, "config"), filepath.Join(r.tree, "config")))
 	// An editor ends the file with a newline.
-	r.write(connectionFile, r.service.ConnectionString("https://"+name+acsDomain)+"\n")
+	r.write(connectionFile, r.service.ConnectionString(r.endpoint)+"\n")
 	kubectl, err := filepath.Abs(processes.Asset("kubectl"))
 	r.must(err)
 	r.must(os.Mkdir(filepath.Join(r.tree, "bin"), 0o700))
