@@ -39,8 +39,9 @@ type run struct {
 	dir      string // the copy of the folder
 	cluster  *cluster
 	service  *emulator.Server
-	endpoint string // of the service
-	path     string // PATH
+	endpoint string   // of the service
+	path     string   // PATH
+	network  []string // variables that lead to the internet
 }
 
 // newRun copies the folder. All else that it refers to is that of the repository.
@@ -52,6 +53,7 @@ func newRun(t *testing.T, w *world, name, resource string) *run {
 	here, err := os.Getwd()
 	r.must(err)
 	r.must(os.Symlink(filepath.Join(here, "config"), filepath.Join(r.tree, "config")))
+	r.network = []string{"HTTPS_PROXY=" + w.internet.proxy.URL, "SSL_CERT_FILE=" + w.cluster.write("ca.pem", string(w.internet.authority))}
 	// An editor ends the file with a newline.
 	r.write(connectionFile, r.service.ConnectionString(r.endpoint)+"\n")
 	kubectl, err := filepath.Abs(processes.Asset("kubectl"))
@@ -185,6 +187,7 @@ func (r *run) shell(commands string) (output string, err error) {
 	cmd := exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf(preamble, r.tree, commands)) //nolint:gosec // the repository's own pages
 	cmd.Dir = r.dir
 	cmd.Env = []string{"PATH=" + r.path, "HOME=" + r.tree, "KUBECONFIG=" + filepath.Join(r.tree, "kubeconfig"), "KUBECTL_KUBERC=false"}
+	cmd.Env = append(cmd.Env, r.network...)
 	cmd.WaitDelay = time.Second
 	content, err := cmd.CombinedOutput()
 	return string(content), err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -21,14 +22,16 @@ import (
 const (
 	acsDomain = ".communication.azure.com"
 	entraHost = "login.microsoftonline.com"
+	// releases are the files of the releases of this project, which kustomizations refer to.
+	releaseHost, releases = "github.com", "/acs-operator/acs-chat-operator/releases/download/"
 	// entraTenant is the tenant of the stub of Microsoft Entra.
 	entraTenant = "00000000-0000-0000-0000-000000000001"
 	entraToken  = "token-of-the-operator"
 )
 
-// internet stands in for the hosts that the operator calls: an emulated resource of ACS for each
-// recipe, and Microsoft Entra. The operator reaches them through a proxy, under their real names,
-// so that the recipes can be applied as they are.
+// internet stands in for the hosts that the operator and kubectl call: an emulated resource of ACS
+// for each recipe, Microsoft Entra, and GitHub. They are reached through a proxy, under their real
+// names, so that the recipes can be applied as they are.
 type internet struct {
 	t         *testing.T
 	authority []byte // to trust
@@ -43,7 +46,7 @@ type internet struct {
 
 func newInternet(t *testing.T) *internet {
 	t.Helper()
-	config, authority, err := emulator.GenerateTLS("*"+acsDomain, entraHost)
+	config, authority, err := emulator.GenerateTLS("*"+acsDomain, entraHost, releaseHost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +92,8 @@ func (n *internet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n.serveEntra(w, r)
 	case resource != nil:
 		resource.ServeHTTP(w, r)
+	case r.Host == releaseHost && strings.HasPrefix(r.URL.Path, releases) && path.Base(r.URL.Path) == "kustomize-openapi.json":
+		http.ServeFile(w, r, "config/kustomize/openapi.json")
 	default:
 		http.Error(w, "no resource "+r.Host, http.StatusBadGateway)
 	}
@@ -97,8 +102,8 @@ func (n *internet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // tunnel is a proxy that connects every host of https with the server.
 func (n *internet) tunnel(w http.ResponseWriter, r *http.Request) {
 	host, port, _ := net.SplitHostPort(r.Host)
-	if r.Method != http.MethodConnect || port != "443" || host != entraHost && !strings.HasSuffix(host, acsDomain) {
-		n.t.Errorf("the operator called %s %s", r.Method, r.Host)
+	if r.Method != http.MethodConnect || port != "443" || host != entraHost && host != releaseHost && !strings.HasSuffix(host, acsDomain) {
+		n.t.Errorf("unexpected call: %s %s", r.Method, r.Host)
 		http.Error(w, "unknown host", http.StatusBadGateway)
 		return
 	}
