@@ -33,7 +33,7 @@ type recipe struct {
 var recipes = map[string]recipe{}
 
 // elsewhere are the folders that another suite tests, with its directory.
-var elsewhere = map[string]string{"flux": "hack/flux"}
+var elsewhere = map[string]string{"flux": "hack/gitops"}
 
 // folders returns the names of all recipes.
 func folders(t *testing.T) (names []string) {
