@@ -54,7 +54,7 @@ func init() {
 		// Its connection names a resource, unlike a Secret of the other recipes.
 		resource: "contoso",
 		prepare: func(r *run) {
-			r.must(os.WriteFile(filepath.Join(r.tree, "bin", "az"), []byte(azureCLI), 0o700)) //nolint:gosec // a program
+			r.must(os.WriteFile(filepath.Join(r.tree, "bin", "az"), []byte(azureCLI), 0o700))
 		},
 		check: func(r *run) {
 			r.expectRooms("Welcome by chat-entra/welcome: Ada Lovelace")

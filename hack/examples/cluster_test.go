@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ const (
 	operatorNamespace = "acs-chat-operator-system"
 	entraOverlay      = "docs/examples/entra/operator"
 	operator          = "operator"
+	authorityFile     = "ca.pem"
 )
 
 // cluster is a control plane with the operator.
@@ -79,9 +81,10 @@ func (c *cluster) startOperator(ctx context.Context, binary string, n *internet)
 	deployed := c.deployed(ctx)
 	n.allow("system:serviceaccount:"+operatorNamespace+":"+deployed.account, deployed.clientID)
 	probes := freeAddress(ctx, c.t)
-	args := append(deployed.args,
-		"--kubeconfig="+c.write("operator.kubeconfig", kubeconfig), "--acs-ca-file="+c.write("ca.pem", string(n.authority)),
-		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address="+probes)
+	args := slices.Concat(deployed.args, []string{
+		"--kubeconfig=" + c.write("operator.kubeconfig", kubeconfig), "--acs-ca-file=" + c.write(authorityFile, string(n.authority)),
+		"--leader-elect=false", "--metrics-bind-address=0", "--health-probe-bind-address=" + probes,
+	})
 	identity := c.run(ctx, "create", "token", deployed.account, "-n", operatorNamespace, "--audience="+entraAudience)
 	c.start(ctx, operator, binary, []string{
 		"HTTPS_PROXY=" + n.proxy.URL, "POD_NAMESPACE=" + operatorNamespace,

@@ -45,17 +45,13 @@ func TestTableHasEachFolder(t *testing.T) {
 // files calls a function for each file of a recipe.
 func files(t *testing.T, name string, do func(file, content string)) {
 	t.Helper()
-	root := filepath.Join(directory, name)
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	folder := os.DirFS(filepath.Join(directory, name))
+	err := fs.WalkDir(folder, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(root, path)
-		do(filepath.ToSlash(relative), string(content))
+		content, err := fs.ReadFile(folder, file)
+		do(file, string(content))
 		return err
 	})
 	if err != nil {

@@ -5,13 +5,13 @@ package examples
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,7 +53,7 @@ func newRun(t *testing.T, w *world, name, resource string) *run {
 	here, err := os.Getwd()
 	r.must(err)
 	r.must(os.Symlink(filepath.Join(here, "config"), filepath.Join(r.tree, "config")))
-	r.network = []string{"HTTPS_PROXY=" + w.internet.proxy.URL, "SSL_CERT_FILE=" + w.cluster.write("ca.pem", string(w.internet.authority))}
+	r.network = []string{"HTTPS_PROXY=" + w.internet.proxy.URL, "SSL_CERT_FILE=" + w.cluster.path(authorityFile)}
 	// An editor ends the file with a newline.
 	r.write(connectionFile, r.service.ConnectionString(r.endpoint)+"\n")
 	kubectl, err := filepath.Abs(processes.Asset("kubectl"))
@@ -154,19 +154,12 @@ func (r *run) runConsole(s step) {
 // checkYAML compares a block with the files: it must be a part of one.
 func (r *run) checkYAML(s step) {
 	r.t.Helper()
-	found := errors.New("found")
-	err := filepath.WalkDir(r.dir, func(name string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(name) != ".yaml" {
-			return err
-		}
-		content, err := os.ReadFile(name)
-		if err == nil && strings.Contains("\n"+string(content), "\n"+s.text) {
-			return found
-		}
-		return err
+	isThere := false
+	files(r.t, filepath.Base(r.dir), func(file, content string) {
+		isThere = isThere || filepath.Ext(file) == ".yaml" && strings.Contains("\n"+content, "\n"+s.text)
 	})
-	if !errors.Is(err, found) {
-		r.t.Errorf("README.md:%d: no file of the folder has these lines (%v):\n%s", s.line, err, s.text)
+	if !isThere {
+		r.t.Errorf("README.md:%d: no file of the folder has these lines:\n%s", s.line, s.text)
 	}
 }
 
@@ -188,7 +181,9 @@ func (r *run) shell(commands string) (output string, err error) {
 	cmd.Dir = r.dir
 	cmd.Env = []string{"PATH=" + r.path, "HOME=" + r.tree, "KUBECONFIG=" + filepath.Join(r.tree, "kubeconfig"), "KUBECTL_KUBERC=false"}
 	cmd.Env = append(cmd.Env, r.network...)
-	cmd.WaitDelay = time.Second
+	// The commands end with the shell that runs them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	content, err := cmd.CombinedOutput()
 	return string(content), err
 }

@@ -127,14 +127,14 @@ func (n *internet) tunnel(w http.ResponseWriter, r *http.Request) {
 	go join(client, upstream)
 }
 
-// serveEntra describes the tenant, and issues a token to the service accounts that have an identity.
+// serveEntra describes the tenant, and issues a token to the service accounts that have an
+// identity.
 func (n *internet) serveEntra(w http.ResponseWriter, r *http.Request) {
 	tenant := "https://" + entraHost + "/" + entraTenant
-	answer := map[string]any{}
+	answer := map[string]string{}
 	switch {
 	case strings.Contains(r.URL.Path, "/discovery/instance"):
 		answer["tenant_discovery_endpoint"] = tenant + "/v2.0/.well-known/openid-configuration"
-		answer["metadata"] = []string{}
 	case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
 		answer["authorization_endpoint"] = tenant + "/oauth2/v2.0/authorize"
 		answer["token_endpoint"] = tenant + "/oauth2/v2.0/token"
@@ -145,14 +145,14 @@ func (n *internet) serveEntra(w http.ResponseWriter, r *http.Request) {
 			answer["error"], answer["error_description"] = "invalid_client", "AADSTS70021: "+err.Error()
 			break
 		}
-		answer["access_token"], answer["token_type"], answer["expires_in"] = entraToken, "Bearer", 3600
+		answer["access_token"], answer["token_type"], answer["expires_in"] = entraToken, "Bearer", "3600"
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
 // checkAssertion returns an error unless the request has a token of a service account that is
-// federated with the identity it names. The API server signed the token; the stub does not check it.
+// federated with the identity it names. The stub does not check the signature.
 func (n *internet) checkAssertion(r *http.Request) error {
 	parts := strings.Split(r.PostFormValue("client_assertion"), ".")
 	if len(parts) != 3 || r.PostFormValue("scope") == "" {
