@@ -28,7 +28,8 @@ func init() {
 				id := r.service.CreateThread(application, room.topic, emulator.Member{ID: user("b"), DisplayName: "Grace Hopper"})
 				list = strings.Replace(list, room.placeholder, id, 1)
 			}
-			r.write("rooms.csv", list)
+			// As a spreadsheet writes it: with other ends of lines, and none at the end.
+			r.write("rooms.csv", strings.ReplaceAll(strings.TrimSpace(list), "\n", "\r\n"))
 		},
 		actions: map[string]func(*run){
 			"application-adds-the-service-user": func(r *run) { r.addServiceUser(0, 1) },

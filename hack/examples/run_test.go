@@ -23,7 +23,7 @@ import (
 
 const (
 	blockPatience  = 3 * time.Minute
-	outputPatience = time.Minute
+	outputPatience = 2 * time.Minute
 	connectionFile = "connection-string.txt"
 	directory      = "docs/examples"
 )

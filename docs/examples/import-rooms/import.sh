@@ -4,7 +4,7 @@
 set -eu
 namespace=orders # change
 mkdir -p rooms
-while IFS=, read -r name id topic; do
+tr -d '\r' <rooms.csv | while IFS=, read -r name id topic || [ -n "$name" ]; do
   file=rooms/$name.yaml
   [ ! -e "$file" ] || continue
   quoted=$(printf %s "$topic" | sed "s/'/''/g")
@@ -19,4 +19,4 @@ spec:
   topic: '$quoted'
   managementPolicy: Observe
 EOF
-done <rooms.csv
+done
