@@ -65,7 +65,7 @@ func TestKustomizeOverlay(t *testing.T) {
 func TestKustomizeReplacesWithoutSchema(t *testing.T) {
 	t.Parallel()
 	got := buildOverlay(t, chatThread, `{participants: [{userID: "8:acs:ada"}]}`, `{participants: [{userID: "8:acs:eve"}]}`,
-		func(*testing.T, string) string { return "" })
+		func(*testing.T, *os.Root) string { return "" })
 	if got != "8:acs:eve" {
 		t.Errorf("kustomize knows the key without the schema: %s", got)
 	}
@@ -77,33 +77,35 @@ func TestKustomizeSchemaByAddress(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(schemaFile))))
 	t.Cleanup(server.Close)
 	got := buildOverlay(t, chatThread, `{participants: [{userID: "8:acs:ada"}]}`, `{participants: [{userID: "8:acs:eve"}]}`,
-		func(*testing.T, string) string { return server.URL + "/openapi.json" })
+		func(*testing.T, *os.Root) string { return server.URL + "/openapi.json" })
 	if got != "8:acs:ada, 8:acs:eve" {
 		t.Errorf("got %s", got)
 	}
 }
 
-func copySchema(t *testing.T, directory string) string {
+func copySchema(t *testing.T, directory *os.Root) string {
 	t.Helper()
 	content, err := os.ReadFile(schemaFile)
 	acstest.MustSucceed(t, err)
-	acstest.MustSucceed(t, os.WriteFile(filepath.Join(directory, "openapi.json"), content, 0o600))
+	acstest.MustSucceed(t, directory.WriteFile("openapi.json", content, 0o600))
 	return "openapi.json"
 }
 
 // buildOverlay builds a base with a patch, and describes the lists of the result.
-func buildOverlay(t *testing.T, form, base, patch string, schema func(t *testing.T, directory string) string) string {
+func buildOverlay(t *testing.T, form, base, patch string, schema func(*testing.T, *os.Root) string) string {
 	t.Helper()
-	directory := t.TempDir()
+	directory, err := os.OpenRoot(t.TempDir())
+	acstest.MustSucceed(t, err)
+	defer func() { _ = directory.Close() }()
 	kustomization := map[string]any{"resources": []string{"room.yaml"}, "patches": []any{map[string]string{"patch": fmt.Sprintf(form, patch)}}}
 	if path := schema(t, directory); path != "" {
 		kustomization["openapi"] = map[string]string{"path": path}
 	}
 	content, err := yaml.Marshal(kustomization)
 	acstest.MustSucceed(t, err)
-	acstest.MustSucceed(t, os.WriteFile(filepath.Join(directory, "kustomization.yaml"), content, 0o600))
-	acstest.MustSucceed(t, os.WriteFile(filepath.Join(directory, "room.yaml"), fmt.Appendf(nil, form, base), 0o600))
-	output, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory)
+	acstest.MustSucceed(t, directory.WriteFile("kustomization.yaml", content, 0o600))
+	acstest.MustSucceed(t, directory.WriteFile("room.yaml", fmt.Appendf(nil, form, base), 0o600))
+	output, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory.Name())
 	acstest.MustSucceed(t, err)
 	var built struct {
 		Spec struct {

@@ -148,7 +148,9 @@ func (n *internet) serveEntra(w http.ResponseWriter, r *http.Request) {
 		answer["access_token"], answer["token_type"], answer["expires_in"] = entraToken, "Bearer", "3600"
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		n.t.Error(err)
+	}
 }
 
 // checkAssertion returns an error unless the request has a token of a service account that is
