@@ -30,9 +30,9 @@ type Program struct {
 	Binary    string
 	Arguments []string
 	Home      string // a directory for its caches
-	Log       string // the file to append its output to
-	// Environment has variables besides those that each program gets, as NAME=value.
+	// Environment has variables of its own: of the caller's, only a few are passed on.
 	Environment []string
+	Log         string // the file to append its output to
 	// Ended is called when it exits by itself; it may be nil.
 	Ended func(error)
 }
