@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	argocd "github.com/acs-operator/acs-chat-operator/config/argo-cd"
+	scripts "github.com/acs-operator/acs-chat-operator/config/argo-cd"
 )
 
 // healthTests and actionTests are the files health_test.yaml and action_test.yaml, which the tests
@@ -45,7 +45,7 @@ var machines = map[string]*VM{"from a ConfigMap": {}, "as a part of Argo CD": {O
 // root is the directory of the scripts.
 func root(t *testing.T) fs.FS {
 	t.Helper()
-	root, err := fs.Sub(argocd.ResourceCustomizations, "resource_customizations")
+	root, err := scripts.Files()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,8 +81,8 @@ func ObservedGeneration(obj objects.Conditioned) int64 {
 	return 0
 }
 
-// BrokenInvariant returns the rule of Flux or kstatus that the conditions of an object break; it is
-// empty if they are sound.
+// BrokenInvariant returns the rule of Flux, kstatus or Argo CD that an object breaks; it is empty if
+// the status is sound.
 func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 	checked := objects.CopyOf(obj)
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
@@ -99,14 +99,15 @@ func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 		return err.Error()
 	}
 	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
-	result, err := status.Compute(&unstructured.Unstructured{Object: content})
+	stored := &unstructured.Unstructured{Object: content}
+	result, err := status.Compute(stored)
 	if err != nil {
 		return err.Error()
 	}
 	if want := expectedStatus(obj); result.Status != want {
 		return fmt.Sprintf("kstatus computes %s, want %s", result.Status, want)
 	}
-	return ""
+	return brokenHealth(ctx, stored, result)
 }
 
 // expectedStatus returns the status that kstatus should compute for an object.

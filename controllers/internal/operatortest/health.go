@@ -1,0 +1,61 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package operatortest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	customizations "github.com/acs-operator/acs-chat-operator/config/argo-cd"
+	"github.com/acs-operator/acs-chat-operator/hack/argocd"
+)
+
+// healthAfter is the health in Argo CD that belongs to a result of kstatus.
+var healthAfter = map[status.Status]string{
+	status.CurrentStatus:     argocd.Healthy,
+	status.FailedStatus:      argocd.Degraded,
+	status.InProgressStatus:  argocd.Progressing,
+	status.TerminatingStatus: argocd.Progressing,
+}
+
+// byKind returns the Lua for Argo CD by kind. It is compiled once for all tests.
+var byKind = sync.OnceValues(func() (map[string]*argocd.Customization, error) {
+	root, err := customizations.Files()
+	if err != nil {
+		return nil, err
+	}
+	all, err := argocd.Read(root)
+	kinds := map[string]*argocd.Customization{}
+	for _, c := range all {
+		kinds[c.Kind] = c
+	}
+	return kinds, err
+})
+
+var machine argocd.VM
+
+// brokenHealth returns the difference between the health in Argo CD and the result of kstatus; it
+// is empty if there is none.
+func brokenHealth(ctx context.Context, obj *unstructured.Unstructured, result *status.Result) string {
+	kinds, err := byKind()
+	if err != nil {
+		return err.Error()
+	}
+	custom, ok := kinds[obj.GetKind()]
+	if !ok {
+		return "no health check for " + obj.GetKind()
+	}
+	health, err := custom.Health(ctx, &machine, obj)
+	if err != nil {
+		return err.Error()
+	}
+	if want := healthAfter[result.Status]; health.Status != want {
+		return fmt.Sprintf("health in Argo CD is %s (%s), want %s as kstatus computes %s", health.Status, health.Message, want, result.Status)
+	}
+	return ""
+}
