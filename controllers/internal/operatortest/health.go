@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	customizations "github.com/acs-operator/acs-chat-operator/config/argo-cd"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/hack/argocd"
 )
 
@@ -39,18 +39,22 @@ var byKind = sync.OnceValues(func() (map[string]*argocd.Customization, error) {
 
 var machine argocd.VM
 
-// brokenHealth returns the difference between the health in Argo CD and the result of kstatus; it
-// is empty if there is none.
-func brokenHealth(ctx context.Context, obj *unstructured.Unstructured, result *status.Result) string {
+// BrokenHealth returns the difference between the health of an object in Argo CD and the result of
+// kstatus; it is empty if there is none.
+func BrokenHealth(ctx context.Context, obj objects.Conditioned) string {
 	kinds, err := byKind()
 	if err != nil {
 		return err.Error()
 	}
-	custom, ok := kinds[obj.GetKind()]
-	if !ok {
-		return "no health check for " + obj.GetKind()
+	stored, result, err := compute(obj)
+	if err != nil {
+		return err.Error()
 	}
-	health, err := custom.Health(ctx, &machine, obj)
+	custom, ok := kinds[stored.GetKind()]
+	if !ok {
+		return "no health check for " + stored.GetKind()
+	}
+	health, err := custom.Health(ctx, &machine, stored)
 	if err != nil {
 		return err.Error()
 	}

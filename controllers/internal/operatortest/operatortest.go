@@ -81,8 +81,8 @@ func ObservedGeneration(obj objects.Conditioned) int64 {
 	return 0
 }
 
-// BrokenInvariant returns the rule of Flux, kstatus or Argo CD that an object breaks; it is empty if
-// the status is sound.
+// BrokenInvariant returns the rule of Flux or kstatus that the conditions of an object break; it is
+// empty if they are sound.
 func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 	checked := objects.CopyOf(obj)
 	if ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady); ready != nil {
@@ -94,20 +94,26 @@ func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
 		}
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return err.Error()
-	}
-	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
-	stored := &unstructured.Unstructured{Object: content}
-	result, err := status.Compute(stored)
+	_, result, err := compute(obj)
 	if err != nil {
 		return err.Error()
 	}
 	if want := expectedStatus(obj); result.Status != want {
 		return fmt.Sprintf("kstatus computes %s, want %s", result.Status, want)
 	}
-	return brokenHealth(ctx, stored, result)
+	return ""
+}
+
+// compute returns the result of kstatus for an object, and the object as it computes it.
+func compute(obj objects.Conditioned) (*unstructured.Unstructured, *status.Result, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, nil, err
+	}
+	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
+	stored := &unstructured.Unstructured{Object: content}
+	result, err := status.Compute(stored)
+	return stored, result, err
 }
 
 // expectedStatus returns the status that kstatus should compute for an object.
