@@ -85,7 +85,7 @@ kube-version := 1.37
 
 # The files that check-generated compares.
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/reliability.md \
-	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md
+	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md config/argo-cd/argocd-cm-patch.yaml
 
 .PHONY: help
 help: ## List the targets.
@@ -139,6 +139,10 @@ charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its v
 	@go run ./hack/charts/crds
 	@$(helm-tool) schema -i $(chart)/values.yaml | go run ./hack/charts/schema
 	@$(helm-tool) inject -i $(chart)/values.yaml -o $(chart)/README.md --header-search '^## Values *$$' -t hack/charts/values.md.tpl
+
+.PHONY: argocd
+argocd: ## Generate the patch of Argo CD's ConfigMap from the Lua in config/argo-cd.
+	@go run ./hack/argocd/configmap
 
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.
@@ -248,7 +252,7 @@ pythonsdk: # only test-sdk needs it, so it checks here
 		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
-check-generated: generate manifests docs charts ## Fail if a generated file is not what the sources say.
+check-generated: generate manifests docs charts argocd ## Fail if a generated file is not what the sources say.
 	@git status --porcelain -- $(generated)
 	@git diff --exit-code HEAD -- $(generated)
 	@[ -z "$$(git status --porcelain -- $(generated))" ]

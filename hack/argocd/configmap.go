@@ -45,8 +45,8 @@ func Data(all []*Customization) (map[string]string, error) {
 	return data, nil
 }
 
-// Parse returns the customizations in the data of the ConfigMap argocd-cm, as Argo CD reads it. It
-// fails if one of the kinds lacks its health check or its actions.
+// Parse returns the customizations in the data of the ConfigMap argocd-cm, as Argo CD reads it: a
+// kind may have only a health check, or only actions.
 func Parse(data map[string]string) ([]*Customization, error) {
 	kinds := map[string]*Customization{}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
@@ -71,9 +71,6 @@ func Parse(data map[string]string) ([]*Customization, error) {
 	var all []*Customization
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		c := kinds[name]
-		if c.HealthLua == "" || c.DiscoveryLua == "" {
-			return nil, fmt.Errorf("%s has no health check or no actions", name)
-		}
 		if err := c.compile(); err != nil {
 			return nil, err
 		}

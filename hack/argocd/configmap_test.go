@@ -35,7 +35,6 @@ func TestParseRefuses(t *testing.T) {
 	}
 	const suffix = ".chat.acs-operator.io_ChatThread"
 	for name, c := range map[string]struct{ key, value, want string }{
-		"a kind without actions":   {"resource.customizations.health.example.com_Other", "return {}", "no actions"},
 		"a key without a kind":     {"resource.customizations.health.example", "return {}", "does not end in <group>_<kind>"},
 		"another type":             {"resource.customizations.helath" + suffix, "return {}", "unknown type"},
 		"a script that is no Lua":  {"resource.customizations.health" + suffix, "this is no Lua", "parse error"},
