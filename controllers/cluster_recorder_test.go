@@ -31,8 +31,8 @@ type recorder struct {
 	judged map[types.UID][]metav1.Condition
 }
 
-// record starts a recorder, which fails the test if a status breaks the rules of kstatus, or if Argo
-// CD shows another health.
+// record starts a recorder, which fails the test if a status breaks the rules of kstatus, or if
+// Argo CD shows another health.
 func record(t *testing.T, namespace string) *recorder {
 	t.Helper()
 	r := &recorder{versions: map[types.UID]int{}, latest: map[types.UID]string{}, judged: map[types.UID][]metav1.Condition{}}

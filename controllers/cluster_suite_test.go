@@ -36,8 +36,8 @@ const (
 
 var (
 	scheme = runtime.NewScheme()
-	// admin has all permissions, as has the user of adminKubeconfig, a file for kubectl. operatorConfig
-	// has the permissions of config/rbac.
+	// admin has all permissions, as has the user of adminKubeconfig, a file for kubectl.
+	// operatorConfig has the permissions of config/rbac.
 	admin           client.WithWatch
 	adminConfig     *rest.Config
 	adminKubeconfig []byte

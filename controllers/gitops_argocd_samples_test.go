@@ -186,7 +186,7 @@ func (s *samples) compare(obj *unstructured.Unstructured, file string) {
 	s.Expect(err).NotTo(HaveOccurred())
 	got := s.withoutIdentity(string(content))
 	if *writeSamples {
-		s.Expect(os.WriteFile(file, []byte(got), 0o644)).To(Succeed()) //nolint:gosec // a source file
+		s.Expect(os.WriteFile(file, []byte(got), 0o644)).To(Succeed())
 		return
 	}
 	want, err := os.ReadFile(file)

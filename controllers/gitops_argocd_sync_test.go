@@ -196,8 +196,8 @@ func (w *world) expectNoSpecWritten(obj client.Object) {
 	}
 }
 
-// With selfHeal, Argo CD reverts an edit of a field that Git sets. It does not see one that Git does
-// not set, such as the effect of the action observe.
+// With selfHeal, Argo CD reverts an edit of a field that Git sets. It does not see an edit of a
+// field that Git does not set, such as the effect of the action observe.
 func TestArgoSelfHeal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -1,8 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package customizations contains the health checks and actions of Argo CD for the kinds of the operator,
-// in the form in which Argo CD itself keeps them.
+// Package customizations contains the health checks and actions of Argo CD for the kinds of the
+// operator, in the form in which Argo CD itself keeps them.
 package customizations
 
 import (

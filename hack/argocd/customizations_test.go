@@ -108,6 +108,7 @@ func each(t *testing.T, test func(*testing.T, *VM, *Customization)) {
 
 func TestHealthFiles(t *testing.T) {
 	each(t, func(t *testing.T, vm *VM, c *Customization) {
+		t.Helper()
 		var tests healthTests
 		c.read(t, "health_test.yaml", &tests)
 		var inputs []string
@@ -133,6 +134,7 @@ func TestHealthFiles(t *testing.T) {
 
 func TestDiscoveryFiles(t *testing.T) {
 	each(t, func(t *testing.T, vm *VM, c *Customization) {
+		t.Helper()
 		var tests actionTests
 		c.read(t, "actions/action_test.yaml", &tests)
 		enabled := map[string]bool{}
@@ -164,6 +166,7 @@ func TestDiscoveryFiles(t *testing.T) {
 
 func TestActionFiles(t *testing.T) {
 	each(t, func(t *testing.T, vm *VM, c *Customization) {
+		t.Helper()
 		var tests actionTests
 		c.read(t, "actions/action_test.yaml", &tests)
 		outputs, actions := map[string]bool{}, map[string]bool{}

@@ -5,6 +5,7 @@ package argocd
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -27,23 +28,12 @@ func TestHealthIsKstatus(t *testing.T) {
 	c, vm := customizations(t)[0], &VM{}
 	seen := map[string]int{}
 	for _, conditions := range listsOfConditions(3) {
-		for _, metadata := range []map[string]any{{"generation": int64(2)}, {"generation": int64(2), "deletionTimestamp": "2026-11-27T08:00:00Z"}} {
+		for _, deleted := range []bool{false, true} {
 			for _, observed := range []any{int64(2), int64(1), int64(3), nil} {
-				fields := map[string]any{"conditions": conditions, "observedGeneration": observed}
-				if observed == nil {
-					delete(fields, "observedGeneration")
-				}
-				obj := &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "status": fields}}
-				result, err := status.Compute(obj)
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := healthAfter[result.Status]
-				if observed == nil || result.Message == "Resource is current" {
-					want = Progressing
-				}
+				obj := withStatus(conditions, observed, deleted)
+				want, why := expectedHealth(t, obj)
 				if got, err := c.Health(t.Context(), vm, obj); err != nil || got.Status != want || got.Message == "" {
-					t.Fatalf("health %+v, %v, but kstatus %s (%s) of %v", got, err, result.Status, result.Message, obj.Object)
+					t.Fatalf("health %+v, %v, but kstatus %s of %v", got, err, why, obj.Object)
 				}
 				seen[want]++
 			}
@@ -52,6 +42,32 @@ func TestHealthIsKstatus(t *testing.T) {
 	if seen[Healthy] < 100 || seen[Degraded] < 100 || seen[Progressing] < 100 {
 		t.Errorf("compared: %v", seen)
 	}
+}
+
+// withStatus returns an object of generation 2.
+func withStatus(conditions []any, observed any, deleted bool) *unstructured.Unstructured {
+	metadata, fields := map[string]any{"generation": int64(2)}, map[string]any{"conditions": conditions}
+	if deleted {
+		metadata["deletionTimestamp"] = "2026-11-27T08:00:00Z"
+	}
+	if observed != nil {
+		fields["observedGeneration"] = observed
+	}
+	return &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "status": fields}}
+}
+
+// expectedHealth returns the health that an object should have, and what kstatus says.
+func expectedHealth(t *testing.T, obj *unstructured.Unstructured) (health, why string) {
+	t.Helper()
+	result, err := status.Compute(obj)
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, why = healthAfter[result.Status], fmt.Sprintf("%s (%s)", result.Status, result.Message)
+	if _, isObserved, err := unstructured.NestedInt64(obj.Object, "status", "observedGeneration"); err != nil || !isObserved || result.Message == "Resource is current" {
+		health = Progressing
+	}
+	return health, why
 }
 
 // listsOfConditions returns all lists of up to length conditions, in any order.
