@@ -228,8 +228,8 @@ func TestArgoSelfHeal(t *testing.T) {
 	w.expectInSync(pinned)
 }
 
-// A replace with the manifests from Git, which Argo CD does with Replace=true, removes the
-// finalizers and annotations of the operator. It restores them, and each thread stays the same.
+// After a replace with the manifests from Git (Replace=true), the operator restores its finalizers
+// and annotations, and each thread stays the same.
 func TestArgoReplace(t *testing.T) {
 	t.Parallel()
 	for name, stopped := range map[string]bool{"operator runs": false, "operator is stopped": true} {
@@ -262,6 +262,7 @@ func TestArgoReplace(t *testing.T) {
 			w.awaitReason(member, chatv1alpha1.ReasonSucceeded)
 			w.Expect(w.threads()).To(HaveLen(1))
 			w.Expect(w.threads()[0].ID).To(Equal(thread.Status.ThreadID))
+			w.Expect(w.calls()[emulator.OperationRemoveParticipant]).To(BeZero())
 			w.expectInSync(git)
 			w.delete(thread)
 			w.awaitGone(thread)

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -40,6 +41,9 @@ func (w *world) mustKubectl(stdin string, args ...string) string {
 	return output
 }
 
+// argoPatch is the patch for Argo CD's ConfigMap.
+var argoPatch = filepath.Join("..", "config", "argo-cd", "argocd-cm-patch.yaml")
+
 // patchArgo patches a ConfigMap argocd-cm that has other keys, as docs/argo-cd.md says, and returns
 // what Argo CD reads from it.
 func (w *world) patchArgo() map[string]*argocd.Customization {
@@ -51,7 +55,7 @@ func (w *world) patchArgo() map[string]*argocd.Customization {
 	}
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "argocd-cm"}, Data: others}
 	w.create(cm)
-	patch := []string{"patch", "configmap", "argocd-cm", "--patch-file", filepath.Join("..", "config", "argo-cd", "argocd-cm-patch.yaml")}
+	patch := []string{"patch", "configmap", "argocd-cm", "--patch-file", argoPatch}
 	w.Expect(w.mustKubectl("", patch...)).To(Equal("configmap/argocd-cm patched"))
 	w.Expect(w.mustKubectl("", patch...)).To(Equal("configmap/argocd-cm patched (no change)"))
 	w.get(cm)
@@ -83,6 +87,29 @@ func TestArgoConfigMap(t *testing.T) {
 		w.Expect(c.DiscoveryLua).To(Equal(file.DiscoveryLua))
 		w.Expect(cmp.Diff(file.ActionLua, c.ActionLua)).To(BeEmpty())
 	}
+}
+
+// The same file is a patch for an argocd-cm that kustomize builds.
+func TestArgoConfigMapInGit(t *testing.T) {
+	t.Parallel()
+	g, directory := NewWithT(t), t.TempDir()
+	patch, err := os.ReadFile(argoPatch)
+	g.Expect(err).NotTo(HaveOccurred())
+	for name, content := range map[string]string{
+		"kustomization.yaml":   "resources: [argocd-cm.yaml]\npatches:\n- path: argocd-cm-patch.yaml\n",
+		"argocd-cm.yaml":       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm}\ndata: {url: https://argocd.example.com}\n",
+		"argocd-cm-patch.yaml": string(patch),
+	} {
+		g.Expect(os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600)).To(Succeed())
+	}
+	built, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory)
+	g.Expect(err).NotTo(HaveOccurred())
+	cm, alone := &corev1.ConfigMap{}, &corev1.ConfigMap{}
+	g.Expect(yaml.UnmarshalStrict([]byte(built), cm)).To(Succeed())
+	g.Expect(yaml.UnmarshalStrict(patch, alone)).To(Succeed())
+	g.Expect(alone.Data).To(HaveLen(6))
+	alone.Data["url"] = "https://argocd.example.com"
+	g.Expect(cmp.Diff(alone.Data, cm.Data)).To(BeEmpty())
 }
 
 // argo is what Argo CD does with the Lua of a ConfigMap.
