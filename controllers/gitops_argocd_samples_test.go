@@ -74,6 +74,9 @@ func TestArgoSamples(t *testing.T) {
 	stop()
 	edit(s.world, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "another topic" })
 	s.sample(thread, "progressing_edited")
+	edit(s.world, thread, observing)
+	s.delete(thread)
+	s.sample(thread, "progressing_deletingObserved")
 	s.changed()
 	s.expectAllSeen()
 }
