@@ -112,7 +112,8 @@ func (s *samples) changed() {
 		obj := &unstructured.Unstructured{}
 		s.Expect(yaml.Unmarshal(content, obj)).To(Succeed())
 		c.change(obj)
-		s.compare(obj, filepath.Join(argoCustomizations, c.kind, "actions", "testdata", c.to+".yaml"))
+		file := filepath.Join(argoCustomizations, c.kind, "actions", "testdata", c.to+".yaml")
+		s.compare(file, func() *unstructured.Unstructured { return obj })
 	}
 }
 
@@ -174,29 +175,32 @@ func (s *samples) sampleWithReason(obj objects.Conditioned, reason, name string)
 func (s *samples) sample(obj client.Object, name string) {
 	s.t.Helper()
 	kind := operatortest.KindOf(obj)
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(kind))
-	s.Expect(admin.Get(s.t.Context(), client.ObjectKeyFromObject(obj), live)).To(Succeed())
-	// kubectl get does not show them.
-	live.SetManagedFields(nil)
-	s.compare(live, filepath.Join(argoCustomizations, kind, "testdata", name+".yaml"))
+	s.compare(filepath.Join(argoCustomizations, kind, "testdata", name+".yaml"), func() *unstructured.Unstructured {
+		live := &unstructured.Unstructured{}
+		live.SetGroupVersionKind(chatv1alpha1.GroupVersion.WithKind(kind))
+		s.Expect(admin.Get(s.t.Context(), client.ObjectKeyFromObject(obj), live)).To(Succeed())
+		// kubectl get does not show them.
+		live.SetManagedFields(nil)
+		return live
+	})
 }
 
-func (s *samples) compare(obj *unstructured.Unstructured, file string) {
+// compare waits until an object is as in the file. The message of a reason may come last.
+func (s *samples) compare(file string, read func() *unstructured.Unstructured) {
 	s.t.Helper()
 	s.seen = append(s.seen, file)
-	content, err := yaml.Marshal(obj)
-	s.Expect(err).NotTo(HaveOccurred())
-	got := s.withoutIdentity(string(content))
+	content := func() string {
+		content, err := yaml.Marshal(read())
+		s.Expect(err).NotTo(HaveOccurred())
+		return s.withoutIdentity(string(content))
+	}
 	if *writeSamples {
-		s.Expect(os.WriteFile(file, []byte(got), 0o644)).To(Succeed())
+		s.Expect(os.WriteFile(file, []byte(content()), 0o644)).To(Succeed())
 		return
 	}
 	want, err := os.ReadFile(file)
 	s.Expect(err).NotTo(HaveOccurred())
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		s.t.Errorf("%s differs (-file +operator):\n%s", file, diff)
-	}
+	s.Eventually(func() string { return cmp.Diff(string(want), content()) }).Should(BeEmpty(), "%s (-file +operator)", file)
 }
 
 var (
