@@ -88,7 +88,7 @@ kube-version := 1.37
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/metrics.md docs/reliability.md \
 	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md \
 	$(chart)/templates/prometheus_rule.yaml $(chart)/files/dashboard.json docs/alerts.md docs/dashboard.md \
-	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json config/kustomize
+	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json config/kustomize config/argo-cd/argocd-cm-patch.yaml
 
 .PHONY: help
 help: ## List the targets.
@@ -150,6 +150,10 @@ charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its v
 .PHONY: monitoring
 monitoring: ## Generate the manifests of the alerts and the dashboard, in config and in the chart, and their tables in docs.
 	@cd hack/monitoring && go run .
+
+.PHONY: argocd
+argocd: ## Generate the patch of Argo CD's ConfigMap from the Lua in config/argo-cd.
+	@go run ./hack/argocd/configmap
 
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.
@@ -263,7 +267,7 @@ pythonsdk: # only test-sdk needs it, so it checks here
 		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
-check-generated: generate manifests docs charts monitoring ## Fail if a generated file is not what the sources say.
+check-generated: generate manifests docs charts monitoring argocd ## Fail if a generated file is not what the sources say.
 	@git status --porcelain -- $(generated)
 	@git diff --exit-code HEAD -- $(generated)
 	@[ -z "$$(git status --porcelain -- $(generated))" ]
