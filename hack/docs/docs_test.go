@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	fence   = regexp.MustCompile("(?ms)^```.*?^```\n")
+	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```\n")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
