@@ -140,8 +140,8 @@ func pieces(t *testing.T) (all []string) {
 // shortest is the length from which a piece says something.
 const shortest = 4
 
-// isMadeOf reports whether words are a part of one piece, or a row of them, of which the first may lack
-// its beginning and the last its end.
+// isMadeOf reports whether words are a part of one piece, or a row of them, of which the first may
+// lack its beginning and the last its end.
 func isMadeOf(words string, pieces []string) bool {
 	reached := map[int]bool{0: true}
 	for at := range len(words) {
