@@ -253,3 +253,15 @@ func withoutNulls(object map[string]any) map[string]any {
 	}
 	return object
 }
+
+// Ours returns the verb of a command of kubectl that names kinds of ours and no other resources.
+func (c *Checker) Ours(words []string) (verb string, isOurs bool) {
+	if words[0] != "kubectl" {
+		return "", false
+	}
+	call := parseKubectl(words[1:])
+	if !slices.Contains(onResources, call.verb) || len(c.resolve(call)) > 0 {
+		return call.verb, false
+	}
+	return call.verb, call.isOnlyOurs && len(call.kinds) > 0
+}
