@@ -92,6 +92,14 @@ func newBlock(file, language string, lines *text.Segments, source []byte) Block 
 
 // Check returns what is wrong with a block.
 func (c *Checker) Check(b Block) []error {
+	here := *c
+	if dir, err := filepath.Rel(c.root, filepath.Dir(b.File)); err == nil {
+		here.dir = filepath.ToSlash(dir)
+	}
+	return here.check(b)
+}
+
+func (c *Checker) check(b Block) []error {
 	errs := c.checkNames(b.Text)
 	switch {
 	case b.Text == "":

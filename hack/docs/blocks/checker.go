@@ -34,6 +34,7 @@ var libraryFlags = []string{
 // Checker knows what the blocks may name.
 type Checker struct {
 	root     string
+	dir      string // of the page whose block is checked, from the root
 	kinds    []*kind
 	values   *jsonschema.Schema // of the chart
 	names    map[string]bool    // annotations, finalizers and labels behind the group

@@ -4,8 +4,10 @@
 package blocks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -18,14 +20,26 @@ import (
 
 var (
 	separator = regexp.MustCompile(`(?m)^---\s*$`)
+	// substitution is a variable that Flux replaces, perhaps with a default.
+	substitution = regexp.MustCompile(`\$\{\w+(?::[=-]([^}]*))?\}`)
 	// fileComment is the first line of a document that is the content of a file.
 	fileComment = regexp.MustCompile(`^#\s*([\w./-]+\.ya?ml)\b`)
+	// otherKind is the kind of somebody else that the comment before a part of an object names.
+	otherKind = regexp.MustCompile(`^#.*\b(Application|ApplicationSet|Deployment|HelmRelease|Kustomization|PrometheusRule|ServiceMonitor)\b`)
+	// otherFields begin the configuration of a program that is not ours.
+	otherFields = []string{
+		"creation_rules", "customResourceState", "groups", "inhibit_rules", "rbac", "receivers", "route", "rule_files", "scrape_configs",
+	}
 	// parts are the fields at the top of an object of ours.
 	parts = []string{"apiVersion", "kind", "metadata", "spec", "status"}
 )
 
-// Documents returns the YAML documents of a text.
+// Documents returns the YAML documents of a text. A variable that Flux replaces has its default, or
+// some value.
 func Documents(text string) (documents []string) {
+	text = substitution.ReplaceAllStringFunc(text, func(variable string) string {
+		return cmp.Or(substitution.FindStringSubmatch(variable)[1], "x")
+	})
 	for _, document := range separator.Split(text, -1) {
 		if strings.TrimSpace(document) != "" {
 			documents = append(documents, strings.TrimLeft(document, "\n"))
@@ -56,14 +70,16 @@ func (c *Checker) checkDocument(document string, content any) []error {
 	}
 	object, isMap := content.(map[string]any)
 	switch {
+	case isMap && isMergePatch(document) && isOwn(object):
+		return c.checkOwnPart(object)
 	case isMap && object["apiVersion"] != nil && object["kind"] != nil && !isKustomization(object):
 		return c.checkWhole([]byte(document), object)
 	case isMap && (file == "kustomization.yaml" || isKustomization(object)):
 		return c.checkKustomization(object)
 	case strings.HasPrefix(file, "values"):
 		return c.checkValues(content)
-	case file != "":
-		return nil // the file of another program: it parses
+	case file != "" || otherKind.MatchString(document):
+		return nil // of another program: it parses
 	case isMap:
 		return c.checkPart(object)
 	default:
@@ -73,8 +89,34 @@ func (c *Checker) checkDocument(document string, content any) []error {
 
 // Own reports whether a document is a complete object of one of our kinds.
 func Own(document string) bool {
-	var object struct{ APIVersion, Kind string }
-	return yaml.Unmarshal([]byte(document), &object) == nil && strings.HasPrefix(object.APIVersion, Group+"/") && object.Kind != ""
+	var object map[string]any
+	return yaml.Unmarshal([]byte(document), &object) == nil && isOwn(object) && !isMergePatch(document)
+}
+
+func isOwn(object map[string]any) bool {
+	version, _ := object["apiVersion"].(string)
+	return strings.HasPrefix(version, Group+"/") && object["kind"] != nil
+}
+
+// directive is what a strategic merge patch says about an element of a list.
+const directive = "$patch"
+
+// isMergePatch reports whether a document is a strategic merge patch, and no object.
+func isMergePatch(document string) bool { return strings.Contains(document, directive+": ") }
+
+// withoutDirectives takes out what only kustomize reads.
+func withoutDirectives(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		delete(v, directive)
+		for _, inner := range v {
+			withoutDirectives(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			withoutDirectives(inner)
+		}
+	}
 }
 
 // checkWhole checks an object with a version and a kind.
@@ -137,6 +179,10 @@ func (c *Checker) checkPart(part map[string]any) []error {
 		return stringsOnly(part)
 	case hasOnly(part, []string{"args"}):
 		return c.checkArguments(part["args"])
+	case hasOnly(part, slices.Collect(maps.Keys(settings(c.values).Properties))):
+		return c.checkValues(part)
+	case hasOnly(part, otherFields):
+		return nil
 	}
 	return []error{errors.New("this is neither an object, nor a part of one of ours: " +
 		"begin with a comment that names the file of this content, as in # values.yaml, or use a block of text")}
@@ -144,6 +190,7 @@ func (c *Checker) checkPart(part map[string]any) []error {
 
 // checkOwnPart checks a part of an object of ours. If it names no kind, it must fit one of them.
 func (c *Checker) checkOwnPart(part map[string]any) (best []error) {
+	withoutDirectives(part)
 	if name, ok := part["kind"].(string); ok {
 		if k := c.kindNamed(name); k != nil {
 			return k.checkFragment(part)

@@ -26,9 +26,7 @@ func (c *Checker) checkSetting(setting string) error {
 	at := c.values
 	for key := range strings.SplitSeq(name, ".") {
 		key, _, _ = strings.Cut(key, "[")
-		for at != nil && at.Ref != nil {
-			at = at.Ref
-		}
+		at = settings(at)
 		next := property(at, key)
 		if next == nil {
 			return fmt.Errorf("the chart has no value %s", name)
@@ -39,6 +37,14 @@ func (c *Checker) checkSetting(setting string) error {
 		at = next
 	}
 	return nil
+}
+
+// settings returns the part of the schema that a reference leads to.
+func settings(schema *jsonschema.Schema) *jsonschema.Schema {
+	for schema != nil && schema.Ref != nil {
+		schema = schema.Ref
+	}
+	return schema
 }
 
 func property(schema *jsonschema.Schema, name string) *jsonschema.Schema {

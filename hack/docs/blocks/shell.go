@@ -20,7 +20,7 @@ var (
 	// tools are the programs of others that readers may need. What is not here must be of this
 	// repository.
 	tools = strings.Fields("az argocd awk base64 cat chmod code cosign cp curl date docker envsubst flux gh git go grep head jq kind " +
-		"kubeconform kustomize mkdir node npm npx openssl promtool rm sed sha256sum sleep sort tail tar tee tr uname uuidgen wc xargs /usr/bin/python3")
+		"cmp cut diff age-keygen sops uniq kubeconform kustomize mkdir node npm npx openssl promtool rm sed sha256sum sleep sort tail tar tee tr uname uuidgen wc xargs /usr/bin/python3")
 	builtins = strings.Fields("[ cd echo eval exit export false printf read set source test trap true wait while until unset :")
 	variable = regexp.MustCompile(`^[A-Z]+$`)
 )
@@ -93,6 +93,8 @@ func (c *Checker) checkCommand(words []string) []error {
 			return []error{fmt.Errorf("nothing builds %s", name)}
 		}
 		return nil
+	case strings.HasPrefix(name, "./") && c.exists(path.Join(c.dir, name)):
+		return nil
 	case slices.Contains(tools, name) || slices.Contains(builtins, name):
 		return nil
 	}
@@ -100,7 +102,7 @@ func (c *Checker) checkCommand(words []string) []error {
 }
 
 func (c *Checker) checkScript(args []string) []error {
-	if len(args) == 0 || !c.exists(args[0]) {
+	if len(args) == 0 || !c.exists(args[0]) && !c.exists(path.Join(c.dir, args[0])) {
 		return []error{fmt.Errorf("this repository has no script %q", args)}
 	}
 	return nil

@@ -160,6 +160,8 @@ func (w *world) addNamespace(name string) {
 	w.t.Helper()
 	if w.run("", "get", "namespace", name, "--ignore-not-found") == "" {
 		w.run("", "create", "namespace", name)
+	}
+	if w.run("", "get", "secret", "acs", "-n", name, "--ignore-not-found") == "" {
 		w.run("", "create", "secret", "generic", "acs", "-n", name, "--from-file=connectionString="+w.path("connection-string"))
 	}
 }
