@@ -5,6 +5,7 @@ package blocks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -254,7 +255,14 @@ func withoutNulls(object map[string]any) map[string]any {
 	return object
 }
 
-// Ours returns the verb of a command of kubectl that names kinds of ours and no other resources.
+// Kubectl separates the words behind kubectl that are no flags from the names of the flags.
+func Kubectl(args []string) (words, flags []string) {
+	call := parseKubectl(args)
+	return append([]string{call.verb}, call.resources...), slices.Sorted(maps.Keys(call.flags))
+}
+
+// Ours returns the verb of a command of kubectl that names kinds of ours and no other resources. A
+// command for another cluster is not meant.
 func (c *Checker) Ours(words []string) (verb string, isOurs bool) {
 	if words[0] != "kubectl" {
 		return "", false
@@ -263,5 +271,5 @@ func (c *Checker) Ours(words []string) (verb string, isOurs bool) {
 	if !slices.Contains(onResources, call.verb) || len(c.resolve(call)) > 0 {
 		return call.verb, false
 	}
-	return call.verb, call.isOnlyOurs && len(call.kinds) > 0
+	return call.verb, call.isOnlyOurs && len(call.kinds) > 0 && call.flags["--context"] == nil
 }

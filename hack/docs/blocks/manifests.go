@@ -64,20 +64,20 @@ func (c *Checker) checkYAML(text string) (errs []error) {
 // checkDocument decides what a document is: an object, the content of a file that a comment names,
 // a patch, or a part of an object.
 func (c *Checker) checkDocument(document string, content any) []error {
+	object, isMap := content.(map[string]any)
 	file := ""
 	if found := fileComment.FindStringSubmatch(document); found != nil {
 		file = path.Base(found[1])
 	}
-	object, isMap := content.(map[string]any)
 	switch {
 	case isMap && isMergePatch(document) && isOwn(object):
 		return c.checkOwnPart(object)
-	case isMap && object["apiVersion"] != nil && object["kind"] != nil && !isKustomization(object):
+	case isMap && isObject(object):
 		return c.checkWhole([]byte(document), object)
-	case isMap && (file == "kustomization.yaml" || isKustomization(object)):
-		return c.checkKustomization(object)
 	case strings.HasPrefix(file, "values"):
 		return c.checkValues(content)
+	case isMap && (file == "kustomization.yaml" || isKustomization(object)):
+		return c.checkKustomization(object)
 	case file != "" || otherKind.MatchString(document):
 		return nil // of another program: it parses
 	case isMap:
@@ -85,6 +85,11 @@ func (c *Checker) checkDocument(document string, content any) []error {
 	default:
 		return c.checkOperations(content)
 	}
+}
+
+// isObject reports whether a document is for the API server.
+func isObject(object map[string]any) bool {
+	return object["apiVersion"] != nil && object["kind"] != nil && !isKustomization(object)
 }
 
 // Own reports whether a document is a complete object of one of our kinds.
