@@ -70,21 +70,28 @@ func (c *Checker) checkDocument(document string, content any) []error {
 		file = path.Base(found[1])
 	}
 	switch {
-	case isMap && isMergePatch(document) && isOwn(object):
+	case isOwn(object) && isMergePatch(document):
 		return c.checkOwnPart(object)
-	case isMap && isObject(object):
+	case isObject(object):
 		return c.checkWhole([]byte(document), object)
-	case strings.HasPrefix(file, "values"):
-		return c.checkValues(content)
 	case isMap && (file == "kustomization.yaml" || isKustomization(object)):
 		return c.checkKustomization(object)
 	case file != "" || otherKind.MatchString(document):
-		return nil // of another program: it parses
+		return c.checkFile(file, content)
 	case isMap:
 		return c.checkPart(object)
 	default:
 		return c.checkOperations(content)
 	}
+}
+
+// checkFile checks the values of the chart. Of the files of other programs it is enough that they
+// parse.
+func (c *Checker) checkFile(file string, content any) []error {
+	if strings.HasPrefix(file, "values") {
+		return c.checkValues(content)
+	}
+	return nil
 }
 
 // isObject reports whether a document is for the API server.
