@@ -91,6 +91,7 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+	t.Run("new threads after a rebuild", w.testNewThreadsAfterRebuild)
 	t.Logf("tried: %v", tried)
 	for language, least := range map[string]int{blocks.Console: 10, blocks.YAML: 15, blocks.Shell: 10} {
 		if tried[language] < least {
