@@ -135,9 +135,11 @@ manifests: $(controller-gen) ## Generate the CRDs and the operator's role from t
 
 .PHONY: docs
 docs: $(crd-ref-docs) ## Generate docs/api-reference.md, the metrics in docs/metrics.md and the tests in docs/reliability.md.
-	@mkdir -p docs
+	@mkdir -p bin
 	$(crd-ref-docs) --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown \
-		--max-depth=10 --output-path=docs/api-reference.md
+		--max-depth=10 --output-path=bin/api-reference.md
+	@# It prints the missing optionalOldSelf of a rule, in a form that readers of HTML do not see.
+	@sed 's/ <nil>\\}/\\}/' bin/api-reference.md >docs/api-reference.md
 	@go run ./hack/promises
 	@go run ./hack/metrics
 
@@ -252,11 +254,11 @@ $(sdk): hack/sdk/package.json hack/sdk/package-lock.json | nodejs
 	@cd hack/sdk && npm ci
 
 .PHONY: nodejs
-nodejs: # only test-sdk needs it, so it checks here
+nodejs: # only test-sdk and site need it, so it checks here
 	@missing=; for program in node npm; do command -v $$program >/dev/null || missing+=" $$program"; done; \
-		[ -z "$$missing" ] || { echo "test-sdk-js needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
+		[ -z "$$missing" ] || { echo "This target needs Node 20.11 or later with npm. Not found:$$missing."; exit 1; }
 	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major * 100 + minor < 2011 ? 1 : 0)' || \
-		{ echo "test-sdk-js needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
+		{ echo "This target needs Node 20.11 or later. $$(command -v node) is $$(node --version)."; exit 1; }
 
 .PHONY: pythonsdk
 pythonsdk: # only test-sdk needs it, so it checks here
@@ -288,7 +290,30 @@ tidy: ## Tidy the go.mod of every module here.
 
 .PHONY: clean
 clean: ## Remove everything built, the control plane included.
-	rm -rf bin hack/sdk/node_modules
+	rm -rf bin hack/sdk/node_modules hack/site/node_modules
+
+##@ Website
+
+# SITE is the directory of all versions of the site, which `make site` adds one to: VERSION, or the next one. SITE_BASE is
+# the path at which it is served. DRAFT=1 allows pages to be missing that docs/README.md lists.
+SITE      ?= bin/site/all
+SITE_BASE ?= /acs-chat-operator/
+DRAFT     ?=
+CHROMIUM  ?= chromium
+site-npm  := hack/site/node_modules/.package-lock.json
+
+.PHONY: site
+site: nodejs $(site-npm) ## Build the website from docs, and check its links and that it loads nothing from elsewhere (VERSION= SITE= DRAFT=).
+	@node --test --test-reporter=dot hack/site/test/*.test.mjs && echo
+	@node hack/site/build.mjs --version='$(VERSION)' --revision="$$(git rev-parse HEAD 2>/dev/null)" --out='$(SITE)' \
+		--base='$(SITE_BASE)' $(if $(DRAFT),--draft)
+
+.PHONY: site-look
+site-look: nodejs ## Take screenshots of the website in light and dark, and fail if a page overflows or logs an error (needs Chromium).
+	@node hack/site/look.mjs --site='$(SITE)' --base='$(SITE_BASE)' --version='$(or $(VERSION),next)' --chromium='$(CHROMIUM)'
+
+$(site-npm): hack/site/package.json hack/site/package-lock.json | nodejs
+	@cd hack/site && npm ci
 
 ##@ Supply chain
 
