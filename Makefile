@@ -88,7 +88,7 @@ kube-version := 1.37
 generated := ':(glob)api/**/zz_generated.*.go' config/crd/bases config/rbac/role.yaml docs/api-reference.md docs/metrics.md docs/reliability.md \
 	$(chart)/templates/crds $(chart)/values.schema.json $(chart)/README.md \
 	$(chart)/templates/prometheus_rule.yaml $(chart)/files/dashboard.json docs/alerts.md docs/dashboard.md \
-	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json
+	config/components/monitoring/prometheus_rule.yaml config/components/monitoring/dashboard.json config/kustomize config/argo-cd/argocd-cm-patch.yaml
 
 .PHONY: help
 help: ## List the targets.
@@ -126,9 +126,12 @@ generate: $(controller-gen) ## Generate the DeepCopy methods.
 	$(controller-gen) object:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: $(controller-gen) ## Generate the CRDs and the operator's role from the markers.
+manifests: $(controller-gen) ## Generate the CRDs and the operator's role from the markers, and the schema for kustomize.
 	$(controller-gen) crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	$(controller-gen) rbac:roleName=manager-role paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	@# The API of Kubernetes is a file of the module that the control plane of the tests is built from.
+	@cd hack/controlplane && go mod download k8s.io/kubernetes
+	@go run ./hack/kustomize -kubernetes "$$(cd hack/controlplane && go list -m -f '{{.Dir}}' k8s.io/kubernetes)/api/openapi-spec/swagger.json"
 
 .PHONY: docs
 docs: $(crd-ref-docs) ## Generate docs/api-reference.md, the metrics in docs/metrics.md and the tests in docs/reliability.md.
@@ -149,6 +152,10 @@ charts: manifests $(helm-tool) ## Generate the chart's CRDs, the schema of its v
 .PHONY: monitoring
 monitoring: ## Generate the manifests of the alerts and the dashboard, in config and in the chart, and their tables in docs.
 	@cd hack/monitoring && go run .
+
+.PHONY: argocd
+argocd: ## Generate the patch of Argo CD's ConfigMap from the Lua in config/argo-cd.
+	@go run ./hack/argocd/configmap
 
 .PHONY: fmt
 fmt: $(golangci-lint) ## Format the Go code and sort its imports.
@@ -262,7 +269,7 @@ pythonsdk: # only test-sdk needs it, so it checks here
 		'environment, and name its Python: make test-sdk-python PYTHON=path/to/bin/python'; exit 1; }
 
 .PHONY: check-generated
-check-generated: generate manifests docs charts monitoring ## Fail if a generated file is not what the sources say.
+check-generated: generate manifests docs charts monitoring argocd ## Fail if a generated file is not what the sources say.
 	@git status --porcelain -- $(generated)
 	@git diff --exit-code HEAD -- $(generated)
 	@[ -z "$$(git status --porcelain -- $(generated))" ]

@@ -31,7 +31,8 @@ type recorder struct {
 	judged map[types.UID][]metav1.Condition
 }
 
-// record starts a recorder, which fails the test if a status breaks the rules of kstatus.
+// record starts a recorder, which fails the test if a status breaks the rules of kstatus, or if
+// Argo CD shows another health.
 func record(t *testing.T, namespace string) *recorder {
 	t.Helper()
 	r := &recorder{versions: map[types.UID]int{}, latest: map[types.UID]string{}, judged: map[types.UID][]metav1.Condition{}}
@@ -60,6 +61,9 @@ func record(t *testing.T, namespace string) *recorder {
 
 func (r *recorder) note(t *testing.T, obj objects.Conditioned) {
 	t.Helper()
+	if broken := operatortest.BrokenHealth(t.Context(), obj); broken != "" {
+		t.Errorf("%T %s: %s\n%s", obj, obj.GetName(), broken, describe(obj))
+	}
 	r.mu.Lock()
 	r.versions[obj.GetUID()]++
 	r.latest[obj.GetUID()] = obj.GetResourceVersion()

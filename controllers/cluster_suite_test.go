@@ -36,10 +36,12 @@ const (
 
 var (
 	scheme = runtime.NewScheme()
-	// admin has all permissions. operatorConfig has the permissions of config/rbac.
-	admin          client.WithWatch
-	adminConfig    *rest.Config
-	operatorConfig *rest.Config
+	// admin has all permissions, as has the user of adminKubeconfig, a file for kubectl.
+	// operatorConfig has the permissions of config/rbac.
+	admin           client.WithWatch
+	adminConfig     *rest.Config
+	adminKubeconfig []byte
+	operatorConfig  *rest.Config
 )
 
 func TestMain(m *testing.M) { os.Exit(runSuite(m)) }
@@ -119,6 +121,7 @@ func logFile() *os.File {
 // it.
 func prepare(control *envtest.Environment) error {
 	var err error
+	adminKubeconfig = control.KubeConfig
 	adminConfig.QPS, adminConfig.Burst = -1, -1
 	if admin, err = client.NewWithWatch(adminConfig, client.Options{Scheme: scheme}); err != nil {
 		return err

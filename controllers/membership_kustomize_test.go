@@ -6,12 +6,16 @@ package controllers
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -19,71 +23,133 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
 )
 
-// chatThread is a ChatThread without its spec.
-const chatThread = "{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: room}, spec: %s}"
+// Objects without their spec.
+const (
+	chatThread     = "{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: room}, spec: %s}"
+	chatConnection = "{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatConnection, metadata: {name: room}, spec: %s}"
+	deployment     = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: room}, spec: {template: {spec: %s}}}"
+)
 
 // schemaFile gives kustomize the merge keys of the lists.
 var schemaFile = filepath.Join("..", "config", "kustomize", "openapi.json")
 
 // With the schema, an overlay that names some participants keeps the others. Otherwise they would
-// be removed, and lose their history.
+// be removed, and lose their history. The same holds for pinned service users, without which no
+// rebuilt cluster finds its threads, and for what kustomize merges anyway.
 func TestKustomizeOverlay(t *testing.T) {
 	t.Parallel()
-	schema, err := os.ReadFile(schemaFile)
-	acstest.MustSucceed(t, err)
-	const base = `{topic: Room, participants: [{userID: "8:acs:ada", displayName: Ada}, {userID: "8:acs:bob", displayName: Bob}]}`
-	for name, c := range map[string]struct {
-		patch string
-		want  []string
-	}{
-		"adds one":    {`{userID: "8:acs:eve"}`, []string{"8:acs:ada Ada", "8:acs:bob Bob", "8:acs:eve "}},
-		"renames one": {`{userID: "8:acs:bob", displayName: Robert}`, []string{"8:acs:ada Ada", "8:acs:bob Robert"}},
-		"removes one": {`{userID: "8:acs:bob", $patch: delete}`, []string{"8:acs:ada Ada"}},
+	const (
+		members    = `{participants: [{userID: "8:acs:ada", displayName: Ada}, {userID: "8:acs:bob", displayName: Bob}]}`
+		users      = `{serviceUsers: {ids: ["8:acs:one", "8:acs:two"]}}`
+		containers = `{containers: [{name: app, ports: [{containerPort: 53, protocol: UDP}, {containerPort: 53, protocol: TCP}]}, {name: proxy}]}`
+	)
+	for name, c := range map[string]struct{ form, base, patch, want string }{
+		"adds one":    {chatThread, members, `{participants: [{userID: "8:acs:eve"}]}`, "8:acs:ada Ada, 8:acs:bob Bob, 8:acs:eve"},
+		"renames one": {chatThread, members, `{participants: [{userID: "8:acs:bob", displayName: Robert}]}`, "8:acs:ada Ada, 8:acs:bob Robert"},
+		"removes one": {chatThread, members, `{participants: [{userID: "8:acs:bob", $patch: delete}]}`, "8:acs:ada Ada"},
+		"pins one":    {chatConnection, users, `{serviceUsers: {ids: ["8:acs:two", "8:acs:three"]}}`, "8:acs:one, 8:acs:three, 8:acs:two"},
+		"a sidecar":   {deployment, containers, `{containers: [{name: logs}]}`, "app 53/TCP 53/UDP, logs, proxy"},
+		"a port": {deployment, containers, `{containers: [{name: app, ports: [{containerPort: 53, protocol: TCP, name: dns}]}]}`,
+			"app 53/TCP=dns 53/UDP, proxy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			directory := t.TempDir()
-			for file, content := range map[string]any{
-				"openapi.json": json.RawMessage(schema), "room.yaml": json.RawMessage(manifest(t, base)),
-				"kustomization.yaml": map[string]any{"resources": []string{"room.yaml"}, "openapi": map[string]string{"path": "openapi.json"},
-					"patches": []any{map[string]string{"patch": manifest(t, "{participants: ["+c.patch+"]}")}}},
-			} {
-				data, err := yaml.Marshal(content)
-				acstest.MustSucceed(t, err)
-				acstest.MustSucceed(t, os.WriteFile(filepath.Join(directory, file), data, 0o600))
-			}
-			output, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory)
-			acstest.MustSucceed(t, err)
-			built := &chatv1alpha1.ChatThread{}
-			acstest.MustSucceed(t, yaml.UnmarshalStrict([]byte(output), built))
-			var got []string
-			for _, member := range built.Spec.Participants {
-				got = append(got, string(member.UserID)+" "+member.DisplayName)
-			}
-			slices.Sort(got)
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("participants (-want +got):\n%s", diff)
+			if diff := cmp.Diff(c.want, buildOverlay(t, c.form, c.base, c.patch, copySchema)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
 }
 
-func manifest(t *testing.T, spec string) string {
-	t.Helper()
-	data, err := yaml.YAMLToJSON(fmt.Appendf(nil, chatThread, spec))
-	acstest.MustSucceed(t, err)
-	return string(data)
+// Without the schema the list of participants is replaced: the reason for it.
+func TestKustomizeReplacesWithoutSchema(t *testing.T) {
+	t.Parallel()
+	got := buildOverlay(t, chatThread, `{participants: [{userID: "8:acs:ada"}]}`, `{participants: [{userID: "8:acs:eve"}]}`,
+		func(*testing.T, *os.Root) string { return "" })
+	if got != "8:acs:eve" {
+		t.Errorf("kustomize knows the key without the schema: %s", got)
+	}
 }
 
-// The schema contains each list of a spec that the API server merges by a key.
+// A kustomization may name the file of a release by its address.
+func TestKustomizeSchemaByAddress(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(schemaFile))))
+	t.Cleanup(server.Close)
+	got := buildOverlay(t, chatThread, `{participants: [{userID: "8:acs:ada"}]}`, `{participants: [{userID: "8:acs:eve"}]}`,
+		func(*testing.T, *os.Root) string { return server.URL + "/openapi.json" })
+	if got != "8:acs:ada, 8:acs:eve" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func copySchema(t *testing.T, directory *os.Root) string {
+	t.Helper()
+	content, err := os.ReadFile(schemaFile)
+	acstest.MustSucceed(t, err)
+	acstest.MustSucceed(t, directory.WriteFile("openapi.json", content, 0o600))
+	return "openapi.json"
+}
+
+// buildOverlay builds a base with a patch, and describes the lists of the result.
+func buildOverlay(t *testing.T, form, base, patch string, schema func(*testing.T, *os.Root) string) string {
+	t.Helper()
+	directory, err := os.OpenRoot(t.TempDir())
+	acstest.MustSucceed(t, err)
+	defer func() { _ = directory.Close() }()
+	kustomization := map[string]any{"resources": []string{"room.yaml"}, "patches": []any{map[string]string{"patch": fmt.Sprintf(form, patch)}}}
+	if path := schema(t, directory); path != "" {
+		kustomization["openapi"] = map[string]string{"path": path}
+	}
+	content, err := yaml.Marshal(kustomization)
+	acstest.MustSucceed(t, err)
+	acstest.MustSucceed(t, directory.WriteFile("kustomization.yaml", content, 0o600))
+	acstest.MustSucceed(t, directory.WriteFile("room.yaml", fmt.Appendf(nil, form, base), 0o600))
+	output, err := processes.NewKubectl("", t.TempDir()).Run(t.Context(), "", "kustomize", directory.Name())
+	acstest.MustSucceed(t, err)
+	var built struct {
+		Spec struct {
+			chatv1alpha1.ChatThreadSpec
+			ServiceUsers *chatv1alpha1.ServiceUsers
+			Template     corev1.PodTemplateSpec
+		}
+	}
+	acstest.MustSucceed(t, yaml.Unmarshal([]byte(output), &built))
+	var entries []string
+	for _, member := range built.Spec.Participants {
+		entries = append(entries, strings.TrimSpace(string(member.UserID)+" "+member.DisplayName))
+	}
+	if users := built.Spec.ServiceUsers; users != nil {
+		for _, id := range users.IDs {
+			entries = append(entries, string(id))
+		}
+	}
+	for _, container := range built.Spec.Template.Spec.Containers {
+		entries = append(entries, container.Name+describePorts(container.Ports))
+	}
+	slices.Sort(entries)
+	return strings.Join(entries, ", ")
+}
+
+func describePorts(ports []corev1.ContainerPort) string {
+	var all []string
+	for _, port := range ports {
+		text := fmt.Sprintf(" %d/%s", port.ContainerPort, port.Protocol)
+		if port.Name != "" {
+			text += "=" + port.Name
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return strings.Join(all, "")
+}
+
+// The schema contains each list of a spec that the API server merges, for all kinds, with its key.
 func TestKustomizeSchemaIsComplete(t *testing.T) {
 	t.Parallel()
 	want, got := map[string]string{}, map[string]string{}
 	crds, err := filepath.Glob(filepath.Join("..", "config", "crd", "bases", "*.yaml"))
 	acstest.MustSucceed(t, err)
-	if len(crds) != 3 {
-		t.Fatalf("%d CRDs", len(crds))
-	}
 	for _, file := range crds {
 		content, err := os.ReadFile(file)
 		acstest.MustSucceed(t, err)
@@ -96,42 +162,52 @@ func TestKustomizeSchemaIsComplete(t *testing.T) {
 			}
 		}{}
 		acstest.MustSucceed(t, yaml.Unmarshal(content, &crd))
-		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
-		spec.mergeKeys(crd.Spec.Names.Kind+".spec", want)
+		want[crd.Spec.Names.Kind] = "a kind"
+		crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].merged(crd.Spec.Names.Kind, want)
 	}
 	content, err := os.ReadFile(schemaFile)
 	acstest.MustSucceed(t, err)
 	schema := struct{ Definitions map[string]properties }{}
-	acstest.MustSucceed(t, yaml.Unmarshal(content, &schema))
+	acstest.MustSucceed(t, json.Unmarshal(content, &schema))
 	for _, definition := range schema.Definitions {
-		definition.mergeKeys(definition.Kinds[0].Kind, got)
-		if definition.Properties["spec"].Properties["participants"].PatchMergeKey != "userID" {
-			t.Error("kustomize does not merge participants")
+		for _, kind := range definition.Kinds {
+			if kind.Group == chatv1alpha1.GroupVersion.Group && kind.Version == chatv1alpha1.GroupVersion.Version {
+				got[kind.Kind] = "a kind"
+				definition.Properties["spec"].merged(kind.Kind, got)
+			}
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("merged lists (-CRDs +schema):\n%s", diff)
 	}
+	if want["ChatThread.participants"] != "userID" || want["ChatConnection.serviceUsers.ids"] != "its values" {
+		t.Errorf("the CRDs merge %v", want)
+	}
 }
 
-// properties is the part of a schema that concerns objects and lists.
+// properties is the part of a schema that concerns objects and lists. A CRD has the type of a list,
+// and a schema of kustomize the strategy of a merge.
 type properties struct {
-	Properties    map[string]properties   `json:"properties"`
-	Items         *properties             `json:"items"`
-	MapKeys       []string                `json:"x-kubernetes-list-map-keys"`
-	PatchMergeKey string                  `json:"x-kubernetes-patch-merge-key"`
-	Kinds         []struct{ Kind string } `json:"x-kubernetes-group-version-kind"`
+	Properties map[string]properties                   `json:"properties"`
+	Items      *properties                             `json:"items"`
+	ListType   string                                  `json:"x-kubernetes-list-type"`
+	MapKeys    []string                                `json:"x-kubernetes-list-map-keys"`
+	Strategy   string                                  `json:"x-kubernetes-patch-strategy"`
+	Kinds      []struct{ Group, Version, Kind string } `json:"x-kubernetes-group-version-kind"`
 }
 
-// mergeKeys collects the keys of all lists below a path.
-func (p properties) mergeKeys(path string, keys map[string]string) {
-	for _, key := range p.MapKeys {
-		keys[path] += key
+// merged collects the lists below a path that are merged, each with its key.
+func (p properties) merged(path string, keys map[string]string) {
+	switch {
+	case p.ListType == "map", p.Strategy == "merge" && len(p.MapKeys) > 0:
+		keys[path] = strings.Join(p.MapKeys, " ")
+	case p.ListType == "set", p.Strategy == "merge":
+		keys[path] = "its values"
 	}
 	for name, property := range p.Properties {
-		property.mergeKeys(path+"."+name, keys)
+		property.merged(path+"."+name, keys)
 	}
 	if p.Items != nil {
-		p.Items.mergeKeys(path+"[]", keys)
+		p.Items.merged(path+"[]", keys)
 	}
 }

@@ -32,7 +32,7 @@ func TestMetrics(t *testing.T) {
 		"acs_chat_operator_resync_floor_seconds":         nil,
 		"acs_chat_operator_recreations_total":            nil,
 		"acs_chat_operator_objects":                      {"kind", "reason", "state"},
-		"acs_chat_operator_oldest_unready_seconds":       {"kind"},
+		"acs_chat_operator_oldest_unready_seconds":       {"kind", "state"},
 		"acs_chat_operator_oldest_deletion_seconds":      {"kind"},
 		"acs_chat_operator_members_rejected":             nil,
 		"acs_chat_operator_changes_total":                {"cause", "change"},

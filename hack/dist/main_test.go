@@ -5,9 +5,11 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
 
@@ -80,5 +82,22 @@ func TestSchemasRefuseUnknownFields(t *testing.T) {
 	}
 	if p.APIVersion.Const != "chat.example/v1" || p.Metadata.AdditionalProperties != nil || p.Spec.Properties.Metadata.AdditionalProperties["type"] != "string" {
 		t.Errorf("schema %s", content)
+	}
+}
+
+// Editors, kubeconform and kustomize find their schemas in a release.
+func TestSchemasOfARelease(t *testing.T) {
+	t.Chdir("../..")
+	d := &dist{out: t.TempDir()}
+	if err := d.writeSchemas(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := d.files()
+	if diff := cmp.Diff([]string{"crd-schemas.tar.gz", "kustomize-openapi.json"}, names); diff != "" || err != nil {
+		t.Errorf("%v, files (-want +got):\n%s", err, diff)
+	}
+	content, err := os.ReadFile(d.path("kustomize-openapi.json"))
+	if err != nil || !json.Valid(content) || !strings.Contains(string(content), `"userID"`) {
+		t.Errorf("the schema for kustomize has no userID: %v", err)
 	}
 }

@@ -17,10 +17,14 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
-const crdFiles = "config/crd/bases/*.yaml"
+const (
+	crdFiles        = "config/crd/bases/*.yaml"
+	kustomizeSchema = "config/kustomize/openapi.json"
+)
 
 // writeSchemas writes a JSON schema of each kind, under the names by which editors and kubeconform
-// find them: by default, and in the form of catalogs of CRDs.
+// find them: by default, and in the form of catalogs of CRDs. It also writes the schema by which
+// kustomize merges lists, as a file that a kustomization can name by its address.
 func (d *dist) writeSchemas(context.Context) error {
 	names, err := filepath.Glob(crdFiles)
 	if err != nil || len(names) == 0 {
@@ -53,7 +57,14 @@ func (d *dist) writeSchemas(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.save("crd-schemas.tar.gz", archive)
+	if err := d.save("crd-schemas.tar.gz", archive); err != nil {
+		return err
+	}
+	merges, err := os.ReadFile(kustomizeSchema)
+	if err != nil {
+		return err
+	}
+	return d.save("kustomize-openapi.json", merges)
 }
 
 // jsonSchema returns the schema of a version of a kind, which refuses unknown fields.

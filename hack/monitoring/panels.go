@@ -74,7 +74,7 @@ var objects = []panel{
 var waits = []panel{
 	{
 		title: "Longest time without Ready", description: "For how long the object has not been Ready that has not been so for the longest time.", unit: units.Seconds,
-		queries: []query{{"max by (kind) (acs_chat_operator_oldest_unready_seconds{})", "{{kind}}"}},
+		queries: []query{{"max by (kind, state) (acs_chat_operator_oldest_unready_seconds{})", "{{kind}}, {{state}}"}},
 	},
 	{
 		title: "Longest deletion", description: "Time since the oldest deletion that has not ended.", unit: units.Seconds,

@@ -20,6 +20,7 @@ func TestRealOperator(t *testing.T) {
 	t.Run("dashboard", w.testDashboard)
 	t.Run("objects", w.testObjects)
 	t.Run("runbooks", w.testRunbooks)
+	t.Run("traces", w.testTraces)
 	t.Run("outage", w.testOutage)
 }
 

@@ -44,6 +44,8 @@ type world struct {
 	service *service
 	// running are the programs by their names.
 	running map[string]*processes.Process
+	// collector takes the traces of the operator.
+	collector *collector
 	*scraper
 }
 
@@ -56,7 +58,7 @@ type service struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{TB: tb, dir: tb.TempDir(), running: map[string]*processes.Process{}}
+	w := &world{TB: tb, dir: tb.TempDir(), running: map[string]*processes.Process{}, collector: newCollector(tb)}
 	w.startControlPlane()
 	w.startEmulator()
 	targets := map[string]string{}
@@ -84,7 +86,8 @@ func (w *world) run(name, binary string, ready func(context.Context) error, args
 	done := make(chan struct{})
 	launches <- func() {
 		defer close(done)
-		started, err = processes.Program{Name: name, Binary: binary, Arguments: args, Home: w.dir, Log: w.path(name + ".log")}.Start(w.Context())
+		started, err = processes.Program{Name: name, Binary: binary, Arguments: args, Home: w.dir, Log: w.path(name + ".log"),
+			Environment: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + w.collector.URL}}.Start(w.Context())
 	}
 	<-done
 	w.must(err)

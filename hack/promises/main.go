@@ -42,6 +42,7 @@ var promises = []promise{
 	{"connection", "Connections", "Promises 4 and 8"},
 	{"status", "Status", "Promise 4"},
 	{"permissions", "Permissions", "Promise 8"},
+	{"gitops", "GitOps", "Promises 1, 2 and 4"},
 }
 
 // test is a test function and the rule that it proves.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -43,16 +44,18 @@ type Census struct {
 	counts map[group]int
 	// rejected is the number of members that ACS refuses.
 	rejected int
-	// unready and deleting hold the objects of each kind that are not ready, and that are being
-	// deleted, the oldest first.
-	unready, deleting map[string]*waiting
+	// unready holds the objects of each kind that are not ready, by their state, and deleting those
+	// that are being deleted, the oldest first.
+	unready  map[string]map[state]*waiting
+	deleting map[string]*waiting
 }
 
 // New returns a census of no objects. The kinds are shown even if they have no objects.
 func New(kinds ...string) *Census {
-	c := &Census{counts: map[group]int{}, unready: map[string]*waiting{}, deleting: map[string]*waiting{}}
+	c := &Census{counts: map[group]int{}, unready: map[string]map[state]*waiting{}, deleting: map[string]*waiting{}}
 	for _, kind := range kinds {
-		c.unready[kind], c.deleting[kind] = newWaiting(), newWaiting()
+		c.unready[kind] = map[state]*waiting{reconciling: newWaiting(), stalled: newWaiting()}
+		c.deleting[kind] = newWaiting()
 	}
 	return c
 }
@@ -82,21 +85,29 @@ func (c *Census) change(kind string, before, after any) {
 	obj, ok := after.(objects.Conditioned)
 	if !ok {
 		if gone, ok := before.(objects.Conditioned); ok {
-			c.unready[kind].remove(gone.GetUID())
+			c.keep(kind, gone.GetUID(), ready, time.Time{})
 			c.deleting[kind].remove(gone.GetUID())
 		}
 		return
 	}
 	c.count(kind, obj, 1)
-	uid := obj.GetUID()
-	switch deleted := obj.GetDeletionTimestamp(); {
-	case deleted != nil:
-		c.unready[kind].remove(uid)
-		c.deleting[kind].put(uid, deleted.Time)
-	case stateOf(obj) == ready:
-		c.unready[kind].remove(uid)
-	default:
-		c.unready[kind].put(uid, c.unreadySince(kind, obj))
+	if deleted := obj.GetDeletionTimestamp(); deleted != nil {
+		c.keep(kind, obj.GetUID(), ready, time.Time{})
+		c.deleting[kind].put(obj.GetUID(), deleted.Time)
+		return
+	}
+	c.keep(kind, obj.GetUID(), stateOf(obj), c.unreadySince(kind, obj))
+}
+
+// keep records since when an object has not been ready, with others in the same state. One that is
+// ready needs no record.
+func (c *Census) keep(kind string, uid types.UID, in state, since time.Time) {
+	for of, others := range c.unready[kind] {
+		if of == in {
+			others.put(uid, since)
+		} else {
+			others.remove(uid)
+		}
 	}
 }
 
@@ -121,8 +132,10 @@ func (c *Census) unreadySince(kind string, obj objects.Conditioned) time.Time {
 	if shown.Status != "True" {
 		return shown.LastTransitionTime.Time
 	}
-	if since, known := c.unready[kind].since(obj.GetUID()); known {
-		return since
+	for _, others := range c.unready[kind] {
+		if since, known := others.since(obj.GetUID()); known {
+			return since
+		}
 	}
 	return time.Now()
 }
@@ -152,7 +165,8 @@ var (
 	threadsDesc = prometheus.NewDesc("acs_chat_operator_threads",
 		"ChatThreads by the reason of their Ready condition, as in acs_chat_operator_objects, which has the other kinds too.", []string{"reason"}, nil)
 	unreadyDesc = prometheus.NewDesc("acs_chat_operator_oldest_unready_seconds",
-		"For how long the object of a kind that is not ready for the longest time has not been ready; 0 if all are. Objects in deletion do not count.", []string{"kind"}, nil)
+		"For how long the oldest of the objects that are not ready has not been ready, by kind and state (reconciling, stalled); 0 if there is none. Objects in deletion do not count.",
+		[]string{"kind", "state"}, nil)
 	deletionDesc = prometheus.NewDesc("acs_chat_operator_oldest_deletion_seconds",
 		"Time since the oldest request to delete an object of a kind that still exists; 0 if there is none.", []string{"kind"}, nil)
 	rejectedDesc = prometheus.NewDesc("acs_chat_operator_members_rejected",
@@ -185,7 +199,9 @@ func (c *Census) Collect(samples chan<- prometheus.Metric) {
 	}
 	now := time.Now()
 	for kind := range c.unready {
-		show(unreadyDesc, c.unready[kind].oldest(now).Seconds(), kind)
+		for in, others := range c.unready[kind] {
+			show(unreadyDesc, others.oldest(now).Seconds(), kind, string(in))
+		}
 		show(deletionDesc, c.deleting[kind].oldest(now).Seconds(), kind)
 	}
 	show(rejectedDesc, float64(c.rejected))

@@ -90,7 +90,7 @@ func TestCounts(t *testing.T) {
 	handler.OnDelete(cache.DeletedFinalStateUnknown{Key: "x/a", Obj: rejected})
 	values = gather(g, c)
 	g.Expect(values).To(HaveKeyWithValue(prefix+"members_rejected", 0.0))
-	g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind, 0.0))
+	g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", 0.0))
 	g.Expect(values).NotTo(HaveKey(prefix + "threads ParticipantRejected"))
 }
 
@@ -112,7 +112,7 @@ func TestChangedSpecIsReconciling(t *testing.T) {
 		handler.OnUpdate(changed, other)
 		values := gather(g, c)
 		g.Expect(values).To(HaveKeyWithValue(prefix+"objects "+kind+" Succeeded reconciling", 1.0))
-		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind, 60.0))
+		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", 60.0))
 	})
 }
 
@@ -130,13 +130,20 @@ func TestOldest(t *testing.T) {
 		handler.OnAdd(thread("fresh", ago(5*time.Minute)), true)
 		handler.OnAdd(old, true)
 		handler.OnAdd(thread("ready", ago(time.Hour), isReady(ago(time.Hour))), true)
-		g.Expect(gather(g, c)).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind, 600.0))
+		g.Expect(gather(g, c)).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", 600.0))
+
+		stalled := thread("old", ago(time.Hour), isUnready("Drifted", ago(20*time.Minute)), condition(chatv1alpha1.ConditionStalled, metav1.ConditionTrue, "Drifted", ago(20*time.Minute)))
+		handler.OnUpdate(old, stalled)
+		values := gather(g, c)
+		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", 300.0))
+		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" stalled", 1200.0))
+		handler.OnUpdate(stalled, old)
 
 		deleted := old.DeepCopy()
 		deleted.DeletionTimestamp = new(metav1.NewTime(ago(time.Minute)))
 		handler.OnUpdate(old, deleted)
-		values := gather(g, c)
-		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind, 300.0))
+		values = gather(g, c)
+		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", 300.0))
 		g.Expect(values).To(HaveKeyWithValue(prefix+"oldest_deletion_seconds "+kind, 60.0))
 
 		handler.OnDelete(deleted)
@@ -164,7 +171,7 @@ func TestOldestOfMany(t *testing.T) {
 					handler.OnUpdate(one, thread(string(one.UID), now, isReady(now)))
 				}
 			}
-			g.Expect(gather(g, c)).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind, float64(left-1)))
+			g.Expect(gather(g, c)).To(HaveKeyWithValue(prefix+"oldest_unready_seconds "+kind+" reconciling", float64(left-1)))
 		}
 	})
 }

@@ -94,12 +94,7 @@ func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 			return fmt.Sprintf("conditions: fail %v, warn %v", fail, warn)
 		}
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return err.Error()
-	}
-	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
-	result, err := status.Compute(&unstructured.Unstructured{Object: content})
+	_, result, err := compute(obj)
 	if err != nil {
 		return err.Error()
 	}
@@ -107,6 +102,18 @@ func BrokenInvariant(ctx context.Context, obj objects.Conditioned) string {
 		return fmt.Sprintf("kstatus computes %s, want %s", result.Status, want)
 	}
 	return ""
+}
+
+// compute returns the result of kstatus for an object, and the object as it computes it.
+func compute(obj objects.Conditioned) (*unstructured.Unstructured, *status.Result, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, nil, err
+	}
+	content["apiVersion"], content["kind"] = chatv1alpha1.GroupVersion.String(), KindOf(obj)
+	stored := &unstructured.Unstructured{Object: content}
+	result, err := status.Compute(stored)
+	return stored, result, err
 }
 
 // expectedStatus returns the status that kstatus should compute for an object.

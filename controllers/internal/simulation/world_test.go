@@ -264,13 +264,19 @@ func (w *world) remove(obj client.Object) {
 	w.forgetUndeclared()
 }
 
-// record logs the present state of an object at the API server, for the caches.
+// record logs the present state of an object at the API server, for the caches, and checks its
+// health in Argo CD.
 func (w *world) record(obj client.Object) (now client.Object) {
 	kind := kindOf(obj)
 	if !slices.Contains(watchedKinds, kind) {
 		return nil
 	}
 	event := w.log(kind, objects.KeyOf(obj))
+	if stored, ok := event.now.(objects.Conditioned); ok {
+		if broken := operatortest.BrokenHealth(w.t.Context(), stored); broken != "" {
+			w.t.Errorf("%s %s: %s\n%s", kind, stored.GetName(), broken, w.describe(stored))
+		}
+	}
 	if w.watch != nil && kind != kindNamespace {
 		w.watch(event)
 	}

@@ -1,0 +1,6 @@
+return {
+  ["reconcile"] = {
+    ["displayName"] = "Reconcile now",
+    ["disabled"] = false,
+  },
+}

@@ -1,0 +1,3 @@
+obj.spec.managementPolicy = "Manage"
+
+return obj
