@@ -181,7 +181,7 @@ test-install: $(assets) build emulator $(helm3) $(helm4) $(kubeconform) ## Test 
 
 .PHONY: test-gitops
 test-gitops: $(assets) build emulator $(flux) ## Test the operator with Flux: a registry, Flux's controllers, the operator and the emulator.
-	@cd hack/gitops && go test -count=1 -timeout 15m $(TESTFLAGS) ./...
+	@cd hack/gitops && go test -count=1 -timeout 15m -parallel 8 $(TESTFLAGS) ./...
 
 # The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
 # not add tests with a clock that jumps: the entropy source of FIPS 140-3 measures time.

@@ -114,7 +114,8 @@ func testStatusIsNoDrift(t *testing.T, w *world) {
 		{"annotate", "chatconnection", "default", chatv1alpha1.AnnotationServiceUsers + "-"},
 		{"annotate", "chatthread", support, "example.com/owner=somebody"},
 	} {
-		n.mustKubectl(t, damage...)
+		// Flux takes back what kubectl writes under its own name, and its plugins.
+		n.mustKubectl(t, append(damage, "--field-manager=somebody")...)
 		n.reconcile(t)
 	}
 	eventually(t, func(context.Context) error {
@@ -168,7 +169,13 @@ func testKubectlAndFlux(t *testing.T, w *world) {
 	n.reconcile(t)
 	n.awaitTopic(t, threadID, pageTopic)
 
-	// A field that is not in Git stays with a field manager of its own.
+	n.mustKubectl(t, "annotate", "chatthread", support, "example.com/owner=somebody")
+	n.reconcile(t)
+	if got, isThere := n.chatThread(t, support).Annotations["example.com/owner"]; isThere {
+		t.Errorf("an annotation that kubectl set is still there: %s", got)
+	}
+
+	// What is not in Git stays under a field manager of its own.
 	field := "apiVersion: chat.acs-operator.io/v1alpha1\nkind: ChatThread\nmetadata: {name: support}\nspec: {resyncInterval: 5m}\n"
 	_, err = n.kubectlIn(t, field, "apply", "--server-side", "--field-manager=on-call", "--filename=-")
 	must(t, err)

@@ -5,6 +5,7 @@ package gitops
 
 import (
 	"context"
+	"os"
 	"testing"
 )
 
@@ -27,6 +28,7 @@ func (w *world) startFlux(ctx context.Context, t *testing.T) {
 		must(t, err)
 	}
 	storage := freeAddress(ctx, t)
+	must(t, os.MkdirAll(w.path("storage"), 0o700))
 	w.startFluxController(ctx, t, "source-controller",
 		"--storage-addr="+storage, "--storage-adv-addr="+storage, "--storage-path="+w.path("storage"))
 	w.startFluxController(ctx, t, fluxManager, "--no-remote-bases", "--concurrent=20", "--requeue-dependency=5s")

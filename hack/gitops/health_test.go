@@ -169,21 +169,19 @@ func TestExpressionsAgreeWithKstatus(t *testing.T) {
 	}
 }
 
-// The expressions for Observe differ from kstatus in two reasons.
+// The expressions for Observe differ from kstatus in one reason.
 func TestExpressionsForObserve(t *testing.T) {
 	checks := healthChecks(t, observeFile)
-	for _, kind := range []string{"ChatThread", "ChatParticipant"} {
-		for _, s := range goldenStates() {
-			t.Run(fmt.Sprintf("%s/%s", kind, s.name), func(t *testing.T) {
-				want := s.want
-				if kind == "ChatThread" && s.reason == chatv1alpha1.ReasonDrifted || kind == "ChatParticipant" && s.reason == chatv1alpha1.ReasonThreadNotReady {
-					want = status.CurrentStatus
-				}
-				if got := evaluate(t, checks, s.object(t, kind)); got != want {
-					t.Errorf("the expressions say %s, not %s", got, want)
-				}
-			})
-		}
+	for _, s := range goldenStates() {
+		t.Run(s.name, func(t *testing.T) {
+			want := s.want
+			if s.reason == chatv1alpha1.ReasonDrifted {
+				want = status.CurrentStatus
+			}
+			if got := evaluate(t, checks, s.object(t, "ChatThread")); got != want {
+				t.Errorf("the expressions say %s, not %s", got, want)
+			}
+		})
 	}
 }
 
@@ -214,7 +212,7 @@ func testHealthCheckExpressions(t *testing.T, w *world) {
 // The plan of an observed thread is a failure, unless the expressions say otherwise.
 func testObserveIsNoFailure(t *testing.T, w *world) {
 	n := newTenant(t, w)
-	observed := n.repo.with(t, threadFile, "  topic:", "  managementPolicy: Observe\n  topic:")
+	observed := n.repo.with(t, threadFile, "  topic:", "  managementPolicy: Observe\n  topic:").without(participantFile)
 	revision := n.world.push(t, n.name, "production", observed)
 	n.apply(t, "source.yaml")
 	n.apply(t, "credentials.yaml")

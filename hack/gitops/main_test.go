@@ -36,6 +36,7 @@ func TestFlux(t *testing.T) {
 			"RefusedMember":           testRefusedMember,
 			"RefusedManifest":         testRefusedManifest,
 			"Prune":                   testPrune,
+			"Force":                   testForce,
 			"Rename":                  testRename,
 			"SuspendAndResume":        testSuspendAndResume,
 			"SecondReconcile":         testSecondReconcile,

@@ -80,7 +80,8 @@ func testDeletionGuard(t *testing.T, w *world) {
 	if thread := n.chatThread(t, support); thread.DeletionTimestamp != nil {
 		t.Error("the ChatThread is being deleted")
 	}
-	n.mustKubectl(t, "annotate", "chatthread", support, "chat.acs-operator.io/allow-delete=true")
-	n.reconcile(t)
+	// In Git, the permission comes first, and then the deletion.
+	n.deploy(t, n.repo.with(t, threadFile, "  name: support\n", "  name: support\n  annotations:\n    chat.acs-operator.io/allow-delete: \"true\"\n"))
+	n.deploy(t, empty)
 	n.awaitGone(t, support, &chatv1alpha1.ChatThread{})
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,16 +64,43 @@ func example(t *testing.T, name string) (objects []*unstructured.Unstructured) {
 	}
 }
 
-// The page shows each file as the tests apply it.
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```\n")
+
+// The page shows the files as the tests apply them, and no other YAML.
 func TestPageShowsTheExamples(t *testing.T) {
 	content, err := os.ReadFile(page)
 	must(t, err)
+	shown := map[string]bool{}
+	for _, block := range yamlBlock.FindAllStringSubmatch(string(content), -1) {
+		shown[block[1]] = true
+	}
 	for name, text := range filesOf(t, examples) {
-		if !strings.Contains(string(content), "```yaml\n"+text+"```\n") {
+		if !shown[text] {
 			t.Errorf("%s does not show %s/%s as it is", page, examples, name)
 		}
-		if !strings.Contains(string(content), name) {
+		if !strings.Contains(string(content), "`"+strings.TrimPrefix(name, "repository/")+"`") {
 			t.Errorf("%s does not name %s", page, name)
 		}
+		delete(shown, text)
+	}
+	for text := range shown {
+		t.Errorf("%s shows YAML that is no example:\n%s", page, text)
+	}
+}
+
+// The Secret that the External Secrets Operator writes is the one that the connection reads. The
+// tests do not run that operator.
+func TestExternalSecretIsThatOfTheConnection(t *testing.T) {
+	external := example(t, "external-secret.yaml")[0].Object
+	name, _, err := unstructured.NestedString(external, "spec", "target", "name")
+	must(t, err)
+	entries, _, err := unstructured.NestedSlice(external, "spec", "data")
+	must(t, err)
+	connection := example(t, "repository/"+connectionFile)[0].Object
+	want, _, err := unstructured.NestedString(connection, "spec", "connectionStringSecretRef", "name")
+	must(t, err)
+	entry, ok := entries[0].(map[string]any)
+	if name != want || len(entries) != 1 || !ok || entry["secretKey"] != "connectionString" {
+		t.Errorf("the Secret is %s with %v, and the connection reads %s", name, entries, want)
 	}
 }

@@ -59,6 +59,18 @@ func testPrune(t *testing.T, w *world) {
 	}
 }
 
+// Flux replaces a ChatParticipant whose user changes, if that is asked for.
+func testForce(t *testing.T, w *world) {
+	n := newTenant(t, w)
+	forced := n.repo.with(t, participantFile, "  name: support-edsger\n", "  name: support-edsger\n  annotations:\n    kustomize.toolkit.fluxcd.io/force: enabled\n")
+	n.begin(t, forced)
+	threadID := n.chatThread(t, support).Status.ThreadID
+	n.deploy(t, forced.with(t, participantFile, "00000000000c", "00000000000d"))
+	if remote := n.service.thread(t, threadID); isMember(&remote, edsger) || !isMember(&remote, barbara) {
+		t.Errorf("the members at ACS: %+v", remote.Members)
+	}
+}
+
 // With the Kustomization go the threads and then the connection. Other Kustomizations stay.
 func testDeletedWithItsResources(t *testing.T, w *world) {
 	n := newTenant(t, w)

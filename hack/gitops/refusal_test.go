@@ -22,7 +22,7 @@ func testRefusedMember(t *testing.T, w *world) {
 			"Not in the thread as declared, though all others are: " + stranger + " (403 Permissions check failed). Correct or remove them in spec.participants."},
 		// A ChatParticipant cannot change its user: it gets another name with it.
 		{participantFile, "support-edsger\nspec:\n  threadRef:\n    name: support\n  userID: 8:acs:${acs_resource}_00000000-0000-4000-8000-00000000000c",
-			"ChatParticipant/" + n.name + "/stranger", "ACS did not accept the user: 403 Permissions check failed."},
+			"ChatParticipant/" + n.name + "/stranger", "ACS refused the user (403 Permissions check failed)."},
 	} {
 		start := time.Now()
 		bad := stranger

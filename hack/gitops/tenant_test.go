@@ -17,11 +17,12 @@ import (
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
-// Members, by the last part of their ids. Those of the page are in the emulator's resource.
+// Members. Those of the page are in the emulator's resource.
 const (
 	resourceID = "6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c"
 	ada        = "8:acs:" + resourceID + "_00000000-0000-4000-8000-00000000000a"
 	edsger     = "8:acs:" + resourceID + "_00000000-0000-4000-8000-00000000000c"
+	barbara    = "8:acs:" + resourceID + "_00000000-0000-4000-8000-00000000000d"
 	// stranger is a user of another resource, whom ACS refuses.
 	stranger = "8:acs:0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d_00000000-0000-4000-8000-0000000000ff"
 )

@@ -85,23 +85,21 @@ func (w *world) write(t *testing.T, name, content string) {
 // start starts a program and waits until it is ready. It ends with the test.
 func (w *world) start(ctx context.Context, t *testing.T, name, binary string, ready func(context.Context) error, args ...string) {
 	t.Helper()
-	ended := make(chan error, 1)
+	alive, ended := context.WithCancelCause(ctx)
 	program := processes.Program{
-		Name: name, Binary: binary, Arguments: args, Home: w.home(name), Log: w.path(name + ".log"),
-		Ended: func(err error) { ended <- err },
+		Name: name, Binary: binary, Arguments: args, Home: w.home(name), Log: w.path(name + ".log"), Ended: ended,
 	}
 	must(t, os.MkdirAll(program.Home, 0o700))
 	started, err := program.Start(ctx)
 	must(t, err)
 	t.Cleanup(started.Stop)
 	t.Cleanup(func() {
-		select {
-		case err := <-ended:
-			t.Errorf("%v\n%s", err, processes.Tail(program.Log))
-		default:
+		var early *processes.EndedError
+		if errors.As(context.Cause(alive), &early) {
+			t.Errorf("%v\n%s", early, processes.Tail(program.Log))
 		}
 	})
-	if err := processes.Poll(ctx, ready); err != nil {
+	if err := processes.Poll(alive, ready); err != nil {
 		t.Fatalf("%s is not ready: %v\n%s", name, err, processes.Tail(program.Log))
 	}
 }
