@@ -59,7 +59,8 @@ func testPrune(t *testing.T, w *world) {
 	}
 }
 
-// Flux replaces a ChatParticipant whose user changes, if that is asked for.
+// If that is asked for, Flux replaces a ChatParticipant whose user changes. But it also deletes a
+// ChatThread that the schema refuses in any way, with its thread.
 func testForce(t *testing.T, w *world) {
 	n := newTenant(t, w)
 	forced := n.repo.with(t, participantFile, "  name: support-edsger\n", "  name: support-edsger\n  annotations:\n    kustomize.toolkit.fluxcd.io/force: enabled\n")
@@ -68,6 +69,12 @@ func testForce(t *testing.T, w *world) {
 	n.deploy(t, forced.with(t, participantFile, "00000000000c", "00000000000d"))
 	if remote := n.service.thread(t, threadID); isMember(&remote, edsger) || !isMember(&remote, barbara) {
 		t.Errorf("the members at ACS: %+v", remote.Members)
+	}
+	broken := forced.with(t, threadFile, "  name: support\nspec:\n", "  name: support\n  annotations:\n    kustomize.toolkit.fluxcd.io/force: enabled\nspec:\n").
+		with(t, threadFile, "topic: "+pageTopic, `topic: " blank"`)
+	n.awaitFailure(t, n.release(t, broken), reconciliationFailed)
+	if remote := n.service.thread(t, threadID); remote.DeletedOn == nil {
+		t.Error("the thread is still at ACS: correct docs/flux.md")
 	}
 }
 
