@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -23,25 +24,23 @@ func testSuspendAndResume(t *testing.T, w *world) {
 	n.mustKubectl(t, "patch", "chatthread", support, "--type=merge", `--patch={"spec":{"topic":"Incident"}}`)
 	n.awaitTopic(t, threadID, "Incident")
 
-	// A new artifact arrives, and the operator is asked to look at the thread.
+	// A new artifact arrives, which another Kustomization with the same source applies, and applies
+	// again after both were asked to.
+	other := n.name + "-other"
+	must(t, n.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other}}))
+	control := example(t, "chat.yaml")[0]
+	n.adapt(control, []edit{func(spec map[string]any) { spec["targetNamespace"], spec["wait"] = other, false }})
+	control.SetName("chat-" + other)
+	must(t, n.client.Create(t.Context(), control))
 	revision := n.release(t, n.repo.with(t, threadFile, "Grace Hopper", "Rear Admiral Hopper"))
-	eventually(t, func(ctx context.Context) error {
-		output, err := n.kubectl.Run(ctx, "", "get", "ocirepository", "chat-"+n.name, "--namespace="+fluxNamespace, "--output=jsonpath={.status.artifact.revision}")
-		if err == nil && output != revision {
-			err = fmt.Errorf("the source has revision %s, not %s", output, revision)
-		}
-		return err
-	})
+	n.await(t, control.GetName(), func(v *verdict) bool { return v.isHealthy(revision) })
 	n.poke(t, n.kustomization())
-	n.mustKubectl(t, "annotate", "chatthread", support, chatv1alpha1.AnnotationReconcileRequestedAt+"=now")
-	eventually(t, func(context.Context) error {
-		if got := n.chatThread(t, support).Status.LastHandledReconcileAt; got != "now" {
-			return fmt.Errorf("the operator has handled %q", got)
-		}
-		return nil
-	})
-	if got := n.service.thread(t, threadID).Topic; got != "Incident" {
-		t.Errorf("the topic at ACS while Flux is suspended: %q", got)
+	for range 2 {
+		request := n.poke(t, control)
+		n.await(t, control.GetName(), func(v *verdict) bool { return v.Status.LastHandledReconcileAt == request })
+	}
+	if here, remote := n.chatThread(t, support).Spec.Topic, n.service.thread(t, threadID).Topic; here != "Incident" || remote != "Incident" {
+		t.Errorf("the topic while Flux is suspended: %q, at ACS %q", here, remote)
 	}
 
 	n.suspend(t, false)
