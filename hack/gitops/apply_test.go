@@ -19,7 +19,7 @@ import (
 func (w *world) installOperator(t *testing.T) {
 	t.Helper()
 	early := newTenant(t, w)
-	revision := w.push(t, early.name, "production", early.repo)
+	revision := w.pushArtifact(t, early.name, early.repo)
 	for _, file := range []string{"source.yaml", "credentials.yaml", "chat.yaml"} {
 		early.apply(t, file)
 	}
@@ -51,9 +51,10 @@ func (w *world) installOperator(t *testing.T) {
 }
 
 // The Kustomization is healthy once the threads are at ACS, and not before.
-func testHealthyWithItsThreads(t *testing.T, w *world) {
+func (w *world) testHealthyWithItsThreads(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
-	revision := n.world.push(t, n.name, "production", n.repo)
+	revision := n.pushArtifact(t, n.name, n.repo)
 	n.apply(t, "source.yaml")
 	// The Secret comes from elsewhere, and late.
 	n.apply(t, "chat.yaml", func(spec map[string]any) { spec["dependsOn"] = []any{map[string]any{"name": "acs-chat-operator"}} })
@@ -91,7 +92,8 @@ func testHealthyWithItsThreads(t *testing.T, w *world) {
 }
 
 // A change in a new artifact reaches ACS, and only that.
-func testChangeReachesACS(t *testing.T, w *world) {
+func (w *world) testChangeReachesACS(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
@@ -106,7 +108,8 @@ func testChangeReachesACS(t *testing.T, w *world) {
 }
 
 // The same from Git instead of a registry.
-func testFromGit(t *testing.T, w *world) {
+func (w *world) testFromGit(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.source = "GitRepository"
 	first := n.commit(t, n.name, "", n.repo)

@@ -31,6 +31,9 @@ const (
 	artifactContent = types.MediaType("application/vnd.cncf.flux.content.v1.tar+gzip")
 )
 
+// tag is that of the page.
+const tag = "production"
+
 // files are the contents of files by their paths.
 type files map[string]string
 
@@ -69,8 +72,8 @@ func serveRegistry(t *testing.T) (address string) {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// push pushes an artifact and returns its revision, as Flux names it.
-func (w *world) push(t *testing.T, repository, tag string, content files) (revision string) {
+// pushArtifact pushes an artifact and returns its revision, as Flux names it.
+func (w *world) pushArtifact(t *testing.T, repository string, content files) (revision string) {
 	t.Helper()
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), artifactConfig)
 	image, err := mutate.AppendLayers(image, static.NewLayer(archive(t, content), artifactContent))

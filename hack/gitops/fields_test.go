@@ -64,7 +64,8 @@ func (n *tenant) applyEvents(t *testing.T) (messages []string) {
 }
 
 // A second reconcile of Flux writes nothing, to Kubernetes or to ACS.
-func testSecondReconcile(t *testing.T, w *world) {
+func (w *world) testSecondReconcile(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
@@ -85,14 +86,20 @@ func testSecondReconcile(t *testing.T, w *world) {
 	if _, writes := n.service.writes(t, threadID, mark); len(writes) > 0 {
 		t.Errorf("writes to ACS: %v", writes)
 	}
-	for name, entries := range fieldsOf(before, fluxManager) {
+	checkOwners(t, before)
+}
+
+// checkOwners checks that Flux has no field of a status, and the operator none of a spec.
+func checkOwners(t *testing.T, objects map[string]*unstructured.Unstructured) {
+	t.Helper()
+	for name, entries := range fieldsOf(objects, fluxManager) {
 		for _, entry := range entries {
 			if fields := entry.FieldsV1.GetRawString(); entry.Operation != metav1.ManagedFieldsOperationApply || strings.Contains(fields, "f:status") {
 				t.Errorf("%s: Flux has %s by %s", name, fields, entry.Operation)
 			}
 		}
 	}
-	for name, entries := range fieldsOf(before, operatorManager) {
+	for name, entries := range fieldsOf(objects, operatorManager) {
 		for _, entry := range entries {
 			if strings.Contains(entry.FieldsV1.GetRawString(), "f:spec") {
 				t.Errorf("%s: the operator has %s", name, entry.FieldsV1.GetRawString())
@@ -102,7 +109,8 @@ func testSecondReconcile(t *testing.T, w *world) {
 }
 
 // What the operator writes, and what others do to it, is no drift that Flux corrects.
-func testStatusIsNoDrift(t *testing.T, w *world) {
+func (w *world) testStatusIsNoDrift(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
@@ -137,16 +145,16 @@ func testStatusIsNoDrift(t *testing.T, w *world) {
 	}
 }
 
-// kubectl and Flux apply in turn. They conflict only over a field that both give different values.
-func testKubectlAndFlux(t *testing.T, w *world) {
+// kubectl and Flux apply the same in turn, without a conflict.
+func (w *world) testKubectlAndFlux(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
 	mark, _ := n.service.writes(t, threadID, 0)
-	manifest := strings.NewReplacer("${environment}", "production", "${acs_resource}", resourceID).Replace(n.repo[threadFile])
 	for range 2 {
 		for _, args := range [][]string{{"diff"}, {"diff", "--server-side"}, {"apply", "--server-side"}} {
-			output, err := n.kubectlIn(t, manifest, append(args, "--filename=-")...)
+			output, err := n.kubectlIn(t, n.manifest(), append(args, "--filename=-")...)
 			if err != nil || args[0] == "diff" && output != "" {
 				t.Errorf("kubectl %v: %v\n%s", args, err, output)
 			}
@@ -157,8 +165,20 @@ func testKubectlAndFlux(t *testing.T, w *world) {
 	if _, writes := n.service.writes(t, threadID, mark); len(writes) > 0 || thread.Generation != 1 {
 		t.Errorf("generation %d, writes to ACS: %v", thread.Generation, writes)
 	}
+}
 
-	other := strings.ReplaceAll(manifest, pageTopic, "From a shell")
+// manifest returns the manifest of the thread as Flux applies it.
+func (n *tenant) manifest() string {
+	return strings.NewReplacer("${environment}", "production", "${acs_resource}", resourceID).Replace(n.repo[threadFile])
+}
+
+// kubectl and Flux conflict over a field to which they give different values.
+func (w *world) testKubectlAgainstFlux(t *testing.T) {
+	t.Parallel()
+	n := newTenant(t, w)
+	n.begin(t, n.repo)
+	threadID := n.chatThread(t, support).Status.ThreadID
+	other := strings.ReplaceAll(n.manifest(), pageTopic, "From a shell")
 	_, err := n.kubectlIn(t, other, "apply", "--server-side", "--filename=-")
 	if err == nil || !strings.Contains(err.Error(), `conflict with "kustomize-controller": .spec.topic`) {
 		t.Errorf("another topic by kubectl: %v", err)

@@ -4,7 +4,7 @@
 package gitops
 
 import (
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // the versions of Go that it warns of are long gone
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -28,7 +28,7 @@ func serveGit(t *testing.T, dir string) (url string) {
 // git runs Git without the settings of the user.
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "git", args...)
+	command := exec.CommandContext(t.Context(), "git", args...) //nolint:gosec // the arguments are those of the tests
 	command.Dir = dir
 	command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull,
 		"GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@localhost", "GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@localhost")

@@ -63,8 +63,8 @@ func evaluate(t *testing.T, checks []kustomize.CustomHealthCheck, object *unstru
 	return ""
 }
 
-// kstatus returns the verdict of Flux without expressions. For Flux, an object that is being deleted
-// is one to wait for.
+// kstatus returns the verdict of Flux without expressions. Flux waits for an object that is being
+// deleted.
 func kstatus(t *testing.T, object *unstructured.Unstructured) status.Status {
 	t.Helper()
 	result, err := status.Compute(object)
@@ -198,7 +198,8 @@ func withExpressions(t *testing.T, file string) edit {
 }
 
 // With the expressions, Flux comes to the same verdicts.
-func testHealthCheckExpressions(t *testing.T, w *world) {
+func (w *world) testHealthCheckExpressions(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo, withExpressions(t, expressionsFile))
 	refused := n.repo.with(t, threadFile, "8:acs:${acs_resource}_00000000-0000-4000-8000-00000000000a", stranger)
@@ -210,10 +211,11 @@ func testHealthCheckExpressions(t *testing.T, w *world) {
 }
 
 // The plan of an observed thread is a failure, unless the expressions say otherwise.
-func testObserveIsNoFailure(t *testing.T, w *world) {
+func (w *world) testObserveIsNoFailure(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	observed := n.repo.with(t, threadFile, "  topic:", "  managementPolicy: Observe\n  topic:").without(participantFile)
-	revision := n.world.push(t, n.name, "production", observed)
+	revision := n.pushArtifact(t, n.name, observed)
 	n.apply(t, "source.yaml")
 	n.apply(t, "credentials.yaml")
 	n.apply(t, "chat.yaml")

@@ -29,28 +29,22 @@ func TestMain(m *testing.M) {
 func TestFlux(t *testing.T) {
 	w := newWorld(t)
 	t.Run("Tenants", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *world){
-			"HealthyWithItsThreads":   testHealthyWithItsThreads,
-			"ChangeReachesACS":        testChangeReachesACS,
-			"FromGit":                 testFromGit,
-			"RefusedMember":           testRefusedMember,
-			"RefusedManifest":         testRefusedManifest,
-			"Prune":                   testPrune,
-			"Force":                   testForce,
-			"Rename":                  testRename,
-			"SuspendAndResume":        testSuspendAndResume,
-			"SecondReconcile":         testSecondReconcile,
-			"KubectlAndFlux":          testKubectlAndFlux,
-			"StatusIsNoDrift":         testStatusIsNoDrift,
-			"DeletedWithItsResources": testDeletedWithItsResources,
-			"HealthCheckExpressions":  testHealthCheckExpressions,
-			"ObserveIsNoFailure":      testObserveIsNoFailure,
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				test(t, w)
-			})
-		}
+		t.Run("HealthyWithItsThreads", w.testHealthyWithItsThreads)
+		t.Run("ChangeReachesACS", w.testChangeReachesACS)
+		t.Run("FromGit", w.testFromGit)
+		t.Run("RefusedMember", w.testRefusedMember)
+		t.Run("RefusedManifest", w.testRefusedManifest)
+		t.Run("Prune", w.testPrune)
+		t.Run("Force", w.testForce)
+		t.Run("Rename", w.testRename)
+		t.Run("SuspendAndResume", w.testSuspendAndResume)
+		t.Run("SecondReconcile", w.testSecondReconcile)
+		t.Run("KubectlAndFlux", w.testKubectlAndFlux)
+		t.Run("KubectlAgainstFlux", w.testKubectlAgainstFlux)
+		t.Run("StatusIsNoDrift", w.testStatusIsNoDrift)
+		t.Run("DeletedWithItsResources", w.testDeletedWithItsResources)
+		t.Run("HealthCheckExpressions", w.testHealthCheckExpressions)
+		t.Run("ObserveIsNoFailure", w.testObserveIsNoFailure)
 	})
-	t.Run("DeletionGuard", func(t *testing.T) { testDeletionGuard(t, w) })
+	t.Run("DeletionGuard", w.testDeletionGuard)
 }

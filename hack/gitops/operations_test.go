@@ -16,7 +16,8 @@ import (
 )
 
 // While Flux is suspended, edits in the cluster stay and reach ACS. Then Git is right again.
-func testSuspendAndResume(t *testing.T, w *world) {
+func (w *world) testSuspendAndResume(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
@@ -56,7 +57,7 @@ func (n *tenant) suspend(t *testing.T, suspend bool) {
 }
 
 // With the guard, Flux deletes no ChatThread that does not allow it.
-func testDeletionGuard(t *testing.T, w *world) {
+func (w *world) testDeletionGuard(t *testing.T) {
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	guard := example(t, "deletion-guard.yaml")[0]

@@ -34,7 +34,8 @@ func secondThread(name string, lines ...string) string {
 }
 
 // What goes from the artifact goes from the cluster, and from ACS as its policy says.
-func testPrune(t *testing.T, w *world) {
+func (w *world) testPrune(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	full := n.repo.and("chat/kept.yaml", secondThread("kept", "  deletionPolicy: Retain\n")).
 		and("chat/gone.yaml", secondThread("gone")).
@@ -61,7 +62,8 @@ func testPrune(t *testing.T, w *world) {
 
 // If that is asked for, Flux replaces a ChatParticipant whose user changes. But it also deletes a
 // ChatThread that the schema refuses in any way, with its thread.
-func testForce(t *testing.T, w *world) {
+func (w *world) testForce(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	forced := n.repo.with(t, participantFile, "  name: support-edsger\n", "  name: support-edsger\n  annotations:\n    kustomize.toolkit.fluxcd.io/force: enabled\n")
 	n.begin(t, forced)
@@ -79,7 +81,8 @@ func testForce(t *testing.T, w *world) {
 }
 
 // With the Kustomization go the threads and then the connection. Other Kustomizations stay.
-func testDeletedWithItsResources(t *testing.T, w *world) {
+func (w *world) testDeletedWithItsResources(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	threadID := n.chatThread(t, support).Status.ThreadID
@@ -107,7 +110,8 @@ func testDeletedWithItsResources(t *testing.T, w *world) {
 }
 
 // A ChatThread gets another name in one commit. It is the same thread, which nobody leaves.
-func testRename(t *testing.T, w *world) {
+func (w *world) testRename(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	retained := n.repo.with(t, threadFile, "  topic:", "  deletionPolicy: Retain\n  topic:")
 	n.begin(t, retained)

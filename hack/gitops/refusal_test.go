@@ -14,7 +14,8 @@ const soon = time.Minute
 
 // A member that ACS refuses makes the Kustomization fail at once, and names the object that says
 // why. The correction makes it healthy.
-func testRefusedMember(t *testing.T, w *world) {
+func (w *world) testRefusedMember(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	for _, c := range []struct{ file, user, object, message string }{
@@ -48,7 +49,8 @@ func testRefusedMember(t *testing.T, w *world) {
 
 // A manifest that the schema refuses makes the Kustomization fail with the schema's words, and
 // nothing of the artifact is applied.
-func testRefusedManifest(t *testing.T, w *world) {
+func (w *world) testRefusedManifest(t *testing.T) {
+	t.Parallel()
 	n := newTenant(t, w)
 	n.begin(t, n.repo)
 	for _, c := range []struct{ file, old, bad, want string }{

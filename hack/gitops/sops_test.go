@@ -8,6 +8,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,7 +36,10 @@ func newSecrets(ctx context.Context, t *testing.T, w *world) *secrets {
 	for _, path := range []string{".sops.yaml", "credentials/secret.yaml"} {
 		w.write(t, "sops/"+path, repository[path])
 	}
-	command := exec.CommandContext(ctx, toolsDir+"/sops", "--config="+w.path("sops/.sops.yaml"), "encrypt", w.path("sops/credentials/secret.yaml"))
+	sops, err := filepath.Abs(toolsDir + "/sops")
+	must(t, err)
+	command := exec.CommandContext(ctx, sops, "encrypt", "credentials/secret.yaml") //nolint:gosec // a tool of the project
+	command.Dir = w.path("sops")
 	command.Env = []string{"HOME=" + w.dir, "TMPDIR=" + os.TempDir()}
 	var log bytes.Buffer
 	command.Stderr = &log

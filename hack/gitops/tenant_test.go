@@ -83,8 +83,8 @@ func (n *tenant) adapt(object *unstructured.Unstructured, edits []edit) {
 		spec["targetNamespace"] = n.name
 		dependencies, _, _ := unstructured.NestedSlice(spec, "dependsOn")
 		for i := range dependencies {
-			one := dependencies[i].(map[string]any)                                    //nolint:errcheck,forcetypeassert // as the page has it
-			_ = unstructured.SetNestedField(one, own(fmt.Sprint(one["name"])), "name") //nolint:errcheck // a string
+			one := dependencies[i].(map[string]any) //nolint:errcheck,forcetypeassert // as the page has it
+			_ = unstructured.SetNestedField(one, own(fmt.Sprint(one["name"])), "name")
 		}
 		if dependencies != nil {
 			spec["dependsOn"] = dependencies
@@ -105,20 +105,19 @@ func (n *tenant) apply(t *testing.T, file string, edits ...edit) {
 }
 
 // begin applies everything on the page and waits until it is healthy.
-func (n *tenant) begin(t *testing.T, repo files, edits ...edit) (revision string) {
+func (n *tenant) begin(t *testing.T, repo files, edits ...edit) {
 	t.Helper()
-	revision = n.world.push(t, n.name, "production", repo)
+	revision := n.pushArtifact(t, n.name, repo)
 	n.apply(t, "source.yaml")
 	n.apply(t, "credentials.yaml")
 	n.apply(t, "chat.yaml", edits...)
 	n.awaitHealthy(t, revision)
-	return revision
 }
 
 // release pushes another artifact and has Flux look at it.
 func (n *tenant) release(t *testing.T, repo files) (revision string) {
 	t.Helper()
-	revision = n.world.push(t, n.name, "production", repo)
+	revision = n.pushArtifact(t, n.name, repo)
 	n.poke(t, fluxObject(sourceAPI, n.source, "chat-"+n.name))
 	return revision
 }

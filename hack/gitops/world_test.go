@@ -94,8 +94,7 @@ func (w *world) start(ctx context.Context, t *testing.T, name, binary string, re
 	must(t, err)
 	t.Cleanup(started.Stop)
 	t.Cleanup(func() {
-		var early *processes.EndedError
-		if errors.As(context.Cause(alive), &early) {
+		if early, ok := errors.AsType[*processes.EndedError](context.Cause(alive)); ok {
 			t.Errorf("%v\n%s", early, processes.Tail(program.Log))
 		}
 	})
