@@ -57,6 +57,7 @@ helm-unittest  := $(tools)/helm-unittest
 kubeconform    := $(tools)/kubeconform
 kustomize      := $(tools)/kustomize
 toxiproxy      := $(tools)/toxiproxy-server
+flux           := $(addprefix $(tools)/,kustomize-controller source-controller sops)
 actionlint     := $(tools)/actionlint
 cyclonedx-gomod := $(tools)/cyclonedx-gomod
 crdify         := $(tools)/crdify
@@ -74,7 +75,7 @@ identity := $(if $(VERSION),-X $(module)/acs.release=$(VERSION)) $(if $(REVISION
 quiet := 2> >(grep -v '^go: downloading ' >&2)
 
 # Modules of their own with code of this project.
-modules := hack/image hack/install hack/monitoring
+modules := hack/gitops hack/image hack/install hack/monitoring
 
 # The programs that have an image.
 images := acs-chat-operator acs-emulator
@@ -199,6 +200,10 @@ test-install: $(assets) build emulator $(helm3) $(helm4) $(kubeconform) ## Test 
 test-monitoring: $(assets) build emulator $(promtool) ## Test the alerts with promtool, and alerts, dashboard and kube-state-metrics with what a real operator shows.
 	@cd hack/monitoring && go test -count=1 -timeout 20m $(TESTFLAGS) ./...
 
+.PHONY: test-gitops
+test-gitops: $(assets) build emulator $(flux) ## Test the operator with Flux: a registry, Flux's controllers, the operator and the emulator.
+	@cd hack/gitops && go test -count=1 -timeout 15m -parallel 8 $(TESTFLAGS) ./...
+
 # The tests of code that creates ids, hashes and TLS connections. Add the names of new ones here. Do
 # not add tests with a clock that jumps: the entropy source of FIPS 140-3 measures time.
 fips-tests := FIPS|Recreat|Create|Incarnation|Rotated|Renewal|ServiceUsers|Authority|Stamp
@@ -279,11 +284,13 @@ tidy: ## Tidy the go.mod of every module here.
 	go mod tidy
 	cd hack/controlplane && go mod tidy
 	cd hack/controlplane/oldest && go mod tidy
+	cd hack/gitops && go mod tidy
 	cd hack/image && go mod tidy
 	cd hack/install && go mod tidy
 	cd hack/monitoring && go mod tidy
 	cd hack/tools && go mod tidy
 	cd hack/tools/charts && go mod tidy
+	cd hack/tools/flux && go mod tidy
 	cd hack/tools/golangci-lint && go mod tidy
 	cd hack/tools/monitoring && go mod tidy
 	cd hack/tools/supply && go mod tidy
@@ -457,6 +464,17 @@ $(crd-ref-docs): hack/tools/go.mod hack/tools/go.sum
 $(toxiproxy): hack/tools/go.mod hack/tools/go.sum
 	@echo 'Building toxiproxy.'
 	@cd hack/tools && go build -trimpath -mod=readonly -o $@ github.com/Shopify/toxiproxy/v2/cmd/server
+
+# With the CRDs of a controller, which are in its module.
+$(tools)/kustomize-controller $(tools)/source-controller: $(tools)/%: hack/tools/flux/go.mod hack/tools/flux/go.sum
+	@echo 'Building $* of Flux.'
+	@cd hack/tools/flux && go build -trimpath -mod=readonly -o $@ github.com/fluxcd/$*
+	@mkdir -p $(tools)/flux-crds
+	@install -m 644 "$$(cd hack/tools/flux && go list -m -f '{{.Dir}}' github.com/fluxcd/$*)"/config/crd/bases/*.yaml $(tools)/flux-crds
+
+$(tools)/sops: hack/tools/flux/go.mod hack/tools/flux/go.sum
+	@echo 'Building SOPS.'
+	@cd hack/tools/flux && go build -trimpath -mod=readonly -o $@ github.com/getsops/sops/v3/cmd/sops
 
 $(actionlint): hack/tools/supply/go.mod hack/tools/supply/go.sum
 	@echo 'Building actionlint.'
