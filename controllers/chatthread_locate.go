@@ -198,10 +198,12 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]d
 	return candidates, nil
 }
 
-// isClaimed reports whether another ChatThread of the connection has the thread in its status.
+// isClaimed reports whether another ChatThread of the connection has the thread in its status. One
+// of the same name is no other: an old cache may still show the one that this ChatThread replaced,
+// and its thread is the one to be found.
 func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s situation, id string) (bool, error) {
 	threads, err := claimants(ctx, r, id)
 	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
-		return thread.UID != s.thread.UID && connectionKey(thread) == connectionKey(s.thread)
+		return objects.KeyOf(thread) != objects.KeyOf(s.thread) && connectionKey(thread) == connectionKey(s.thread)
 	}), err
 }
