@@ -76,6 +76,9 @@ Kubernetes replaces $(KUBERNETES_SERVICE_HOST) by the address at which a pod rea
 {{- $hosts := prepend .Values.proxy.noProxy "$(KUBERNETES_SERVICE_HOST)" -}}
 {{- $env = append $env (dict "name" "NO_PROXY" "value" (join "," $hosts)) -}}
 {{- end -}}
+{{- with .Values.tracing.endpoint -}}
+{{- $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .) -}}
+{{- end -}}
 {{- toYaml (concat $env .Values.extraEnv) -}}
 {{- end -}}
 

@@ -93,6 +93,12 @@ Fails if a value contradicts another one. Each sentence names both. values.schem
 {{- if and .Values.proxy.https (has "HTTPS_PROXY" $names) -}}
 {{- fail "extraEnv and proxy.https: both set HTTPS_PROXY; leave one of them out." -}}
 {{- end -}}
+{{- if and .Values.tracing.endpoint (has "OTEL_EXPORTER_OTLP_ENDPOINT" $names) -}}
+{{- fail "extraEnv and tracing.endpoint: both set OTEL_EXPORTER_OTLP_ENDPOINT; leave one of them out." -}}
+{{- end -}}
+{{- if and .Values.tracing.endpoint (not (regexMatch "^https?://[^/]+" .Values.tracing.endpoint)) -}}
+{{- fail "tracing.endpoint: write a URL such as http://collector.observability:4318." -}}
+{{- end -}}
 {{- if and (or .Values.proxy.http .Values.proxy.https) (has "NO_PROXY" $names) -}}
 {{- fail "extraEnv and proxy.noProxy: both set NO_PROXY; leave one of them out." -}}
 {{- end -}}
