@@ -21,6 +21,7 @@ func TestRealOperator(t *testing.T) {
 	t.Run("objects", w.testObjects)
 	t.Run("runbooks", w.testRunbooks)
 	t.Run("traces", w.testTraces)
+	t.Run("metrics page", w.testMetricsPage)
 	t.Run("outage", w.testOutage)
 }
 
