@@ -107,6 +107,7 @@ func (d *dist) write(ctx context.Context) error {
 	}{
 		{"manifests", d.writeManifests},
 		{"schemas", d.writeSchemas},
+		{"files for other tools", d.copyForOtherTools},
 		{"chart", d.writeChart},
 		{"bills of materials", d.writeMaterials},
 		{"programs", d.writePrograms},

@@ -85,15 +85,19 @@ func TestSchemasRefuseUnknownFields(t *testing.T) {
 	}
 }
 
-// Editors, kubeconform and kustomize find their schemas in a release.
-func TestSchemasOfARelease(t *testing.T) {
+// Editors, kubeconform, kustomize, Argo CD, Prometheus and Grafana find their files in a release.
+func TestFilesForOtherTools(t *testing.T) {
 	t.Chdir("../..")
 	d := &dist{out: t.TempDir()}
 	if err := d.writeSchemas(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if err := d.copyForOtherTools(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	names, err := d.files()
-	if diff := cmp.Diff([]string{"crd-schemas.tar.gz", "kustomize-openapi.json"}, names); diff != "" || err != nil {
+	want := []string{"argocd-cm-patch.yaml", "crd-schemas.tar.gz", "grafana-dashboard.json", "kube-state-metrics.yaml", "kustomize-openapi.json", "prometheus-rules.yaml"}
+	if diff := cmp.Diff(want, names); diff != "" || err != nil {
 		t.Errorf("%v, files (-want +got):\n%s", err, diff)
 	}
 	content, err := os.ReadFile(d.path("kustomize-openapi.json"))

@@ -17,14 +17,33 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/programs"
 )
 
-const (
-	crdFiles        = "config/crd/bases/*.yaml"
-	kustomizeSchema = "config/kustomize/openapi.json"
-)
+const crdFiles = "config/crd/bases/*.yaml"
+
+// forOtherTools are files of the repository that other tools read, by their names in a release.
+var forOtherTools = map[string]string{
+	"kustomize-openapi.json":  "config/kustomize/openapi.json",
+	"argocd-cm-patch.yaml":    "config/argo-cd/argocd-cm-patch.yaml",
+	"prometheus-rules.yaml":   "config/monitoring/rules.yaml",
+	"grafana-dashboard.json":  "config/components/monitoring/dashboard.json",
+	"kube-state-metrics.yaml": "config/monitoring/kube-state-metrics.yaml",
+}
+
+// copyForOtherTools writes files that users may name by the address of the release.
+func (d *dist) copyForOtherTools(context.Context) error {
+	for name, source := range forOtherTools {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		if err := d.save(name, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // writeSchemas writes a JSON schema of each kind, under the names by which editors and kubeconform
-// find them: by default, and in the form of catalogs of CRDs. It also writes the schema by which
-// kustomize merges lists, as a file that a kustomization can name by its address.
+// find them: by default, and in the form of catalogs of CRDs.
 func (d *dist) writeSchemas(context.Context) error {
 	names, err := filepath.Glob(crdFiles)
 	if err != nil || len(names) == 0 {
@@ -57,14 +76,7 @@ func (d *dist) writeSchemas(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.save("crd-schemas.tar.gz", archive); err != nil {
-		return err
-	}
-	merges, err := os.ReadFile(kustomizeSchema)
-	if err != nil {
-		return err
-	}
-	return d.save("kustomize-openapi.json", merges)
+	return d.save("crd-schemas.tar.gz", archive)
 }
 
 // jsonSchema returns the schema of a version of a kind, which refuses unknown fields.

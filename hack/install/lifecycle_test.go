@@ -261,6 +261,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 	}
 	for _, name := range []string{
 		"install.yaml", "crds.yaml", "quickstart.yaml", "crd-schemas.tar.gz", "kustomize-openapi.json", "acs-chat-operator-0.1.0.tgz",
+		"argocd-cm-patch.yaml", "prometheus-rules.yaml", "grafana-dashboard.json", "kube-state-metrics.yaml",
 		"acs-chat-operator_v0.1.0.cdx.json", "acs-emulator_v0.1.0.cdx.json", "acs-chat-operator_v0.1.0_", "acs-emulator_v0.1.0_",
 	} {
 		if !strings.Contains(sums[0], "  "+name) {
