@@ -6,6 +6,8 @@ package controllers
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/trace"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -73,4 +75,11 @@ func (r *ChatThreadReconciler) observeOnly(ctx context.Context, s situation) (si
 		return s, &outcome.Stalled{Reason: chatv1alpha1.ReasonDrifted, Message: "would " + drift}
 	}
 	return s, nil
+}
+
+// tracePlan shows in the span which changes the thread needs.
+func (s situation) tracePlan(ctx context.Context) {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attributePlan.String(s.plan().String()), attributeDrift.Bool(s.caller.Background))
+	}
 }

@@ -6,7 +6,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -81,30 +80,4 @@ func (s situation) isHeldAsStored() bool {
 		return s.thread.Observes()
 	}
 	return s.thread.Annotations[chatv1alpha1.AnnotationServiceUser] == user && s.users.Contains(user)
-}
-
-// firstResync is the first resync of a thread in this process.
-type firstResync struct {
-	// due is its moment, and connection the generation of the ChatConnection when it was chosen.
-	due        time.Time
-	connection int64
-	// isPast is set once the thread was looked for, or needs to be.
-	isPast bool
-}
-
-func (f *firstResync) mayRest() bool { return !f.isPast }
-
-// end has each further reconcile read the thread.
-func (f *firstResync) end() { f.isPast = true }
-
-// wait returns how long to wait for the moment, which is chosen within a time. A change of
-// the connection ends the wait.
-func (f *firstResync) wait(within time.Duration, connection int64, now time.Time) time.Duration {
-	if f.due.IsZero() {
-		f.due, f.connection = now.Add(rand.N(within)), connection //nolint:gosec // no secret depends on it
-	}
-	if f.connection != connection {
-		return 0
-	}
-	return max(f.due.Sub(now), 0)
 }

@@ -79,33 +79,6 @@ func countChange(of change, by cause, n int) {
 	changesMade.WithLabelValues(string(of), string(by)).Add(float64(n))
 }
 
-// cause returns the cause of the changes of this reconcile to a thread that exists. If the
-// declaration was carried out before, somebody else changed the thread since.
-func (s situation) cause() cause {
-	if s.before.Status.ObservedGeneration != s.thread.Generation || s.hasNewParticipants() {
-		return causeSpec
-	}
-	return causeDrift
-}
-
-// causeOfCreate returns the cause of a new thread. A thread that replaces another one follows one
-// that was deleted at ACS.
-func (s situation) causeOfCreate() cause {
-	if s.thread.Status.Incarnation > 0 {
-		return causeDrift
-	}
-	return causeSpec
-}
-
-// causeOfMembers returns the cause of changes of the members. ACS may take later a member that it
-// refused first.
-func (s situation) causeOfMembers() cause {
-	if counts := s.before.Status.Participants; counts != nil && counts.Rejected > 0 {
-		return causeSpec
-	}
-	return s.cause()
-}
-
 // stateMetrics collects its values on request, from what the connections know. None of them takes a
 // look at each thread.
 type stateMetrics struct {

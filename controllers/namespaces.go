@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,4 +91,23 @@ func namespaceSelector(selector *chatv1alpha1.LabelSelector) *metav1.LabelSelect
 		})
 	}
 	return converted
+}
+
+// worksIn reports whether this process works in a namespace, and so no other one does.
+func (r *ChatThreadReconciler) worksIn(namespace string) bool {
+	if r.held == nil {
+		return true
+	}
+	_, holds := r.held.Since(namespace)
+	return holds
+}
+
+// workingSince returns the moment from which this process works in a namespace. Until then another
+// one may have.
+func (r *ChatThreadReconciler) workingSince(namespace string) time.Time {
+	if r.held == nil {
+		return r.startedAt
+	}
+	since, _ := r.held.Since(namespace)
+	return since
 }

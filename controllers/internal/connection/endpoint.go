@@ -104,6 +104,13 @@ func (e *endpoint) begin() (done func(error)) {
 	}
 }
 
+// The states of an ACS resource in metrics.
+const (
+	serviceAnswers     = "answers"
+	serviceUnreachable = "unreachable"
+	serviceUnknown     = "unknown"
+)
+
 // state returns whether the endpoint answers, for metrics.
 func (e *endpoint) state() string {
 	e.mu.Lock()

@@ -42,13 +42,6 @@ func clientOptions(transport *http.Client, timeout time.Duration, at *endpoint, 
 	}}
 }
 
-// clientOptions are the options of every client that the registry makes.
-func (r *Registry) clientOptions(at *endpoint, first ...policy.Policy) *acs.ClientOptions {
-	options := clientOptions(r.Transport, r.Timeout, at, first...)
-	options.TracingProvider = r.Tracing
-	return options
-}
-
 func retryOptions(timeout time.Duration) policy.RetryOptions {
 	return policy.RetryOptions{
 		MaxRetries:    1,

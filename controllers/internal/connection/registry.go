@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/tracing"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -197,13 +198,6 @@ func (r *Registry) OldestRead() time.Time {
 	return oldest
 }
 
-// The states of an ACS resource in metrics.
-const (
-	serviceAnswers     = "answers"
-	serviceUnreachable = "unreachable"
-	serviceUnknown     = "unknown"
-)
-
 // Services returns how many ACS resources connections name, by whether they answer.
 func (r *Registry) Services() map[string]int {
 	r.mu.Lock()
@@ -213,6 +207,13 @@ func (r *Registry) Services() map[string]int {
 		counts[at.state()]++
 	}
 	return counts
+}
+
+// clientOptions are the options of every client that the registry makes.
+func (r *Registry) clientOptions(at *endpoint, first ...policy.Policy) *acs.ClientOptions {
+	options := clientOptions(r.Transport, r.Timeout, at, first...)
+	options.TracingProvider = r.Tracing
+	return options
 }
 
 // use makes the clients of a credential, unless they exist. The endpoint is found and put in place
