@@ -26,6 +26,9 @@ const (
 	// cacheLagLimit is how long such a write is waited for. Then the API server is asked: it may
 	// have been restored to an earlier state, which the cache shows correctly.
 	cacheLagLimit = 10 * time.Second
+	// replacedLag is how long a reconcile waits for the cache to show that an object was replaced by
+	// another one of its name.
+	replacedLag = time.Second
 	// releasedLimit is how long an object without finalizers is not reconciled again.
 	releasedLimit = 5 * time.Minute
 	// leastSweep is the least number of writes after which those that the cache shows are dropped.
@@ -71,7 +74,8 @@ func keyIn(obj client.Object, name types.NamespacedName) objectKey {
 
 // Get reads an object, which must be empty, from the cache. If wait is not zero, the cache does not
 // show a write of this process yet: the object must not be used, and is to be read again after that
-// time. A cache that is late for long is bypassed.
+// time. A cache that is late for long is bypassed, but not for an object that replaced the one that
+// the cache shows.
 func (s *Store) Get(ctx context.Context, name types.NamespacedName, obj client.Object) (wait time.Duration, err error) {
 	live := CopyOf(obj)
 	if err := s.client.Get(ctx, name, obj); err != nil {
@@ -83,6 +87,10 @@ func (s *Store) Get(ctx context.Context, name types.NamespacedName, obj client.O
 	}
 	if err := s.live.Get(ctx, name, live); err != nil {
 		return 0, s.gone(name, obj, err)
+	}
+	if live.GetUID() != obj.GetUID() {
+		// What the cache shows of other objects is as old: the claims of threads, and the members.
+		return replacedLag, nil
 	}
 	reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(live).Elem())
 	if _, late := s.lag(obj); late {

@@ -167,6 +167,30 @@ func TestStoreBypassesALateCache(t *testing.T) {
 	})
 }
 
+// An object that replaced another one is not used before the cache shows it: with the rest of an old
+// cache, a ChatThread would seem to have another owner, and get a second thread.
+func TestStoreWaitsForAReplacement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache := newLateCache(t, room())
+		store := NewStore(cache, cache.api)
+		thread, _ := read(t, store)
+		acstest.MustSucceed(t, store.PatchMetadata(t.Context(), thread, func(obj client.Object) { obj.SetAnnotations(map[string]string{"a": "b"}) }))
+		acstest.MustSucceed(t, cache.api.Delete(t.Context(), thread))
+		replacement := room()
+		replacement.UID = "another"
+		acstest.MustSucceed(t, cache.api.Create(t.Context(), replacement))
+		<-time.After(cacheLagLimit + time.Second)
+		if _, wait := read(t, store); wait != replacedLag {
+			t.Errorf("waits %s for the cache, want %s", wait, replacedLag)
+		}
+		cache.sync(t)
+		if shown, wait := read(t, store); wait != 0 || shown.UID != "another" {
+			t.Errorf("waits %s, reads uid %s", wait, shown.UID)
+		}
+	})
+}
+
 // An API server that was restored to an earlier state never shows a write: it is not waited for
 // forever.
 func TestStoreDoesNotWaitForever(t *testing.T) {
