@@ -136,7 +136,8 @@ func deleteRoom(w *world) { w.remove(threadNamed("room")) }
 func loseRoom(w *world) {
 	w.restart()
 	room := w.storedThread("room")
-	room.Status = chatv1alpha1.ChatThreadStatus{}
+	// The default of the schema.
+	room.Status = chatv1alpha1.ChatThreadStatus{ObservedGeneration: -1}
 	if err := w.live.Status().Update(w.t.Context(), room); err != nil {
 		w.t.Fatal(err)
 	}
