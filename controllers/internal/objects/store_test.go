@@ -167,8 +167,8 @@ func TestStoreBypassesALateCache(t *testing.T) {
 	})
 }
 
-// An object that replaced another one is not used before the cache shows it: with the rest of an old
-// cache, a ChatThread would seem to have another owner, and get a second thread.
+// An object that replaced another one is not used before the cache shows it: by the rest of an old
+// cache, its thread would seem to have another owner, and it would get a second one.
 func TestStoreWaitsForAReplacement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
