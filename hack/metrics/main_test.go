@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/acs-operator/acs-chat-operator/hack/pages"
 )
 
 const source = `package p
@@ -30,7 +32,7 @@ func list(t *testing.T, source string) (string, error) {
 	g := NewWithT(t)
 	root := t.TempDir()
 	page := filepath.Join(root, "metrics.md")
-	g.Expect(os.WriteFile(page, []byte("above\n"+begin+"old\n"+end+"below\n"), 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(page, []byte("above\n"+pages.Begin(generator)+"old\n"+pages.End(generator)+"below\n"), 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(filepath.Join(root, "p.go"), []byte(source), 0o600)).To(Succeed())
 	err := run(root, page)
 	content, readErr := os.ReadFile(page)
@@ -44,14 +46,14 @@ func TestList(t *testing.T) {
 	g := NewWithT(t)
 	page, err := list(t, source)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(page).To(Equal("above\n" + begin + `
+	g.Expect(page).To(Equal("above\n" + pages.Begin(generator) + `
 | metric | type | labels | meaning |
 |---|---|---|---|
 | ` + "`a_total` | counter | `code`, `operation` | First, and \\| second. |" + `
 | ` + "`b` | gauge | `version` | B. |" + `
 | ` + "`c_seconds` | gauge | `kind` | C. |" + `
 
-` + end + "below\n"))
+` + pages.End(generator) + "below\n"))
 }
 
 // A text that the sources do not show is an error, and so is a metric without help.
