@@ -214,6 +214,8 @@ func (w *world) live() {
 	w.ask("quickstart")
 	w.await("drift", `sum(acs_chat_operator_changes_total{cause="drift"}) > 0`)
 
+	w.change()
+
 	_, err = w.chatOf("many-0").DeleteThread(w.Context(), w.threadOf("many-0"), nil)
 	w.must(err)
 	w.ask("many-0")
@@ -226,6 +228,26 @@ func (w *world) live() {
 	w.await("refused members", "sum(acs_chat_operator_members_rejected) > 0")
 
 	w.delete()
+}
+
+// change adds a member, removes it, and deletes the thread. Each counts as a change by the spec.
+func (w *world) change() {
+	w.Helper()
+	const members = `{"spec":{"participants":[{"userID":"8:acs:6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c_00000000-0000-4000-8000-00000000000a"}]}}`
+	for _, step := range []struct {
+		change string
+		args   []string
+	}{
+		{"members_added", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", members}},
+		{"members_removed", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", `{"spec":{"participants":[]}}`}},
+		{"thread_deleted", []string{"delete", "chatthread", "many-2"}},
+	} {
+		count := fmt.Sprintf(`sum(acs_chat_operator_changes_total{change=%q,cause="spec"})`, step.change)
+		before, err := w.query(w.Context(), count)
+		w.must(err)
+		w.do(step.args...)
+		w.await(step.change, fmt.Sprintf("%s > %g", count, before[0].F))
+	}
 }
 
 // delete deletes an object of each kind, whose deletion then waits: for its thread, because the
