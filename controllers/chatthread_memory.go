@@ -133,7 +133,7 @@ func (m *threadMemory) begin(thread *chatv1alpha1.ChatThread, now time.Time) {
 		return
 	}
 	if m.generation == thread.Generation && !requested {
-		lateResyncs.Note(now, now.Sub(m.nextResync).Seconds())
+		noteResync(m.nextResync, now)
 	}
 	m.recreationAsked = m.recreationAsked || requested && m.recreationHeld
 	m.generation = thread.Generation

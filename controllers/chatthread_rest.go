@@ -38,7 +38,7 @@ func (r *ChatThreadReconciler) rest(ctx context.Context, s situation) (situation
 		}
 	}
 	if due := s.memory.first.due; !due.IsZero() {
-		lateResyncs.Note(time.Now(), max(time.Since(due).Seconds(), 0))
+		noteResync(due, time.Now())
 	}
 	s.memory.first.end()
 	return s, nil

@@ -33,6 +33,9 @@ var (
 // lateResyncs are the times by which resyncs began too late, in seconds.
 var lateResyncs = peak.Over(10 * time.Minute)
 
+// noteResync notes the beginning of a resync that was due at a moment.
+func noteResync(due, now time.Time) { lateResyncs.Note(now, max(now.Sub(due).Seconds(), 0)) }
+
 func init() {
 	metrics.Registry.MustRegister(recreations, changesMade, resyncLag)
 	// A counter must exist before its first change: otherwise no rate shows that one.
@@ -56,7 +59,7 @@ const (
 	membersRemoved change = "members_removed"
 )
 
-// cause is what made a change necessary.
+// cause is the reason for a change at ACS.
 type cause string
 
 const (
@@ -79,7 +82,7 @@ func countChange(of change, by cause, n int) {
 	changesMade.WithLabelValues(string(of), string(by)).Add(float64(n))
 }
 
-// stateMetrics collects its values on request, from what the connections know. None of them takes a
+// stateMetrics collects its values on request, from the state of the connections. No value takes a
 // look at each thread.
 type stateMetrics struct {
 	sessions   *connection.Registry

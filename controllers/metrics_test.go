@@ -6,6 +6,7 @@ package controllers
 import (
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -105,4 +106,21 @@ func TestCauseOfChanges(t *testing.T) {
 			g.Expect(s.causeOfMembers()).To(Equal(c.members))
 		})
 	}
+}
+
+// A resync that begins after it was due counts with the time between. A reconcile for another reason
+// is no late resync.
+func TestLateResync(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	now := time.Now()
+	// Longer than any other test lets a resync wait.
+	const late = 1000 * time.Hour
+	thread := settled().thread
+	due := threadMemory{generation: thread.Generation, nextResync: now.Add(-late)}
+	edited := threadMemory{generation: thread.Generation - 1, nextResync: now.Add(-2 * late)}
+	edited.begin(thread, now)
+	g.Expect(lateResyncs.Value(now)).To(BeNumerically("<", late.Seconds()))
+	due.begin(thread, now)
+	g.Expect(lateResyncs.Value(now)).To(BeNumerically("==", late.Seconds()))
 }
