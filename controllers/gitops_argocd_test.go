@@ -112,7 +112,7 @@ func TestArgoConfigMapInGit(t *testing.T) {
 	g.Expect(cmp.Diff(alone.Data, cm.Data)).To(BeEmpty())
 }
 
-// argo is what Argo CD does with the Lua of a ConfigMap.
+// argo plays the part of Argo CD that runs the Lua of a ConfigMap.
 type argo struct {
 	*world
 	kinds map[string]*argocd.Customization

@@ -31,7 +31,7 @@ const (
 	stalled     state = "stalled"
 )
 
-// group is what the objects of one count have in common.
+// group has the properties that the objects of one count share.
 type group struct {
 	kind   string
 	state  state
@@ -140,7 +140,7 @@ func (c *Census) unreadySince(kind string, obj objects.Conditioned) time.Time {
 	return time.Now()
 }
 
-// stateOf returns the state of an object. One whose spec changed since is reconciling.
+// stateOf returns the state of an object. After a change of its spec it is reconciling.
 func stateOf(obj objects.Conditioned) state {
 	conditions := obj.GetConditions()
 	isTrue := func(of string) bool {

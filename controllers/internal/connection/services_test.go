@@ -31,8 +31,8 @@ func TestServices(t *testing.T) {
 	})
 }
 
-// The oldest read is that of the connection whose credential was last read before all others. A
-// look that fails does not count.
+// The oldest read is that of the connection with the longest time since its last read. A look that
+// fails does not count.
 func TestOldestRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -89,7 +89,7 @@ func (s *Store) Get(ctx context.Context, name types.NamespacedName, obj client.O
 		return 0, s.gone(name, obj, err)
 	}
 	if live.GetUID() != obj.GetUID() {
-		// What the cache shows of other objects is as old: the claims of threads, and the members.
+		// The cache is as old for other objects: for claims of threads, and for members.
 		return replacedLag, nil
 	}
 	reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(live).Elem())

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package peak keeps the highest of the values that were noted lately, for metrics: a scrape must
-// not miss what happened between two scrapes.
+// show a peak since the last scrape too.
 //
 // It keeps no single values, so a note and a look cost the same however many there were.
 package peak

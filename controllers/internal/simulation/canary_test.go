@@ -141,7 +141,7 @@ func (c *canary) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// tracing returns what has an operator make spans for the canary.
+// tracing returns the source of spans for an operator. The canary captures them.
 func (c *canary) tracing() *tracing.Tracing {
 	if c == nil {
 		return nil
