@@ -108,8 +108,8 @@ func TestCauseOfChanges(t *testing.T) {
 	}
 }
 
-// A resync that begins after it was due counts with the time between. A reconcile for another reason
-// is no late resync.
+// A resync that begins after it was due counts with the time between. A reconcile after an edit is
+// no late resync.
 func TestLateResync(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

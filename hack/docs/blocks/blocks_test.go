@@ -109,7 +109,6 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	c := checker(t)
 	for _, test := range cases {
-
 		errs := c.Check(Block{Language: test.language, Text: test.text})
 		var words strings.Builder
 		for _, err := range errs {
