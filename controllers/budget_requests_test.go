@@ -25,7 +25,10 @@ func TestCreateRequests(t *testing.T) {
 	conn := w.connect(allow)
 	w.startAs(seen.watching(operatorConfig), w.options)
 	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
-	w.readyThread("first", w.users(1)...)
+	first := w.readyThread("first", w.users(1)...)
+	// Events are sent in the background, also those of the first thread and of the connection.
+	w.Eventually(func() []string { return w.eventReasons(first) }).Should(ContainElement(chatv1alpha1.EventCreated))
+	w.Eventually(func() []string { return w.eventReasons(conn) }).Should(ContainElement(chatv1alpha1.EventCreated))
 	seen.mu.Lock()
 	seen.paths = nil
 	seen.mu.Unlock()
