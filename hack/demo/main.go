@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 )
 
@@ -33,9 +32,6 @@ const (
 var errInterrupted = errors.New("interrupted")
 
 func main() {
-	// Linux kills the components with the thread that started them, so that thread must live as
-	// long as the demo.
-	runtime.LockOSThread()
 	os.Exit(run(os.Args[1:]))
 }
 

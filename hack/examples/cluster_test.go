@@ -181,14 +181,8 @@ func (c *cluster) await(ctx context.Context, name string, ready func(context.Con
 func startProgram(ctx context.Context, t *testing.T, program processes.Program) {
 	t.Helper()
 	program.Ended = func(err error) { t.Errorf("%v\n%s", err, processes.Tail(program.Log)) }
-	var process *processes.Process
-	started := make(chan error)
-	launches <- func() {
-		var err error
-		process, err = program.Start(ctx)
-		started <- err
-	}
-	if err := <-started; err != nil {
+	process, err := program.Start(ctx)
+	if err != nil {
 		t.Fatalf("start %s: %v", program.Name, err)
 	}
 	t.Cleanup(func() {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 )
 
@@ -24,7 +23,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "examples:", err)
 		os.Exit(2)
 	}
-	go launch()
 	status := m.Run()
 	_ = os.RemoveAll(programs)
 	os.Exit(status)
@@ -41,15 +39,4 @@ func build(ctx context.Context) (binary string, err error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, output)
 	}
 	return binary, nil
-}
-
-// launches are starts of processes. Linux kills a process with the thread that started it, so one
-// goroutine starts them all and lives as long as the tests.
-var launches = make(chan func())
-
-func launch() {
-	runtime.LockOSThread()
-	for start := range launches {
-		start()
-	}
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
 )
 
@@ -16,17 +15,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "monitoring:", err)
 		os.Exit(2)
 	}
-	go launch()
 	os.Exit(m.Run())
-}
-
-// launches are starts of processes. Linux kills a process with the thread that started it, so one
-// goroutine starts them all and lives as long as the tests.
-var launches = make(chan func())
-
-func launch() {
-	runtime.LockOSThread()
-	for start := range launches {
-		start()
-	}
 }

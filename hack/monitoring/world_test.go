@@ -81,15 +81,8 @@ func (w *world) must(err error) {
 // run starts a program, waits until it is ready, and stops it with the test.
 func (w *world) run(name, binary string, ready func(context.Context) error, args ...string) {
 	w.Helper()
-	var started *processes.Process
-	var err error
-	done := make(chan struct{})
-	launches <- func() {
-		defer close(done)
-		started, err = processes.Program{Name: name, Binary: binary, Arguments: args, Home: w.dir, Log: w.path(name + ".log"),
-			Environment: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + w.collector.URL}}.Start(w.Context())
-	}
-	<-done
+	started, err := processes.Program{Name: name, Binary: binary, Arguments: args, Home: w.dir, Log: w.path(name + ".log"),
+		Environment: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + w.collector.URL}}.Start(w.Context())
 	w.must(err)
 	w.Cleanup(started.Stop)
 	w.running[name] = started

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -53,8 +55,20 @@ type EndedError struct {
 
 func (e *EndedError) Error() string { return fmt.Sprintf("%s ended by itself: %s", e.Name, e.Status) }
 
-// Start starts a program. Linux kills it with the thread that calls this, so that it does not
-// outlive the caller: that thread must live as long.
+// starter returns the channel of one thread that starts all programs. Linux kills a program with
+// the thread that started it, so that it does not outlive this process; that thread lives as long.
+var starter = sync.OnceValue(func() chan<- func() {
+	starts := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for start := range starts {
+			start()
+		}
+	}()
+	return starts
+})
+
+// Start starts a program. On Linux it does not outlive this process, even if that is killed.
 func (p Program) Start(ctx context.Context) (*Process, error) {
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -66,7 +80,9 @@ func (p Program) Start(ctx context.Context) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(environment(p.Home), p.Environment...)
 	cmd.SysProcAttr = attributes()
-	if err := cmd.Start(); err != nil {
+	result := make(chan error)
+	starter() <- func() { result <- cmd.Start() }
+	if err := <-result; err != nil {
 		return nil, err
 	}
 	started := &Process{process: cmd.Process, done: make(chan struct{})}

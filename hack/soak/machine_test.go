@@ -51,13 +51,8 @@ func (m *machine) start() {
 
 // launch must be called with the lock held.
 func (m *machine) launch() {
-	started := make(chan error)
-	launches <- func() {
-		var err error
-		m.process, err = m.program.Start(m.t.Context())
-		started <- err
-	}
-	if err := <-started; err != nil {
+	var err error
+	if m.process, err = m.program.Start(m.t.Context()); err != nil {
 		m.t.Errorf("start %s: %v", m.program.Name, err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -32,7 +31,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(2)
 	}
-	go launch()
 	os.Exit(m.Run())
 }
 
@@ -61,15 +59,4 @@ func prepare() error {
 // chance returns random numbers that the seed determines; each stream has numbers of its own.
 func chance(stream int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(stream))) //nolint:gosec // random, not secret; streams are small
-}
-
-// launches are starts of processes. Linux kills a process with the thread that started it, so one
-// goroutine starts them all and lives as long as the tests.
-var launches = make(chan func())
-
-func launch() {
-	runtime.LockOSThread()
-	for start := range launches {
-		start()
-	}
 }

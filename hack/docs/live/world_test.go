@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -48,9 +47,6 @@ func newWorld(t *testing.T) *world {
 			t.Fatalf("%v; make build emulator controlplane builds the programs that the pages are tried with", err)
 		}
 	}
-	// Linux kills a process with the thread that started it.
-	runtime.LockOSThread()
-	t.Cleanup(runtime.UnlockOSThread)
 	w := &world{t: t, dir: t.TempDir()}
 	w.startControlPlane()
 	token, err := w.kubectl.Install(w.t.Context())
