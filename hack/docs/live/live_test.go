@@ -77,13 +77,13 @@ func TestPages(t *testing.T) {
 	w := newWorld(t)
 	kubeconfig := w.addState()
 	checker, err := blocks.NewChecker(".")
-	w.must(err)
+	w.Must(err)
 	pages, err := blocks.Pages(".")
-	w.must(err)
+	w.Must(err)
 	tried := map[string]int{}
 	for _, file := range pages {
 		found, err := blocks.Read(file)
-		w.must(err)
+		w.Must(err)
 		p := &page{world: w, checker: checker, kubeconfig: kubeconfig, tried: tried}
 		t.Run(file, func(t *testing.T) {
 			for _, block := range found {
@@ -102,21 +102,21 @@ func TestPages(t *testing.T) {
 
 // addState creates the objects that the pages presume, and returns the kubeconfig of a reader.
 func (w *world) addState() (kubeconfig string) {
-	w.t.Helper()
+	w.Helper()
 	namespaces, err := os.ReadDir(state)
-	w.must(err)
+	w.Must(err)
 	for _, namespace := range namespaces {
 		serviceUsers := w.addConnection(namespace.Name())
-		manifests := w.run("", "kustomize", filepath.Join(state, namespace.Name()))
+		manifests := w.Do("kustomize", filepath.Join(state, namespace.Name()))
 		threads := map[string]string{}
 		manifests = placeholder.ReplaceAllStringFunc(manifests, func(name string) string {
 			if threads[name] == "" {
-				threads[name], err = w.service.makeThread(w.t.Context(), serviceUsers)
-				w.must(err)
+				threads[name], err = w.makeThread(w.Context(), serviceUsers)
+				w.Must(err)
 			}
 			return threads[name]
 		})
-		w.run(manifests, "apply", "-n", namespace.Name(), "-f", "-")
+		w.DoWith(manifests, "apply", "-n", namespace.Name(), "-f", "-")
 	}
 	return w.kubeconfig("default")
 }
@@ -200,7 +200,7 @@ func (p *page) create(t *testing.T, at, document string) {
 		namespace = "default"
 	}
 	p.addNamespace(namespace)
-	if _, err := p.kubectl.Run(p.t.Context(), document, "create", "--dry-run=server", "-n", namespace, "-f", "-"); err != nil && !strings.Contains(err.Error(), "AlreadyExists") {
+	if _, err := p.Kubectl.Run(p.Context(), document, "create", "--dry-run=server", "-n", namespace, "-f", "-"); err != nil && !strings.Contains(err.Error(), "AlreadyExists") {
 		t.Errorf("%s: %v\n%s", at, err, document)
 	}
 }
@@ -209,7 +209,7 @@ func (p *page) create(t *testing.T, at, document string) {
 func (p *page) play(t *testing.T, at string, step blocks.Step) {
 	t.Helper()
 	var got string
-	ctx, cancel := context.WithTimeout(p.t.Context(), outputPatience)
+	ctx, cancel := context.WithTimeout(p.Context(), outputPatience)
 	defer cancel()
 	err := processes.Poll(ctx, func(ctx context.Context) error {
 		output, _ := p.shell(ctx, step.Command) // a refusal is an output too
@@ -252,7 +252,7 @@ func (p *page) read(t *testing.T, at, script string) {
 			continue
 		}
 		p.tried[blocks.Shell]++
-		if output, err := p.shell(p.t.Context(), line); err != nil && !strings.Contains(output, "NotFound") {
+		if output, err := p.shell(p.Context(), line); err != nil && !strings.Contains(output, "NotFound") {
 			t.Errorf("%s: %s: %v\n%s", at, line, err, output)
 		}
 	}
@@ -265,9 +265,9 @@ func (p *page) shell(ctx context.Context, command string) (string, error) {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, "bash", "-c", command) //nolint:gosec // the commands of the pages are what is tested
-	cmd.Dir = p.dir                                        // some commands write files
+	cmd.Dir = p.Dir                                        // some commands write files
 	cmd.Env = []string{
-		"PATH=" + directory + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + p.dir, "KUBECONFIG=" + p.kubeconfig, "KUBECTL_KUBERC=false",
+		"PATH=" + directory + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + p.Dir, "KUBECONFIG=" + p.kubeconfig, "KUBECTL_KUBERC=false",
 	}
 	output, err := cmd.CombinedOutput()
 	return string(output), err

@@ -17,27 +17,27 @@ func (w *world) testNewThreadsAfterRebuild(t *testing.T) {
 		observe   = `{"spec":{"managementPolicy":"Observe"}}`
 	)
 	apply := func() (id, user string) {
-		w.run(manifest, "apply", "-n", namespace, "-f", "-")
-		w.run("", "wait", "--for=condition=Ready", "--timeout=2m", "-n", namespace, "chatthread/support")
-		id, user, _ = strings.Cut(w.run("", "get", "chatthread", "support", "-n", namespace, "-o", "jsonpath={.status.threadID} {.status.serviceUser}"), " ")
+		w.DoWith(manifest, "apply", "-n", namespace, "-f", "-")
+		w.Do("wait", "--for=condition=Ready", "--timeout=2m", "-n", namespace, "chatthread/support")
+		id, user, _ = strings.Cut(w.Do("get", "chatthread", "support", "-n", namespace, "-o", "jsonpath={.status.threadID} {.status.serviceUser}"), " ")
 		return id, user
 	}
 	release := func() {
-		w.run("", "patch", "chatthread", "support", "-n", namespace, "--type=merge", "-p", observe)
-		w.run("", "delete", "chatthread", "support", "-n", namespace)
+		w.Do("patch", "chatthread", "support", "-n", namespace, "--type=merge", "-p", observe)
+		w.Do("delete", "chatthread", "support", "-n", namespace)
 	}
 
 	w.addConnection(namespace)
 	first, firstUser := apply()
 	release()
-	w.run("", "delete", "chatconnection", "default", "-n", namespace)
+	w.Do("delete", "chatconnection", "default", "-n", namespace)
 	w.addConnection(namespace)
 	if second, user := apply(); second == first || user == firstUser {
 		t.Fatalf("the rebuilt cluster has the former thread %s and user %s, so there is nothing to get back", second, user)
 	}
 
-	w.run("", "patch", "chatconnection", "default", "-n", namespace, "--type=merge", "-p", `{"spec":{"serviceUsers":{"ids":["`+firstUser+`"]}}}`)
-	w.run("", "wait", "--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].message}=1 service user can create threads.",
+	w.Do("patch", "chatconnection", "default", "-n", namespace, "--type=merge", "-p", `{"spec":{"serviceUsers":{"ids":["`+firstUser+`"]}}}`)
+	w.Do("wait", "--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].message}=1 service user can create threads.",
 		"--timeout=2m", "-n", namespace, "chatconnection/default")
 	release()
 	if third, user := apply(); third != first || user != firstUser {
