@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const azureCRD = "hack/examples/testdata/azure-service-operator.yaml"
@@ -36,7 +38,7 @@ func (r *run) exportSecret() {
 	r.write("exported", r.service.ConnectionString(r.endpoint))
 	manifest := r.kubectl("create", "secret", "generic", name, "-n", "contoso", "--dry-run=client", "-o", "yaml",
 		"--from-file="+key+"="+r.dir+"/exported")
-	_, err := r.cluster.kubectl.Run(r.t.Context(), manifest, "apply", "-f", "-")
+	_, err := r.cluster.Kubectl.Run(r.t.Context(), manifest, "apply", "-f", "-")
 	r.must(err)
 }
 
@@ -61,7 +63,7 @@ func init() {
 			calls, err := os.ReadFile(filepath.Join(r.tree, "azure.log"))
 			r.must(err)
 			for _, want := range []string{
-				"--subject system:serviceaccount:" + operatorNamespace + ":" + r.cluster.deployed(r.t.Context()).account,
+				"--subject system:serviceaccount:" + sandbox.OperatorNamespace + ":" + r.cluster.deployed().account,
 				"--audiences " + entraAudience, "--issuer https://oidc.example.com/", "--assignee 00000000-0000-0000-0000-000000000000",
 			} {
 				if !strings.Contains(string(calls), want+"\n") && !strings.Contains(string(calls), want+" ") {

@@ -6,7 +6,6 @@ package examples
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 // recipe is the test of a folder.
@@ -99,31 +99,22 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
-	t.Cleanup(cancel)
-	w := &world{internet: newInternet(t)}
+	ctx, cancel := context.WithTimeout(t.Context(), sandboxtest.Patience)
+	defer cancel()
+	w := &world{internet: newInternet(t), cluster: &cluster{sandboxtest.New(t)}, other: &cluster{sandboxtest.New(t)}}
 	var binary string
 	var failed error
 	var building sync.WaitGroup
 	building.Go(func() { binary, failed = build(ctx) })
-	dir := t.TempDir()
-	etcd := "http://" + freeAddress(ctx, t)
-	log := filepath.Join(dir, "etcd.log")
-	startProgram(ctx, t, processes.Program{
-		Name: processes.Etcd, Binary: processes.Asset(processes.Etcd), Arguments: processes.EtcdArguments(filepath.Join(dir, "etcd"), etcd), Home: dir, Log: log,
-	})
-	if err := processes.Poll(ctx, func(ctx context.Context) error { return processes.Probe(ctx, http.DefaultClient, etcd+"/health") }); err != nil {
-		t.Fatalf("etcd is not ready: %v\n%s", err, processes.Tail(log))
-	}
-	w.cluster = startCluster(ctx, t, etcd, "/old", filepath.Join(dir, "old"))
-	w.other = startCluster(ctx, t, etcd, "/new", filepath.Join(dir, "new"))
+	etcd, err := w.cluster.StartEtcd(ctx)
+	w.cluster.Must(err)
+	w.cluster.Must(w.cluster.StartAPIServer(ctx, etcd, "--etcd-prefix=/old"))
+	w.cluster.Must(w.other.StartAPIServer(ctx, etcd, "--etcd-prefix=/new"))
 	building.Wait()
-	if failed != nil {
-		t.Fatal(failed)
-	}
+	w.cluster.Must(failed)
 	w.cluster.startOperator(ctx, binary, w.internet)
 	w.other.startOperator(ctx, binary, w.internet)
-	w.cluster.startControllers(ctx)
+	w.cluster.Must(w.cluster.StartControllerManager(ctx, "--controllers=resourcequota-controller"))
 	w.writeKubeconfig(ctx)
 	return w
 }
@@ -134,19 +125,17 @@ const nowhere = "no-recipe-may-depend-on-the-namespace-of-the-context"
 
 // writeKubeconfig joins the kubeconfigs of both clusters.
 func (w *world) writeKubeconfig(ctx context.Context) {
-	joined := filepath.Join(w.cluster.dir, "joined")
+	joined := w.cluster.Path("joined")
 	rename := func(c *cluster, name string) string {
-		content, err := c.server.AdminKubeconfig()
-		if err != nil {
-			c.t.Fatal(err)
-		}
+		content, err := c.Server.AdminKubeconfig()
+		c.Must(err)
 		content = strings.NewReplacer("demo", name, "namespace: default", "namespace: "+nowhere).Replace(content)
 		return c.write("kubeconfig-"+name, content)
 	}
 	both := processes.NewKubectl(rename(w.cluster, "old")+":"+rename(w.other, "new"), joined)
 	content, err := both.Run(ctx, "", "config", "view", "--raw", "--flatten")
 	if err != nil {
-		w.cluster.t.Fatal(err)
+		w.cluster.Fatal(err)
 	}
 	w.kubeconfig = content
 }

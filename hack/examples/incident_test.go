@@ -59,7 +59,7 @@ func (r *run) runJob(namespace, name string) {
 	r.must(json.Unmarshal([]byte(r.kubectl("get", "job", name, "-n", namespace, "-o", "json")), &job))
 	pod := job.Spec.Template.Spec
 	token := r.kubectl("create", "token", pod.ServiceAccountName, "-n", namespace)
-	kubeconfig, err := r.cluster.server.Kubeconfig(r.cluster.server.Address, pod.ServiceAccountName, token)
+	kubeconfig, err := r.cluster.Server.Kubeconfig(r.cluster.Server.Address, pod.ServiceAccountName, token)
 	r.must(err)
 	file := filepath.Join(r.tree, "job.kubeconfig")
 	r.must(os.WriteFile(file, []byte(kubeconfig), 0o600))

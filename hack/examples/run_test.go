@@ -19,6 +19,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const (
@@ -53,7 +54,7 @@ func newRun(t *testing.T, w *world, name, resource string) *run {
 	here, err := os.Getwd()
 	r.must(err)
 	r.must(os.Symlink(filepath.Join(here, "config"), filepath.Join(r.tree, "config")))
-	r.network = []string{"HTTPS_PROXY=" + w.internet.proxy.URL, "SSL_CERT_FILE=" + w.cluster.path(authorityFile)}
+	r.network = []string{"HTTPS_PROXY=" + w.internet.proxy.URL, "SSL_CERT_FILE=" + w.cluster.Path(sandbox.AuthorityFile)}
 	// An editor ends the file with a newline.
 	r.write(connectionFile, r.service.ConnectionString(r.endpoint)+"\n")
 	kubectl, err := filepath.Abs(processes.Asset("kubectl"))
@@ -86,7 +87,7 @@ func (r *run) read(name string) string {
 // kubectl runs kubectl as the administrator, apart from the page.
 func (r *run) kubectl(args ...string) string {
 	r.t.Helper()
-	return r.cluster.run(r.t.Context(), args...)
+	return r.cluster.Do(args...)
 }
 
 // follow does what the page says.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 // installOperator installs the operator as the page says, from the tag of a repository, and only
@@ -44,9 +45,9 @@ func (w *world) installOperator(t *testing.T) {
 		must(t, w.client.Create(t.Context(), object))
 	}
 	w.await(t, "acs-chat-operator", func(v *verdict) bool { return v.ready().Status == metav1.ConditionTrue })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), sandboxtest.Patience)
 	defer cancel()
-	w.startOperator(ctx, t)
+	w.startOperator(ctx)
 	early.awaitHealthy(t, revision)
 }
 

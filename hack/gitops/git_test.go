@@ -43,7 +43,7 @@ func git(t *testing.T, dir string, args ...string) string {
 // id of the commit. The branch is main; a tag is optional.
 func (w *world) commit(t *testing.T, repository, tag string, content files) (commit string) {
 	t.Helper()
-	served, tree := w.path("git/"+repository), t.TempDir()
+	served, tree := w.Path("git/"+repository), t.TempDir()
 	if _, err := os.Stat(served); err != nil {
 		git(t, "", "init", "--quiet", "--bare", "--initial-branch=main", served)
 	}

@@ -227,7 +227,7 @@ func (w *world) testObserveIsNoFailure(t *testing.T) {
 	}
 	encoded, err := json.Marshal(healthChecks(t, observeFile))
 	must(t, err)
-	_, err = n.kubectl.Run(t.Context(), "", "patch", "kustomization", "chat-"+n.name, "--namespace="+fluxNamespace, "--type=merge",
+	_, err = n.Kubectl.Run(t.Context(), "", "patch", "kustomization", "chat-"+n.name, "--namespace="+fluxNamespace, "--type=merge",
 		fmt.Sprintf(`--patch={"spec":{"healthCheckExprs":%s}}`, encoded))
 	must(t, err)
 	n.awaitHealthy(t, revision)

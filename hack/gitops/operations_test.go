@@ -51,7 +51,7 @@ func (w *world) testSuspendAndResume(t *testing.T) {
 
 func (n *tenant) suspend(t *testing.T, suspend bool) {
 	t.Helper()
-	_, err := n.kubectl.Run(t.Context(), "", "patch", "kustomization", "chat-"+n.name, "--namespace="+fluxNamespace,
+	_, err := n.Kubectl.Run(t.Context(), "", "patch", "kustomization", "chat-"+n.name, "--namespace="+fluxNamespace,
 		"--type=merge", fmt.Sprintf(`--patch={"spec":{"suspend":%t}}`, suspend))
 	must(t, err)
 }

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 )
 
@@ -137,7 +138,7 @@ func (w *world) testRename(t *testing.T) {
 			t.Errorf("%s left the thread", user)
 		}
 	}
-	if _, writes := n.service.writes(t, threadID, mark); slices.ContainsFunc(writes, func(o string) bool { return o != "UpdateThread" && o != "AddParticipants" }) {
+	if _, writes := n.service.writes(t, threadID, mark); slices.ContainsFunc(writes, func(o emulator.Operation) bool { return o != "UpdateThread" && o != "AddParticipants" }) {
 		t.Errorf("writes to ACS: %v", writes)
 	}
 	if all := n.threadsAtACS(t); len(all) != 1 {

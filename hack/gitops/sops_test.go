@@ -31,23 +31,26 @@ func newSecrets(ctx context.Context, t *testing.T, w *world) *secrets {
 		ObjectMeta: metav1.ObjectMeta{Namespace: fluxNamespace, Name: "sops-age"},
 		StringData: map[string]string{"age.agekey": key.String()},
 	}))
-	repository := repositoryFiles(t).with(t, "credentials/secret.yaml", "endpoint=https://...;accesskey=...", w.service.connectionString).
+	connectionString, err := w.service.ConnectionString()
+	must(t, err)
+	repository := repositoryFiles(t).with(t, "credentials/secret.yaml", "endpoint=https://...;accesskey=...", connectionString).
 		with(t, ".sops.yaml", "age1...", key.Recipient().String())
 	for _, path := range []string{".sops.yaml", "credentials/secret.yaml"} {
-		w.write(t, "sops/"+path, repository[path])
+		_, err = w.Write("sops/"+path, repository[path])
+		must(t, err)
 	}
 	sops, err := filepath.Abs(toolsDir + "/sops")
 	must(t, err)
 	command := exec.CommandContext(ctx, sops, "encrypt", "credentials/secret.yaml") //nolint:gosec // a tool of the project
-	command.Dir = w.path("sops")
-	command.Env = []string{"HOME=" + w.dir, "TMPDIR=" + os.TempDir()}
+	command.Dir = w.Path("sops")
+	command.Env = []string{"HOME=" + w.Dir, "TMPDIR=" + os.TempDir()}
 	var log bytes.Buffer
 	command.Stderr = &log
 	encrypted, err := command.Output()
 	if err != nil {
 		t.Fatalf("sops: %v\n%s", err, log.String())
 	}
-	if strings.Contains(string(encrypted), w.service.connectionString) {
+	if strings.Contains(string(encrypted), connectionString) {
 		t.Fatal("the encrypted Secret has the connection string")
 	}
 	return &secrets{encrypted: string(encrypted), plain: repository["credentials/secret.yaml"]}

@@ -177,7 +177,7 @@ func (n *tenant) chatThread(t *testing.T, name string) *chatv1alpha1.ChatThread 
 // kubectlIn runs kubectl in the namespace of the tenant.
 func (n *tenant) kubectlIn(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
-	return n.kubectl.Run(t.Context(), stdin, append([]string{"--namespace=" + n.name}, args...)...)
+	return n.Kubectl.Run(t.Context(), stdin, append([]string{"--namespace=" + n.name}, args...)...)
 }
 
 func (n *tenant) mustKubectl(t *testing.T, args ...string) {

@@ -86,7 +86,7 @@ func (w *world) testTraces(t *testing.T) {
 		"ThreadClient.GetProperties":   "HTTP GET",
 		"ThreadClient.AddParticipants": "HTTP POST",
 	} {
-		w.poll("traces", func(context.Context) error { return hasBelow(w.collector.all(), parent, child) })
+		w.Eventually("traces", func(context.Context) error { return hasBelow(w.collector.all(), parent, child) })
 	}
 	for _, span := range w.collector.all() {
 		if text := span.String(); strings.Contains(text, "8:acs:") || strings.Contains(text, "@thread.v2") {

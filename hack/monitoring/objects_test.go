@@ -64,7 +64,7 @@ func (w *world) testObjects(t *testing.T) {
 	for _, r := range config.Spec.Resources {
 		id := r.GroupVersionKind
 		var list struct{ Items []map[string]any }
-		if err := json.Unmarshal([]byte(w.do("get", fmt.Sprintf("%s.%s.%s", id.Kind, id.Version, id.Group), "-A", "-o", "json")), &list); err != nil {
+		if err := json.Unmarshal([]byte(w.Do("get", fmt.Sprintf("%s.%s.%s", id.Kind, id.Version, id.Group), "-A", "-o", "json")), &list); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range r.Metrics {

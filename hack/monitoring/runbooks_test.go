@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 var (
@@ -76,13 +78,13 @@ func (w *world) read(t *testing.T, name, line string) {
 }
 
 func (w *world) shell(ctx context.Context, command string) (string, error) {
-	binary, err := filepath.Abs(w.kubectl.Binary)
+	binary, err := filepath.Abs(w.Kubectl.Binary)
 	if err != nil {
 		return "", err
 	}
 	shell := exec.CommandContext(ctx, "bash", "-c", command) //nolint:gosec // a command of our own pages
 	shell.Env = []string{
-		"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH"), "HOME=" + w.dir, "KUBECONFIG=" + w.path("kubeconfig"),
+		"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH"), "HOME=" + w.Dir, "KUBECONFIG=" + w.Path(sandbox.AdminKubeconfig),
 	}
 	output, err := shell.CombinedOutput()
 	return string(output), err

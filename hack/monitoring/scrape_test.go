@@ -39,7 +39,7 @@ func expressions(tb testing.TB) map[string]string {
 // the alerts about that then hold.
 func (w *world) testOutage(t *testing.T) {
 	of := expressions(t)
-	w.running["emulator"].Stop()
+	w.Running["acs-emulator"].Stop()
 	w.ask("quickstart")
 	w.await("no answer", of["ACSChatServiceUnreachable"])
 
@@ -47,12 +47,12 @@ func (w *world) testOutage(t *testing.T) {
 	if err != nil || len(leading) != 1 {
 		t.Fatalf("leaders: %v, %v", leading, err)
 	}
-	w.running[leading[0].Metric.Get("pod")].Kill()
+	w.Running[leading[0].Metric.Get("pod")].Kill()
 	w.await("no leader", of["ACSChatNoLeader"])
 	w.await("the next leader", "max(leader_election_master_status) == 1 unless on () "+of["ACSChatNoLeader"])
 
 	for _, pod := range replicas {
-		w.running[pod].Stop()
+		w.Running[pod].Stop()
 	}
 	w.await("no operator", of["ACSChatOperatorAbsent"])
 }

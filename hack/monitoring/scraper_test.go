@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/prometheus/util/teststorage"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 // scrapeConfig is that of Prometheus, which reads it from the ServiceMonitor.
@@ -97,7 +98,7 @@ func (p *scraper) query(ctx context.Context, expr string) (promql.Vector, error)
 // await waits until an expression has a value.
 func (p *scraper) await(what, expr string) {
 	p.test.Helper()
-	ctx, cancel := context.WithTimeout(p.test.Context(), patience)
+	ctx, cancel := context.WithTimeout(p.test.Context(), sandboxtest.Patience)
 	defer cancel()
 	err := processes.Poll(ctx, func(ctx context.Context) error {
 		found, err := p.query(ctx, expr)

@@ -20,6 +20,9 @@ const (
 	EmulatorProgram = "bin/acs-emulator"
 )
 
+// Operator is the name of the operator, and the beginning of the names of its replicas.
+const Operator = "operator"
+
 // OperatorNamespace is the namespace in which the operator is installed.
 const OperatorNamespace = "acs-chat-operator-system"
 

@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.Must(err)
 	w.application, err = w.service.Application()
 	w.Must(err)
-	w.Must(w.StartOperator(ctx, "operator", w.service))
+	w.Must(w.StartOperator(ctx, sandbox.Operator, w.service))
 	w.Do("apply", "-f", guard+"/policy.yaml", "-f", guard+"/binding.yaml")
 	return w
 }

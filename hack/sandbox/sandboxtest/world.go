@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func (w *World) run(ctx context.Context, program processes.Program, ready func(c
 		if isEarly {
 			w.Error(early)
 		}
-		if isEarly || w.Failed() && program.Binary == sandbox.OperatorProgram {
+		if isEarly || w.Failed() && strings.HasPrefix(program.Name, sandbox.Operator) {
 			w.Logf("The end of the log of %s:\n%s", program.Name, processes.Tail(program.Log))
 		}
 	})
