@@ -26,6 +26,7 @@ func (m *modelRun) replace(a modelAction) {
 		declared, stored := m.threads[a.name], m.storedThread(a.name)
 		if declared != nil && !declared.deleting && m.isSafe(stored) {
 			edit(m.w, threadNamed(a.name), func(t *chatv1alpha1.ChatThread) { strip(t) })
+			declared.unprotected = true
 		}
 	case "participant":
 		for _, name := range sortedKeys(m.participants) {

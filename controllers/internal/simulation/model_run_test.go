@@ -52,6 +52,8 @@ type modelThread struct {
 	spec     chatv1alpha1.ChatThreadSpec
 	uid      types.UID
 	deleting bool
+	// unprotected is set while the resource lacks the finalizer because people removed it.
+	unprotected bool
 	// incarnation is the one at the last check. mayReturn is set if the operator may have created the
 	// thread again since.
 	incarnation int64
@@ -223,6 +225,9 @@ func (m *modelRun) observeEvent(event watchEvent) {
 	if thread, ok := event.now.(*chatv1alpha1.ChatThread); ok {
 		m.owners[thread.UID] = testNamespace + "/" + thread.Name
 		m.forgetSeen(thread)
+		if declared := m.threads[thread.Name]; declared != nil && len(thread.Finalizers) > 0 {
+			declared.unprotected = false
+		}
 	}
 	m.checkStamps(m.w.emulator.Threads())
 	thread, ok := event.old.(*chatv1alpha1.ChatThread)
@@ -264,7 +269,8 @@ func (m *modelRun) threadRemoved(thread *chatv1alpha1.ChatThread, stamped string
 	if thread.Spec.ThreadID == "" || thread.Status.Incarnation > 0 {
 		m.remote(id).retention = -1
 	}
-	orphaned := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting
+	// A resource without the finalizer is gone at once, and nobody could do anything before.
+	orphaned := thread.Annotations[chatv1alpha1.AnnotationAbandon] == "true" || modelObserves(declared.spec) || !declared.deleting || declared.unprotected
 	switch {
 	case orphaned:
 		for _, leftover := range []string{id, stamped} {

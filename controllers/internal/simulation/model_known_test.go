@@ -1,0 +1,41 @@
+// Copyright 2026 The acs-chat-operator authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package simulation
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// knownHistories are short histories that TestSimModel found with other seeds, and that the operator
+// or the model once got wrong.
+var knownHistories = map[string]modelHistory{
+	// The finalizer was the only way to learn of the deletion. The thread stays, and a later
+	// ChatThread of that name adopts it.
+	"deleted while the finalizer is missing": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a", wait: time.Minute},
+		{kind: modelStale, n: 5},
+		{kind: modelReplace, name: "a", variant: "thread"},
+		{kind: modelDeleteThread, name: "a", wait: time.Minute},
+	}, {
+		{kind: modelCreateThread, name: "a"},
+	}}},
+}
+
+func TestSimModelKnown(t *testing.T) {
+	t.Parallel()
+	for name, history := range knownHistories {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var story []string
+			report := runInBubble(t, func(tb reporter) { story = playModel(tb, history) })
+			for _, failure := range report.failures {
+				t.Errorf("%s\n%s", failure, strings.Join(story, "\n"))
+			}
+		})
+	}
+}
