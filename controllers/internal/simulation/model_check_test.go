@@ -25,7 +25,7 @@ import (
 func (m *modelRun) settle() {
 	m.repair()
 	m.w.run(convergeTimeModel)
-	if m.requestRecreation() {
+	if requested := m.requestUsers(); m.requestRecreation() || requested {
 		m.w.run(requestedTime)
 	}
 	m.check()
@@ -57,6 +57,24 @@ func (m *modelRun) requestRecreation() bool {
 			m.requestReconcile(name)
 			requested = true
 		}
+	}
+	return requested
+}
+
+// requestUsers requests a reconcile of the connections that lost the answers to the creation of a
+// service user, as their message advises: the operator itself may wait an hour.
+func (m *modelRun) requestUsers() bool {
+	requested := false
+	for _, obj := range m.w.stored(kindConnection) {
+		ready := apimeta.FindStatusCondition(obj.GetConditions(), chatv1alpha1.ConditionReady)
+		if ready == nil || ready.Reason != chatv1alpha1.ReasonServiceUnavailable || !strings.Contains(ready.Message, chatv1alpha1.AnnotationReconcileRequestedAt) {
+			continue
+		}
+		m.requests++
+		edit(m.w, operatortest.Connection(testNamespace, obj.GetName()), func(c *chatv1alpha1.ChatConnection) {
+			metav1.SetMetaDataAnnotation(&c.ObjectMeta, chatv1alpha1.AnnotationReconcileRequestedAt, fmt.Sprint(m.requests))
+		})
+		requested = true
 	}
 	return requested
 }

@@ -24,6 +24,13 @@ var knownHistories = map[string]modelHistory{
 	}, {
 		{kind: modelCreateThread, name: "a"},
 	}}},
+	// After many minutes without answers the operator waits up to an hour before it creates a service
+	// user.
+	"the answers to the creation of a service user are lost for long": {chapters: [][]modelAction{{
+		{kind: modelBreak, variant: "hangs", n: 5},
+		{kind: modelConnection, variant: "another"},
+		{kind: modelTime, wait: 40 * time.Minute},
+	}}},
 }
 
 func TestSimModelKnown(t *testing.T) {

@@ -105,8 +105,12 @@ func TestSimModel(t *testing.T) {
 			if len(report.failures) == 0 {
 				return
 			}
+			told := fmt.Sprintf("the service: %+v\n%s\n\n%s", history.service, strings.Join(story, "\n"), strings.Join(report.logs, "\n"))
+			if !failed { // a rare order of events may never come again
+				t.Logf("the history that failed first: %s\n%s", strings.Join(report.failures, "\n"), told)
+			}
 			failed = true
-			rt.Logf("the service: %+v\n%s\n\n%s", history.service, strings.Join(story, "\n"), strings.Join(report.logs, "\n"))
+			rt.Log(told)
 			for _, failure := range report.failures[1:] {
 				rt.Logf("also: %s", failure)
 			}
