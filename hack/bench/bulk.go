@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 	"time"
 )
 
@@ -79,11 +80,11 @@ type bulkTimes struct{ applied, took time.Duration }
 
 // describeBulk judges the counts and makes the section. waits are the writes that showed a wait, of
 // so many threads.
-func (b *bench) describeBulk(before, after sample, times bulkTimes, waited, waits int) section {
+func (b *bench) describeBulk(before, after sandbox.Metrics, times bulkTimes, waited, waits int) section {
 	count := float64(b.bulk)
 	allowed := time.Duration(count / perWindow * float64(window))
-	perThread := (after.sum(reconciles, "controller", "chatthread") - before.sum(reconciles, "controller", "chatthread")) / count
-	refused := after.sum(acsRequests, "code", "429")
+	perThread := (after.Sum(reconciles, "controller", "chatthread") - before.Sum(reconciles, "controller", "chatthread")) / count
+	refused := after.Sum(acsRequests, "code", "429")
 	b.atMost("reconciles of a thread", perThread, mostReconciles)
 	b.atMost("calls that ACS refused with 429", refused, 0)
 	row := func(what, format string, args ...any) []string { return []string{what, fmt.Sprintf(format, args...)} }
@@ -95,9 +96,9 @@ func (b *bench) describeBulk(before, after sample, times bulkTimes, waited, wait
 			row("applying alone", "%.1f s", times.applied.Seconds()),
 			row("reconciles of a thread", "%.2f", perThread),
 			row("threads that showed WaitingForQuota", "%d, %.2f writes each", waited, float64(waits)/float64(max(waited, 1))),
-			row("requests to the API server for a thread", "%.2f", (after.sum(serverRequests)-before.sum(serverRequests))/count),
+			row("requests to the API server for a thread", "%.2f", (after.Sum(serverRequests)-before.Sum(serverRequests))/count),
 			row("calls refused with 429", "%.0f", refused),
-			row("CPU of the operator", "%.1f s", after.sum(cpuSeconds)-before.sum(cpuSeconds)),
+			row("CPU of the operator", "%.1f s", after.Sum(cpuSeconds)-before.Sum(cpuSeconds)),
 		},
 	}
 }

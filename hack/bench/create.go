@@ -6,11 +6,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // The budgets of a created thread, which -judge holds.
@@ -44,16 +44,16 @@ func startFloor(full bool) func(context.Context, *bench, *service, string) (*sub
 			return nil, err
 		}
 		args := []string{
-			floorCommand, "--kubeconfig=" + b.kubeconfig, "--namespace=" + namespace,
+			floorCommand, "--kubeconfig=" + b.Path(sandbox.OperatorKubeconfig), "--namespace=" + namespace,
 			"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes,
 		}
 		if full {
-			args = append(args, "--connection-string-file="+b.path("acs.connection"), "--acs-ca-file="+s.authority, fmt.Sprintf("--members=%d", b.members))
+			args = append(args, "--connection-string-file="+s.ConnectionStringFile, "--acs-ca-file="+s.Authority, fmt.Sprintf("--members=%d", b.members))
 		}
-		process, err := b.launch(ctx, "floor", "bin/bench", func(ctx context.Context) error {
-			return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
-		}, args...)
-		return &subject{process: process, metrics: "http://" + metrics + "/metrics"}, err
+		if err := b.Run(ctx, b.Program("floor", "bin/bench", args...), sandbox.Answers("http://"+probes+"/readyz")); err != nil {
+			return nil, err
+		}
+		return &subject{process: b.latest(), metrics: metrics}, nil
 	}
 }
 
@@ -132,9 +132,9 @@ func (b *bench) turn(ctx context.Context, s *service, r *runner, namespace strin
 	count := float64(b.threads)
 	return turn{
 		wall:     ended.Sub(begun),
-		cpu:      time.Duration((after.sum(cpuSeconds) - before.sum(cpuSeconds)) * float64(time.Second)),
-		requests: (after.sum(serverRequests) - before.sum(serverRequests)) / count,
-		acsCalls: (after.sum(acsRequests) - before.sum(acsRequests)) / count,
+		cpu:      time.Duration((after.Sum(cpuSeconds) - before.Sum(cpuSeconds)) * float64(time.Second)),
+		requests: (after.Sum(serverRequests) - before.Sum(serverRequests)) / count,
+		acsCalls: (after.Sum(acsRequests) - before.Sum(acsRequests)) / count,
 	}, nil
 }
 

@@ -110,8 +110,8 @@ func (f *fleet) atRest(what, profile string) func(context.Context) error {
 		if err := f.profile(ctx, f.program, heapProfile, profile); err != nil {
 			return err
 		}
-		f.report(what, "%.0f MiB (Go heap in use %.0f MiB)", after.sum(residentBytes)/(1<<20), after.sum("go_memstats_heap_inuse_bytes")/(1<<20))
-		f.report("CPU at rest", "%.2f %% of a core, over %s", (after.sum(cpuSeconds)-before.sum(cpuSeconds))/restTime.Seconds()*100, restTime)
+		f.report(what, "%.0f MiB (Go heap in use %.0f MiB)", after.Sum(residentBytes)/(1<<20), after.Sum("go_memstats_heap_inuse_bytes")/(1<<20))
+		f.report("CPU at rest", "%.2f %% of a core, over %s", (after.Sum(cpuSeconds)-before.Sum(cpuSeconds))/restTime.Seconds()*100, restTime)
 		return nil
 	}
 }
@@ -159,9 +159,9 @@ func (f *fleet) fill(ctx context.Context) error {
 	}
 	took := ended.Sub(begun)
 	f.report("from apply to all Ready", "%.1f s, %.0f threads/s; applying alone took %.1f s; CPU of the operator %.1f s",
-		took.Seconds(), float64(f.fleet)/took.Seconds(), applied.Seconds(), after.sum(cpuSeconds)-before.sum(cpuSeconds))
-	f.report("requests to the API server for a created thread", "%.2f", (after.sum(serverRequests)-before.sum(serverRequests))/float64(f.fleet))
-	f.report("resident memory at the end of the apply", "%.0f MiB", after.sum(residentBytes)/(1<<20))
+		took.Seconds(), float64(f.fleet)/took.Seconds(), applied.Seconds(), after.Sum(cpuSeconds)-before.Sum(cpuSeconds))
+	f.report("requests to the API server for a created thread", "%.2f", (after.Sum(serverRequests)-before.Sum(serverRequests))/float64(f.fleet))
+	f.report("resident memory at the end of the apply", "%.0f MiB", after.Sum(residentBytes)/(1<<20))
 	return nil
 }
 
@@ -217,8 +217,8 @@ func (f *fleet) restart(ctx context.Context) error {
 		return err
 	}
 	f.report("restart: the first seconds", "%.0f calls to ACS, %.0f writes to the API server, CPU %.2f s within %s; resident %.0f MiB",
-		after.sum(acsRequests), after.sum(serverRequests, "method", "PATCH")+after.sum(serverRequests, "method", "POST"), after.sum(cpuSeconds),
-		watched+took.Round(time.Second), after.sum(residentBytes)/(1<<20))
+		after.Sum(acsRequests), after.Sum(serverRequests, "method", "PATCH")+after.Sum(serverRequests, "method", "POST"), after.Sum(cpuSeconds),
+		watched+took.Round(time.Second), after.Sum(residentBytes)/(1<<20))
 	return nil
 }
 
@@ -244,7 +244,7 @@ func (f *fleet) editDuringResyncs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.report("calls to ACS meanwhile", "%.0f", after.sum(acsRequests)-before.sum(acsRequests))
+	f.report("calls to ACS meanwhile", "%.0f", after.Sum(acsRequests)-before.Sum(acsRequests))
 	return nil
 }
 

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // settings are the sizes of the measurements.
@@ -39,7 +41,7 @@ func (s *settings) bind(flags *flag.FlagSet) {
 	flags.IntVar(&s.fleet, "fleet", 10000, "ChatThreads that exist while memory, restarts and edits are measured.")
 	flags.IntVar(&s.bulk, "bulk", 2000, "ChatThreads that are applied at once with the quotas of the service.")
 	flags.StringVar(&s.only, "only", "create,fleet,bulk", "Measurements to make, comma-separated.")
-	flags.StringVar(&s.operator, "operator", operatorProgram, "Program of the operator, to compare another build.")
+	flags.StringVar(&s.operator, "operator", sandbox.OperatorProgram, "Program of the operator, to compare another build.")
 	flags.StringVar(&s.out, "out", "docs/performance.md", "Markdown file whose sections are replaced.")
 	flags.StringVar(&s.profiles, "profiles", "", "Directory for profiles of the operator: its memory at rest, and its CPU while it creates threads.")
 	flags.BoolVar(&s.judge, "judge", false, "Fail if a count is above its budget. No time is judged.")

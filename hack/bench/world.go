@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,30 +22,26 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const (
 	// patience is generous: a busy machine is not a failure.
-	patience        = 2 * time.Minute
-	operatorProgram = "bin/manager"
-	emulatorProgram = "bin/acs-emulator"
-	leaseNamespace  = "acs-chat-operator-system"
-	leaseName       = "bench"
+	patience       = 2 * time.Minute
+	leaseNamespace = sandbox.OperatorNamespace
+	leaseName      = "bench"
 )
 
 // bench is a control plane, and what was found out on it.
 type bench struct {
 	*settings
-	dir    string
-	server *processes.APIServer
-	admin  *rest.Config
+	*sandbox.Sandbox
+	admin *rest.Config
 	// direct sends requests as an administrator, without the cost of a typed client.
-	direct *http.Client
-	client client.Client
-	// kubeconfig is the file of the operator's account.
-	kubeconfig string
-	processes  []*processes.Process
-	broken     []string
+	direct    *http.Client
+	client    client.Client
+	processes []*processes.Process
+	broken    []string
 }
 
 // start starts a control plane with the CRDs and the permissions of the operator.
@@ -56,7 +50,8 @@ func start(ctx context.Context, s *settings) (b *bench, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b = &bench{settings: s, dir: dir}
+	b = &bench{settings: s, Sandbox: &sandbox.Sandbox{Dir: dir}}
+	b.Run = b.run
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.stop(true))
@@ -64,14 +59,10 @@ func start(ctx context.Context, s *settings) (b *bench, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := b.startControlPlane(ctx); err != nil {
+	if err := b.StartControlPlane(ctx); err != nil {
 		return nil, err
 	}
-	kubeconfig, err := b.server.AdminKubeconfig()
-	if err != nil {
-		return nil, err
-	}
-	if b.admin, err = clientcmd.RESTConfigFromKubeConfig([]byte(kubeconfig)); err != nil {
+	if b.admin, err = clientcmd.BuildConfigFromFlags("", b.Path(sandbox.AdminKubeconfig)); err != nil {
 		return nil, err
 	}
 	b.admin.QPS = -1
@@ -81,19 +72,7 @@ func start(ctx context.Context, s *settings) (b *bench, err error) {
 	if b.client, err = client.New(b.admin, client.Options{Scheme: newScheme()}); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(b.path("kubeconfig"), []byte(kubeconfig), 0o600); err != nil {
-		return nil, err
-	}
-	token, err := processes.NewKubectl(b.path("kubeconfig"), dir).Install(ctx)
-	if err != nil {
-		return nil, err
-	}
-	account, err := b.server.Kubeconfig(b.server.Address, processes.OperatorAccount, token)
-	if err != nil {
-		return nil, err
-	}
-	b.kubeconfig = b.path("operator.kubeconfig")
-	return b, os.WriteFile(b.kubeconfig, []byte(account), 0o600)
+	return b, b.InstallOperator(ctx, b.Server.Address)
 }
 
 func newScheme() *runtime.Scheme {
@@ -106,94 +85,67 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
-
 // stop stops what still runs. The logs of a failed run are kept.
 func (b *bench) stop(failed bool) error {
 	for _, process := range slices.Backward(b.processes) {
 		process.Stop()
 	}
 	if failed {
-		fmt.Printf("The logs are in %s.\n", b.dir)
+		fmt.Printf("The logs are in %s.\n", b.Dir)
 		return nil
 	}
-	return os.RemoveAll(b.dir)
+	return os.RemoveAll(b.Dir)
 }
 
-// launch starts a program and waits until it is ready.
-func (b *bench) launch(ctx context.Context, name, binary string, ready func(context.Context) error, args ...string) (*processes.Process, error) {
-	started, err := processes.Program{Name: name, Binary: binary, Arguments: args, Home: b.dir, Log: b.path(name + ".log")}.Start(ctx)
+// run starts a program and waits until it is ready.
+func (b *bench) run(ctx context.Context, program processes.Program, ready func(context.Context) error) error {
+	if program.Binary == sandbox.OperatorProgram {
+		program.Binary = b.operator // which may be another build
+	}
+	started, err := program.Start(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.processes = append(b.processes, started)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := processes.Poll(ctx, ready); err != nil {
-		return nil, fmt.Errorf("%s is not ready: %w\n%s", name, err, processes.Tail(b.path(name+".log")))
+		return fmt.Errorf("%s is not ready: %w\n%s", program.Name, err, processes.Tail(program.Log))
 	}
-	return started, nil
+	return nil
 }
 
-func (b *bench) startControlPlane(ctx context.Context) error {
-	etcd, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	api, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	url := "http://" + etcd
-	_, err = b.launch(ctx, processes.Etcd, processes.Asset(processes.Etcd), func(ctx context.Context) error {
-		return processes.Probe(ctx, http.DefaultClient, url+"/health")
-	}, processes.EtcdArguments(b.path("etcd"), url)...)
-	if err != nil {
-		return err
-	}
-	b.server = &processes.APIServer{Dir: b.dir, Etcd: url, Address: api}
-	args, err := b.server.Arguments()
-	if err != nil {
-		return err
-	}
-	_, err = b.launch(ctx, processes.KubeAPIServer, processes.Asset(processes.KubeAPIServer), b.server.Probe, args...)
-	return err
-}
+// latest is the program that was started last.
+func (b *bench) latest() *processes.Process { return b.processes[len(b.processes)-1] }
 
 // service is a running emulator.
 type service struct {
-	process          *processes.Process
-	address          string
-	authority        string
-	connectionString string
+	*sandbox.Service
+	process *processes.Process
 }
 
 // startService starts an emulator.
-func (b *bench) startService(ctx context.Context, name string, quotas bool) (*service, error) {
-	address, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &service{address: address, authority: b.path(name + "/ca.pem")}
-	file, limits := b.path(name+".connection"), "off"
+func (b *bench) startService(ctx context.Context, dir string, quotas bool) (*service, error) {
+	limits := "off"
 	if quotas {
 		limits = "on"
 	}
-	s.process, err = b.launch(ctx, name, emulatorProgram, func(context.Context) error { _, err := os.Stat(file); return err },
-		"--listen="+address, "--quotas="+limits, "--latency="+b.latency.String(), "--tls-dir="+b.path(name), "--connection-string-file="+file)
+	started, err := b.StartEmulator(ctx, dir, "--quotas="+limits, "--latency="+b.latency.String())
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(file)
-	s.connectionString = string(text)
-	return s, err
+	return &service{started, b.latest()}, nil
 }
 
 // connect creates a namespace with a Ready-to-be ChatConnection.
 func (b *bench) connect(ctx context.Context, namespace string, s *service, users int32) error {
+	connectionString, err := s.ConnectionString()
+	if err != nil {
+		return err
+	}
 	return b.create(ctx,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acs"}, StringData: map[string]string{"connectionString": strings.TrimSpace(s.connectionString)}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acs"}, StringData: map[string]string{"connectionString": connectionString}},
 		&chatv1alpha1.ChatConnection{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}, Spec: chatv1alpha1.ChatConnectionSpec{
 			ConnectionStringSecretRef: &chatv1alpha1.SecretKeyReference{Name: "acs"},
 			ServiceUsers:              &chatv1alpha1.ServiceUsers{Count: &users},
@@ -213,6 +165,7 @@ func (b *bench) create(ctx context.Context, objects ...client.Object) error {
 // subject is a process that is measured.
 type subject struct {
 	process *processes.Process
+	// metrics is the address of its metrics.
 	metrics string
 	// pprof is the URL of its profiles; empty if none are wanted.
 	pprof string
@@ -228,23 +181,18 @@ type operatorFlags struct {
 
 // startOperator starts the operator for one namespace.
 func (b *bench) startOperator(ctx context.Context, s *service, flags operatorFlags) (*subject, error) {
-	probes, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
 	metrics, err := processes.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	args := []string{
-		"--kubeconfig=" + b.kubeconfig, "--acs-ca-file=" + s.authority, "--allowed-endpoint-suffixes=" + s.address,
-		"--metrics-bind-address=" + metrics, "--metrics-secure=false", "--health-probe-bind-address=" + probes,
+		"--metrics-bind-address=" + metrics, "--metrics-secure=false",
 		fmt.Sprintf("--acs-pacing=%t", flags.pacing), "--zap-devel=false", "--watch-namespaces=" + flags.namespace,
 	}
 	if flags.elects {
 		args = append(args, "--leader-elect", "--leader-election-namespace="+leaseNamespace, "--leader-election-id="+leaseName)
 	}
-	made := &subject{metrics: "http://" + metrics + "/metrics"}
+	made := &subject{metrics: metrics}
 	if b.profiles != "" {
 		address, err := processes.FreeAddress(ctx)
 		if err != nil {
@@ -252,10 +200,11 @@ func (b *bench) startOperator(ctx context.Context, s *service, flags operatorFla
 		}
 		args, made.pprof = append(args, "--pprof-bind-address="+address), "http://"+address+"/debug/pprof/"
 	}
-	made.process, err = b.launch(ctx, "operator", b.operator, func(ctx context.Context) error {
-		return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
-	}, args...)
-	return made, err
+	if err := b.StartOperator(ctx, sandbox.Operator, s.Service, args...); err != nil {
+		return nil, err
+	}
+	made.process = b.latest()
+	return made, nil
 }
 
 // awaitConnection waits until a ChatConnection is Ready.

@@ -5,38 +5,40 @@ package main
 
 import (
 	"context"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
-// The components of the demo besides those of the control plane, by the names of their logs.
-const (
-	acsEmulator = "acs-emulator"
-	operator    = "operator"
-)
+// acsEmulator is the name of the emulator of ACS.
+const acsEmulator = "acs-emulator"
 
 // components are the processes that the demo started, in the order of their start.
 type components struct {
-	state *state
 	ended func(error) // called when one exits by itself
 	all   []*processes.Process
 }
 
-// start starts a component, whose output is appended to its log.
-func (c *components) start(ctx context.Context, name, binary string, args ...string) error {
-	return c.startIn(ctx, nil, name, binary, args...)
-}
-
-// startIn starts a component with some variables of the environment.
-func (c *components) startIn(ctx context.Context, environment []string, name, binary string, args ...string) error {
-	started, err := processes.Program{
-		Name: name, Binary: binary, Arguments: args, Home: c.state.dir, Environment: environment, Log: c.state.logFile(name), Ended: c.ended,
-	}.Start(ctx)
+// run starts a component and waits until it is ready.
+func (c *components) run(ctx context.Context, program processes.Program, ready func(context.Context) error) error {
+	program.Ended = c.ended
+	if program.Name == sandbox.Operator {
+		program.Environment = telemetry(os.Environ())
+	}
+	started, err := program.Start(ctx)
 	if err != nil {
 		return err
 	}
 	c.all = append(c.all, started)
-	return nil
+	return processes.Poll(ctx, ready)
+}
+
+// telemetry returns the variables of OpenTelemetry, so that whoever runs a collector sees traces.
+func telemetry(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool { return !strings.HasPrefix(variable, "OTEL_") })
 }
 
 // stop stops the components, the latest first, so that none loses one that it depends on.

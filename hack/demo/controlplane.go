@@ -7,77 +7,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
-func (d *demo) startEtcd(ctx context.Context) error {
-	address, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	url := "http://" + address
-	d.server.Etcd = url
-	err = d.started.start(ctx, processes.Etcd, processes.Asset(processes.Etcd), processes.EtcdArguments(d.state.path("etcd"), url)...)
-	if err != nil {
-		return err
-	}
-	return processes.Poll(ctx, func(ctx context.Context) error { return processes.Probe(ctx, http.DefaultClient, url+"/health") })
-}
-
-// startAPIServer starts the API server, which creates its certificate by itself, and writes the
-// kubeconfig of an administrator.
-func (d *demo) startAPIServer(ctx context.Context) error {
-	address, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	d.server.Address = address
-	args, err := d.server.Arguments()
-	if err != nil {
-		return err
-	}
-	err = d.started.start(ctx, processes.KubeAPIServer, processes.Asset(processes.KubeAPIServer), args...)
-	if err != nil {
-		return err
-	}
-	if err := processes.Poll(ctx, d.server.Probe); err != nil {
-		return err
-	}
-	kubeconfig, err := d.server.AdminKubeconfig()
-	if err != nil {
-		return err
-	}
-	return d.state.write(kubeconfigFile, kubeconfig)
-}
-
-// startControllerManager skips the controller manager if the caller's own control plane has none.
-func (d *demo) startControllerManager(ctx context.Context) error {
-	binary := processes.Asset(processes.ControllerManager)
-	if _, err := os.Stat(binary); errors.Is(err, os.ErrNotExist) {
-		fmt.Printf("none in %s ", processes.AssetsDir())
-		return nil
-	}
-	err := d.started.start(ctx, processes.ControllerManager, binary, processes.ControllerManagerArguments(d.state.path(kubeconfigFile))...)
-	if err != nil {
-		return err
-	}
-	// Only a running controller manager creates this service account.
-	_, err = d.kubectl.Run(ctx, "", "wait", "--for=create", "serviceaccount/default", "--timeout=2m")
+func (d *demo) startEtcd(ctx context.Context) (err error) {
+	d.etcd, err = d.StartEtcd(ctx)
 	return err
 }
 
+func (d *demo) startAPIServer(ctx context.Context) error { return d.StartAPIServer(ctx, d.etcd) }
+
+// startControllerManager skips the controller manager if the caller's own control plane has none.
+func (d *demo) startControllerManager(ctx context.Context) error {
+	if _, err := os.Stat(processes.Asset(processes.ControllerManager)); errors.Is(err, os.ErrNotExist) {
+		fmt.Printf("none in %s ", processes.AssetsDir())
+		return nil
+	}
+	return d.StartControllerManager(ctx)
+}
+
 // install gives the operator exactly the permissions that it has in a cluster.
-func (d *demo) install(ctx context.Context) error {
-	token, err := d.kubectl.Install(ctx)
-	if err != nil {
+func (d *demo) install(ctx context.Context) error { return d.InstallOperator(ctx, d.Server.Address) }
+
+func (d *demo) startEmulator(ctx context.Context) (err error) {
+	if d.acs, err = d.StartEmulator(ctx, acsDir, "--quotas=on"); err != nil {
 		return err
 	}
-	kubeconfig, err := d.server.Kubeconfig(d.server.Address, processes.OperatorAccount, token)
-	if err != nil {
+	d.service, err = d.acs.Application()
+	return err
+}
+
+func (d *demo) startOperator(ctx context.Context) (err error) {
+	if d.metrics, err = processes.FreeAddress(ctx); err != nil {
 		return err
 	}
-	return d.state.write(operatorFile, kubeconfig)
+	return d.StartOperator(ctx, sandbox.Operator, d.acs, "--metrics-bind-address="+d.metrics, "--metrics-secure=false")
 }

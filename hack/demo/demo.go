@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // stepTimeout is generous: a busy machine is not a failure.
@@ -18,16 +19,17 @@ const stepTimeout = 2 * time.Minute
 
 // demo is one run.
 type demo struct {
+	*sandbox.Sandbox
 	once    bool
 	state   *state
 	started *components
-	kubectl processes.Kubectl
 
-	server      *processes.APIServer
-	service     *service // set after the emulator has started
-	metrics     string   // address of the operator's metrics
-	application string   // the user that created the thread to adopt
-	threadID    string   // of that thread
+	etcd        string // address
+	acs         *sandbox.Service
+	service     *sandbox.Application // the service as an application uses it
+	metrics     string               // address of the operator's metrics
+	application string               // the user that created the thread to adopt
+	threadID    string               // of that thread
 }
 
 // step is one action of the demo before it stays up.
@@ -39,14 +41,14 @@ type step struct {
 
 // newDemo returns a demo that calls cancel when one of its components exits by itself.
 func newDemo(once bool, cancel context.CancelCauseFunc) *demo {
-	s := &state{dir: stateDir}
-	return &demo{
+	d := &demo{
+		Sandbox: &sandbox.Sandbox{Dir: stateDir},
 		once:    once,
-		state:   s,
-		started: &components{state: s, ended: cancel},
-		server:  &processes.APIServer{Dir: s.dir},
-		kubectl: processes.NewKubectl(s.path(kubeconfigFile), s.dir),
+		state:   &state{dir: stateDir},
+		started: &components{ended: cancel},
 	}
+	d.Run = d.started.run
+	return d
 }
 
 func (d *demo) steps() []step {
@@ -56,11 +58,11 @@ func (d *demo) steps() []step {
 		{"Start kube-controller-manager", processes.ControllerManager, d.startControllerManager},
 		{"Install the CRDs and the operator's permissions", processes.KubeAPIServer, d.install},
 		{"Start the emulator of the service", acsEmulator, d.startEmulator},
-		{"Start the operator", operator, d.startOperator},
-		{"Create the Secret acs, wait for the ChatConnection", operator, d.connect},
+		{"Start the operator", sandbox.Operator, d.startOperator},
+		{"Create the Secret acs, wait for the ChatConnection", sandbox.Operator, d.connect},
 		{"Make a thread as an application would", acsEmulator, d.makeThread},
 		{"Apply config/samples", processes.KubeAPIServer, d.applySamples},
-		{"Wait until everything is Ready", operator, d.waitReady},
+		{"Wait until everything is Ready", sandbox.Operator, d.waitReady},
 	}
 }
 
@@ -109,7 +111,7 @@ func (d *demo) present(ctx context.Context) (blame string, err error) {
 		}
 	}
 	if err := d.printResult(ctx); err != nil {
-		return operator, orCause(ctx, err)
+		return sandbox.Operator, orCause(ctx, err)
 	}
 	if d.once {
 		fmt.Print(onceText)
@@ -142,5 +144,5 @@ func (d *demo) failure(err error, blame string) string {
 		blame = ended.Name
 	}
 	return fmt.Sprintf("\nFailed: %v\n\nThe end of %s:\n%s\nThe logs stay in %s.\n\n",
-		err, d.state.logFile(blame), processes.Tail(d.state.logFile(blame)), d.state.path(logsDir))
+		err, d.LogFile(blame), processes.Tail(d.LogFile(blame)), d.Path(sandbox.LogsDir))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 func TestFillIn(t *testing.T) {
@@ -142,8 +143,9 @@ func TestStateOfOneDemo(t *testing.T) {
 func TestStateAfterFailure(t *testing.T) {
 	t.Parallel()
 	failed := openState(t, filepath.Join(t.TempDir(), "state"))
-	for _, name := range []string{kubeconfigFile, filepath.Join(logsDir, "etcd.log")} {
-		if err := failed.write(name, "x"); err != nil {
+	files := &sandbox.Sandbox{Dir: failed.dir}
+	for _, name := range []string{sandbox.AdminKubeconfig, filepath.Join(sandbox.LogsDir, "etcd.log")} {
+		if _, err := files.Write(name, "x"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,11 +153,11 @@ func TestStateAfterFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(failed.dir)
-	if err != nil || len(entries) != 1 || entries[0].Name() != logsDir {
+	if err != nil || len(entries) != 1 || entries[0].Name() != sandbox.LogsDir {
 		t.Errorf("there are %v (%v), want the logs", entries, err)
 	}
-	next := openState(t, failed.dir)
-	if _, err := os.Stat(next.logFile(processes.Etcd)); err == nil {
+	openState(t, failed.dir)
+	if _, err := os.Stat(files.LogFile(processes.Etcd)); err == nil {
 		t.Error("the log of an earlier demo is still there")
 	}
 }

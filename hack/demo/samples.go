@@ -6,9 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
@@ -27,59 +24,14 @@ const (
 	samples = "chatconnections,chatthreads,chatparticipants"
 )
 
-func (d *demo) startEmulator(ctx context.Context) error {
-	err := d.started.start(ctx, acsEmulator, "bin/acs-emulator",
-		"--listen=127.0.0.1:0",
-		"--tls-dir="+d.state.path("acs"),
-		"--connection-string-file="+d.state.path(connectionStringFile),
-		"--quotas=on",
-	)
-	if err != nil {
-		return err
-	}
-	return processes.Poll(ctx, func(context.Context) error {
-		d.service, err = openService(d.state)
-		return err
-	})
-}
-
-func (d *demo) startOperator(ctx context.Context) error {
-	probes, err := processes.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	if d.metrics, err = processes.FreeAddress(ctx); err != nil {
-		return err
-	}
-	err = d.started.startIn(ctx, telemetry(os.Environ()), operator, "bin/manager",
-		"--kubeconfig="+d.state.path(operatorFile),
-		"--acs-ca-file="+d.state.path(authorityFile),
-		"--allowed-endpoint-suffixes="+strings.TrimPrefix(d.service.endpoint, "https://"),
-		"--metrics-bind-address="+d.metrics,
-		"--metrics-secure=false",
-		"--health-probe-bind-address="+probes,
-	)
-	if err != nil {
-		return err
-	}
-	return processes.Poll(ctx, func(ctx context.Context) error {
-		return processes.Probe(ctx, http.DefaultClient, "http://"+probes+"/readyz")
-	})
-}
-
-// telemetry returns the variables of OpenTelemetry, so that whoever runs a collector sees traces.
-func telemetry(environment []string) []string {
-	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool { return !strings.HasPrefix(variable, "OTEL_") })
-}
-
 // connect creates the Secret from a file, because all users of the machine can see arguments.
 func (d *demo) connect(ctx context.Context) error {
-	_, err := d.kubectl.Run(ctx, "", "create", "secret", "generic", "acs",
-		"--from-file=connectionString="+d.state.path(connectionStringFile))
+	_, err := d.Kubectl.Run(ctx, "", "create", "secret", "generic", "acs",
+		"--from-file=connectionString="+d.acs.ConnectionStringFile)
 	if err != nil {
 		return err
 	}
-	if _, err := d.kubectl.Run(ctx, "", "apply", "-f", connectionSample); err != nil {
+	if _, err := d.Kubectl.Run(ctx, "", "apply", "-f", connectionSample); err != nil {
 		return err
 	}
 	return d.wait(ctx, "chatconnection/default")
@@ -88,25 +40,26 @@ func (d *demo) connect(ctx context.Context) error {
 // makeThread creates the thread that the last sample adopts. The application adds the operator's
 // user.
 func (d *demo) makeThread(ctx context.Context) error {
-	users, err := serviceUsers(ctx, d.kubectl)
+	users, err := serviceUsers(ctx, d.Kubectl)
 	if err != nil {
 		return err
 	}
-	if d.application, d.threadID, err = d.service.makeThread(ctx, users); err != nil {
+	if d.application, d.threadID, err = makeThread(ctx, d.service, users); err != nil {
 		return err
 	}
-	return d.state.write(applicationFile, d.application)
+	_, err = d.Write(applicationFile, d.application)
+	return err
 }
 
 func (d *demo) applySamples(ctx context.Context) error {
-	manifests, err := d.kubectl.Run(ctx, "", "kustomize", samplesDir)
+	manifests, err := d.Kubectl.Run(ctx, "", "kustomize", samplesDir)
 	if err != nil {
 		return err
 	}
 	if manifests, err = fillIn(manifests, d.threadID); err != nil {
 		return err
 	}
-	_, err = d.kubectl.Run(ctx, manifests, "apply", "--warnings-as-errors", "-f", "-")
+	_, err = d.Kubectl.Run(ctx, manifests, "apply", "--warnings-as-errors", "-f", "-")
 	return err
 }
 
@@ -126,11 +79,11 @@ func (d *demo) waitReady(ctx context.Context) error { return d.wait(ctx, samples
 // wait waits until all resources are Ready, and otherwise shows those that are not.
 func (d *demo) wait(ctx context.Context, what ...string) error {
 	args := append([]string{"wait", "--for=condition=Ready", "--timeout=90s"}, what...)
-	_, err := d.kubectl.Run(ctx, "", args...)
+	_, err := d.Kubectl.Run(ctx, "", args...)
 	if err == nil {
 		return nil
 	}
-	if table, getErr := d.kubectl.Run(ctx, "", "get", samples, "-o", "wide"); getErr == nil {
+	if table, getErr := d.Kubectl.Run(ctx, "", "get", samples, "-o", "wide"); getErr == nil {
 		return fmt.Errorf("%w\n%s", err, table)
 	}
 	return err
@@ -150,14 +103,14 @@ func (d *demo) printResult(ctx context.Context) error {
 		{"get", "chatthreads", "-o", "custom-columns=NAME:.metadata.name,JOINED:.status.joined,THREAD-ID:.status.threadID"},
 		{"events"},
 	} {
-		output, err := d.kubectl.Run(ctx, "", args...)
+		output, err := d.Kubectl.Run(ctx, "", args...)
 		if err != nil {
 			return err
 		}
 		fmt.Printf("\n$ kubectl %s\n%s\n", strings.Join(args, " "), trimLines(output))
 	}
 	heading("What the service holds")
-	text, err := holdings(ctx, d.service, d.kubectl, d.application)
+	text, err := holdings(ctx, d.service, d.Kubectl, d.application)
 	fmt.Print(text)
 	return err
 }

@@ -9,70 +9,32 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // customer is a member of the thread that the application creates, and stays one after the
 // adoption.
 const customer = "8:acs:" + emulator.DefaultResourceID + "_00000000-0000-4000-8000-00000000000e"
 
-// service is the service as an application uses it, with a key of the resource.
-type service struct {
-	endpoint string
-	identity *acs.IdentityClient
-	options  *acs.ClientOptions
-}
-
-// openService reads the files that the emulator writes when it is ready.
-func openService(s *state) (*service, error) {
-	connectionString, err := os.ReadFile(s.path(connectionStringFile))
+// openService returns an application of the service of the running demo.
+func openService(s *state) (*sandbox.Application, error) {
+	application, err := sandbox.OpenApplication(
+		s.path(filepath.Join(acsDir, sandbox.ConnectionStringFile)), s.path(filepath.Join(acsDir, sandbox.AuthorityFile)))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, errNotRunning
 	}
-	if err != nil {
-		return nil, err
-	}
-	authority, err := os.ReadFile(s.path(authorityFile))
-	if err != nil {
-		return nil, err
-	}
-	client, err := processes.ClientTrusting(authority)
-	if err != nil {
-		return nil, err
-	}
-	options := &acs.ClientOptions{}
-	options.Transport = client
-	parsed, err := acs.ParseConnectionString(string(connectionString))
-	if err != nil {
-		return nil, err
-	}
-	identity, err := acs.NewIdentityClientWithAccessKey(parsed.Endpoint, parsed.AccessKey, options)
-	if err != nil {
-		return nil, err
-	}
-	return &service{endpoint: parsed.Endpoint, identity: identity, options: options}, nil
-}
-
-// chat returns the client of one user.
-func (s *service) chat(userID string) (*acs.ChatClient, error) {
-	credential := acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
-		issued, err := s.identity.IssueToken(ctx, userID, []acs.TokenScope{acs.ScopeChat}, nil)
-		return issued.AccessToken, err
-	}, nil)
-	return acs.NewChatClient(s.endpoint, credential, s.options)
+	return application, err
 }
 
 // makeThread creates a thread like an application without any knowledge of the operator, and then
 // adds the operator's users, so that the thread can be adopted.
-func (s *service) makeThread(ctx context.Context, serviceUsers []string) (application, threadID string, err error) {
-	user, err := s.identity.CreateUser(ctx, nil)
-	if err != nil {
-		return "", "", err
-	}
-	chat, err := s.chat(user.ID)
+func makeThread(ctx context.Context, a *sandbox.Application, serviceUsers []string) (user, threadID string, err error) {
+	user, chat, err := a.NewUser(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -87,7 +49,7 @@ func (s *service) makeThread(ctx context.Context, serviceUsers []string) (applic
 		guests = append(guests, acs.Participant{ID: acs.ParseRawID(id), DisplayName: "Chat operator"})
 	}
 	_, err = chat.ThreadClient(created.Thread.ID).AddParticipants(ctx, guests, nil)
-	return user.ID, created.Thread.ID, err
+	return user, created.Thread.ID, err
 }
 
 // room is a thread with its members.
@@ -98,11 +60,11 @@ type room struct {
 
 // rooms returns the threads that any of the users is a member of: the service has no list of all
 // threads.
-func (s *service) rooms(ctx context.Context, users []string) ([]room, error) {
-	var rooms []room
+func rooms(ctx context.Context, a *sandbox.Application, users []string) ([]room, error) {
+	var found []room
 	seen := map[string]bool{}
 	for _, user := range users {
-		chat, err := s.chat(user)
+		chat, err := a.Chat(user)
 		if err != nil {
 			return nil, err
 		}
@@ -123,11 +85,11 @@ func (s *service) rooms(ctx context.Context, users []string) ([]room, error) {
 					return nil, err
 				}
 				seen[item.ID] = true
-				rooms = append(rooms, r)
+				found = append(found, r)
 			}
 		}
 	}
-	return rooms, nil
+	return found, nil
 }
 
 func readRoom(ctx context.Context, thread *acs.ThreadClient) (room, error) {
@@ -156,7 +118,7 @@ func drift(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := processes.NewKubectl(s.path(kubeconfigFile), s.dir)
+	k := processes.NewKubectl(s.path(sandbox.AdminKubeconfig), s.dir)
 	ids, err := k.Run(ctx, "", "get", "chatthread", "quickstart", "-o", "jsonpath={.status.serviceUser} {.status.threadID} {.spec.participants[0].userID}")
 	if err != nil {
 		return err
@@ -165,7 +127,7 @@ func drift(ctx context.Context) error {
 	if _, err := fmt.Sscan(ids, &user, &threadID, &member); err != nil {
 		return errors.New("the ChatThread quickstart has no thread, or declares no participants")
 	}
-	chat, err := service.chat(user)
+	chat, err := service.Chat(user)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // A user of the service can list the members of a thread 10 times in 10 seconds. The operator acts
@@ -45,18 +46,18 @@ func show(ctx context.Context) error {
 	if err := s.pace(ctx); err != nil {
 		return err
 	}
-	text, err := holdings(ctx, service, processes.NewKubectl(s.path(kubeconfigFile), s.dir), string(application))
+	text, err := holdings(ctx, service, processes.NewKubectl(s.path(sandbox.AdminKubeconfig), s.dir), string(application))
 	fmt.Print(text)
 	return err
 }
 
 // holdings describes all threads of the service.
-func holdings(ctx context.Context, s *service, k processes.Kubectl, application string) (string, error) {
+func holdings(ctx context.Context, service *sandbox.Application, k processes.Kubectl, application string) (string, error) {
 	users, err := serviceUsers(ctx, k)
 	if err != nil {
 		return "", err
 	}
-	rooms, err := s.rooms(ctx, append(slices.Clone(users), application))
+	found, err := rooms(ctx, service, append(slices.Clone(users), application))
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +65,7 @@ func holdings(ctx context.Context, s *service, k processes.Kubectl, application 
 	for _, user := range users {
 		roles[user] = "service user of the operator"
 	}
-	return describe(rooms, roles), nil
+	return describe(found, roles), nil
 }
 
 // pace waits until the service may be read again.

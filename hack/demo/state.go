@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // The state of a running demo. It is below the current directory, so that its printed paths are
@@ -15,14 +17,10 @@ import (
 const (
 	stateDir = "bin/demo-state"
 
-	lockFile             = "lock"
-	logsDir              = "logs"
-	kubeconfigFile       = "kubeconfig"
-	operatorFile         = "operator.kubeconfig"
-	authorityFile        = "acs/ca.pem"
-	connectionStringFile = "acs/connection-string"
-	applicationFile      = "application"
-	looksFile            = "looks"
+	lockFile        = "lock"
+	acsDir          = "acs" // files of the service
+	applicationFile = "application"
+	looksFile       = "looks"
 )
 
 var (
@@ -40,10 +38,6 @@ type state struct {
 
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *state) logFile(component string) string {
-	return s.path(filepath.Join(logsDir, component+".log"))
-}
-
 // open takes the directory, and removes the files of a demo that was killed.
 func (s *state) open() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -58,15 +52,7 @@ func (s *state) open() error {
 		return errors.Join(errRunning, lock.Close())
 	}
 	s.lock = lock
-	if err := s.clear(lockFile); err != nil {
-		return err
-	}
-	for _, name := range []string{logsDir, filepath.Dir(authorityFile)} {
-		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.clear(lockFile)
 }
 
 // attach returns the state of the running demo. Files alone are not enough, since a killed demo
@@ -88,7 +74,7 @@ func attach() (*state, error) {
 func (s *state) close(keepLogs bool) error {
 	defer func() { _ = s.lock.Close() }()
 	if keepLogs {
-		return s.clear(logsDir)
+		return s.clear(sandbox.LogsDir)
 	}
 	return os.RemoveAll(s.dir)
 }
@@ -105,9 +91,4 @@ func (s *state) clear(except string) error {
 		}
 	}
 	return err
-}
-
-// write writes a file that only the user can read.
-func (s *state) write(name, content string) error {
-	return os.WriteFile(s.path(name), []byte(content), 0o600)
 }

@@ -50,7 +50,7 @@ Ctrl-C stops everything and leaves nothing.
 `
 
 func (d *demo) tryText() string {
-	return strings.NewReplacer("KUBECTL", d.kubectl.Binary, "STATE", d.state.dir, "METRICS", d.metrics, "TRACES", tracesText(os.Getenv)).Replace(tryTemplate)
+	return strings.NewReplacer("KUBECTL", d.Kubectl.Binary, "STATE", d.state.dir, "METRICS", d.metrics, "TRACES", tracesText(os.Getenv)).Replace(tryTemplate)
 }
 
 // tracesText says where traces go.

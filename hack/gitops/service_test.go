@@ -42,7 +42,7 @@ func (s *service) thread(t *testing.T, id string) emulator.Thread {
 	t.Helper()
 	found, err := s.Thread(t.Context(), id)
 	must(t, err)
-	return found
+	return found.Thread
 }
 
 // writes returns the operations after a mark that changed a thread, and the mark for the next call.

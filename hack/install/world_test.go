@@ -5,10 +5,7 @@ package install
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,6 +17,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/hack/cluster"
 	"github.com/acs-operator/acs-chat-operator/hack/pods"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const manager = "acs-chat-operator-controller-manager"
@@ -34,9 +32,8 @@ func TestMain(m *testing.M) {
 type world struct {
 	*cluster.Cluster
 
-	t *testing.T
-	// service is the address of the emulator, admin that of its admin endpoints.
-	service, admin string
+	t       *testing.T
+	service *sandbox.Service
 }
 
 func newWorld(t *testing.T) *world {
@@ -56,30 +53,26 @@ func (w *world) startEmulator() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), cluster.Patience)
 	defer cancel()
+	box := &sandbox.Sandbox{Dir: w.Dir, Run: func(ctx context.Context, program processes.Program, ready func(context.Context) error) error {
+		program.Binary = filepath.Join(root, program.Binary)
+		started, err := program.Start(ctx)
+		if err != nil {
+			return err
+		}
+		w.t.Cleanup(started.Stop)
+		return processes.Poll(ctx, ready)
+	}}
 	var err error
-	w.service, err = processes.FreeAddress(ctx)
+	w.service, err = box.StartEmulator(ctx, "acs")
 	must(w.t, err)
-	w.admin, err = processes.FreeAddress(ctx)
-	must(w.t, err)
-	connection := filepath.Join(w.Dir, "connection-string")
-	started, err := processes.Program{
-		Name: "acs-emulator", Binary: root + "/bin/acs-emulator", Home: w.Dir, Log: filepath.Join(w.Dir, "emulator.log"),
-		Arguments: []string{"--listen=" + w.service, "--admin-listen=" + w.admin, "--tls-dir=" + w.Dir + "/tls", "--connection-string-file=" + connection},
-	}.Start(ctx)
-	must(w.t, err)
-	w.t.Cleanup(started.Stop)
-	must(w.t, processes.Poll(ctx, func(context.Context) error {
-		_, err := os.Stat(connection)
-		return err
-	}))
 	w.Kubectl("create", "namespace", namespace)
-	w.Kubectl("create", "configmap", "authorities", "-n", namespace, "--from-file=ca.pem="+w.Dir+"/tls/ca.pem")
-	w.Kubectl("create", "secret", "generic", "acs", "--from-file=connectionString="+connection)
+	w.Kubectl("create", "configmap", "authorities", "-n", namespace, "--from-file=ca.pem="+w.service.Authority)
+	w.Kubectl("create", "secret", "generic", "acs", "--from-file=connectionString="+w.service.ConnectionStringFile)
 }
 
 // values are the values of the chart with which the operator reaches the emulator.
 func (w *world) values(more ...string) []string {
-	all := []string{"--set=caBundle.configMapName=authorities", "--set=caBundle.key=ca.pem", "--set=allowedEndpoints={" + w.service + "}"}
+	all := []string{"--set=caBundle.configMapName=authorities", "--set=caBundle.key=ca.pem", "--set=allowedEndpoints={" + w.service.Address + "}"}
 	for _, one := range more {
 		all = append(all, "--set="+one)
 	}
@@ -119,18 +112,9 @@ func (w *world) allThreads() (ids []string) {
 
 func (w *world) everyThread() []emulator.Thread {
 	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://"+w.admin+"/threads", http.NoBody)
+	threads, err := w.service.Threads(w.t.Context())
 	must(w.t, err)
-	response, err := http.DefaultClient.Do(request)
-	must(w.t, err)
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	must(w.t, err)
-	var answer struct {
-		Threads []emulator.Thread `json:"threads"`
-	}
-	must(w.t, json.Unmarshal(content, &answer))
-	return answer.Threads
+	return threads
 }
 
 // applySamples applies the samples that need no thread from elsewhere, and waits for them.

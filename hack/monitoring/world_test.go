@@ -102,22 +102,28 @@ func (w *world) live() {
 	w.delete()
 }
 
-// change adds a member, removes it, and deletes the thread. Each counts as a change by the spec.
+// change adds a member, removes it, deletes the thread, and adopts one that another ChatThread left.
+// Each counts as a change by the spec.
 func (w *world) change() {
 	w.Helper()
 	const members = `{"spec":{"participants":[{"userID":"8:acs:6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c_00000000-0000-4000-8000-00000000000a"}]}}`
+	left := w.threadOf("many-3")
+	w.Do("patch", "chatthread", "many-3", "--type=merge", "--patch", `{"spec":{"deletionPolicy":"Retain"}}`)
+	w.Do("delete", "chatthread", "many-3")
+	adopter := "{apiVersion: chat.acs-operator.io/v1alpha1, kind: ChatThread, metadata: {name: adopter}, spec: {topic: Adopted, threadID: \"" + left + "\"}}"
 	for _, step := range []struct {
-		change string
-		args   []string
+		change, stdin string
+		args          []string
 	}{
-		{"members_added", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", members}},
-		{"members_removed", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", `{"spec":{"participants":[]}}`}},
-		{"thread_deleted", []string{"delete", "chatthread", "many-2"}},
+		{"members_added", "", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", members}},
+		{"members_removed", "", []string{"patch", "chatthread", "many-2", "--type=merge", "--patch", `{"spec":{"participants":[]}}`}},
+		{"thread_deleted", "", []string{"delete", "chatthread", "many-2"}},
+		{"thread_adopted", adopter, []string{"apply", "-f", "-"}},
 	} {
 		count := fmt.Sprintf(`sum(acs_chat_operator_changes_total{change=%q,cause="spec"})`, step.change)
 		before, err := w.query(w.Context(), count)
 		w.Must(err)
-		w.Do(step.args...)
+		w.DoWith(step.stdin, step.args...)
 		w.await(step.change, fmt.Sprintf("%s > %g", count, before[0].F))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,9 @@ var starter = sync.OnceValue(func() chan<- func() {
 
 // Start starts a program. On Linux it does not outlive this process, even if that is killed.
 func (p Program) Start(ctx context.Context) (*Process, error) {
+	if err := os.MkdirAll(filepath.Dir(p.Log), 0o700); err != nil {
+		return nil, err
+	}
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err

@@ -30,12 +30,14 @@ const OperatorNamespace = "acs-chat-operator-system"
 const (
 	AdminKubeconfig    = "kubeconfig"
 	OperatorKubeconfig = "operator.kubeconfig"
+	// LogsDir has the log of each program.
+	LogsDir = "logs"
 )
 
 // Sandbox is a control plane and the programs around it. The working directory must be the root of
 // the repository.
 type Sandbox struct {
-	// Dir has all files, among them the log of each program.
+	// Dir has all files.
 	Dir string
 	// Run starts a program, and waits until it is ready.
 	Run func(ctx context.Context, program processes.Program, ready func(context.Context) error) error
@@ -57,9 +59,14 @@ func (s *Sandbox) Write(name, content string) (path string, err error) {
 	return path, os.WriteFile(path, []byte(content), 0o600)
 }
 
+// LogFile returns the path of the log of a program.
+func (s *Sandbox) LogFile(program string) string {
+	return s.Path(filepath.Join(LogsDir, program+".log"))
+}
+
 // Program returns a program of the sandbox.
 func (s *Sandbox) Program(name, binary string, args ...string) processes.Program {
-	return processes.Program{Name: name, Binary: binary, Arguments: args, Home: s.Dir, Log: s.Path(name + ".log")}
+	return processes.Program{Name: name, Binary: binary, Arguments: args, Home: s.Dir, Log: s.LogFile(name)}
 }
 
 // StartEtcd starts an etcd, and returns its address.

@@ -110,8 +110,14 @@ func (s *Service) Threads(ctx context.Context) ([]emulator.Thread, error) {
 	return answer.Threads, err
 }
 
+// Thread is a thread with its messages, among them those that the service writes after a change.
+type Thread struct {
+	emulator.Thread
+	Messages []emulator.Message `json:"messages"`
+}
+
 // Thread returns one thread, which may be deleted.
-func (s *Service) Thread(ctx context.Context, id string) (thread emulator.Thread, err error) {
+func (s *Service) Thread(ctx context.Context, id string) (thread Thread, err error) {
 	err = s.Call(ctx, http.MethodGet, "/threads/"+id, nil, &thread)
 	return thread, err
 }

@@ -14,13 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	prometheusmodel "github.com/prometheus/common/model"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const (
@@ -47,7 +46,7 @@ func TestSoakBulk(t *testing.T) {
 	defer cancel()
 	users := int32(bulkUsers)
 	w.connect(ctx, team, chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &users}})
-	metrics := w.freeAddress(ctx)
+	metrics := w.FreeAddress()
 	w.startOperator("operator", "--acs-pacing=true", "--metrics-bind-address="+metrics, "--metrics-secure=false")
 	w.poll(func(ctx context.Context) error {
 		conn := &chatv1alpha1.ChatConnection{}
@@ -63,7 +62,7 @@ func TestSoakBulk(t *testing.T) {
 	rooms := w.applyRooms(ctx)
 	took, last := w.converge(ctx, bulkLimit, func(_ context.Context, s *snapshot) problems { return s.checkDeclared(rooms) })
 
-	_, requests, err := w.service.requests(ctx, 0)
+	_, requests, err := w.service.Requests(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +76,11 @@ func TestSoakBulk(t *testing.T) {
 		t.Errorf("%d threads by %d creates, want %d", len(last.remote), len(created), bulkRooms)
 	}
 	used := usedShare(created)
-	patches := sumOf(ctx, t, metrics, "rest_client_requests_total", "method", http.MethodPatch) / bulkRooms
-	reconciles := sumOf(ctx, t, metrics, "controller_runtime_reconcile_total", "controller", "chatthread") / bulkRooms
-	refused := sumOf(ctx, t, metrics, "acs_chat_operator_acs_throttled_total", "", "")
+	read, err := sandbox.ReadMetrics(ctx, metrics)
+	w.Must(err)
+	patches := read.Sum("rest_client_requests_total", "method", http.MethodPatch) / bulkRooms
+	reconciles := read.Sum("controller_runtime_reconcile_total", "controller", "chatthread") / bulkRooms
+	refused := read.Sum("acs_chat_operator_acs_throttled_total")
 	t.Logf("%d ChatThreads Ready %.1f s after the first, applied in %.1f s: %.1f %% of the quota were used; %.2f reconciles and %.2f patches a thread; %.0f calls refused.",
 		bulkRooms, time.Since(begun).Seconds(), time.Since(begun).Seconds()-took.Seconds(), used, reconciles, patches, refused)
 	if used < leastShare {
@@ -92,7 +93,7 @@ func TestSoakBulk(t *testing.T) {
 
 // applyRooms creates the ChatThreads, several at a time.
 func (w *world) applyRooms(ctx context.Context) []*declared {
-	w.t.Helper()
+	w.Helper()
 	rooms := make([]*declared, bulkRooms)
 	for n := range rooms {
 		rooms[n] = newDeclared(team, fmt.Sprintf("bulk-%d", n), chatv1alpha1.ConnectionReference{})
@@ -103,7 +104,7 @@ func (w *world) applyRooms(ctx context.Context) []*declared {
 		group.Go(func() {
 			for _, d := range part {
 				if err := d.apply(ctx, w.client); err != nil {
-					w.t.Errorf("apply %s: %v", d.NamespacedName, err)
+					w.Errorf("apply %s: %v", d.NamespacedName, err)
 				}
 			}
 		})
@@ -119,33 +120,4 @@ func usedShare(created []time.Time) float64 {
 	last := len(created) - 1
 	windows := last / perWindow
 	return 100 * (time.Duration(windows) * quotaWindow).Seconds() / created[last].Sub(created[last-windows*perWindow]).Seconds()
-}
-
-// sumOf adds the values of a metric of the operator that have a label.
-func sumOf(ctx context.Context, t *testing.T, address, name, label, value string) (sum float64) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	parser := expfmt.NewTextParser(prometheusmodel.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range families[name].GetMetric() {
-		isWanted := label == ""
-		for _, l := range m.GetLabel() {
-			isWanted = isWanted || l.GetName() == label && l.GetValue() == value
-		}
-		if isWanted {
-			sum += m.GetCounter().GetValue()
-		}
-	}
-	return sum
 }

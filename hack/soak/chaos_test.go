@@ -21,6 +21,8 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 const (
@@ -109,40 +111,40 @@ func TestSoakChaos(t *testing.T) {
 
 // checkRest checks that nothing is written after everything has converged.
 func (c *chaos) checkRest() {
-	c.t.Helper()
-	ctx := c.t.Context()
+	c.Helper()
+	ctx := c.Context()
 	before, err := c.look(ctx)
 	if err != nil {
-		c.t.Fatal(err)
+		c.Fatal(err)
 	}
-	mark, _, err := c.service.requests(ctx, 0)
+	mark, _, err := c.service.Requests(ctx, 0)
 	if err != nil {
-		c.t.Fatal(err)
+		c.Fatal(err)
 	}
 	pause(ctx, restTime)
-	_, sent, err := c.service.requests(ctx, mark)
+	_, sent, err := c.service.Requests(ctx, mark)
 	if err != nil {
-		c.t.Fatal(err)
+		c.Fatal(err)
 	}
 	for _, r := range sent {
 		if r.Operation.IsWrite() {
-			c.t.Errorf("at rest: %s %s", r.Method, r.Path)
+			c.Errorf("at rest: %s %s", r.Method, r.Path)
 		}
 	}
 	after, err := c.look(ctx)
 	if err != nil {
-		c.t.Fatal(err)
+		c.Fatal(err)
 	}
 	if diff := cmp.Diff(before.versions(), after.versions()); diff != "" {
-		c.t.Errorf("written at rest (-before +after):\n%s", diff)
+		c.Errorf("written at rest (-before +after):\n%s", diff)
 	}
 }
 
 // rage lets users write while everything fails, for the duration. Before it returns, all components
 // work again.
 func (c *chaos) rage(m *model) {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), duration)
+	c.Helper()
+	ctx, cancel := context.WithTimeout(c.Context(), duration)
 	defer cancel()
 	var group sync.WaitGroup
 	group.Go(func() { m.write(ctx, c.world) })
@@ -152,13 +154,13 @@ func (c *chaos) rage(m *model) {
 	}
 	group.Go(func() { c.trouble(ctx, chance(300)) })
 	group.Wait()
-	ready, done := context.WithTimeout(c.t.Context(), startPatience)
+	ready, done := context.WithTimeout(c.Context(), sandboxtest.Patience)
 	defer done()
-	for _, m := range []*machine{c.etcd, c.apiServer, c.emulator, c.operator} {
-		m.await(ready)
+	for _, m := range c.machines {
+		c.Must(m.await(ready))
 	}
-	if err := c.service.call(ready, "DELETE", "/faults", nil, nil); err != nil {
-		c.t.Error(err)
+	if err := c.service.Heal(ready); err != nil {
+		c.Error(err)
 	}
 }
 
@@ -174,18 +176,18 @@ func (c *chaos) crash(ctx context.Context, random *rand.Rand) {
 			c.operator.start()
 		case n < 75:
 			c.count(atProcesses, "restart acs-emulator")
-			c.emulator.stop()
+			c.machines[acsEmulator].stop()
 			pause(ctx, down)
-			c.emulator.start()
+			c.machines[acsEmulator].start()
 		case n < 90:
 			c.count(atProcesses, "kill -9 etcd")
-			c.etcd.kill()
+			c.machines[processes.Etcd].kill()
 			pause(ctx, down)
-			c.etcd.start()
+			c.machines[processes.Etcd].start()
 		default:
 			c.count(atProcesses, "kill -9 kube-apiserver")
-			c.apiServer.kill()
-			c.apiServer.start()
+			c.machines[processes.KubeAPIServer].kill()
+			c.machines[processes.KubeAPIServer].start()
 		}
 	}
 }
@@ -243,7 +245,7 @@ func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 			fault[what] = fmt.Sprintf("%dms", 200+random.IntN(1500))
 		}
 		// The call fails while the service is down.
-		if err := c.service.call(ctx, "POST", "/faults", fault, nil); err == nil {
+		if err := c.service.Inject(ctx, fault); err == nil {
 			c.count(atService, what)
 		}
 	}
@@ -251,10 +253,10 @@ func (c *chaos) trouble(ctx context.Context, random *rand.Rand) {
 
 // reasons returns the reasons with which an operator exited by itself.
 func (w *world) reasons(m *machine) map[string]int {
-	w.t.Helper()
+	w.Helper()
 	text, err := os.ReadFile(m.program.Log)
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	counts := map[string]int{}
 	for line := range strings.Lines(string(text)) {
@@ -268,15 +270,15 @@ func (w *world) reasons(m *machine) map[string]int {
 
 // checkLog checks that no operator panicked.
 func (w *world) checkLog(m *machine) {
-	w.t.Helper()
+	w.Helper()
 	text, err := os.ReadFile(m.program.Log)
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
 		for _, bad := range []string{"panic:", "fatal error:", "Observed a panic"} {
 			if strings.Contains(line, bad) {
-				w.t.Errorf("%s: %s", m.program.Name, line)
+				w.Errorf("%s: %s", m.program.Name, line)
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func (w *world) look(ctx context.Context) (*snapshot, error) {
 			s.serviceUsers[string(id)] = true
 		}
 	}
-	remote, err := w.service.threads(ctx)
+	remote, err := w.service.Threads(ctx)
 	for _, t := range remote {
 		s.remote[t.ID] = t
 	}
@@ -177,14 +177,14 @@ func (s *snapshot) checkOwned() (p problems) {
 	alive, created := map[string][]string{}, map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(s.remote)) {
 		remote := s.remote[id]
-		uid := remote.Metadata[uidStamp]
+		uid := remote.Metadata[chatv1alpha1.StampUID]
 		created[uid] = append(created[uid], id)
 		if remote.DeletedOn != nil {
 			continue
 		}
 		alive[uid] = append(alive[uid], id)
 		if had[id] != 1 {
-			p.add("thread %s of %s at the service is in the status of %d resources", id, remote.Metadata[ownerStamp], had[id])
+			p.add("thread %s of %s at the service is in the status of %d resources", id, remote.Metadata[chatv1alpha1.StampOwner], had[id])
 		}
 	}
 	for _, uid := range slices.Sorted(maps.Keys(created)) {
@@ -213,7 +213,7 @@ func shown(conditions []metav1.Condition) string {
 
 // converge repeats check until it finds no problem, and returns the time that took.
 func (w *world) converge(ctx context.Context, limit time.Duration, check func(context.Context, *snapshot) problems) (time.Duration, *snapshot) {
-	w.t.Helper()
+	w.Helper()
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -230,7 +230,7 @@ func (w *world) converge(ctx context.Context, limit time.Duration, check func(co
 			}
 		}
 		if !pause(ctx, lookInterval) {
-			w.t.Fatalf("not as declared after %s (%v): %v", limit, err, left)
+			w.Fatalf("not as declared after %s (%v): %v", limit, err, left)
 		}
 	}
 }

@@ -22,6 +22,8 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 const (
@@ -62,7 +64,7 @@ func TestSoakLeaders(t *testing.T) {
 	l := &leaders{world: newWorld(t), random: chance(400)}
 	users := int32(serviceUserCount)
 	l.connect(t.Context(), team, chatv1alpha1.ChatConnectionSpec{ServiceUsers: &chatv1alpha1.ServiceUsers{Count: &users}})
-	flags := []string{"--leader-elect", "--leader-election-namespace=" + operatorNamespace}
+	flags := []string{"--leader-elect", "--leader-election-namespace=" + sandbox.OperatorNamespace}
 	l.leading = l.startOperator("operator-1", flags...)
 	l.holder = l.awaitHolder("")
 	l.standby = l.startOperator("operator-2", flags...)
@@ -92,7 +94,7 @@ func (l *leaders) check(_ context.Context, s *snapshot) problems {
 
 // handOver asks the leader to exit while it works, and returns the time without a working leader.
 func (l *leaders) handOver() (took time.Duration) {
-	l.t.Helper()
+	l.Helper()
 	l.beginRooms()
 	asked := time.Now()
 	old := l.leading.signal(syscall.SIGTERM)
@@ -101,8 +103,8 @@ func (l *leaders) handOver() (took time.Duration) {
 	took = l.firstRequest(ended).Sub(asked)
 	l.follow()
 	l.delay("0s")
-	converged, _ := l.converge(l.t.Context(), convergeLimit, l.check)
-	l.t.Logf("SIGTERM while %d threads are created: it ended after %.2f s, the other worked after %.2f s, all as declared %.1f s later.",
+	converged, _ := l.converge(l.Context(), convergeLimit, l.check)
+	l.Logf("SIGTERM while %d threads are created: it ended after %.2f s, the other worked after %.2f s, all as declared %.1f s later.",
 		newRooms, ended.Sub(asked).Seconds(), took.Seconds(), converged.Seconds())
 	l.bringBack()
 	return took
@@ -110,7 +112,7 @@ func (l *leaders) handOver() (took time.Duration) {
 
 // die kills the leader while it works.
 func (l *leaders) die() {
-	l.t.Helper()
+	l.Helper()
 	l.beginRooms()
 	l.leading.kill()
 	killed := time.Now()
@@ -118,19 +120,19 @@ func (l *leaders) die() {
 	took := l.firstRequest(killed.Add(time.Second)).Sub(killed)
 	l.follow()
 	if took > takeOverLimit {
-		l.t.Errorf("nobody worked for %s after the leader died, want at most %s", took, takeOverLimit)
+		l.Errorf("nobody worked for %s after the leader died, want at most %s", took, takeOverLimit)
 	}
 	l.delay("0s")
-	converged, _ := l.converge(l.t.Context(), convergeLimit, l.check)
-	l.t.Logf("kill -9 while %d threads are created: the other worked after %.1f s, all as declared %.1f s later.", newRooms, took.Seconds(), converged.Seconds())
+	converged, _ := l.converge(l.Context(), convergeLimit, l.check)
+	l.Logf("kill -9 while %d threads are created: the other worked after %.1f s, all as declared %.1f s later.", newRooms, took.Seconds(), converged.Seconds())
 	l.bringBack()
 }
 
 // freeze stops the leader in the middle of its work until another one leads and users have changed
 // their resources. The work that it had in progress is then outdated.
 func (l *leaders) freeze() {
-	l.t.Helper()
-	ctx := l.t.Context()
+	l.Helper()
+	ctx := l.Context()
 	l.delay(callDelay)
 	made := l.declare(newRooms / 2)
 	worked := slices.Concat(made, l.some(newRooms/2))
@@ -166,7 +168,7 @@ func (l *leaders) freeze() {
 	select {
 	case <-old.Done():
 	case <-time.After(exitLimit):
-		l.t.Errorf("the old leader still runs %s after it went on", exitLimit)
+		l.Errorf("the old leader still runs %s after it went on", exitLimit)
 		old.Kill()
 	}
 	exited := time.Since(thawed)
@@ -175,41 +177,37 @@ func (l *leaders) freeze() {
 	for id, count := range l.messages(after) {
 		if messages[id] != count {
 			changed++
-			l.t.Errorf("the old leader changed thread %s of %s", id, after.remote[id].Metadata[ownerStamp])
+			l.Errorf("the old leader changed thread %s of %s", id, after.remote[id].Metadata[chatv1alpha1.StampOwner])
 		}
 	}
-	l.t.Logf("SIGSTOP in the middle of work: another leads after %.1f s; after SIGCONT the old one ended in %.1f s and changed %d threads.", took.Seconds(), exited.Seconds(), changed)
+	l.Logf("SIGSTOP in the middle of work: another leads after %.1f s; after SIGCONT the old one ended in %.1f s and changed %d threads.", took.Seconds(), exited.Seconds(), changed)
 	l.bringBack()
 }
 
 // messages returns the number of system messages of each thread: every change of a thread creates
 // one.
 func (l *leaders) messages(s *snapshot) map[string]int {
-	l.t.Helper()
+	l.Helper()
 	counts := map[string]int{}
 	for id := range s.remote {
-		var answer struct {
-			Messages []struct{} `json:"messages"`
-		}
-		if err := l.service.call(l.t.Context(), "GET", "/threads/"+id, nil, &answer); err != nil {
-			l.t.Fatal(err)
-		}
-		counts[id] = len(answer.Messages)
+		thread, err := l.service.Thread(l.Context(), id)
+		l.Must(err)
+		counts[id] = len(thread.Messages)
 	}
 	return counts
 }
 
 // beginRooms declares threads and waits until some of them are created, with more in progress.
 func (l *leaders) beginRooms() {
-	l.t.Helper()
-	before, err := l.service.threads(l.t.Context())
+	l.Helper()
+	before, err := l.service.Threads(l.Context())
 	if err != nil {
-		l.t.Fatal(err)
+		l.Fatal(err)
 	}
 	l.delay(createDelay)
 	l.apply(l.declare(newRooms))
 	l.poll(func(ctx context.Context) error {
-		now, err := l.service.threads(ctx)
+		now, err := l.service.Threads(ctx)
 		if err == nil && len(now) < len(before)+roomsBegun {
 			err = fmt.Errorf("%d threads were created", len(now)-len(before))
 		}
@@ -238,7 +236,7 @@ func (l *leaders) some(count int) []*declared {
 }
 
 func (l *leaders) apply(rooms []*declared) {
-	l.t.Helper()
+	l.Helper()
 	for _, d := range rooms {
 		l.poll(func(ctx context.Context) error { return d.apply(ctx, l.client) })
 	}
@@ -246,23 +244,23 @@ func (l *leaders) apply(rooms []*declared) {
 
 // delay makes each call to the service take time, so that some are in progress at any moment.
 func (w *world) delay(each string) {
-	w.t.Helper()
-	err := w.service.call(w.t.Context(), "DELETE", "/faults", nil, nil)
+	w.Helper()
+	err := w.service.Heal(w.Context())
 	if err == nil && each != "0s" {
-		err = w.service.call(w.t.Context(), "POST", "/faults", map[string]any{"delay": each}, nil)
+		err = w.service.Inject(w.Context(), map[string]any{"delay": each})
 	}
 	if err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 }
 
 // firstRequest waits for a request that arrives at the service after the given time, and returns
 // its time.
 func (l *leaders) firstRequest(after time.Time) (arrived time.Time) {
-	l.t.Helper()
+	l.Helper()
 	mark := 0
 	l.poll(func(ctx context.Context) error {
-		last, requests, err := l.service.requests(ctx, mark)
+		last, requests, err := l.service.Requests(ctx, mark)
 		if err != nil {
 			return err
 		}
@@ -280,10 +278,10 @@ func (l *leaders) firstRequest(after time.Time) (arrived time.Time) {
 
 // awaitHolder waits until another process than before holds the lease.
 func (l *leaders) awaitHolder(before string) (holder string) {
-	l.t.Helper()
+	l.Helper()
 	l.poll(func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{}
-		if err := l.client.Get(ctx, types.NamespacedName{Namespace: operatorNamespace, Name: leaseName}, lease); err != nil {
+		if err := l.client.Get(ctx, types.NamespacedName{Namespace: sandbox.OperatorNamespace, Name: leaseName}, lease); err != nil {
 			return err
 		}
 		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" || *lease.Spec.HolderIdentity == before {
@@ -297,14 +295,14 @@ func (l *leaders) awaitHolder(before string) (holder string) {
 
 // follow waits until the standby is the leader.
 func (l *leaders) follow() {
-	l.t.Helper()
+	l.Helper()
 	l.holder = l.awaitHolder(l.holder)
 	l.leading, l.standby = l.standby, l.leading
 }
 
 // bringBack starts the former leader again, as a standby.
 func (l *leaders) bringBack() {
-	l.t.Helper()
+	l.Helper()
 	waited := l.waits(l.standby)
 	l.standby.start()
 	l.awaitStandby(waited + 1)
@@ -312,7 +310,7 @@ func (l *leaders) bringBack() {
 
 // awaitStandby waits until the standby has filled its caches and waits for the lease.
 func (l *leaders) awaitStandby(times int) {
-	l.t.Helper()
+	l.Helper()
 	l.poll(func(context.Context) error {
 		if l.waits(l.standby) < times {
 			return fmt.Errorf("%s does not wait for the lease", l.standby.program.Name)
@@ -323,19 +321,19 @@ func (l *leaders) awaitStandby(times int) {
 
 // waits returns the number of times an operator began to wait for the lease.
 func (l *leaders) waits(m *machine) int {
-	l.t.Helper()
+	l.Helper()
 	text, err := os.ReadFile(m.program.Log)
 	if err != nil {
-		l.t.Fatal(err)
+		l.Fatal(err)
 	}
 	return strings.Count(string(text), "Attempting to acquire leader lease")
 }
 
 func (w *world) poll(ask func(context.Context) error) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), startPatience)
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), sandboxtest.Patience)
 	defer cancel()
 	if err := processes.Poll(ctx, ask); err != nil {
-		w.t.Fatal(err)
+		w.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -108,11 +109,11 @@ func (m *machine) signal(signal syscall.Signal) *processes.Process {
 }
 
 // await waits until the program is ready.
-func (m *machine) await(ctx context.Context) {
-	m.t.Helper()
+func (m *machine) await(ctx context.Context) error {
 	if err := processes.Poll(ctx, m.ready); err != nil {
-		m.t.Fatalf("%s is not ready: %v\n%s", m.program.Name, err, processes.Tail(m.program.Log))
+		return fmt.Errorf("%s is not ready: %w\n%s", m.program.Name, err, processes.Tail(m.program.Log))
 	}
+	return nil
 }
 
 func (m *machine) counts() (kills, stops, ends int) {

@@ -25,6 +25,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox/sandboxtest"
 )
 
 const (
@@ -62,9 +63,7 @@ var retained = []string{"retained-1", "retained-2", "retained-3"}
 func TestSoakNamespaceDeletion(t *testing.T) {
 	t.Parallel()
 	d := &deletions{world: newWorld(t), rooms: map[string][]*declared{}}
-	manager := newMachine(t, d.program(processes.ControllerManager, processes.Asset(processes.ControllerManager),
-		processes.ControllerManagerArguments(d.path("kubeconfig"))...), nil)
-	manager.start()
+	d.Must(d.StartControllerManager(t.Context()))
 	d.operator = d.startOperator("operator")
 	d.declare()
 	d.reachable()
@@ -75,8 +74,8 @@ func TestSoakNamespaceDeletion(t *testing.T) {
 
 // declare creates the resources in the namespaces.
 func (d *deletions) declare() {
-	d.t.Helper()
-	ctx := d.t.Context()
+	d.Helper()
+	ctx := d.Context()
 	for _, namespace := range slices.Concat(retained, []string{plain, careless, cutOff, bereft, hub}) {
 		spec := chatv1alpha1.ChatConnectionSpec{}
 		if namespace == hub {
@@ -104,34 +103,34 @@ func (d *deletions) declare() {
 		}
 		all = append(all, d.rooms[namespace]...)
 	}
-	d.converge(ctx, startPatience, func(_ context.Context, s *snapshot) problems { return s.checkDeclared(all) })
+	d.converge(ctx, sandboxtest.Patience, func(_ context.Context, s *snapshot) problems { return s.checkDeclared(all) })
 }
 
 // reachable deletes namespaces while ACS is reachable.
 func (d *deletions) reachable() {
-	d.t.Helper()
-	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remoteOf(ownerStamp)
+	d.Helper()
+	deleted, kept := slices.Concat(d.remote(plain), d.remote(careless)), d.remoteOf(chatv1alpha1.StampOwner)
 	d.loseSecret(careless)
 	names := slices.Concat(retained, []string{plain, careless})
 	d.delete(names...)
 	took := d.awaitGone(names...)
 	d.checkDeleted(deleted)
 	if diff := cmp.Diff(membersOf(kept), membersOf(d.again(kept))); diff != "" {
-		d.t.Errorf("threads that were to be retained (-before +after):\n%s", diff)
+		d.Errorf("threads that were to be retained (-before +after):\n%s", diff)
 	}
 	for _, thread := range d.again(kept) {
-		if thread.Metadata[uidStamp] != "" || !strings.HasPrefix(thread.Metadata[releasedStamp], "retained-") {
-			d.t.Errorf("thread %s was not released: %v", thread.ID, thread.Metadata)
+		if thread.Metadata[chatv1alpha1.StampUID] != "" || !strings.HasPrefix(thread.Metadata[chatv1alpha1.StampReleasedBy], "retained-") {
+			d.Errorf("thread %s was not released: %v", thread.ID, thread.Metadata)
 		}
 	}
-	d.t.Logf("ACS reachable: %d namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
+	d.Logf("ACS reachable: %d namespaces gone after %.1f s; %d threads deleted, %d retained with all their members.",
 		len(names), took.Seconds(), len(deleted), len(kept))
 }
 
 // unreachable deletes a namespace while ACS is not reachable.
 func (d *deletions) unreachable() {
-	d.t.Helper()
-	ctx := d.t.Context()
+	d.Helper()
+	ctx := d.Context()
 	threads := d.remote(cutOff)
 	d.toACS.cut(ctx)
 	begun := time.Now()
@@ -143,20 +142,20 @@ func (d *deletions) unreachable() {
 	})
 	pause(ctx, outage-time.Since(begun))
 	if err := d.client.Get(ctx, types.NamespacedName{Name: cutOff}, &corev1.Namespace{}); err != nil {
-		d.t.Errorf("the namespace did not wait for ACS: %v", err)
+		d.Errorf("the namespace did not wait for ACS: %v", err)
 	}
 	d.toACS.restore(ctx)
 	took := d.awaitGone(cutOff)
 	d.checkDeleted(threads)
-	d.t.Logf("ACS unreachable for %s: all threads say so after %.1f s; the namespace is gone %.1f s after ACS is back, and its %d threads.",
+	d.Logf("ACS unreachable for %s: all threads say so after %.1f s; the namespace is gone %.1f s after ACS is back, and its %d threads.",
 		outage, reported.Seconds(), took.Seconds(), len(threads))
 }
 
 // restarted deletes two namespaces, and kills the operator before it has deleted anything: one
 // namespace has lost its Secret by then, the connection of the other is in a third namespace.
 func (d *deletions) restarted() {
-	d.t.Helper()
-	ctx := d.t.Context()
+	d.Helper()
+	ctx := d.Context()
 	lost, threads := d.remote(bereft), d.remote(guest)
 	d.toACS.cut(ctx)
 	d.delete(bereft, guest)
@@ -180,19 +179,19 @@ func (d *deletions) restarted() {
 	d.abandon(bereft)
 	let := d.awaitGone(bereft)
 	if diff := cmp.Diff(lost, d.again(lost)); diff != "" {
-		d.t.Errorf("threads that were let go (-before +after):\n%s", diff)
+		d.Errorf("threads that were let go (-before +after):\n%s", diff)
 	}
-	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(releasedStamp)), idsOf(d.remote(hub))))
-	d.t.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
+	d.checkAlive(slices.Concat(idsOf(lost), idsOf(d.remoteOf(chatv1alpha1.StampReleasedBy)), idsOf(d.remote(hub))))
+	d.Logf("Operator killed half way: with the connection elsewhere, the namespace is gone after %.1f s; with the Secret gone, %d threads say CredentialsLost "+
 		"(after %.1f s), and with the annotation the namespace is gone after %.1f s and they stay.", took.Seconds(), len(lost), reported.Seconds(), let.Seconds())
 }
 
 // loseSecret deletes the Secret of a connection, and waits until the operator has noticed.
 func (d *deletions) loseSecret(namespace string) {
-	d.t.Helper()
-	ctx := d.t.Context()
+	d.Helper()
+	ctx := d.Context()
 	if err := d.client.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "acs"}}); err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	conn := &chatv1alpha1.ChatConnection{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}}
 	d.annotate(conn, chatv1alpha1.AnnotationReconcileRequestedAt, "now")
@@ -208,27 +207,27 @@ func (d *deletions) loseSecret(namespace string) {
 }
 
 func (d *deletions) annotate(obj client.Object, key, value string) {
-	d.t.Helper()
+	d.Helper()
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
-	if err := d.client.Patch(d.t.Context(), obj, patch); err != nil {
-		d.t.Fatal(err)
+	if err := d.client.Patch(d.Context(), obj, patch); err != nil {
+		d.Fatal(err)
 	}
 }
 
 func (d *deletions) delete(names ...string) {
-	d.t.Helper()
+	d.Helper()
 	for _, name := range names {
-		if err := d.client.Delete(d.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
-			d.t.Fatal(err)
+		if err := d.client.Delete(d.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			d.Fatal(err)
 		}
 	}
 }
 
 // awaitGone waits until namespaces are gone.
 func (d *deletions) awaitGone(names ...string) time.Duration {
-	d.t.Helper()
+	d.Helper()
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(d.t.Context(), goneLimit)
+	ctx, cancel := context.WithTimeout(d.Context(), goneLimit)
 	defer cancel()
 	err := processes.Poll(ctx, func(ctx context.Context) error {
 		var left error
@@ -241,18 +240,18 @@ func (d *deletions) awaitGone(names ...string) time.Duration {
 		return left
 	})
 	if err != nil {
-		d.t.Errorf("not gone after %s: %v", goneLimit, err)
+		d.Errorf("not gone after %s: %v", goneLimit, err)
 		d.showThreads()
-		d.t.FailNow()
+		d.FailNow()
 	}
 	return time.Since(begun)
 }
 
 // await waits until all ChatThreads of a namespace have the expected state.
 func (d *deletions) await(limit time.Duration, namespace, what string, is func(*chatv1alpha1.ChatThread) bool) time.Duration {
-	d.t.Helper()
+	d.Helper()
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(d.t.Context(), limit)
+	ctx, cancel := context.WithTimeout(d.Context(), limit)
 	defer cancel()
 	err := processes.Poll(ctx, func(ctx context.Context) error {
 		list := &chatv1alpha1.ChatThreadList{}
@@ -271,28 +270,28 @@ func (d *deletions) await(limit time.Duration, namespace, what string, is func(*
 		return nil
 	})
 	if err != nil {
-		d.t.Error(err)
+		d.Error(err)
 		d.showThreads()
-		d.t.FailNow()
+		d.FailNow()
 	}
 	return time.Since(begun)
 }
 
 func (d *deletions) showThreads() {
-	d.t.Helper()
-	s, err := d.look(d.t.Context())
+	d.Helper()
+	s, err := d.look(d.Context())
 	if err != nil {
-		d.t.Log(err)
+		d.Log(err)
 		return
 	}
 	for name, thread := range s.threads {
-		d.t.Logf("%s: %s", name, shown(thread.Status.Conditions))
+		d.Logf("%s: %s", name, shown(thread.Status.Conditions))
 	}
 }
 
 // abandon sets the annotation abandon on the threads of a namespace.
 func (d *deletions) abandon(namespace string) {
-	d.t.Helper()
+	d.Helper()
 	for _, room := range d.rooms[namespace] {
 		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: room.Namespace, Name: room.Name}}
 		d.annotate(thread, chatv1alpha1.AnnotationAbandon, "true")
@@ -301,57 +300,59 @@ func (d *deletions) abandon(namespace string) {
 
 // remote returns the threads at the service that belong to the ChatThreads of a namespace.
 func (d *deletions) remote(namespace string) []emulator.Thread {
-	d.t.Helper()
-	return d.filter(roomsEach, func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[ownerStamp], namespace+"/") })
+	d.Helper()
+	return d.filter(roomsEach, func(t emulator.Thread) bool {
+		return strings.HasPrefix(t.Metadata[chatv1alpha1.StampOwner], namespace+"/")
+	})
 }
 
 // remoteOf returns the threads that have the stamp of a ChatThread with a retained thread.
 func (d *deletions) remoteOf(stamp string) []emulator.Thread {
-	d.t.Helper()
+	d.Helper()
 	return d.filter(roomsEach*len(retained), func(t emulator.Thread) bool { return strings.HasPrefix(t.Metadata[stamp], "retained-") })
 }
 
 // again returns the present state of the same threads.
 func (d *deletions) again(threads []emulator.Thread) []emulator.Thread {
-	d.t.Helper()
+	d.Helper()
 	return d.filter(len(threads), func(t emulator.Thread) bool { return slices.Contains(idsOf(threads), t.ID) })
 }
 
 // filter returns the wanted threads, and checks their number.
 func (d *deletions) filter(count int, wanted func(emulator.Thread) bool) []emulator.Thread {
-	d.t.Helper()
-	threads, err := d.service.threads(d.t.Context())
+	d.Helper()
+	threads, err := d.service.Threads(d.Context())
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	threads = slices.DeleteFunc(threads, func(t emulator.Thread) bool { return !wanted(t) })
 	if len(threads) != count {
-		d.t.Fatalf("there are %d threads, want %d", len(threads), count)
+		d.Fatalf("there are %d threads, want %d", len(threads), count)
 	}
 	return threads
 }
 
 func (d *deletions) checkDeleted(threads []emulator.Thread) {
-	d.t.Helper()
+	d.Helper()
 	for _, thread := range d.again(threads) {
 		if thread.DeletedOn == nil {
-			d.t.Errorf("thread %s of %s was not deleted", thread.ID, thread.Metadata[ownerStamp])
+			d.Errorf("thread %s of %s was not deleted", thread.ID, thread.Metadata[chatv1alpha1.StampOwner])
 		}
 	}
 }
 
 // checkAlive checks that exactly these threads are left at the service.
 func (d *deletions) checkAlive(want []string) {
-	d.t.Helper()
-	threads, err := d.service.threads(d.t.Context())
+	d.Helper()
+	threads, err := d.service.Threads(d.Context())
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	alive := idsOf(slices.DeleteFunc(threads, func(t emulator.Thread) bool { return t.DeletedOn != nil }))
 	slices.Sort(alive)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, alive); diff != "" {
-		d.t.Errorf("threads left at the service (-want +got):\n%s", diff)
+		d.Errorf("threads left at the service (-want +got):\n%s", diff)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 // Namespaces of TestSoakShards: y is moved from one shard to the other, z is taken over.
@@ -73,7 +74,7 @@ func TestSoakShards(t *testing.T) {
 // move stops the shard that holds a namespace, while threads are created there and another shard
 // waits for it. It returns the same shard without the namespace.
 func (s *shards) move(a *machine) *machine {
-	s.t.Helper()
+	s.Helper()
 	s.readUsers()
 	began := time.Now()
 	s.delay(createDelay)
@@ -89,18 +90,18 @@ func (s *shards) move(a *machine) *machine {
 	// Whoever works in the namespace needs a token for its service users, and has it from then on.
 	first := s.firstToken(moves, began)
 	if first.Before(asked) {
-		s.t.Errorf("the other shard worked in namespace %s %s before the first one was asked to end", moves, asked.Sub(first))
+		s.Errorf("the other shard worked in namespace %s %s before the first one was asked to end", moves, asked.Sub(first))
 	}
 	s.delay("0s")
-	converged, _ := s.converge(s.t.Context(), convergeLimit, s.check)
-	s.t.Logf("A namespace is moved with %d of its 200 threads to create: the other shard works there %.1f s after the first one was asked to end, all as declared %.1f s after its restart.",
+	converged, _ := s.converge(s.Context(), convergeLimit, s.check)
+	s.Logf("A namespace is moved with %d of its 200 threads to create: the other shard works there %.1f s after the first one was asked to end, all as declared %.1f s after its restart.",
 		left, first.Sub(asked).Seconds(), converged.Seconds())
 	return a
 }
 
 // takeOver kills a shard while it works in a namespace that the other one wants, too.
 func (s *shards) takeOver(a, b *machine) {
-	s.t.Helper()
+	s.Helper()
 	a = s.restart(a, "a-third", leaseA, stays, falls)
 	s.await(a, waiting)
 	s.delay(createDelay)
@@ -113,13 +114,13 @@ func (s *shards) takeOver(a, b *machine) {
 	// A call of the dead process may be on its way.
 	first := s.firstToken(falls, killed.Add(time.Second))
 	if passed := first.Sub(renewed); passed < leaseDuration {
-		s.t.Errorf("the other shard worked in namespace %s %s after the last renewal of the lease", falls, passed)
+		s.Errorf("the other shard worked in namespace %s %s after the last renewal of the lease", falls, passed)
 	}
 	if took := first.Sub(killed); took > takeOverLimit {
-		s.t.Errorf("nobody worked in namespace %s for %s after its shard died, want at most %s", falls, took, takeOverLimit)
+		s.Errorf("nobody worked in namespace %s for %s after its shard died, want at most %s", falls, took, takeOverLimit)
 	}
-	converged, _ := s.converge(s.t.Context(), convergeLimit, s.check)
-	s.t.Logf("kill -9 of a shard while 20 threads are created: the other one works in its namespace %.1f s after the last renewal of the lease, and %.1f s after the kill; all as declared %.1f s later.",
+	converged, _ := s.converge(s.Context(), convergeLimit, s.check)
+	s.Logf("kill -9 of a shard while 20 threads are created: the other one works in its namespace %.1f s after the last renewal of the lease, and %.1f s after the kill; all as declared %.1f s later.",
 		first.Sub(renewed).Seconds(), first.Sub(killed).Seconds(), converged.Seconds())
 }
 
@@ -130,7 +131,7 @@ func (s *shards) check(_ context.Context, now *snapshot) problems {
 // checkCreates compares the creates that arrived at the service with the threads: one each, and all
 // further ones with the same id of the request.
 func (s *shards) checkCreates(want int) {
-	s.t.Helper()
+	s.Helper()
 	ids, replays := map[string]bool{}, 0
 	for _, r := range s.arrived() {
 		if r.Operation != emulator.OperationCreateThread {
@@ -143,27 +144,27 @@ func (s *shards) checkCreates(want int) {
 		ids[id] = true
 	}
 	if len(ids) != want || want != len(s.rooms) {
-		s.t.Errorf("%d creates for %d ChatThreads, %d were declared", len(ids), want, len(s.rooms))
+		s.Errorf("%d creates for %d ChatThreads, %d were declared", len(ids), want, len(s.rooms))
 	}
-	s.t.Logf("In the end: %d ChatThreads, %d creates and %d replays.", want, len(ids), replays)
+	s.Logf("In the end: %d ChatThreads, %d creates and %d replays.", want, len(ids), replays)
 }
 
 // startShard starts the only replica of a shard.
 func (s *shards) startShard(name, lease string, namespaces ...string) *machine {
-	s.t.Helper()
-	return s.startOperator("operator-"+name, "--leader-elect", "--leader-election-namespace="+operatorNamespace,
+	s.Helper()
+	return s.startOperator("operator-"+name, "--leader-elect", "--leader-election-namespace="+sandbox.OperatorNamespace,
 		"--leader-election-id="+lease, "--watch-namespaces="+strings.Join(namespaces, ","))
 }
 
 // restart replaces a shard, as a Deployment without a surge does.
 func (s *shards) restart(m *machine, name, lease string, namespaces ...string) *machine {
-	s.t.Helper()
+	s.Helper()
 	<-m.signal(syscall.SIGTERM).Done()
 	return s.startShard(name, lease, namespaces...)
 }
 
 func (s *shards) declare(namespace string, count int) {
-	s.t.Helper()
+	s.Helper()
 	for range count {
 		d := newDeclared(namespace, fmt.Sprintf("room-%d", len(s.rooms)), chatv1alpha1.ConnectionReference{})
 		d.addInline()
@@ -174,13 +175,13 @@ func (s *shards) declare(namespace string, count int) {
 
 // made returns the number of threads of a namespace at the service.
 func (s *shards) made(namespace string) (count int) {
-	s.t.Helper()
-	threads, err := s.service.threads(s.t.Context())
+	s.Helper()
+	threads, err := s.service.Threads(s.Context())
 	if err != nil {
-		s.t.Fatal(err)
+		s.Fatal(err)
 	}
 	for _, thread := range threads {
-		if strings.HasPrefix(thread.Metadata[ownerStamp], namespace+"/") {
+		if strings.HasPrefix(thread.Metadata[chatv1alpha1.StampOwner], namespace+"/") {
 			count++
 		}
 	}
@@ -188,7 +189,7 @@ func (s *shards) made(namespace string) (count int) {
 }
 
 func (s *shards) awaitMade(namespace string, want int) {
-	s.t.Helper()
+	s.Helper()
 	s.poll(func(context.Context) error {
 		if made := s.made(namespace); made < want {
 			return fmt.Errorf("%d threads of namespace %s were created, want %d", made, namespace, want)
@@ -199,7 +200,7 @@ func (s *shards) awaitMade(namespace string, want int) {
 
 // await waits for a line in the log of an operator.
 func (s *shards) await(m *machine, line string) {
-	s.t.Helper()
+	s.Helper()
 	s.poll(func(context.Context) error {
 		text, err := os.ReadFile(m.program.Log)
 		if err == nil && !strings.Contains(string(text), line) {
@@ -211,10 +212,10 @@ func (s *shards) await(m *machine, line string) {
 
 // readUsers reads the service users of the connections.
 func (s *shards) readUsers() {
-	s.t.Helper()
+	s.Helper()
 	connections := &chatv1alpha1.ChatConnectionList{}
-	if err := s.client.List(s.t.Context(), connections); err != nil {
-		s.t.Fatal(err)
+	if err := s.client.List(s.Context(), connections); err != nil {
+		s.Fatal(err)
 	}
 	for _, c := range connections.Items {
 		for _, id := range c.Status.ServiceUsers {
@@ -224,11 +225,11 @@ func (s *shards) readUsers() {
 }
 
 // arrived returns all requests to the service.
-func (s *shards) arrived() []request {
-	s.t.Helper()
-	_, requests, err := s.service.requests(s.t.Context(), 0)
+func (s *shards) arrived() []sandbox.Request {
+	s.Helper()
+	_, requests, err := s.service.Requests(s.Context(), 0)
 	if err != nil {
-		s.t.Fatal(err)
+		s.Fatal(err)
 	}
 	return requests
 }
@@ -236,7 +237,7 @@ func (s *shards) arrived() []request {
 // firstToken waits for a token of a service user of a namespace that was issued after the given
 // time, and returns its time.
 func (s *shards) firstToken(namespace string, after time.Time) (issued time.Time) {
-	s.t.Helper()
+	s.Helper()
 	s.poll(func(context.Context) error {
 		for _, r := range s.arrived() {
 			path, err := url.PathUnescape(r.Path)
@@ -253,10 +254,10 @@ func (s *shards) firstToken(namespace string, after time.Time) (issued time.Time
 
 // renewed returns the time of the last renewal of a lease.
 func (s *shards) renewed(lease string) time.Time {
-	s.t.Helper()
+	s.Helper()
 	live := &coordinationv1.Lease{}
-	if err := s.client.Get(s.t.Context(), types.NamespacedName{Namespace: operatorNamespace, Name: lease}, live); err != nil {
-		s.t.Fatal(err)
+	if err := s.client.Get(s.Context(), types.NamespacedName{Namespace: sandbox.OperatorNamespace, Name: lease}, live); err != nil {
+		s.Fatal(err)
 	}
 	return live.Spec.RenewTime.Time
 }

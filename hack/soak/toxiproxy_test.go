@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/hack/processes"
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 
 // toxiproxy disturbs connections.
 type toxiproxy struct {
-	t      *testing.T
+	t      testing.TB
 	api    string
 	client *http.Client
 }
@@ -49,24 +50,24 @@ type toxic struct {
 }
 
 func (w *world) startToxiproxy(ctx context.Context) *toxiproxy {
-	w.t.Helper()
-	address := w.freeAddress(ctx)
+	w.Helper()
+	address := w.FreeAddress()
 	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p := &toxiproxy{t: w.t, api: "http://" + address, client: &http.Client{Timeout: toxiproxyPatience}}
-	m := newMachine(w.t, w.program("toxiproxy", toxiproxyProgram, "-host="+host, "-port="+port),
-		func(ctx context.Context) error { return processes.Probe(ctx, p.client, p.api+"/version") })
-	m.start()
-	m.await(ctx)
-	w.t.Cleanup(p.client.CloseIdleConnections)
+	w.Must(err)
+	p := &toxiproxy{t: w, api: "http://" + address, client: &http.Client{Timeout: toxiproxyPatience}}
+	program := w.Program("toxiproxy", toxiproxyProgram, "-host="+host, "-port="+port)
+	w.Must(w.Run(ctx, program, sandbox.Answers(p.api+"/version")))
+	w.Cleanup(p.client.CloseIdleConnections)
 	return p
 }
 
 // link creates a link to a program.
-func (p *toxiproxy) link(ctx context.Context, name, upstream, address string) *link {
+func (p *toxiproxy) link(ctx context.Context, name, upstream string) *link {
 	p.t.Helper()
+	address, err := processes.FreeAddress(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	p.call(ctx, http.MethodPost, "/proxies", map[string]any{"name": name, "listen": address, "upstream": upstream, "enabled": true})
 	return &link{proxy: p, name: name, address: address}
 }
