@@ -176,7 +176,7 @@ func TestInaccessibleThreads(t *testing.T) {
 			s.refuse(shut, status, 0)
 			_, _, err := s.search(Need{})
 			s.ends(err, chatv1alpha1.ReasonSearching, unconfirmedMessage)
-			s.calls(Need{}, 0, shut)
+			s.calls(Need{}, 1, shut)
 			s.calls(Need{Begun: time.Now()}, 1)
 			s.finds(there)
 		})
@@ -199,7 +199,7 @@ func TestOneRefusalIsNoProof(t *testing.T) {
 				t.Errorf("within the hour: read %v, error %v", reads, err)
 			}
 			s.confirm = 0
-			s.calls(Need{}, 0, own)
+			s.calls(Need{}, 1, own)
 			s.finds(own)
 		})
 		t.Run(http.StatusText(status)+" and members", func(t *testing.T) {
@@ -214,7 +214,37 @@ func TestOneRefusalIsNoProof(t *testing.T) {
 			}
 			s.emulator.ClearFaults()
 			s.retryFailed(time.Minute)
-			s.calls(Need{}, 0, own)
+			s.calls(Need{}, 1, own)
+			s.finds(own)
+		})
+	}
+}
+
+// A service that refuses or fails everything, as behind a rule of its network, says nothing about a
+// thread.
+func TestRefusalOfEverythingIsNoProof(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden, http.StatusInternalServerError} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, emulator.Options{}, 1)
+			own := s.thread(0, "ns/a")
+			s.calls(Need{}, 1, own)
+			s.Forget(own)
+			for _, operation := range []emulator.Operation{emulator.OperationGetThread, emulator.OperationListParticipants, emulator.OperationListThreads} {
+				s.emulator.Inject(emulator.Fault{Operation: operation, Status: status})
+			}
+			q := s.query(Need{})
+			q.Topic = "another topic"
+			for range 2 * lastingTries {
+				s.retryFailed(time.Minute)
+				if _, _, err := s.ask(q); err == nil {
+					t.Fatal("the search ended without the thread")
+				}
+			}
+			s.emulator.ClearFaults()
+			s.retryFailed(time.Minute)
+			_, _, _ = s.ask(q)
 			s.finds(own)
 		})
 	}

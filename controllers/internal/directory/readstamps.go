@@ -45,6 +45,11 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 			result.again(at)
 			continue
 		}
+		if d.isDecisive(l, id) {
+			if err := confirmService(ctx, user); err != nil {
+				return err
+			}
+		}
 		err := d.readStamp(ctx, l, user, id, options.Confirm)
 		switch {
 		case err == nil:
@@ -125,9 +130,39 @@ func (d *Directory) noteFailed(l *list, id string, err error) (lastsNow bool) {
 	return failed.lasts && !lasted
 }
 
+// isDecisive reports whether one more refusal or failure may let a ChatThread create another thread
+// than the one that is not shown.
+func (d *Directory) isDecisive(l *list, id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	failed, fails := l.failed[id]
+	_, isRefused := l.refused[id]
+	return isRefused || fails && !failed.lasts && failed.tries+1 >= lastingTries
+}
+
+// confirmService returns nil if ACS lists threads for the user. While it refuses or fails that as
+// well, for instance because a rule of its network shuts out the operator, it says nothing about one
+// thread.
+func confirmService(ctx context.Context, user Lister) error {
+	pager := user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 1})
+	if _, err := pager.NextPage(ctx); err != nil {
+		return &serviceError{listFailed(err)}
+	}
+	return nil
+}
+
+// serviceError is a failure of ACS that concerns all threads of a user.
+type serviceError struct{ err error }
+
+func (e *serviceError) Error() string { return e.err.Error() }
+func (e *serviceError) Unwrap() error { return e.err }
+
 // isOfThread reports whether an error may concern one thread only: ACS answered, and it did not
 // refuse the credential or the rate.
 func isOfThread(err error) bool {
+	if _, ofService := errors.AsType[*serviceError](err); ofService {
+		return false
+	}
 	if _, impossible := errors.AsType[*outcome.Contradiction](err); impossible {
 		return true
 	}
@@ -162,7 +197,8 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 
 // noteRefused notes that ACS refuses to show a thread that it lists. Lists contain threads that the
 // user has left, and may contain deleted ones; but an overlooked thread is created a second time.
-// So two refusals must be some time apart, and another call must agree.
+// So two refusals must be some time apart, with a list between them that ACS shows, and another call
+// must agree.
 func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id string, confirm time.Duration) error {
 	d.mu.Lock()
 	since, again := l.refused[id]
