@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -67,13 +66,12 @@ func found(candidates []directory.Stamp) target {
 // resetForeignStatus resets a ChatThread with the status of another uid, in one write, to one
 // without a thread.
 func (r *ChatThreadReconciler) resetForeignStatus(ctx context.Context, s situation) error {
-	former := s.thread.Status.ThreadID
-	s.dropForeignStatus(time.Now())
-	if former == "" {
+	hadThread := s.thread.Status.ThreadID != ""
+	shown := s.dropForeignStatus(time.Now())
+	if !hadThread {
 		return nil
 	}
-	return r.store(ctx, s, outcome.Classify(&outcome.Wait{Reason: chatv1alpha1.ReasonSearching,
-		Message: fmt.Sprintf("The status was written for an earlier ChatThread of this name, with thread %s; the operator looks for the thread.", former)}))
+	return r.store(ctx, s, shown)
 }
 
 // ownThreads returns the threads with the uid of this ChatThread: they belong to it even if the

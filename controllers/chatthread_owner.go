@@ -169,9 +169,15 @@ func (s situation) isStatusForeign() bool {
 	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
 }
 
-// dropForeignStatus clears the thread in a status that was written for another uid.
-func (s situation) dropForeignStatus(now time.Time) {
+// dropForeignStatus clears the thread in a status that was written for another uid, and the
+// conditions about it. It returns the outcome that the status shows then.
+func (s situation) dropForeignStatus(now time.Time) outcome.Outcome {
 	status := &s.thread.Status
+	message := "The status was written for an earlier ChatThread of this name"
+	if status.ThreadID != "" {
+		message += ", with thread " + status.ThreadID
+	}
+	shown := outcome.Classify(&outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: message + "; the operator looks for the thread."})
 	status.ObservedGeneration = -1
 	if status.ThreadID != "" {
 		status.Incarnation++
@@ -181,4 +187,6 @@ func (s situation) dropForeignStatus(now time.Time) {
 	status.IncarnationSince = objects.StatusTime(now)
 	status.UID, status.ThreadID, status.CreatedOn, status.ServiceUser = string(s.thread.UID), "", nil, ""
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
+	objects.Mark(s.thread, shown)
+	return shown
 }

@@ -31,6 +31,23 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelConnection, variant: "another"},
 		{kind: modelTime, wait: 40 * time.Minute},
 	}}},
+	// The status of another uid is dropped, but not the condition in it.
+	"restored with its status and deleted at once": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a"},
+		{kind: modelTime, wait: time.Minute},
+		{kind: modelStale, n: 1},
+		{kind: modelRestoreThread, name: "a", variant: "with status"},
+		{kind: modelDeleteThread, name: "a"},
+	}}},
+	// For a while ACS refuses everything. That says nothing about the thread that an earlier ChatThread
+	// left behind.
+	"everything is refused during a search": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a"},
+	}, {
+		{kind: modelAbandonThread, name: "a"},
+		{kind: modelBreak, variant: "403", n: 3},
+		{kind: modelCreateThread, name: "a", wait: time.Minute},
+	}}},
 }
 
 func TestSimModelKnown(t *testing.T) {
@@ -39,7 +56,7 @@ func TestSimModelKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var story []string
-			report := runInBubble(t, func(tb reporter) { story = playModel(tb, history) })
+			report := runInBubble(t, func(tb reporter) { playModel(tb, history, &story) })
 			for _, failure := range report.failures {
 				t.Errorf("%s\n%s", failure, strings.Join(story, "\n"))
 			}

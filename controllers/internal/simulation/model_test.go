@@ -99,7 +99,7 @@ func TestSimModel(t *testing.T) {
 			}
 			history := modelHistories.Draw(rt, "history")
 			var story []string
-			report := runInBubble(t, func(tb reporter) { story = playModel(tb, history) })
+			report := runInBubble(t, func(tb reporter) { playModel(tb, history, &story) })
 			steps += history.steps()
 			histories++
 			if len(report.failures) == 0 {
@@ -123,10 +123,11 @@ func TestSimModel(t *testing.T) {
 	}
 }
 
-// playModel plays a history against the model, and returns the actions up to the failure.
-func playModel(t reporter, history modelHistory) []string {
+// playModel plays a history against the model. The story gets the actions up to a failure.
+func playModel(t reporter, history modelHistory, story *[]string) {
 	w := newWorld(t, history.service.options(), modelPeople, 1)
 	m := newModelRun(w, history.service)
+	defer func() { *story = m.story }()
 	w.armed = true
 	w.connect(1)
 	w.run(time.Minute)
@@ -136,13 +137,12 @@ func playModel(t reporter, history modelHistory) []string {
 		for _, action := range chapter {
 			m.play(action)
 			if t.Failed() {
-				return m.story
+				return
 			}
 		}
 		m.settle()
 		if t.Failed() {
-			return m.story
+			return
 		}
 	}
-	return m.story
 }
