@@ -124,10 +124,7 @@ func (r *ChatThreadReconciler) searchDirectory(ctx context.Context, s situation)
 	}
 	return r.ask(s, directory.Query{
 		Users: s.creators(), Need: need, Topic: s.thread.Spec.Topic, Unsure: s.isUnsure(),
-		Claimed: func(id string) bool {
-			claimed, err := r.isClaimed(ctx, s, id)
-			return err == nil && claimed
-		},
+		Claims: claimsOf(ctx, r, connectionKey(s.thread)),
 	})
 }
 

@@ -7,12 +7,14 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
@@ -104,6 +106,16 @@ func claimants(ctx context.Context, reader client.Reader, threadID string) ([]*c
 		}
 	}
 	return found, nil
+}
+
+// claimsOf returns the claims of the ChatThreads of a connection.
+func claimsOf(ctx context.Context, reader client.Reader, conn types.NamespacedName) directory.Claims {
+	return func(id string, meets func(types.NamespacedName) bool) bool {
+		threads, err := claimants(ctx, reader, id)
+		return err == nil && slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
+			return connectionKey(thread) == conn && meets(objects.KeyOf(thread))
+		})
+	}
 }
 
 // indexAdopts has the ChatThreads by the thread that they are to adopt.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +60,7 @@ func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	ctx = pacing.WithCaller(ctx, pacing.Caller{Thread: types.UID("list of " + id), Namespace: req.Namespace, Name: req.Name})
 	wake, err := link.Directory.Read(ctx, user.Lister(), directory.ReadOptions{
 		Confirm: r.timing.goneConfirm,
-		Claimed: func(id string) bool { return r.isClaimed(ctx, key, id) },
+		Claims:  claimsOf(ctx, r, key),
 	})
 	for _, thread := range wake {
 		r.wakeThread(thread)
@@ -88,13 +87,4 @@ func (r *listingReconciler) connect(ctx context.Context, key types.NamespacedNam
 	}
 	link, _ := r.registry.GetForDeletion(key)
 	return link, nil
-}
-
-// isClaimed reports whether a ChatThread of the connection has a thread in its status.
-func (r *listingReconciler) isClaimed(ctx context.Context, conn types.NamespacedName, id string) bool {
-	threads, err := claimants(ctx, r, id)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool { return connectionKey(thread) == conn })
 }

@@ -37,7 +37,7 @@ func threadNumber(n int) string { return fmt.Sprintf("19:%032d@thread.v2", n) }
 func BenchmarkDirectory(b *testing.B) {
 	for _, threads := range []int{10_000, 100_000} {
 		query := Query{Users: []string{"8:acs:user"}, Topic: "topic", Waiter: types.NamespacedName{Namespace: "ns", Name: "a"},
-			Since: time.Now(), Claimed: func(string) bool { return true }}
+			Since: time.Now(), Claims: claims(func(string) bool { return true })}
 		search := func(b *testing.B, d *Directory, wait bool) {
 			b.Helper()
 			b.ReportAllocs()
@@ -49,11 +49,11 @@ func BenchmarkDirectory(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("Search/threads=%d", threads), func(b *testing.B) { search(b, known(threads, 0), false) })
 		b.Run(fmt.Sprintf("Search waits/threads=%d", threads), func(b *testing.B) {
-			query.Claimed = func(string) bool { return false }
+			query.Claims = claims(func(string) bool { return false })
 			search(b, known(threads, threads), true)
 		})
 		b.Run(fmt.Sprintf("Search all claimed/threads=%d", threads), func(b *testing.B) {
-			query.Claimed = func(string) bool { return true }
+			query.Claims = claims(func(string) bool { return true })
 			search(b, known(threads, threads), false)
 		})
 		b.Run(fmt.Sprintf("Find/threads=%d", threads), func(b *testing.B) {

@@ -150,7 +150,7 @@ func TestClaimsOfThoseThatWait(t *testing.T) {
 		// Nearly all are claimed: just after a start the stamp of hardly any thread is known.
 		for n := range threads {
 			query := Query{Users: []string{"8:acs:user"}, Topic: "topic", Waiter: types.NamespacedName{Namespace: "ns", Name: strconv.Itoa(n)}, Since: time.Now(),
-				Claimed: func(id string) bool { count++; return id != threadNumber(threads-1) }}
+				Claims: claims(func(id string) bool { count++; return id != threadNumber(threads-1) })}
 			if _, err := d.Search(query); err == nil {
 				t.Fatal("a search ends before all stamps are read")
 			}
@@ -189,15 +189,15 @@ func TestClaimsOfAnInterruptedRead(t *testing.T) {
 		paced := s.users[0]
 		paced.Chat = s.client(paced.ID, roomForOne{&used})
 		query := s.query(Need{})
-		claimed := query.Claimed
-		query.Claimed = func(id string) bool { claims++; return claimed(id) }
+		ask := query.Claims
+		query.Claims = func(id string, meets func(types.NamespacedName) bool) bool { claims++; return ask(id, meets) }
 		_, err := s.Search(query)
 		for err != nil {
 			used = false
 			if calls++; calls > threads {
 				t.Fatal("the reads do not end")
 			}
-			_, err = s.Read(t.Context(), paced, ReadOptions{Claimed: query.Claimed})
+			_, err = s.Read(t.Context(), paced, ReadOptions{Claims: query.Claims})
 			if _, isWait := errors.AsType[*outcome.Wait](err); err != nil && !isWait {
 				t.Fatal(err)
 			}

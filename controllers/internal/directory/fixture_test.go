@@ -89,7 +89,14 @@ func (s *service) claim(ids ...string) {
 
 func (s *service) query(need Need) Query {
 	return Query{Users: s.ids, Need: need, Topic: "topic", AtOnce: true, Waiter: types.NamespacedName{Namespace: "ns", Name: "a"},
-		Claimed: func(id string) bool { return s.claimed[id] }}
+		Claims: claims(func(id string) bool { return s.claimed[id] })}
+}
+
+// claims are those of a ChatThread that waits for nothing.
+func claims(has func(id string) bool) Claims {
+	return func(id string, meets func(types.NamespacedName) bool) bool {
+		return has(id) && meets(types.NamespacedName{Namespace: "ns", Name: "claimant"})
+	}
 }
 
 // search reads once the threads that a query needs. It returns the calls that were made, and the
@@ -105,7 +112,7 @@ func (s *service) ask(query Query) (lists int, reads []string, err error) {
 	users, _ := s.Search(query)
 	for _, id := range users {
 		at := slices.Index(s.ids, id)
-		_, err := s.Read(s.Context(), s.users[at], ReadOptions{Confirm: s.confirm, Claimed: query.Claimed})
+		_, err := s.Read(s.Context(), s.users[at], ReadOptions{Confirm: s.confirm, Claims: query.Claims})
 		if _, isWait := errors.AsType[*outcome.Wait](err); err != nil && !isWait {
 			s.Errorf("Read ends with %v", err)
 		}

@@ -38,7 +38,8 @@ type list struct {
 	wanted time.Time
 	// stampsWanted is set if a ChatThread waits for the stamps of the listed threads.
 	stampsWanted bool
-	waiting      map[types.NamespacedName]bool
+	// waiting are the ChatThreads that wait for this list; true means for the stamps as well.
+	waiting map[types.NamespacedName]bool
 	// reading is the list in progress; seen is its number of threads so far.
 	reading *reading
 	seen    int
@@ -95,6 +96,11 @@ func (l *list) drop(id string) {
 func (l *list) markDeleted(id string) {
 	l.threads[id], l.listed = listedThread{deleted: true}, nil
 	delete(l.own, id)
+}
+
+// wait has the ChatThread of a query woken after the next Read.
+func (l *list) wait(q Query) {
+	l.waiting[q.Waiter] = l.waiting[q.Waiter] || !q.ListsOnly
 }
 
 // want notes a need and reports whether the list must be read for it.

@@ -28,8 +28,9 @@ const (
 
 // ReadOptions are the settings of a Read.
 type ReadOptions struct {
-	// Claimed reports whether a ChatThread has a thread now. Such a thread is not read.
-	Claimed func(id string) bool
+	// Claims knows which threads ChatThreads have now. A thread is not read if one has it that does
+	// not wait for stamps itself.
+	Claims Claims
 	// Confirm is the shortest time between two refusals that count.
 	Confirm time.Duration
 }
@@ -66,7 +67,7 @@ func (d *Directory) Read(ctx context.Context, user Lister, options ReadOptions) 
 		wake, err = l.succeededRead(result, time.Now())
 	}
 	for _, key := range result.found {
-		if l.waiting[key] {
+		if _, waits := l.waiting[key]; waits {
 			delete(l.waiting, key)
 			wake = append(wake, key)
 		}
@@ -84,8 +85,8 @@ func (d *Directory) areStampsWanted(l *list) bool {
 type readResult struct {
 	// isNews is set if the Read learned something that a waiting ChatThread may need.
 	isNews bool
-	// isList is set if a list was read to its end.
-	isList bool
+	// isList is set if a list was read to its end, and hasAsked if any call was made.
+	isList, hasAsked bool
 	// found are the ChatThreads whose stamps were read. They need not wait for the other threads.
 	found []types.NamespacedName
 	// next is the time to read a thread again that ACS refused or failed to show; zero for none.
@@ -109,6 +110,9 @@ func (l *list) succeededRead(result readResult, now time.Time) ([]types.Namespac
 	}
 	if result.next.IsZero() {
 		l.stampsWanted = false
+		if !result.hasAsked && len(wake) > 0 {
+			l.retryAt = now.Add(firstRetry)
+		}
 		return wake, nil
 	}
 	return wake, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(result.next.Sub(now), 0), Quiet: true}
@@ -171,6 +175,7 @@ func (d *Directory) readPages(ctx context.Context, l *list, user Lister, result 
 			r = newReading(user)
 			l.reading = r
 		}
+		result.hasAsked = true
 		if err := r.next(ctx); err != nil {
 			// A page that ACS refuses, or that has an unusable link, is not requested again.
 			if errors.Is(err, acs.ErrNextLink) || outcome.Definite(err) && !acs.HasStatus(err, http.StatusTooManyRequests) {

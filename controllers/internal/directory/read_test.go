@@ -329,7 +329,7 @@ func TestLastingFailureWakes(t *testing.T) {
 		if isWaiting && err == nil {
 			t.Fatal("a wait ended without a wake")
 		}
-		wake, _ := s.Read(s.Context(), s.users[0], ReadOptions{Claimed: q.Claimed})
+		wake, _ := s.Read(s.Context(), s.users[0], ReadOptions{Claims: q.Claims})
 		if slices.Contains(wake, q.Waiter) {
 			_, err = s.Search(q)
 			isWaiting = err != nil
@@ -391,7 +391,7 @@ func TestWaitingChatThreadsAreWoken(t *testing.T) {
 	read := func(want ...types.NamespacedName) {
 		t.Helper()
 		_, _ = s.Search(s.query(Need{}))
-		got, _ := s.Read(t.Context(), s.users[0], ReadOptions{Claimed: func(string) bool { return false }})
+		got, _ := s.Read(t.Context(), s.users[0], ReadOptions{Claims: claims(func(string) bool { return false })})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("woken (-want +got):\n%s", diff)
 		}

@@ -30,7 +30,10 @@ const (
 // readStamps reads the stamps of the listed threads. A thread that ACS fails to show does not delay
 // the others.
 func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, options ReadOptions, result *readResult) error {
-	d.lookAtClaims(l, user.ID, options.Claimed)
+	isClaimed := func(id string) bool {
+		return options.Claims(id, func(key types.NamespacedName) bool { return !d.isSearching(l, key) })
+	}
+	d.lookAtClaims(l, user.ID, isClaimed)
 	_, c := d.begin(user.ID)
 	failedInARow := 0
 	for {
@@ -38,13 +41,14 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 		if !ok {
 			return nil
 		}
-		if d.askClaim(l, c, id, options.Claimed) {
+		if d.askClaim(l, c, id, isClaimed) {
 			continue
 		}
 		if at := d.retryOf(l, id, options.Confirm); time.Now().Before(at) {
 			result.again(at)
 			continue
 		}
+		result.hasAsked = true
 		if d.isDecisive(l, id) {
 			if err := confirmService(ctx, user); err != nil {
 				return err
@@ -69,6 +73,13 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 			result.again(at)
 		}
 	}
+}
+
+// isSearching reports whether a ChatThread waits for the stamps of a list.
+func (d *Directory) isSearching(l *list, key types.NamespacedName) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return l.waiting[key]
 }
 
 // lookAtClaims looks at the claims of all unread threads of a new list, so that messages can say

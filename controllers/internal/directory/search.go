@@ -34,13 +34,19 @@ const (
 // show all threads created before, and they end at Ended or later.
 type Need struct{ Begun, Ended time.Time }
 
+// Claims reports whether a ChatThread that has a thread now meets a condition.
+//
+// A search and the Read for it use the same claims: a thread that the search waits for and that the
+// Read leaves out would have both repeated forever.
+type Claims func(id string, meets func(types.NamespacedName) bool) bool
+
 // Query is a search for the thread of one ChatThread.
 type Query struct {
 	// Users may have made the thread.
 	Users []string
 	Need  Need
-	// Claimed reports whether another ChatThread has a thread now.
-	Claimed func(id string) bool
+	// Claims knows which threads other ChatThreads have now.
+	Claims Claims
 	// ListsOnly is for queries that do not need the owners of the listed threads.
 	ListsOnly bool
 	// Topic is that of the ChatThread. Unsure is set if a create of the thread may have been sent. A
@@ -80,14 +86,14 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 		}
 		unknown += q.unknown(l)
 		users = append(users, user)
-		l.waiting[q.Waiter] = true
+		l.wait(q)
 		l.stampsWanted = l.stampsWanted || !q.ListsOnly
 		failure = cmp.Or(failure, l.failure, l.concerning(q, user), l.unconfirmed())
 	}
 	switch {
 	case reachable == 0 && unreachable != nil:
 		for _, user := range q.Users {
-			d.list(user).waiting[q.Waiter] = true
+			d.list(user).wait(q)
 		}
 		return q.Users, &waitForList{unreachable}
 	case len(users) == 0:
@@ -105,6 +111,11 @@ func (q Query) unknown(l *list) int {
 		return 0
 	}
 	return l.unread.pending()
+}
+
+// isClaimed reports whether another ChatThread has a thread now.
+func (q Query) isClaimed(id string) bool {
+	return q.Claims(id, func(key types.NamespacedName) bool { return key != q.Waiter })
 }
 
 // looked is how a query found the unread threads of each user: whether one concerns it, and the
@@ -141,7 +152,7 @@ func (d *Directory) look(q Query) looked {
 			if !ok {
 				break
 			}
-			found.pending = !d.askClaim(l, c, id, q.Claimed)
+			found.pending = !d.askClaim(l, c, id, q.isClaimed)
 		}
 		seen[user] = found
 	}

@@ -48,6 +48,22 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelBreak, variant: "403", n: 3},
 		{kind: modelCreateThread, name: "a", wait: time.Minute},
 	}}},
+	// A status from a backup names the thread that is searched for. The search waited for its stamp,
+	// the listing controller took it for claimed, and both woke each other without a pause.
+	"the searched thread seems to be claimed": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a", members: []modelMember{{history: 2}}},
+		{kind: modelEditThread, name: "a", variant: "management", members: []modelMember{{user: 1, upper: true, name: 1}, {user: 2, history: 1}, {user: 0, name: 1}, {user: 0, name: 1}}, wait: 2 * time.Second},
+		{kind: modelEditThread, name: "a", variant: "recreation", n: 5, wait: 2 * time.Second},
+		{kind: modelEditThread, name: "a", variant: "members", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
+		{kind: modelStale, n: 2},
+		{kind: modelEditThread, name: "a", variant: "members", n: 3, members: []modelMember{{}, {name: 1}, {name: 1}}},
+		{kind: modelStrike, variant: "half", n: 5, wait: 2 * time.Second},
+		{kind: modelStale, n: 3},
+		{kind: modelRestoreThread, name: "a", variant: "with status", wait: 300 * time.Millisecond},
+		{kind: modelCreateThread, name: "b", n: 4, wait: 2 * time.Second},
+		{kind: modelEditThread, name: "a", variant: "members", n: 5},
+		{kind: modelTime, wait: 3 * time.Hour},
+	}}},
 }
 
 func TestSimModelKnown(t *testing.T) {
