@@ -18,7 +18,7 @@ import (
 // crash, a lost answer or a rebuilt cluster must not create a second one.
 func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situation, error) {
 	if s.isStatusForeign() && s.thread.Adopts() {
-		s.thread.Status.ObservedGeneration = -1
+		s.disownStatus()
 		s.target = target{threadID: s.thread.Spec.ThreadID, origin: originFound}
 		return s, nil
 	}

@@ -169,16 +169,24 @@ func (s situation) isStatusForeign() bool {
 	return s.thread.Status.UID != "" && s.thread.Status.UID != string(s.thread.UID)
 }
 
-// dropForeignStatus clears the thread in a status that was written for another uid, and the
-// conditions about it. It returns the outcome that the status shows then.
-func (s situation) dropForeignStatus(now time.Time) outcome.Outcome {
-	status := &s.thread.Status
+// disownStatus replaces the conditions in a status that was written for another uid. It returns the
+// outcome that the status shows then.
+func (s situation) disownStatus() outcome.Outcome {
 	message := "The status was written for an earlier ChatThread of this name"
-	if status.ThreadID != "" {
-		message += ", with thread " + status.ThreadID
+	if s.thread.Status.ThreadID != "" {
+		message += ", with thread " + s.thread.Status.ThreadID
 	}
 	shown := outcome.Classify(&outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: message + "; the operator looks for the thread."})
-	status.ObservedGeneration = -1
+	s.thread.Status.ObservedGeneration = -1
+	objects.Mark(s.thread, shown)
+	return shown
+}
+
+// dropForeignStatus clears the thread in a status that was written for another uid. It returns the
+// outcome that the status shows then.
+func (s situation) dropForeignStatus(now time.Time) outcome.Outcome {
+	shown := s.disownStatus()
+	status := &s.thread.Status
 	if status.ThreadID != "" {
 		status.Incarnation++
 		s.memory.incarnation = status.Incarnation
@@ -187,6 +195,5 @@ func (s situation) dropForeignStatus(now time.Time) outcome.Outcome {
 	status.IncarnationSince = objects.StatusTime(now)
 	status.UID, status.ThreadID, status.CreatedOn, status.ServiceUser = string(s.thread.UID), "", nil, ""
 	status.Joined, status.Participants, status.Rejected, status.Renewing = "", nil, nil, nil
-	objects.Mark(s.thread, shown)
 	return shown
 }

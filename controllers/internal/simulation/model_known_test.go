@@ -39,6 +39,15 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelRestoreThread, name: "a", variant: "with status"},
 		{kind: modelDeleteThread, name: "a"},
 	}}},
+	// The same for a thread that is adopted, whose members then change.
+	"adopting, restored with its status and edited at once": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b", variant: "adopting people's", n: 3},
+		{kind: modelEditThread, name: "b", variant: "members", n: 3, members: []modelMember{{user: 3, name: 1}}},
+	}, {
+		{kind: modelStale, n: 2, wait: 300 * time.Millisecond},
+		{kind: modelRestoreThread, name: "b", variant: "with status"},
+		{kind: modelEditThread, name: "b", variant: "members", n: 5, members: []modelMember{{name: 2}}},
+	}}},
 	// For a while ACS refuses everything. That says nothing about the thread that an earlier ChatThread
 	// left behind.
 	"everything is refused during a search": {chapters: [][]modelAction{{
