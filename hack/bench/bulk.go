@@ -6,8 +6,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 	"time"
+
+	"github.com/acs-operator/acs-chat-operator/hack/sandbox"
 )
 
 const (

@@ -102,8 +102,8 @@ func (w *world) live() {
 	w.delete()
 }
 
-// change adds a member, removes it, deletes the thread, and adopts one that another ChatThread left.
-// Each counts as a change by the spec.
+// change adds a member, removes it, deletes the thread, and adopts one that another ChatThread
+// left. Each counts as a change by the spec.
 func (w *world) change() {
 	w.Helper()
 	const members = `{"spec":{"participants":[{"userID":"8:acs:6f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c_00000000-0000-4000-8000-00000000000a"}]}}`

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func beParent(log string) {
 	started := make(chan error)
 	go func() {
-		_, err := Program{Name: "child", Binary: "/bin/sh", Arguments: []string{"-c", "echo $$; exec sleep 600"}, Log: log}.Start(context.Background())
+		_, err := Program{Name: "child", Binary: "/bin/sh", Arguments: []string{"-c", "echo $$; exec sleep 600"}, Log: log}.Start(context.Background()) //nolint:forbidigo // this process has no test
 		started <- err
 	}()
 	if err := <-started; err != nil {

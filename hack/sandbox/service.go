@@ -39,8 +39,8 @@ type Service struct {
 	Admin string
 }
 
-// StartEmulator starts an emulator of ACS with the files of a directory, and names the program after
-// it. The emulator loads the state that it saved, if a flag says so.
+// StartEmulator starts an emulator of ACS with the files of a directory, and names the program
+// after it. The emulator loads the state that it saved, if a flag says so.
 func (s *Sandbox) StartEmulator(ctx context.Context, dir string, flags ...string) (*Service, error) {
 	address, err := processes.FreeAddress(ctx)
 	if err != nil {
@@ -134,8 +134,8 @@ type Request struct {
 	Header http.Header `json:"header"`
 }
 
-// Requests returns the requests that arrived after a mark, and the mark for the next call. The first
-// mark is 0.
+// Requests returns the requests that arrived after a mark, and the mark for the next call. The
+// first mark is 0.
 func (s *Service) Requests(ctx context.Context, since int) (last int, requests []Request, err error) {
 	var answer struct {
 		Last     int       `json:"last"`

@@ -152,8 +152,8 @@ func (d *Directory) isDecisive(l *list, id string) bool {
 }
 
 // confirmService returns nil if ACS lists threads for the user. While it refuses or fails that as
-// well, for instance because a rule of its network shuts out the operator, it says nothing about one
-// thread.
+// well, for instance because a rule of its network shuts out the operator, it says nothing about
+// one thread.
 func confirmService(ctx context.Context, user Lister) error {
 	pager := user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 1})
 	if _, err := pager.NextPage(ctx); err != nil {
@@ -208,8 +208,8 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 
 // noteRefused notes that ACS refuses to show a thread that it lists. Lists contain threads that the
 // user has left, and may contain deleted ones; but an overlooked thread is created a second time.
-// So two refusals must be some time apart, with a list between them that ACS shows, and another call
-// must agree.
+// So two refusals must be some time apart, with a list between them that ACS shows, and another
+// call must agree.
 func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id string, confirm time.Duration) error {
 	d.mu.Lock()
 	since, again := l.refused[id]

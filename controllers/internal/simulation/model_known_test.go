@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// knownHistories are short histories that TestSimModel found with other seeds, and that the operator
-// or the model once got wrong.
+// knownHistories are short histories that TestSimModel found with other seeds. The operator or the
+// model once got them wrong.
 var knownHistories = map[string]modelHistory{
 	// The finalizer was the only way to learn of the deletion. The thread stays, and a later
 	// ChatThread of that name adopts it.
@@ -48,8 +48,8 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelRestoreThread, name: "b", variant: "with status"},
 		{kind: modelEditThread, name: "b", variant: "members", n: 5, members: []modelMember{{name: 2}}},
 	}}},
-	// For a while ACS refuses everything. That says nothing about the thread that an earlier ChatThread
-	// left behind.
+	// For a while ACS refuses everything. That says nothing about the thread that an earlier
+	// ChatThread left behind.
 	"everything is refused during a search": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "a"},
 	}, {

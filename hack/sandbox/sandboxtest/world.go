@@ -1,8 +1,8 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sandboxtest ties a sandbox to a test: its programs end with the test, and an error of them
-// is one of the test.
+// Package sandboxtest ties a sandbox to a test: its programs end with the test, and their errors
+// are errors of the test.
 package sandboxtest
 
 import (
@@ -34,7 +34,7 @@ type World struct {
 // New returns a sandbox without programs. Its files stay after a failure.
 func New(tb testing.TB) *World {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "sandbox-")
+	dir, err := os.MkdirTemp("", "sandbox-") //nolint:usetesting // its logs help to explain a failure
 	if err != nil {
 		tb.Fatal(err)
 	}
