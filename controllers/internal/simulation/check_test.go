@@ -211,12 +211,13 @@ func (w *world) forgetUndeclared() {
 	maps.DeleteFunc(w.removedDeclared, func(place memberKey, _ time.Time) bool { return !declared[place.folded()] })
 }
 
-// declaredMembers returns the members that resources declare.
+// declaredMembers returns the members that resources declare for the threads that they own. Only
+// its owner decides about a thread that another resource has in its status as well.
 func (w *world) declaredMembers() map[memberKey]bool {
 	declared := map[memberKey]bool{}
 	threads := map[string]string{}
 	for _, obj := range w.stored(kindThread) {
-		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok {
+		if thread, ok := obj.(*chatv1alpha1.ChatThread); ok && w.mayOwn(thread) {
 			threads[thread.Name] = thread.Status.ThreadID
 			for _, m := range thread.Spec.Participants {
 				declared[memberKey{thread.Status.ThreadID, string(m.UserID)}.folded()] = true
@@ -229,6 +230,13 @@ func (w *world) declaredMembers() map[memberKey]bool {
 		}
 	}
 	return declared
+}
+
+// mayOwn reports whether the thread in a status carries no stamp of another resource.
+func (w *world) mayOwn(thread *chatv1alpha1.ChatThread) bool {
+	remote, _ := w.emulator.Thread(thread.Status.ThreadID)
+	uid := remote.Metadata[chatv1alpha1.StampUID]
+	return uid == "" || uid == string(thread.UID)
 }
 
 // memberKey identifies a user in a thread.
