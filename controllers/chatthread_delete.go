@@ -221,6 +221,9 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation) (situation, error) {
 	s, properties, err := r.readThread(ctx, s)
 	if directory.IsInaccessible(err) {
+		if err := directory.ConfirmService(ctx, s.user.Lister()); err != nil {
+			return s, err
+		}
 		if err := directory.ConfirmInaccessible(ctx, s.client()); err != nil {
 			return s, err
 		}

@@ -50,7 +50,7 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 		}
 		result.hasAsked = true
 		if d.isDecisive(l, id) {
-			if err := confirmService(ctx, user); err != nil {
+			if err := ConfirmService(ctx, user); err != nil {
 				return err
 			}
 		}
@@ -151,10 +151,10 @@ func (d *Directory) isDecisive(l *list, id string) bool {
 	return isRefused || fails && !failed.lasts && failed.tries+1 >= lastingTries
 }
 
-// confirmService returns nil if ACS lists threads for the user. While it refuses or fails that as
+// ConfirmService returns nil if ACS lists threads for the user. While it refuses or fails that as
 // well, for instance because a rule of its network shuts out the operator, it says nothing about
 // one thread.
-func confirmService(ctx context.Context, user Lister) error {
+func ConfirmService(ctx context.Context, user Lister) error {
 	pager := user.Chat.NewListThreadsPager(&acs.ListThreadsOptions{MaxPageSize: 1})
 	if _, err := pager.NextPage(ctx); err != nil {
 		return &serviceError{listFailed(err)}

@@ -49,22 +49,7 @@ func (m *modelRun) setBreak(outage modelOutage) {
 }
 
 func (m *modelRun) breakService(a modelAction) {
-	outage := modelOutage{variant: a.variant, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7}
-	if a.variant == "404" && m.anyDeleted() {
-		return
-	}
-	m.setBreak(outage)
-}
-
-// anyDeleted reports whether a thread is being deleted. If the service denies the thread at that
-// time, there is nothing to delete.
-func (m *modelRun) anyDeleted() bool {
-	for _, t := range m.threads {
-		if t.deleting {
-			return true
-		}
-	}
-	return false
+	m.setBreak(modelOutage{variant: a.variant, until: time.Now().Add(modelBreakLength[a.n]), wait: a.n * 7})
 }
 
 // modelRefused is a future call that is refused, with its retry.
@@ -105,8 +90,7 @@ func (m *modelRun) isRefused(req *http.Request) (status int, foreign bool) {
 	operation, _ := req.Context().Value(runtime.CtxAPINameKey{}).(string)
 	r := &m.refusal
 	switch {
-	case r.remaining == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet,
-		r.reads && m.anyDeleted():
+	case r.remaining == 0, strings.HasSuffix(operation, "IssueToken"), r.writes && req.Method == http.MethodGet, r.reads && req.Method != http.MethodGet:
 		return 0, false
 	case r.skip > 0:
 		r.skip--

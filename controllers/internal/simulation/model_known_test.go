@@ -57,6 +57,12 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelBreak, variant: "403", n: 3},
 		{kind: modelCreateThread, name: "a", wait: time.Minute},
 	}}},
+	// A service that finds nothing at all does not say that a thread is gone.
+	"a deletion while ACS finds nothing": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a", wait: time.Minute},
+		{kind: modelBreak, variant: "404", n: 3},
+		{kind: modelDeleteThread, name: "a", wait: time.Minute},
+	}}},
 	// A status from a backup names the thread that is searched for. The search waited for its stamp,
 	// the listing controller took it for claimed, and both woke each other without a pause.
 	"the searched thread seems to be claimed": {chapters: [][]modelAction{{

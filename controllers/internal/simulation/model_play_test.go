@@ -234,10 +234,6 @@ func (m *modelRun) deleteThread(a modelAction) {
 	if declared == nil || declared.deleting {
 		return
 	}
-	// If the service denies a thread during its deletion, there is nothing to delete.
-	if m.breaks().variant == "404" {
-		m.setBreak(modelOutage{})
-	}
 	declared.deleting = true
 	m.w.remove(threadNamed(a.name))
 }
