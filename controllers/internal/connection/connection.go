@@ -100,6 +100,10 @@ func (c *Connection) TryAtOnce() {
 	c.askForTokens()
 }
 
+// UsersOf reads the service users of a ChatConnection, once for each version of it. All callers
+// share the lists, so nobody may change them.
+func (c *Connection) UsersOf(conn *chatv1alpha1.ChatConnection) Users { return c.lastRead.of(conn) }
+
 // KnowUsers stores which service users may act. Deletions need them once the ChatConnection is
 // gone.
 func (c *Connection) KnowUsers(ids UserIDs) {

@@ -92,16 +92,14 @@ type usersRead struct {
 	users   Users
 }
 
-// UsersOf reads the service users of a ChatConnection, once for each version of it. All callers
-// share the lists, so nobody may change them.
-func (c *Connection) UsersOf(conn *chatv1alpha1.ChatConnection) Users {
-	read := &c.lastRead
-	read.mu.Lock()
-	defer read.mu.Unlock()
-	if conn.ResourceVersion == "" || read.uid != conn.UID || read.version != conn.ResourceVersion {
-		read.uid, read.version, read.users = conn.UID, conn.ResourceVersion, UsersOf(conn)
+// of reads the service users, unless it did so for this version.
+func (r *usersRead) of(conn *chatv1alpha1.ChatConnection) Users {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if conn.ResourceVersion == "" || r.uid != conn.UID || r.version != conn.ResourceVersion {
+		r.uid, r.version, r.users = conn.UID, conn.ResourceVersion, UsersOf(conn)
 	}
-	return read.users
+	return r.users
 }
 
 // ArePinned reports whether the spec names the users.
