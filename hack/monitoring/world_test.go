@@ -41,13 +41,7 @@ func newWorld(tb testing.TB) *world {
 	w.Environment = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + w.collector.URL}
 	ctx, cancel := context.WithTimeout(tb.Context(), sandboxtest.Patience)
 	defer cancel()
-	w.Must(w.StartControlPlane(ctx))
-	w.Must(w.InstallOperator(ctx, w.Server.Address))
-	var err error
-	w.service, err = w.StartEmulator(ctx, "acs")
-	w.Must(err)
-	w.application, err = w.service.Application()
-	w.Must(err)
+	w.service, w.application = w.StartService(ctx)
 	targets := map[string]string{}
 	for _, pod := range replicas {
 		targets[pod] = w.FreeAddress()

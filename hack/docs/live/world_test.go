@@ -44,13 +44,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{World: sandboxtest.New(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), sandboxtest.Patience)
 	defer cancel()
-	w.Must(w.StartControlPlane(ctx))
-	w.Must(w.InstallOperator(ctx, w.Server.Address))
-	var err error
-	w.service, err = w.StartEmulator(ctx, "acs")
-	w.Must(err)
-	w.application, err = w.service.Application()
-	w.Must(err)
+	w.service, w.application = w.StartService(ctx)
 	w.Must(w.StartOperator(ctx, sandbox.Operator, w.service))
 	w.Do("apply", "-f", guard+"/policy.yaml", "-f", guard+"/binding.yaml")
 	return w

@@ -75,6 +75,19 @@ func (w *World) run(ctx context.Context, program processes.Program, ready func(c
 	return nil
 }
 
+// StartService starts a control plane with the CRDs and the permissions of the operator, and an
+// emulator of ACS. It returns that, and an application of it.
+func (w *World) StartService(ctx context.Context) (*sandbox.Service, *sandbox.Application) {
+	w.Helper()
+	w.Must(w.StartControlPlane(ctx))
+	w.Must(w.InstallOperator(ctx, w.Server.Address))
+	service, err := w.StartEmulator(ctx, "acs")
+	w.Must(err)
+	application, err := service.Application()
+	w.Must(err)
+	return service, application
+}
+
 // Must ends the test if there is an error.
 func (w *World) Must(err error) {
 	w.Helper()
