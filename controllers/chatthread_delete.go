@@ -220,13 +220,10 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 // deleteOrRelease deletes or releases one thread. A thread of another ChatThread is not changed.
 func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation) (situation, error) {
 	s, properties, err := r.readThread(ctx, s)
-	if directory.IsInaccessible(err) {
-		if err := directory.ConfirmService(ctx, s.user.Lister()); err != nil {
-			return s, err
-		}
-		if err := directory.ConfirmInaccessible(ctx, s.client()); err != nil {
-			return s, err
-		}
+	if !directory.IsInaccessible(err) {
+		s.memory.contradicted.end()
+	} else if err := r.confirmRefusal(ctx, s, err); err != nil {
+		return s, err
 	}
 	switch {
 	case acs.HasStatus(err, http.StatusNotFound), err == nil && properties.DeletedOn != nil:
@@ -258,6 +255,30 @@ func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation)
 		s.session.Directory.Drop(s.threadID)
 	}
 	return s, err
+}
+
+// confirmRefusal returns nil if other calls agree that the thread is gone or hidden. ACS hides the
+// members of threads that exist, so a thread that it does not find must then be missing twice.
+func (r *ChatThreadReconciler) confirmRefusal(ctx context.Context, s situation, refused error) error {
+	if err := directory.ConfirmService(ctx, s.user.Lister()); err != nil {
+		return err
+	}
+	status, err := directory.ConfirmInaccessible(ctx, s.client())
+	if err != nil {
+		return err
+	}
+	if !acs.HasStatus(refused, http.StatusNotFound) {
+		s.memory.contradicted.end()
+		return nil
+	}
+	if status == http.StatusNotFound {
+		return nil
+	}
+	if rest := s.memory.contradicted.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest, Message: fmt.Sprintf(
+			"ACS does not find thread %s (404) and refuses to list its members (403); the operator asks again to confirm that it is gone.", s.threadID)}
+	}
+	return nil
 }
 
 // mayNotDelete ends a deletion by a user that may not see the thread. A thread that was to be

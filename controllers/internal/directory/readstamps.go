@@ -220,7 +220,7 @@ func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id st
 	if !again || time.Since(since) < confirm {
 		return nil
 	}
-	if err := ConfirmInaccessible(ctx, user.Chat.ThreadClient(id)); err != nil {
+	if _, err := ConfirmInaccessible(ctx, user.Chat.ThreadClient(id)); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -232,17 +232,17 @@ func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id st
 	return nil
 }
 
-// ConfirmInaccessible returns nil if ACS also refuses the members of a thread that it refused to
-// show: one refusal alone may be a fault.
-func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) error {
-	_, err := thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
-	switch {
+// ConfirmInaccessible asks for the members of a thread that ACS refused to show: one refusal alone
+// may be a fault. It returns the status with which ACS refuses them as well.
+func ConfirmInaccessible(ctx context.Context, thread *acs.ThreadClient) (status int, err error) {
+	_, err = thread.NewListParticipantsPager(&acs.ListParticipantsOptions{MaxPageSize: 1}).NextPage(ctx)
+	switch refused, _ := errors.AsType[*azcore.ResponseError](err); {
 	case err == nil:
-		return &outcome.Contradiction{Message: "ACS refuses to show a thread whose members it lists; the operator asks again to confirm that the thread is gone or not its own."}
+		return 0, &outcome.Contradiction{Message: "ACS refuses to show a thread whose members it lists; the operator asks again to confirm that the thread is gone or not its own."}
 	case IsInaccessible(err):
-		return nil
+		return refused.StatusCode, nil
 	default:
-		return outcome.CallFailed("list the members of a thread that it does not show", err)
+		return 0, outcome.CallFailed("list the members of a thread that it does not show", err)
 	}
 }
 

@@ -63,6 +63,14 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelBreak, variant: "404", n: 3},
 		{kind: modelDeleteThread, name: "a", wait: time.Minute},
 	}}},
+	// ACS once does not find a thread that the service user may not see: it is not gone for that.
+	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b", wait: time.Minute},
+		{kind: modelDrift, name: "b", variant: "shut us out", members: []modelMember{{}}},
+		{kind: modelDeleteThread, name: "b", wait: 2 * time.Second},
+		{kind: modelRefusal, variant: "404"},
+		{kind: modelTime, wait: 3 * time.Hour},
+	}}},
 	// A status from a backup names the thread that is searched for. The search waited for its stamp,
 	// the listing controller took it for claimed, and both woke each other without a pause.
 	"the searched thread seems to be claimed": {chapters: [][]modelAction{{
