@@ -18,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // An emptied status is written again at once, without other effects.
@@ -49,6 +50,25 @@ func TestEmptiedStatusIsWrittenAgain(t *testing.T) {
 	for _, operation := range []emulator.Operation{emulator.OperationCreateThread, emulator.OperationCreateUser, emulator.OperationAddParticipants} {
 		w.Expect(calls[operation]).To(BeZero(), string(operation))
 	}
+}
+
+// A ChatParticipant has no resync. A status that somebody else wrote, such as a process that ended,
+// is replaced at once.
+func TestStatusOfAnotherWriterIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.newThread("overwritten")
+	w.create(thread)
+	participant := w.newParticipant("member", thread.Name, w.users(1)[0])
+	w.create(participant)
+	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
+	other := participant.DeepCopy()
+	objects.Mark(other, outcome.Outcome{Reason: chatv1alpha1.ReasonThreadNotReady, Message: "written by another process"})
+	w.Expect(admin.Status().Patch(t.Context(), other, client.MergeFrom(participant))).To(Succeed())
+	_, reason := objects.ReadyReason(other)
+	w.Expect(reason).To(Equal(chatv1alpha1.ReasonThreadNotReady))
+	w.awaitReason(participant, chatv1alpha1.ReasonSucceeded)
 }
 
 // A removed annotation is restored at once.

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -244,6 +245,26 @@ func threadChanged() predicate.Predicate {
 			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
 			return ok && ok2 && before.Status.UID != after.Status.UID && after.Status.UID != "" && after.Status.UID != string(after.UID)
 		}},
+	)
+}
+
+// participantChanged accepts the changes of a ChatParticipant by users, and each change of its
+// status. A process that ended may have written one that this process learns of late, after it
+// found that there is nothing to write. Nothing else would repair that: ChatParticipants have no
+// resync. To compare the status with the roster again costs no request.
+func participantChanged() predicate.Predicate {
+	return predicate.Or(
+		declarationChanged(chatv1alpha1.AnnotationAbandon),
+		predicate.Funcs{
+			CreateFunc: func(event.CreateEvent) bool { return false },
+			DeleteFunc: func(event.DeleteEvent) bool { return false },
+			UpdateFunc: func(e event.UpdateEvent) bool {
+				before, ok := e.ObjectOld.(*chatv1alpha1.ChatParticipant)
+				after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatParticipant)
+				return ok && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
+			},
+			GenericFunc: func(event.GenericEvent) bool { return false },
+		},
 	)
 }
 

@@ -180,7 +180,7 @@ func (c *Controllers) Watches() []Watch {
 		{&chatv1alpha1.ChatParticipant{}, each, KindThread, c.threads.participantHandler()},
 		{&chatv1alpha1.ChatConnection{}, each, KindThread, c.threads.connectionHandler()},
 
-		{&chatv1alpha1.ChatParticipant{}, declarationChanged(chatv1alpha1.AnnotationAbandon), KindParticipant, nil},
+		{&chatv1alpha1.ChatParticipant{}, participantChanged(), KindParticipant, nil},
 		{&chatv1alpha1.ChatThread{}, threadAvailabilityChanged(), KindParticipant, enqueue(c.participants.participantsOfThread)},
 	}
 	if !c.namespacesUnwatched {
