@@ -59,8 +59,9 @@ func (r *listingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	}
 	ctx = pacing.WithCaller(ctx, pacing.Caller{Thread: types.UID("list of " + id), Namespace: req.Namespace, Name: req.Name})
 	wake, err := link.Directory.Read(ctx, user.Lister(), directory.ReadOptions{
-		Confirm: r.timing.goneConfirm,
-		Claims:  claimsOf(ctx, r, key),
+		Confirm:        r.timing.goneConfirm,
+		ConfirmUnknown: func(ctx context.Context) error { return r.registry.ConfirmUnknown(ctx, link, id) },
+		Claims:         claimsOf(ctx, r, key),
 	})
 	for _, thread := range wake {
 		r.wakeThread(thread)

@@ -35,6 +35,8 @@ type service struct {
 	transport   *http.Client
 	credentials map[string]*acs.UserCredential
 	*Directory
+	// uncertain is the error of a check whether ACS knows no such user.
+	uncertain error
 	// confirm is how far apart refusals must be.
 	confirm time.Duration
 	// claimed are the threads that other ChatThreads have now.
@@ -112,7 +114,9 @@ func (s *service) ask(query Query) (lists int, reads []string, err error) {
 	users, _ := s.Search(query)
 	for _, id := range users {
 		at := slices.Index(s.ids, id)
-		_, err := s.Read(s.Context(), s.users[at], ReadOptions{Confirm: s.confirm, Claims: query.Claims})
+		_, err := s.Read(s.Context(), s.users[at], ReadOptions{
+			Confirm: s.confirm, ConfirmUnknown: func(context.Context) error { return s.uncertain }, Claims: query.Claims,
+		})
 		if _, isWait := errors.AsType[*outcome.Wait](err); err != nil && !isWait {
 			s.Errorf("Read ends with %v", err)
 		}

@@ -33,6 +33,8 @@ type ReadOptions struct {
 	Claims Claims
 	// Confirm is the shortest time between two refusals that count.
 	Confirm time.Duration
+	// ConfirmUnknown returns nil if it is certain that ACS knows no such user.
+	ConfirmUnknown func(context.Context) error
 }
 
 // Read reads the list of a user, if ChatThreads wait for one, and the stamps of the listed threads
@@ -54,6 +56,9 @@ func (d *Directory) Read(ctx context.Context, user Lister, options ReadOptions) 
 	var result readResult
 	if err = d.readPages(ctx, l, user, &result); err == nil && d.areStampsWanted(l) {
 		err = d.readStamps(ctx, l, user, options, &result)
+	}
+	if isUnknownUser(err) && d.wasUnknown(l, options.Confirm) {
+		result.isUnknown = options.ConfirmUnknown(ctx) == nil
 	}
 	// A process that stops learns nothing.
 	if err != nil && ctx.Err() != nil {
@@ -89,6 +94,8 @@ type readResult struct {
 	isList, hasAsked bool
 	// found are the ChatThreads whose stamps were read. They need not wait for the other threads.
 	found []types.NamespacedName
+	// isUnknown is set if it is certain that ACS knows no such user.
+	isUnknown bool
 	// next is the time to read a thread again that ACS refused or failed to show; zero for none.
 	next time.Time
 }
@@ -132,7 +139,7 @@ func (l *list) failedRead(err error, result readResult, confirm time.Duration, n
 	}
 	wasUnreachable := l.isUnreachable(now)
 	if isUnknownUser(err) {
-		after = l.noteUnknownUser(confirm, now)
+		after = l.noteUnknownUser(result.isUnknown, confirm, now)
 	}
 	l.retryAt = now.Add(after)
 	retry := &outcome.Wait{Reason: o.Reason, Message: o.Message, After: after, Quiet: true}
@@ -152,17 +159,26 @@ func (l *list) failedRead(err error, result readResult, confirm time.Duration, n
 	return l.waiters(), retry
 }
 
-// noteUnknownUser notes that ACS knows no such user, and returns the wait before the next try. Two
-// such refusals, some time apart, are certain: a fault of the Identity service must not hide all
-// threads.
-func (l *list) noteUnknownUser(confirm time.Duration, now time.Time) time.Duration {
+// wasUnknown reports whether ACS said some time ago already that it knows no such user.
+func (d *Directory) wasUnknown(l *list, confirm time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !l.noToken.IsZero() && time.Since(l.noToken) >= confirm
+}
+
+// noteUnknownUser notes that ACS knows no such user, and returns the wait before the next try. A
+// fault of the Identity service must not hide all threads of the user, so such refusals, some time
+// apart, must be certain.
+func (l *list) noteUnknownUser(isCertain bool, confirm time.Duration, now time.Time) time.Duration {
 	if l.noToken.IsZero() {
 		l.noToken = now
 	}
 	if rest := l.noToken.Add(confirm).Sub(now); rest > 0 {
 		return rest
 	}
-	l.unreachable = now.Add(unreachableFor)
+	if isCertain {
+		l.unreachable = now.Add(unreachableFor)
+	}
 	return unreachableFor
 }
 

@@ -4,6 +4,7 @@
 package directory
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -367,7 +368,13 @@ func TestUnknownUsers(t *testing.T) {
 	if err == nil {
 		t.Error("one refusal counts")
 	}
-	s.confirm = 0
+	s.confirm, s.uncertain = 0, errors.New("ACS knows no user at all")
+	for range 3 {
+		if _, _, err = s.search(Need{}); err == nil {
+			t.Error("a refusal counts that the check does not confirm")
+		}
+	}
+	s.uncertain = nil
 	s.calls(Need{}, 0)
 	s.calls(Need{}, 0)
 	s.finds(own)

@@ -63,6 +63,21 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelBreak, variant: "404", n: 3},
 		{kind: modelDeleteThread, name: "a", wait: time.Minute},
 	}}},
+	// ACS knows none of the service users for a while, and then the first one again. The threads of
+	// the other one must not be left out.
+	"the threads of a service user that ACS does not know for a while": {chapters: [][]modelAction{{
+		{kind: modelConnection, variant: "service users", n: 1},
+	}, {
+		{kind: modelCreateThread, name: "c"},
+	}, {
+		{kind: modelCreateThread, name: "b"},
+	}, {
+		{kind: modelConnection, variant: "rotate the key"},
+		{kind: modelCreateThread, name: "a", variant: "observed", n: 5, wait: 300 * time.Millisecond},
+		{kind: modelBreak, variant: "404", n: 5},
+		{kind: modelDeleteThread, name: "a", wait: 15 * time.Second},
+		{kind: modelUninstall, wait: 15 * time.Second},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
