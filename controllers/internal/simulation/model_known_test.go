@@ -48,6 +48,13 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelRestoreThread, name: "b", variant: "with status"},
 		{kind: modelEditThread, name: "b", variant: "members", n: 5, members: []modelMember{{name: 2}}},
 	}}},
+	// The same for a thread that we are shut out of: its status stays foreign, and is written once.
+	"adopting, restored with its status and shut out": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b", variant: "adopting people's", n: 3, wait: time.Minute},
+		{kind: modelStale, n: 2, wait: 300 * time.Millisecond},
+		{kind: modelRestoreThread, name: "b", variant: "with status"},
+		{kind: modelDrift, name: "b", variant: "shut us out", members: []modelMember{{}}},
+	}}},
 	// For a while ACS refuses everything. That says nothing about the thread that an earlier
 	// ChatThread left behind.
 	"everything is refused during a search": {chapters: [][]modelAction{{
