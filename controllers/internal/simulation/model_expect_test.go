@@ -334,12 +334,15 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 }
 
 // missedOwner returns the resource that should have adopted an orphaned thread: it created another
-// thread later.
+// thread later. It leaves a thread alone that another resource has in its status.
 func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
 	if !found.certain || thread.Metadata[chatv1alpha1.StampOwner] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
+		return ""
+	}
+	if slices.ContainsFunc(m.referring(thread.ID), func(other string) bool { return other != name }) {
 		return ""
 	}
 	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.leftAt) {

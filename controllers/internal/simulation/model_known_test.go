@@ -85,6 +85,17 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelDeleteThread, name: "a", wait: 15 * time.Second},
 		{kind: modelUninstall, wait: 15 * time.Second},
 	}}},
+	// A thread that carries the stamp of a former resource, and that another resource lost to it, stays
+	// with neither until a person decides.
+	"left behind by one, claimed by another": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b"},
+	}, {
+		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
+		{kind: modelCreateThread, name: "a", variant: "adopting one of another", n: 1},
+	}, {
+		{kind: modelAbandonThread, name: "a", wait: time.Minute},
+		{kind: modelCreateThread, name: "a"},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
