@@ -327,22 +327,25 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 			m.fail("no resource has thread %s with metadata %v", thread.ID, thread.Metadata)
 			continue
 		}
-		if name := m.missedOwner(thread, found); name != "" {
+		if name := m.missedOwner(thread, found); name != "" && !m.isReferredTo(thread.ID, name) {
 			m.fail("ChatThread %s created a thread although an earlier ChatThread left thread %s behind", name, thread.ID)
 		}
 	}
 }
 
+// isReferredTo reports whether another resource has a thread in its status, which leaves it alone
+// for that.
+func (m *modelRun) isReferredTo(id, except string) bool {
+	return slices.ContainsFunc(m.referring(id), func(name string) bool { return name != except })
+}
+
 // missedOwner returns the resource that should have adopted an orphaned thread: it created another
-// thread later. It leaves a thread alone that another resource has in its status.
+// thread later.
 func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) string {
 	_, name, _ := strings.Cut(found.owner, "/")
 	declared := m.threads[name]
 	if !found.certain || thread.Metadata[chatv1alpha1.StampOwner] != found.owner || declared == nil || declared.deleting || declared.spec.ThreadID != "" ||
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
-		return ""
-	}
-	if slices.ContainsFunc(m.referring(thread.ID), func(other string) bool { return other != name }) {
 		return ""
 	}
 	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.leftAt) {
