@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -20,11 +18,7 @@ import (
 // crash, a lost answer or a rebuilt cluster must not create a second one.
 func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situation, error) {
 	if s.isStatusForeign() && s.thread.Adopts() {
-		// The status stays foreign until the adoption. Only the first reconcile replaces what it shows.
-		if ready, _ := objects.ReadyReason(s.thread); ready == metav1.ConditionTrue {
-			s.disownStatus()
-		}
-		s.thread.Status.ObservedGeneration = -1
+		s.disownStatusOnce()
 		s.target = target{threadID: s.thread.Spec.ThreadID, origin: originFound}
 		return s, nil
 	}

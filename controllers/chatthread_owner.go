@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -180,6 +181,15 @@ func (s situation) disownStatus() outcome.Outcome {
 	s.thread.Status.ObservedGeneration = -1
 	objects.Mark(s.thread, shown)
 	return shown
+}
+
+// disownStatusOnce does so if the status shows Ready. That of a ChatThread that adopts a thread
+// stays foreign until the adoption, and is not to be written by each reconcile.
+func (s situation) disownStatusOnce() {
+	if ready, _ := objects.ReadyReason(s.thread); ready == metav1.ConditionTrue {
+		s.disownStatus()
+	}
+	s.thread.Status.ObservedGeneration = -1
 }
 
 // dropForeignStatus clears the thread in a status that was written for another uid. It returns the
