@@ -7,31 +7,29 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 )
 
 var (
-	errNoOtherUser  = errors.New("ACS issues no token for another service user of the connection")
-	errUserIsKnown  = errors.New("ACS knows the service user again")
-	onlyChatIsAsked = []acs.TokenScope{acs.ScopeChat}
+	errNoOtherUser = errors.New("ACS issues no token for another service user of the connection")
+	errUserIsKnown = errors.New("ACS knows the service user again")
 )
 
 // ConfirmUnknown returns nil if ACS issues a token for another service user of the connection, and
 // then once more knows no such user as this one. While ACS knows no user at all, it says nothing
 // about one of them. Kept answers do not count: they may be older.
 func (r *Registry) ConfirmUnknown(ctx context.Context, found *Connection, id string) error {
-	isOtherKnown := false
-	for _, other := range found.UsersKnown() {
-		if acs.UserKey(other) != acs.UserKey(id) && !isOtherKnown {
-			_, err := found.IdentityClient().IssueToken(ctx, other, onlyChatIsAsked, nil)
-			isOtherKnown = err == nil
-		}
+	ask := func(user string) error {
+		_, err := found.IdentityClient().IssueToken(ctx, user, []acs.TokenScope{acs.ScopeChat}, nil)
+		return err
 	}
-	if !isOtherKnown {
+	isOther := func(user string) bool { return acs.UserKey(user) != acs.UserKey(id) }
+	if !slices.ContainsFunc(found.UsersKnown(), func(user string) bool { return isOther(user) && ask(user) == nil }) {
 		return errNoOtherUser
 	}
-	_, err := found.IdentityClient().IssueToken(ctx, id, onlyChatIsAsked, nil)
+	err := ask(id)
 	switch {
 	case acs.HasStatus(err, http.StatusBadRequest, http.StatusNotFound):
 		return nil

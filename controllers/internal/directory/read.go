@@ -94,6 +94,8 @@ type readResult struct {
 	isList, hasAsked bool
 	// found are the ChatThreads whose stamps were read. They need not wait for the other threads.
 	found []types.NamespacedName
+	// confirmed is when ACS last showed that it can answer.
+	confirmed time.Time
 	// isUnknown is set if it is certain that ACS knows no such user.
 	isUnknown bool
 	// next is the time to read a thread again that ACS refused or failed to show; zero for none.

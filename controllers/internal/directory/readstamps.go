@@ -22,6 +22,9 @@ const (
 	// to show.
 	firstThreadRetry = 2 * time.Second
 	lastThreadRetry  = 5 * time.Minute
+	// confirmedFor is how long ACS counts as able to answer after it did. It is shorter than the time
+	// between two refusals that count, so the answer comes between them.
+	confirmedFor = 5 * time.Second
 	// maxFailedInARow is the number of threads in a row that ACS may fail to show before the Read
 	// ends.
 	maxFailedInARow = 3
@@ -49,12 +52,10 @@ func (d *Directory) readStamps(ctx context.Context, l *list, user Lister, option
 			continue
 		}
 		result.hasAsked = true
-		if d.isDecisive(l, id) {
-			if err := ConfirmService(ctx, user); err != nil {
-				return err
-			}
+		err := d.confirmIfDecisive(ctx, l, user, id, result)
+		if err == nil {
+			err = d.readStamp(ctx, l, user, id, options.Confirm)
 		}
-		err := d.readStamp(ctx, l, user, id, options.Confirm)
 		switch {
 		case err == nil:
 			failedInARow = 0
@@ -139,6 +140,19 @@ func (d *Directory) noteFailed(l *list, id string, err error) (lastsNow bool) {
 	failed.lasts = lasted || failed.tries >= lastingTries && time.Since(failed.since) >= lastingTime
 	l.failed[id] = failed
 	return failed.lasts && !lasted
+}
+
+// confirmIfDecisive returns nil if ACS was able to answer just before the read of a thread that may
+// be the last one.
+func (d *Directory) confirmIfDecisive(ctx context.Context, l *list, user Lister, id string, result *readResult) error {
+	if time.Since(result.confirmed) <= confirmedFor || !d.isDecisive(l, id) {
+		return nil
+	}
+	err := ConfirmService(ctx, user)
+	if err == nil {
+		result.confirmed = time.Now()
+	}
+	return err
 }
 
 // isDecisive reports whether one more refusal or failure may let a ChatThread create another thread
