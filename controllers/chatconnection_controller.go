@@ -37,6 +37,7 @@ type ChatConnectionReconciler struct {
 	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
+	kinds kinds
 	// refusals holds the last refusals of ACS.
 	refusals connectionRefusals
 }

@@ -55,10 +55,14 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 
 // isUsed describes the threads that may have something at ACS through the connection: those with
 // the finalizer. The result is empty if there are none. Threads in the cache are enough for a
-// positive answer. Only the API server can give a negative one. It is asked only then, for the
-// threads that name the connection, and page by page as far as the first one with the finalizer:
-// the objects of others must not fill the memory of the operator.
+// positive answer, as long as there is their kind: the cache keeps them when it is gone. Only the
+// API server can give a negative one. It is asked only then, for the threads that name the
+// connection, and page by page as far as the first one with the finalizer: the objects of others
+// must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
+	if gone, err := r.kinds.areThreadsGone(ctx); err != nil || gone {
+		return "", err
+	}
 	count, err := countThreadsOf(ctx, r.Reader, objects.KeyOf(conn))
 	if err != nil || count > 0 {
 		return outcome.Plural(count, "ChatThread"), err

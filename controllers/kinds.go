@@ -21,6 +21,7 @@ import (
 
 // Resources whose CRDs are deleted during an uninstall.
 const (
+	connectionsResource  = "chatconnections"
 	threadsResource      = "chatthreads"
 	participantsResource = "chatparticipants"
 )
@@ -54,30 +55,62 @@ func (k kinds) isUninstalled(ctx context.Context, resource string) (bool, error)
 	if k.discovery != nil {
 		return k.isWithdrawn(ctx, resource)
 	}
+	crd, err := k.definition(ctx, resource)
+	return err == nil && (crd == nil || !crd.DeletionTimestamp.IsZero()), err
+}
+
+// definition returns the CRD of a resource; nil if there is none.
+func (k kinds) definition(ctx context.Context, resource string) (*metav1.PartialObjectMetadata, error) {
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
 	err := k.reader.Get(ctx, types.NamespacedName{Name: resource + "." + chatv1alpha1.GroupVersion.Group}, crd)
 	if apierrors.IsNotFound(err) {
-		return true, nil
+		return nil, nil //nolint:nilnil // no CRD is an ordinary state
 	}
 	if err != nil {
-		return false, fmt.Errorf("get CustomResourceDefinition: %w", err)
+		return nil, fmt.Errorf("get CustomResourceDefinition: %w", err)
 	}
-	return !crd.DeletionTimestamp.IsZero(), nil
+	return crd, nil
+}
+
+// areThreadsGone reports whether the kind ChatThread exists no more, and so no object of it, while
+// there still is a ChatConnection.
+func (k kinds) areThreadsGone(ctx context.Context) (bool, error) {
+	if k.discovery != nil {
+		served, err := k.served(ctx)
+		// An API server that just started may describe nothing yet.
+		return err == nil && verbsOf(served, connectionsResource) != nil && verbsOf(served, threadsResource) == nil, err
+	}
+	crd, err := k.definition(ctx, threadsResource)
+	return err == nil && crd == nil, err
 }
 
 // isWithdrawn reports whether the API server serves a resource no more, or creates no more objects
 // of it, as while its CRD is being deleted.
 func (k kinds) isWithdrawn(ctx context.Context, resource string) (bool, error) {
+	served, err := k.served(ctx)
+	return err == nil && !slices.Contains(verbsOf(served, resource), "create"), err
+}
+
+// served returns the resources of the operator that the API server serves.
+func (k kinds) served(ctx context.Context) ([]metav1.APIResource, error) {
 	served, err := k.discovery.ServerResourcesForGroupVersionWithContext(ctx, chatv1alpha1.GroupVersion.String())
 	if apierrors.IsNotFound(err) {
-		return true, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("discover the kinds of %s: %w", chatv1alpha1.GroupVersion, err)
+		return nil, fmt.Errorf("discover the kinds of %s: %w", chatv1alpha1.GroupVersion, err)
 	}
-	i := slices.IndexFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == resource })
-	return i < 0 || !slices.Contains(served.APIResources[i].Verbs, "create"), nil
+	return served.APIResources, nil
+}
+
+// verbsOf returns the verbs of a resource; nil if it is not served.
+func verbsOf(served []metav1.APIResource, resource string) []string {
+	i := slices.IndexFunc(served, func(r metav1.APIResource) bool { return r.Name == resource })
+	if i < 0 {
+		return nil
+	}
+	return served[i].Verbs
 }
 
 // lagMessage tells why a deletion or a removal waits.

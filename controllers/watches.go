@@ -97,14 +97,15 @@ func New(deps Dependencies) *Controllers {
 	}
 	roster := roster.New(c.participantWakes.Wake)
 	store := objects.NewStore(deps.Client, deps.APIReader)
+	kinds := kinds{reader: deps.APIReader, discovery: deps.Discovery}
 	c.connections = &ChatConnectionReconciler{
 		Reader: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, Store: store,
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, Store: store, kinds: kinds,
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
 		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
-		kinds: kinds{reader: deps.APIReader, discovery: deps.Discovery}, timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
+		kinds: kinds, timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{
