@@ -96,6 +96,13 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelAbandonThread, name: "a", wait: time.Minute},
 		{kind: modelCreateThread, name: "a"},
 	}}},
+	// People add a user twice, the first time before the adoption. The operator adds it again under
+	// its declared name only once.
+	"added by people before and after the adoption": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "a", variant: "adopting people's", n: 1, members: []modelMember{{name: 1}}},
+		{kind: modelDrift, name: "a", variant: "remove", members: []modelMember{{}}},
+		{kind: modelDrift, name: "a", variant: "add", members: []modelMember{{}}},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},

@@ -128,7 +128,9 @@ func (m *modelRun) threadToAdopt(a modelAction) string {
 		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.Metadata = map[string]string{"key 1": "people's", "key 9": "people's"} })
 		found := m.remote(id)
 		found.orphanReason = "people's"
-		found.guests = map[string]bool{acs.UserKey(m.w.people[0]): true, acs.UserKey(m.w.people[1]): true}
+		for _, guest := range m.w.people[:2] {
+			found.guests[acs.UserKey(guest)], found.added[acs.UserKey(guest)] = true, 1
+		}
 		found.kept = map[string]string{"key 1": "people's", "key 9": "people's"}
 		return id
 	case "adopting a former one":
