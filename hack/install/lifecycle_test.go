@@ -153,7 +153,7 @@ func (w *world) moveToChart() *pods.Pod {
 func TestNamespacedOperatorNeedsHelpWithANamespace(t *testing.T) {
 	w := newWorld(t)
 	w.Kubectl("create", "namespace", "team-b")
-	w.Kubectl("create", "secret", "generic", "acs", "-n", "team-b", "--from-file=connectionString="+filepath.Join(w.Dir, "connection-string"))
+	w.Kubectl("create", "secret", "generic", "acs", "-n", "team-b", "--from-file=connectionString="+w.service.ConnectionStringFile)
 	w.helm("helm4", append([]string{"install", release, packaged}, w.values("namespaced=true", "watchNamespaces={team-b}")...)...)
 	w.AwaitCRDs()
 	pod := w.Run(namespace, manager)
