@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
@@ -197,8 +199,5 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]d
 // of the same name is no other: an old cache may still show the one that this ChatThread replaced,
 // and its thread is the one to be found.
 func (r *ChatThreadReconciler) isClaimed(ctx context.Context, s situation, id string) (bool, error) {
-	threads, err := claimants(ctx, r, id)
-	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
-		return objects.KeyOf(thread) != objects.KeyOf(s.thread) && connectionKey(thread) == connectionKey(s.thread)
-	}), err
+	return isClaimedBy(ctx, r, connectionKey(s.thread), id, func(key types.NamespacedName) bool { return key != objects.KeyOf(s.thread) })
 }

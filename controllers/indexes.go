@@ -111,11 +111,18 @@ func claimants(ctx context.Context, reader client.Reader, threadID string) ([]*c
 // claimsOf returns the claims of the ChatThreads of a connection.
 func claimsOf(ctx context.Context, reader client.Reader, conn types.NamespacedName) directory.Claims {
 	return func(id string, meets func(types.NamespacedName) bool) bool {
-		threads, err := claimants(ctx, reader, id)
-		return err == nil && slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
-			return connectionKey(thread) == conn && meets(objects.KeyOf(thread))
-		})
+		claimed, err := isClaimedBy(ctx, reader, conn, id, meets)
+		return err == nil && claimed
 	}
+}
+
+// isClaimedBy reports whether a ChatThread of a connection that meets a condition has a thread in
+// its status.
+func isClaimedBy(ctx context.Context, reader client.Reader, conn types.NamespacedName, id string, meets func(types.NamespacedName) bool) (bool, error) {
+	threads, err := claimants(ctx, reader, id)
+	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
+		return connectionKey(thread) == conn && meets(objects.KeyOf(thread))
+	}), err
 }
 
 // indexAdopts has the ChatThreads by the thread that they are to adopt.

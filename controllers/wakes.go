@@ -255,16 +255,11 @@ func threadChanged() predicate.Predicate {
 func participantChanged() predicate.Predicate {
 	return predicate.Or(
 		declarationChanged(chatv1alpha1.AnnotationAbandon),
-		predicate.Funcs{
-			CreateFunc: func(event.CreateEvent) bool { return false },
-			DeleteFunc: func(event.DeleteEvent) bool { return false },
-			UpdateFunc: func(e event.UpdateEvent) bool {
-				before, ok := e.ObjectOld.(*chatv1alpha1.ChatParticipant)
-				after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatParticipant)
-				return ok && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
-			},
-			GenericFunc: func(event.GenericEvent) bool { return false },
-		},
+		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*chatv1alpha1.ChatParticipant)
+			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatParticipant)
+			return ok && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
+		}},
 	)
 }
 
