@@ -54,7 +54,7 @@ type threadMemory struct {
 	// inaccessible counts from the first refusal to show the thread, unchangeable from the first
 	// refusal to change it, and uncreatable from the first refusal to create one.
 	inaccessible, unchangeable, uncreatable unconfirmed
-	// contradicted counts from the first time that ACS did not find a thread whose members it hid.
+	// contradicted counts from the first 404 for a thread together with a 403 for its members.
 	contradicted unconfirmed
 	// recreationHeld is set if the thread is not created again before a person asks for it;
 	// recreationAsked is set once a person did. heldAtRequest is the last request of the connection at

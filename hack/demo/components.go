@@ -36,7 +36,7 @@ func (c *components) run(ctx context.Context, program processes.Program, ready f
 	return processes.Poll(ctx, ready)
 }
 
-// telemetry returns the variables of OpenTelemetry, so that whoever runs a collector sees traces.
+// telemetry returns the variables of OpenTelemetry, so that the user of a collector sees traces.
 func telemetry(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(variable string) bool { return !strings.HasPrefix(variable, "OTEL_") })
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// parentVariable makes the test program the parent of a program, whose log it names.
+// parentVariable names a log, and makes the test program the parent of a program with that log.
 const parentVariable = "TEST_PARENT_LOG"
 
 func TestMain(m *testing.M) {

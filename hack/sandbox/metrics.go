@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Metrics are what a program says of itself, by the names of the metrics.
+// Metrics are the metrics of a program by their names.
 type Metrics map[string]*dto.MetricFamily
 
 // ReadMetrics reads the metrics that a program serves at an address without TLS.

@@ -145,7 +145,7 @@ func (s *Service) Requests(ctx context.Context, since int) (last int, requests [
 	return answer.Last, answer.Requests, err
 }
 
-// Inject injects a fault, whose fields are those of the admin endpoint.
+// Inject injects a fault with the fields of the admin endpoint.
 func (s *Service) Inject(ctx context.Context, fault map[string]any) error {
 	return s.Call(ctx, http.MethodPost, "/faults", fault, nil)
 }

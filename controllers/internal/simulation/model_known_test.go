@@ -39,7 +39,7 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelRestoreThread, name: "a", variant: "with status"},
 		{kind: modelDeleteThread, name: "a"},
 	}}},
-	// The same for a thread that is adopted, whose members then change.
+	// The same for an adopted thread, after a change of its members.
 	"adopting, restored with its status and edited at once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", variant: "adopting people's", n: 3},
 		{kind: modelEditThread, name: "b", variant: "members", n: 3, members: []modelMember{{user: 3, name: 1}}},
