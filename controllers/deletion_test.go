@@ -48,6 +48,23 @@ func TestDelete(t *testing.T) {
 	w.awaitGone(waiting)
 }
 
+// ACS hides the members of threads that exist. A thread that it does not find all the same counts
+// as gone once it says so twice.
+func TestDeletionOfAThreadWithContradictingAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	thread := w.readyThread("contradicted")
+	id := thread.Status.ThreadID
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationGetThread, ThreadID: id, Status: http.StatusNotFound})
+	w.emulator.Inject(emulator.Fault{Operation: emulator.OperationListParticipants, ThreadID: id, Status: http.StatusForbidden})
+	w.emulator.ResetRequests()
+	w.delete(thread)
+	w.awaitGone(thread)
+	w.Expect(w.calls()[emulator.OperationGetThread]).To(BeNumerically(">=", 2))
+	w.Expect(w.calls()[emulator.OperationDeleteThread]).To(BeZero())
+}
+
 // A deletion after a lost answer to a create searches for the thread.
 func TestDeleteAfterLostAnswer(t *testing.T) {
 	t.Parallel()

@@ -71,14 +71,7 @@ func uninstallKeepsThreads(t *testing.T, namespaced bool) {
 
 	deleteCRDs(w, own, "chatthreads", "chatparticipants", "chatconnections")
 	stop()
-	remote, _ := w.emulator.Thread(id)
-	w.Expect(remote.DeletedOn).To(BeNil())
-	var members []string
-	for _, m := range remote.Members {
-		members = append(members, m.ID)
-	}
-	w.Expect(members).To(ContainElements(users[0], users[1], users[2]))
-	w.Expect(w.calls()[emulator.OperationDeleteThread] + w.calls()[emulator.OperationRemoveParticipant]).To(BeZero())
+	checkUntouched(w, id, users)
 
 	_, err = envtest.InstallCRDs(api, control.CRDInstallOptions)
 	w.Expect(err).NotTo(HaveOccurred())
@@ -93,7 +86,18 @@ func uninstallKeepsThreads(t *testing.T, namespaced bool) {
 	// of a kind that is gone.
 	deleteCRDs(w, own, "chatthreads", "chatparticipants")
 	deleteCRDs(w, own, "chatconnections")
-	w.Expect(w.threads()).To(HaveLen(1))
+	checkUntouched(w, id, users)
+}
+
+// checkUntouched checks that a thread is still there with its members.
+func checkUntouched(w *world, id string, users []string) {
+	w.t.Helper()
+	remote, _ := w.emulator.Thread(id)
+	w.Expect(remote.DeletedOn).To(BeNil())
+	for _, user := range users {
+		w.Expect(remote.Members).To(ContainElement(HaveField("ID", user)))
+	}
+	w.Expect(w.calls()[emulator.OperationDeleteThread] + w.calls()[emulator.OperationRemoveParticipant]).To(BeZero())
 }
 
 // startControlPlane starts a control plane for one test.
