@@ -20,6 +20,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
@@ -206,7 +207,7 @@ type ChatThreadReconciler struct {
 	// restCount is the number of ChatThreads when the first one could rest.
 	restMu         sync.Mutex
 	restCount      int
-	backoff        *objects.Backoff
+	backoff        *queues.Backoff
 	memories       *memories
 	roster         *roster.Roster
 	wakeConnection func(types.NamespacedName)

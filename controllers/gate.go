@@ -14,6 +14,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
@@ -46,7 +47,7 @@ func (c *Controllers) gate(r reconcile.Reconciler) reconcile.Reconciler {
 func (c *Controllers) enqueueNamespaces(ctx context.Context, acquired shards.Namespaces) {
 	for _, one := range []struct {
 		list  client.ObjectList
-		waker *objects.Waker
+		waker *queues.Waker
 	}{
 		{&chatv1alpha1.ChatConnectionList{}, &c.connectionWakes},
 		{&chatv1alpha1.ChatThreadList{}, &c.threadWakes},

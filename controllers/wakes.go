@@ -23,6 +23,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 )
 
 // requestQueue is the work queue of a controller.
@@ -70,11 +71,11 @@ func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	wake := func(ctx context.Context, q requestQueue, obj client.Object, concerns func(*chatv1alpha1.ChatThread) bool) {
 		byPriority := map[int][]reconcile.Request{}
 		for _, thread := range r.threadsOfConnection(ctx, obj, concerns) {
-			priority := objects.PriorityOf(thread)
+			priority := queues.PriorityOf(thread)
 			byPriority[priority] = append(byPriority[priority], reconcile.Request{NamespacedName: objects.KeyOf(thread)})
 		}
 		for priority, requests := range byPriority {
-			objects.Enqueue(q, priority, requests...)
+			queues.Enqueue(q, priority, requests...)
 		}
 	}
 	return handler.Funcs{

@@ -27,6 +27,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/census"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
 )
 
@@ -76,7 +77,7 @@ type Controllers struct {
 	participants *ChatParticipantReconciler
 	listing      *listingReconciler
 
-	connectionWakes, threadWakes, participantWakes, listingWakes objects.Waker
+	connectionWakes, threadWakes, participantWakes, listingWakes queues.Waker
 }
 
 // New returns the controllers, without a manager.
@@ -105,7 +106,7 @@ func New(deps Dependencies) *Controllers {
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
 		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
-		kinds: kinds, timing: cmp.Or(deps.timing, defaultTiming), backoff: objects.NewBackoff(), Store: store,
+		kinds: kinds, timing: cmp.Or(deps.timing, defaultTiming), backoff: queues.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{
@@ -148,10 +149,10 @@ func (c *Controllers) All() []Controller {
 		}
 	}
 	return []Controller{
-		{KindConnection, c.gate(c.trace(KindConnection, c.connections)), options(objects.NewRateLimiter()), c.connectionWakes.Source()},
+		{KindConnection, c.gate(c.trace(KindConnection, c.connections)), options(queues.NewRateLimiter()), c.connectionWakes.Source()},
 		{KindThread, c.gate(c.trace(KindThread, c.threads)), options(c.threads.backoff), c.threadWakes.Source()},
-		{KindParticipant, c.gate(c.trace(KindParticipant, c.participants)), options(objects.NewRateLimiter()), c.participantWakes.Source()},
-		{KindListing, c.gate(c.trace(KindListing, c.listing)), options(objects.NewRateLimiter()), c.listingWakes.Source()},
+		{KindParticipant, c.gate(c.trace(KindParticipant, c.participants)), options(queues.NewRateLimiter()), c.participantWakes.Source()},
+		{KindListing, c.gate(c.trace(KindListing, c.listing)), options(queues.NewRateLimiter()), c.listingWakes.Source()},
 	}
 }
 

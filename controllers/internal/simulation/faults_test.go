@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 )
 
 // faultSpan is the duration of a fault.
@@ -255,7 +256,7 @@ func (o faultedOperation) checkRate(w *world, fault serviceFault) {
 // rates returns the largest number of calls in all, and of the operation.
 func (o faultedOperation) rates(fault serviceFault, hour time.Duration) (most, mostHits int) {
 	shown := o.shownBy(fault) + o.shownByConnection(fault)
-	most, mostHits = 10*int(hour/objects.LastBackoff), 2*int(hour/objects.LastBackoff)
+	most, mostHits = 10*int(hour/queues.LastBackoff), 2*int(hour/queues.LastBackoff)
 	switch {
 	case fault.gap > 0:
 		most, mostHits = 5*int(hour/fault.gap), int(hour/fault.gap)

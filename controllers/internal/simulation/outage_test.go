@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 )
 
 const (
@@ -54,7 +55,7 @@ func outage(t *testing.T, name, operation string) *world {
 // reason.
 func TestSimFaultsOutage(t *testing.T) {
 	t.Parallel()
-	each := (outageRooms + 1) * int(outageCounted/objects.LastBackoff)
+	each := (outageRooms + 1) * int(outageCounted/queues.LastBackoff)
 	for name, most := range map[string]int{
 		// One reconcile at a time probes the service, by calls that are tried twice.
 		"time-out": int(outageCounted / (5 * time.Second)), "reset": 2 * each, "503": 2 * each, "429": 3 * each,
@@ -98,7 +99,7 @@ func (w *world) checkLatecomer(t *testing.T) {
 	late.Spec.ThreadRef.Name = "room0"
 	w.create(late)
 	// The only worker may be busy with the probe of another thread, which takes 20 s.
-	w.run(2 * objects.LastBackoff)
+	w.run(2 * queues.LastBackoff)
 	if _, reason := objects.ReadyReason(w.stored(kindParticipant)[0]); reason != chatv1alpha1.ReasonThreadNotReady {
 		t.Errorf("a ChatParticipant that is created during an outage shows %q", reason)
 	}

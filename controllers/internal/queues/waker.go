@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package objects
+package queues
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 )
 
 // Waker enqueues objects of one controller for another one.
@@ -45,12 +47,14 @@ func (w *Waker) Wake(key types.NamespacedName) { w.enqueue(key, wokenPriority) }
 
 // WakeFirstTime has an object reconciled for the first time, as all are at the start. One that is
 // Ready comes after those that are not.
-func (w *Waker) WakeFirstTime(obj Conditioned) { w.enqueue(KeyOf(obj), PriorityOf(obj)) }
+func (w *Waker) WakeFirstTime(obj objects.Conditioned) {
+	w.enqueue(objects.KeyOf(obj), PriorityOf(obj))
+}
 
 // PriorityOf is the priority of an object that is enqueued with many others: there may be thousands
 // that are Ready, and they yield to all others.
-func PriorityOf(obj Conditioned) int {
-	if status, _ := ReadyReason(obj); status == metav1.ConditionTrue {
+func PriorityOf(obj objects.Conditioned) int {
+	if status, _ := objects.ReadyReason(obj); status == metav1.ConditionTrue {
 		return handler.LowPriority
 	}
 	return 0

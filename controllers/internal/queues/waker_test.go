@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package objects
+package queues
 
 import (
 	"fmt"
@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
@@ -88,7 +89,7 @@ func TestFirstTimeReadyObjectsComeLast(t *testing.T) {
 	for _, name := range []string{"ready", "new"} {
 		thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		if name == "ready" {
-			Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded})
+			objects.Mark(thread, outcome.Outcome{Ready: true, Reason: chatv1alpha1.ReasonSucceeded})
 		}
 		waker.WakeFirstTime(thread)
 	}
