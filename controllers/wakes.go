@@ -6,22 +6,19 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/changes"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 )
@@ -46,13 +43,12 @@ func (r *ChatThreadReconciler) participantHandler() handler.EventHandler {
 			}
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue requestQueue) {
-			if isReplaced(e) {
+			if changes.IsReplaced(e) {
 				enqueue(queue, e.ObjectOld)
 				enqueue(queue, e.ObjectNew)
 				return
 			}
-			if objects.HasFinalizer(e.ObjectOld) != objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero() ||
-				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			if changes.IsMember(e) {
 				enqueue(queue, e.ObjectNew)
 			}
 		},
@@ -81,46 +77,20 @@ func (r *ChatThreadReconciler) connectionHandler() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {
 			if !e.IsInInitialList {
-				wake(ctx, q, e.Object, anyThread)
+				wake(ctx, q, e.Object, changes.AnyThread)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
-			if concerns := connectionChange(e); concerns != nil {
+			if concerns := changes.ConcernedThreads(e); concerns != nil {
 				wake(ctx, q, e.ObjectNew, concerns)
 			}
 		},
-		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q requestQueue) { wake(ctx, q, e.Object, anyThread) },
-		GenericFunc: func(ctx context.Context, e event.GenericEvent, q requestQueue) { wake(ctx, q, e.Object, anyThread) },
-	}
-}
-
-func anyThread(*chatv1alpha1.ChatThread) bool { return true }
-
-// connectionChange returns a filter for the threads that a change of their connection concerns; nil
-// for none. All threads wait for a connection that gets another spec or more service users, or
-// becomes or ceases to be Ready. A request concerns the threads that are not Ready, a confirmation
-// those that are being deleted.
-func connectionChange(e event.UpdateEvent) func(*chatv1alpha1.ChatThread) bool {
-	before, ok := e.ObjectOld.(*chatv1alpha1.ChatConnection)
-	after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatConnection)
-	if !ok || !ok2 {
-		return nil
-	}
-	beforeStatus, beforeReason := objects.ReadyReason(before)
-	status, reason := objects.ReadyReason(after)
-	switch {
-	case isReplaced(e), before.Generation != after.Generation, beforeStatus != status, beforeReason != reason,
-		before.Annotations[chatv1alpha1.AnnotationServiceUsers] != after.Annotations[chatv1alpha1.AnnotationServiceUsers]:
-		return anyThread
-	case objects.ReconcileRequested(before) != objects.ReconcileRequested(after):
-		return func(thread *chatv1alpha1.ChatThread) bool {
-			ready, _ := objects.ReadyReason(thread)
-			return ready != metav1.ConditionTrue
-		}
-	case before.Status.ConfirmedDeletions != after.Status.ConfirmedDeletions:
-		return func(thread *chatv1alpha1.ChatThread) bool { return !thread.DeletionTimestamp.IsZero() }
-	default:
-		return nil
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) {
+			wake(ctx, q, e.Object, changes.AnyThread)
+		},
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q requestQueue) {
+			wake(ctx, q, e.Object, changes.AnyThread)
+		},
 	}
 }
 
@@ -222,127 +192,3 @@ func (r *ChatParticipantReconciler) participantsOfThread(ctx context.Context, th
 	}
 	return requests
 }
-
-// labelsChanged accepts changes of labels.
-func labelsChanged() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc:  func(event.CreateEvent) bool { return false },
-		DeleteFunc:  func(event.DeleteEvent) bool { return false },
-		UpdateFunc:  func(e event.UpdateEvent) bool { return !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-}
-
-// threadChanged accepts the changes of a ChatThread by users. Only the operator adds or changes its
-// service user, and only others remove it. A status of another uid comes from a backup.
-func threadChanged() predicate.Predicate {
-	return predicate.Or(
-		declarationChanged(chatv1alpha1.AnnotationAbandon, chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationRecover, chatv1alpha1.AnnotationReleaseTo),
-		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectOld.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] != "" && e.ObjectNew.GetAnnotations()[chatv1alpha1.AnnotationServiceUser] == ""
-		}},
-		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
-			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
-			return ok && ok2 && before.Status.UID != after.Status.UID && after.Status.UID != "" && after.Status.UID != string(after.UID)
-		}},
-	)
-}
-
-// participantChanged accepts the changes of a ChatParticipant by users, and each change of its
-// status. A process that ended may have written one that this process learns of late, after it
-// found that there is nothing to write. Nothing else would repair that: ChatParticipants have no
-// resync. To compare the status with the roster again costs no request.
-func participantChanged() predicate.Predicate {
-	return predicate.Or(
-		declarationChanged(chatv1alpha1.AnnotationAbandon),
-		predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok := e.ObjectOld.(*chatv1alpha1.ChatParticipant)
-			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatParticipant)
-			return ok && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
-		}},
-	)
-}
-
-// threadFinalizerRemoved accepts threads that are gone or have lost the finalizer.
-func threadFinalizerRemoved() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew)
-		},
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-}
-
-// threadAvailabilityChanged accepts changes that decide whether a thread takes members at all. The
-// roster reports the state of the members.
-func threadAvailabilityChanged() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { return !e.IsInInitialList },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok := e.ObjectOld.(*chatv1alpha1.ChatThread)
-			after, ok2 := e.ObjectNew.(*chatv1alpha1.ChatThread)
-			return ok && ok2 && (isReplaced(e) || before.Observes() != after.Observes() ||
-				before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero())
-		},
-	}
-}
-
-// connectionChanged accepts the changes of a ChatConnection by users, and records that somebody
-// shortened.
-func connectionChanged() predicate.Predicate {
-	return predicate.Or(declarationChanged(chatv1alpha1.AnnotationReconcileRequestedAt, chatv1alpha1.AnnotationConfirmDeletions), recordShortened())
-}
-
-// recordShortened accepts a connection whose record of service users or endpoint somebody
-// shortened.
-func recordShortened() predicate.Predicate {
-	return predicate.Funcs{
-		CreateFunc: func(event.CreateEvent) bool { return false },
-		DeleteFunc: func(event.DeleteEvent) bool { return false },
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			for _, annotation := range []string{chatv1alpha1.AnnotationServiceUsers, chatv1alpha1.AnnotationEndpoint} {
-				if len(e.ObjectNew.GetAnnotations()[annotation]) < len(e.ObjectOld.GetAnnotations()[annotation]) {
-					return true
-				}
-			}
-			return false
-		},
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-}
-
-// declarationChanged accepts the changes by users: the spec, a deletion, the given annotations, and
-// an emptied status. Writes of the operator itself wake nothing.
-func declarationChanged(annotations ...string) predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		if isReplaced(e) || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isStatusLost(e) || isFinalizerLost(e) {
-			return true
-		}
-		for _, annotation := range annotations {
-			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
-				return true
-			}
-		}
-		return false
-	}}
-}
-
-// isStatusLost reports whether somebody emptied a status.
-func isStatusLost(e event.UpdateEvent) bool {
-	before, ok := e.ObjectOld.(objects.Conditioned)
-	after, ok2 := e.ObjectNew.(objects.Conditioned)
-	return ok && ok2 && len(before.GetConditions()) > 0 && len(after.GetConditions()) == 0
-}
-
-// isFinalizerLost reports whether somebody removed the finalizer from an object that is not being
-// deleted. The operator itself does so only in a reconcile that needs no other one to follow; one
-// more does no harm.
-func isFinalizerLost(e event.UpdateEvent) bool {
-	return objects.HasFinalizer(e.ObjectOld) && !objects.HasFinalizer(e.ObjectNew) && e.ObjectNew.GetDeletionTimestamp().IsZero()
-}
-
-// isReplaced reports whether an object was deleted and another one of the same name was created: a
-// list after a broken watch shows that as a change.
-func isReplaced(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }

@@ -25,6 +25,7 @@ import (
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/census"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/changes"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
@@ -174,19 +175,19 @@ func (c *Controllers) Watches() []Watch {
 	each := predicate.Funcs{}
 	enqueue := handler.EnqueueRequestsFromMapFunc
 	watches := []Watch{
-		{&chatv1alpha1.ChatConnection{}, connectionChanged(), KindConnection, nil},
-		{&chatv1alpha1.ChatThread{}, threadFinalizerRemoved(), KindConnection, enqueue(c.connections.deletingConnection)},
+		{&chatv1alpha1.ChatConnection{}, changes.OfConnection(), KindConnection, nil},
+		{&chatv1alpha1.ChatThread{}, changes.OfRelease(), KindConnection, enqueue(c.connections.deletingConnection)},
 
-		{&chatv1alpha1.ChatThread{}, threadChanged(), KindThread, nil},
-		{&chatv1alpha1.ChatThread{}, threadFinalizerRemoved(), KindThread, enqueue(c.threads.adoptersOfThread)},
+		{&chatv1alpha1.ChatThread{}, changes.OfThread(), KindThread, nil},
+		{&chatv1alpha1.ChatThread{}, changes.OfRelease(), KindThread, enqueue(c.threads.adoptersOfThread)},
 		{&chatv1alpha1.ChatParticipant{}, each, KindThread, c.threads.participantHandler()},
 		{&chatv1alpha1.ChatConnection{}, each, KindThread, c.threads.connectionHandler()},
 
-		{&chatv1alpha1.ChatParticipant{}, participantChanged(), KindParticipant, nil},
-		{&chatv1alpha1.ChatThread{}, threadAvailabilityChanged(), KindParticipant, enqueue(c.participants.participantsOfThread)},
+		{&chatv1alpha1.ChatParticipant{}, changes.OfParticipant(), KindParticipant, nil},
+		{&chatv1alpha1.ChatThread{}, changes.OfAvailability(), KindParticipant, enqueue(c.participants.participantsOfThread)},
 	}
 	if !c.namespacesUnwatched {
-		watches = append(watches, Watch{&corev1.Namespace{}, labelsChanged(), KindThread, enqueue(c.threads.threadsOfNamespace)})
+		watches = append(watches, Watch{&corev1.Namespace{}, changes.OfLabels(), KindThread, enqueue(c.threads.threadsOfNamespace)})
 	}
 	return watches
 }
