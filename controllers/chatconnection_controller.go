@@ -23,6 +23,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
 )
 
 // ChatConnectionReconciler reconciles the credential and the service users of ChatConnections.
@@ -37,7 +38,7 @@ type ChatConnectionReconciler struct {
 	// WatchNamespaces are the namespaces that the operator watches; empty for all.
 	WatchNamespaces []string
 
-	kinds kinds
+	uninstall uninstall.Detector
 	// refusals holds the last refusals of ACS.
 	refusals connectionRefusals
 }

@@ -60,7 +60,7 @@ func (r *ChatConnectionReconciler) keepCredential(ctx context.Context, conn *cha
 // connection, and page by page as far as the first one with the finalizer: the objects of others
 // must not fill the memory of the operator.
 func (r *ChatConnectionReconciler) isUsed(ctx context.Context, conn *chatv1alpha1.ChatConnection) (string, error) {
-	if gone, err := r.kinds.areThreadsGone(ctx); err != nil || gone {
+	if gone, err := r.uninstall.AreThreadsGone(ctx); err != nil || gone {
 		return "", err
 	}
 	count, err := countThreadsOf(ctx, r.Reader, objects.KeyOf(conn))

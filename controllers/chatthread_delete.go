@@ -20,6 +20,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
 )
 
 // finalize deletes or releases the thread and then removes the finalizer of the ChatThread.
@@ -70,10 +71,10 @@ func (r *ChatThreadReconciler) keepsThread(ctx context.Context, s situation) (bo
 		if s.memory.deletionSeen.IsZero() {
 			s.memory.deletionSeen = time.Now()
 		}
-		if lag := r.kinds.lag(s.memory.deletionSeen); lag > 0 {
-			return false, &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: lag, Message: lagMessage}
+		if lag := r.uninstall.Lag(s.memory.deletionSeen); lag > 0 {
+			return false, &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: lag, Message: uninstall.LagMessage}
 		}
-		uninstalled, err := r.kinds.isUninstalled(ctx, threadsResource)
+		uninstalled, err := r.uninstall.IsUninstalled(ctx, uninstall.Threads)
 		if err != nil || !uninstalled {
 			return false, err
 		}

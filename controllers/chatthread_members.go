@@ -19,6 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
 )
 
 // ensureMembers adds, renews and removes members until they are as declared, as far as ACS allows.
@@ -83,8 +84,8 @@ func (r *ChatThreadReconciler) removalWait(s situation) error {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
 			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
 	}
-	if lag := r.kinds.lag(s.memory.removalSeen); lag > 0 {
-		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: lag, Message: lagMessage}
+	if lag := r.uninstall.Lag(s.memory.removalSeen); lag > 0 {
+		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: lag, Message: uninstall.LagMessage}
 	}
 	return nil
 }
@@ -97,10 +98,10 @@ func (r *ChatThreadReconciler) removable(ctx context.Context, s situation, remov
 	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
 		return nil, nil
 	}
-	if len(remove) == 0 || r.kinds.lag(s.memory.removalSeen) > 0 {
+	if len(remove) == 0 || r.uninstall.Lag(s.memory.removalSeen) > 0 {
 		return nil, nil
 	}
-	if uninstalled, err := r.kinds.isUninstalled(ctx, participantsResource); err != nil || uninstalled {
+	if uninstalled, err := r.uninstall.IsUninstalled(ctx, uninstall.Participants); err != nil || uninstalled {
 		return nil, err
 	}
 	if s.thread.Deletion() != chatv1alpha1.DeletionRetain {

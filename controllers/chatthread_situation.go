@@ -22,6 +22,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
 	"github.com/acs-operator/acs-chat-operator/controllers/shards"
 )
 
@@ -196,8 +197,8 @@ type ChatThreadReconciler struct {
 	held *shards.Held
 	// namespaced is set if a connection serves its own namespace only.
 	namespaced bool
-	// kinds tells whether the operator is being uninstalled.
-	kinds kinds
+	// uninstall tells whether the operator is being uninstalled.
+	uninstall uninstall.Detector
 	// namespacesUnwatched is set if each Namespace is read when it is needed.
 	namespacesUnwatched bool
 

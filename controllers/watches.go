@@ -30,6 +30,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/queues"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/roster"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
 )
 
 // Kind is a kind of object that the operator reconciles.
@@ -99,15 +100,15 @@ func New(deps Dependencies) *Controllers {
 	}
 	roster := roster.New(c.participantWakes.Wake)
 	store := objects.NewStore(deps.Client, deps.APIReader)
-	kinds := kinds{reader: deps.APIReader, discovery: deps.Discovery}
+	uninstalls := uninstall.Detector{Reader: deps.APIReader, Discovery: deps.Discovery}
 	c.connections = &ChatConnectionReconciler{
 		Reader: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindConnection.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, Store: store, kinds: kinds,
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, Store: store, uninstall: uninstalls,
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
 		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
-		kinds: kinds, timing: cmp.Or(deps.timing, defaultTiming), backoff: queues.NewBackoff(), Store: store,
+		uninstall: uninstalls, timing: cmp.Or(deps.timing, defaultTiming), backoff: queues.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
 	c.participants = &ChatParticipantReconciler{

@@ -1,7 +1,12 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+// Package uninstall tells whether the operator is being uninstalled: the API server then deletes all
+// objects of a kind, without a request for each of them, and that must not delete their threads and
+// members.
+//
+// It decides nothing about an object, and remembers nothing.
+package uninstall
 
 import (
 	"context"
@@ -21,49 +26,53 @@ import (
 
 // Resources whose CRDs are deleted during an uninstall.
 const (
-	connectionsResource  = "chatconnections"
-	threadsResource      = "chatthreads"
-	participantsResource = "chatparticipants"
+	connections  = "chatconnections"
+	Threads      = "chatthreads"
+	Participants = "chatparticipants"
 )
+
+// LagMessage is the message of a deletion or a removal that waits for Lag.
+const LagMessage = "With --namespaced, the operator waits 5 s to learn whether it is being uninstalled."
 
 // withdrawalLag is how long an API server may still describe a kind as before, after an API server
 // began to delete the objects of the kind. One does both in milliseconds; others learn of it later.
 const withdrawalLag = 5 * time.Second
 
-// kinds tells whether the API server deletes all objects of a kind, without a request for each of
-// them: an uninstall must not delete their threads and members.
-type kinds struct {
-	reader client.Reader
-	// discovery replaces the read of a CRD, which no Role can permit. Each account may use it.
-	discovery discovery.ServerResourcesInterfaceWithContext
+// Detector asks the API server.
+type Detector struct {
+	// Reader reads CRDs from the API server.
+	Reader client.Reader
+	// Discovery replaces the read of a CRD, which no Role can permit. Each account may use it. It is
+	// nil if the operator may read CRDs.
+	Discovery discovery.ServerResourcesInterfaceWithContext
 }
 
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=chatthreads.chat.acs-operator.io;chatparticipants.chat.acs-operator.io,verbs=get
 
-// lag returns how long to wait before isUninstalled tells the truth about a deletion that this
+// Lag returns how long to wait before IsUninstalled tells the truth about a deletion that this
 // process first saw at a time. The clocks of machines differ, so the time of the deletion does not
 // count.
-func (k kinds) lag(seen time.Time) time.Duration {
-	if k.discovery == nil {
+func (d Detector) Lag(seen time.Time) time.Duration {
+	if d.Discovery == nil {
 		return 0
 	}
 	return max(0, withdrawalLag-time.Since(seen))
 }
 
-// isUninstalled reports whether the CRD of a resource is being deleted or does not exist.
-func (k kinds) isUninstalled(ctx context.Context, resource string) (bool, error) {
-	if k.discovery != nil {
-		return k.isWithdrawn(ctx, resource)
+// IsUninstalled reports whether the CRD of a resource is being deleted or does not exist.
+func (d Detector) IsUninstalled(ctx context.Context, resource string) (bool, error) {
+	if d.Discovery != nil {
+		return d.isWithdrawn(ctx, resource)
 	}
-	crd, err := k.definition(ctx, resource)
+	crd, err := d.definition(ctx, resource)
 	return err == nil && (crd == nil || !crd.DeletionTimestamp.IsZero()), err
 }
 
 // definition returns the CRD of a resource; nil if there is none.
-func (k kinds) definition(ctx context.Context, resource string) (*metav1.PartialObjectMetadata, error) {
+func (d Detector) definition(ctx context.Context, resource string) (*metav1.PartialObjectMetadata, error) {
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	err := k.reader.Get(ctx, types.NamespacedName{Name: resource + "." + chatv1alpha1.GroupVersion.Group}, crd)
+	err := d.Reader.Get(ctx, types.NamespacedName{Name: resource + "." + chatv1alpha1.GroupVersion.Group}, crd)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // no CRD is an ordinary state
 	}
@@ -73,28 +82,28 @@ func (k kinds) definition(ctx context.Context, resource string) (*metav1.Partial
 	return crd, nil
 }
 
-// areThreadsGone reports whether the kind ChatThread exists no more, and so no object of it, while
+// AreThreadsGone reports whether the kind ChatThread exists no more, and so no object of it, while
 // there still is a ChatConnection.
-func (k kinds) areThreadsGone(ctx context.Context) (bool, error) {
-	if k.discovery != nil {
-		served, err := k.served(ctx)
+func (d Detector) AreThreadsGone(ctx context.Context) (bool, error) {
+	if d.Discovery != nil {
+		served, err := d.served(ctx)
 		// An API server that just started may describe nothing yet.
-		return err == nil && verbsOf(served, connectionsResource) != nil && verbsOf(served, threadsResource) == nil, err
+		return err == nil && verbsOf(served, connections) != nil && verbsOf(served, Threads) == nil, err
 	}
-	crd, err := k.definition(ctx, threadsResource)
+	crd, err := d.definition(ctx, Threads)
 	return err == nil && crd == nil, err
 }
 
 // isWithdrawn reports whether the API server serves a resource no more, or creates no more objects
 // of it, as while its CRD is being deleted.
-func (k kinds) isWithdrawn(ctx context.Context, resource string) (bool, error) {
-	served, err := k.served(ctx)
+func (d Detector) isWithdrawn(ctx context.Context, resource string) (bool, error) {
+	served, err := d.served(ctx)
 	return err == nil && !slices.Contains(verbsOf(served, resource), "create"), err
 }
 
 // served returns the resources of the operator that the API server serves.
-func (k kinds) served(ctx context.Context) ([]metav1.APIResource, error) {
-	served, err := k.discovery.ServerResourcesForGroupVersionWithContext(ctx, chatv1alpha1.GroupVersion.String())
+func (d Detector) served(ctx context.Context) ([]metav1.APIResource, error) {
+	served, err := d.Discovery.ServerResourcesForGroupVersionWithContext(ctx, chatv1alpha1.GroupVersion.String())
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -112,6 +121,3 @@ func verbsOf(served []metav1.APIResource, resource string) []string {
 	}
 	return served[i].Verbs
 }
-
-// lagMessage tells why a deletion or a removal waits.
-const lagMessage = "With --namespaced, the operator waits 5 s to learn whether it is being uninstalled."

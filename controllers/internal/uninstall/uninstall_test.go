@@ -1,7 +1,7 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+package uninstall
 
 import (
 	"context"
@@ -37,13 +37,13 @@ func TestWithdrawnKinds(t *testing.T) {
 		want  bool
 		fails bool
 	}{
-		"served":        {list: listedKinds{resources: []metav1.APIResource{kind(participantsResource, "get"), kind(threadsResource, "create", "get")}}},
-		"terminating":   {list: listedKinds{resources: []metav1.APIResource{kind(threadsResource, "delete", "get")}}, want: true},
-		"gone":          {list: listedKinds{resources: []metav1.APIResource{kind(participantsResource, "create")}}, want: true},
+		"served":        {list: listedKinds{resources: []metav1.APIResource{kind(Participants, "get"), kind(Threads, "create", "get")}}},
+		"terminating":   {list: listedKinds{resources: []metav1.APIResource{kind(Threads, "delete", "get")}}, want: true},
+		"gone":          {list: listedKinds{resources: []metav1.APIResource{kind(Participants, "create")}}, want: true},
 		"no such group": {list: listedKinds{err: apierrors.NewNotFound(schema.GroupResource{}, "v1alpha1")}, want: true},
 		"no answer":     {list: listedKinds{err: apierrors.NewServiceUnavailable("later")}, fails: true},
 	} {
-		got, err := kinds{discovery: c.list}.isUninstalled(t.Context(), threadsResource)
+		got, err := Detector{Discovery: c.list}.IsUninstalled(t.Context(), Threads)
 		if got != c.want || (err != nil) != c.fails {
 			t.Errorf("%s: %t, %v", name, got, err)
 		}
@@ -53,18 +53,18 @@ func TestWithdrawnKinds(t *testing.T) {
 // The list may be an old one for a while, counted by the clock of this process.
 func TestWithdrawalLag(t *testing.T) {
 	t.Parallel()
-	namespaced := kinds{discovery: listedKinds{}}
+	namespaced := Detector{Discovery: listedKinds{}}
 	for name, c := range map[string]struct {
-		kinds    kinds
+		detector Detector
 		seen     time.Time
 		min, max time.Duration
 	}{
 		"just now":        {namespaced, time.Now(), withdrawalLag - time.Second, withdrawalLag},
 		"long ago":        {namespaced, time.Now().Add(-time.Minute), 0, 0},
-		"may read a CRD":  {kinds{}, time.Now(), 0, 0},
+		"may read a CRD":  {Detector{}, time.Now(), 0, 0},
 		"never seen here": {namespaced, time.Time{}, 0, 0},
 	} {
-		if lag := c.kinds.lag(c.seen); lag < c.min || lag > c.max {
+		if lag := c.detector.Lag(c.seen); lag < c.min || lag > c.max {
 			t.Errorf("%s: %s", name, lag)
 		}
 	}
