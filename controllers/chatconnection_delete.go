@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
@@ -119,7 +120,7 @@ const (
 // namespaces returns the namespaces whose threads may use the connection; the empty one stands for
 // all. Another operator may watch some of them.
 func (r *ChatConnectionReconciler) namespaces(conn *chatv1alpha1.ChatConnection) []string {
-	if len(r.WatchNamespaces) == 0 || isShared(conn) {
+	if len(r.WatchNamespaces) == 0 || access.IsShared(conn) {
 		return []string{""}
 	}
 	return r.WatchNamespaces

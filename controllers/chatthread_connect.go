@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -41,6 +42,20 @@ func (r *ChatThreadReconciler) connect(ctx context.Context, s situation) (situat
 	session.KnowUsers(s.users)
 	s.tryAtOnce()
 	return s, nil
+}
+
+// checkNamespace returns an error if the thread may not use the connection in its present state.
+func (r *ChatThreadReconciler) checkNamespace(ctx context.Context, s situation) error {
+	allowed, err := r.access.Allow(ctx, s.thread.Namespace, s.conn)
+	if err != nil || allowed {
+		return err
+	}
+	message := fmt.Sprintf("ChatConnection %s does not allow namespace %s (spec.allowedNamespaces).", connectionKey(s.thread), s.thread.Namespace)
+	if r.access.OwnOnly && access.IsShared(s.conn) {
+		message = fmt.Sprintf("The operator runs with --namespaced, so ChatConnection %s serves its own namespace only, whatever spec.allowedNamespaces says. "+
+			"Create a ChatConnection in namespace %s.", connectionKey(s.thread), s.thread.Namespace)
+	}
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonNamespaceNotAllowed, Message: message}
 }
 
 // tryAtOnce ends the waits of ACS if somebody asked for the reconcile.

@@ -200,7 +200,7 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 		return []target{{threadID: s.memory.threadID, origin: s.origin}}, nil
 	case s.thread.Adopts():
 		// A namespace that may not use the connection cannot have adopted a thread through it.
-		allowed, err := r.isAllowed(ctx, s.thread.Namespace, s.conn)
+		allowed, err := r.access.Allow(ctx, s.thread.Namespace, s.conn)
 		if err != nil || !allowed {
 			return nil, err
 		}
@@ -354,7 +354,7 @@ func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properti
 		if s.isFound() || s.isReleasedByAnother(properties.Metadata) {
 			return false, nil
 		}
-		return r.isAllowed(ctx, s.thread.Namespace, s.conn)
+		return r.access.Allow(ctx, s.thread.Namespace, s.conn)
 	default:
 		return false, nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -68,7 +69,7 @@ func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
 // into it, so a person must consent. A ChatThread that names the thread in spec.threadID consents
 // with that.
 func (s situation) checkConsent(properties acs.ThreadProperties) error {
-	if !isShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
+	if !access.IsShared(s.conn) || s.thread.Observes() || s.thread.Adopts() || s.consentsTo(s.threadID) {
 		return nil
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
@@ -86,7 +87,7 @@ func (s situation) consentsTo(id string) bool {
 // ignores reports whether somebody decided on the thread to take over, if any, and it is another
 // one.
 func (s situation) ignores(id string) bool {
-	return isShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
+	return access.IsShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
 }
 
 // ownedByAnother returns the error for a thread with the stamp of another ChatThread, with a
@@ -142,7 +143,7 @@ func (s situation) checkReleased(metadata map[string]string) error {
 func (s situation) isReleasedByAnother(metadata map[string]string) bool {
 	released := metadata[chatv1alpha1.StampReleasedBy]
 	namespace, _, _ := strings.Cut(released, "/")
-	return released != "" && namespace != s.thread.Namespace && isShared(s.conn) && metadata[chatv1alpha1.StampReleasedTo] != s.owner()
+	return released != "" && namespace != s.thread.Namespace && access.IsShared(s.conn) && metadata[chatv1alpha1.StampReleasedTo] != s.owner()
 }
 
 // releasedTo is the ChatThread that may adopt the thread from another namespace; empty for none.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
@@ -195,12 +196,10 @@ type ChatThreadReconciler struct {
 
 	// held are the namespaces that this process holds; nil for all that it watches.
 	held *shards.Held
-	// namespaced is set if a connection serves its own namespace only.
-	namespaced bool
+	// access tells which namespaces may use a connection.
+	access access.Rules
 	// uninstall tells whether the operator is being uninstalled.
 	uninstall uninstall.Detector
-	// namespacesUnwatched is set if each Namespace is read when it is needed.
-	namespacesUnwatched bool
 
 	timing    timing
 	started   sync.Once

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -66,4 +67,23 @@ func (c *Controllers) enqueueNamespaces(ctx context.Context, acquired shards.Nam
 			ctrl.LoggerFrom(ctx).Error(err, "Could not list the objects of namespaces")
 		}
 	}
+}
+
+// worksIn reports whether this process works in a namespace, and so no other one does.
+func (r *ChatThreadReconciler) worksIn(namespace string) bool {
+	if r.held == nil {
+		return true
+	}
+	_, holds := r.held.Since(namespace)
+	return holds
+}
+
+// workingSince returns the moment from which this process works in a namespace. Until then another
+// one may have.
+func (r *ChatThreadReconciler) workingSince(namespace string) time.Time {
+	if r.held == nil {
+		return r.startedAt
+	}
+	since, _ := r.held.Since(namespace)
+	return since
 }

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/census"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/changes"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
@@ -107,7 +108,7 @@ func New(deps Dependencies) *Controllers {
 	}
 	c.threads = &ChatThreadReconciler{
 		Client: deps.Client, APIReader: deps.APIReader, Recorder: deps.Recorder(KindThread.controller()),
-		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, namespaced: deps.Namespaced, namespacesUnwatched: deps.NamespacesUnwatched,
+		Sessions: c.registry, WatchNamespaces: deps.WatchNamespaces, held: deps.Held, access: deps.access(),
 		uninstall: uninstalls, timing: cmp.Or(deps.timing, defaultTiming), backoff: queues.NewBackoff(), Store: store,
 		memories: newMemories(), roster: roster, wakeConnection: c.connectionWakes.Wake, wakeListing: c.listingWakes.Wake,
 	}
@@ -116,6 +117,15 @@ func New(deps Dependencies) *Controllers {
 	}
 	c.listing = &listingReconciler{Client: deps.Client, registry: c.registry, timing: c.threads.timing, wakeThread: c.threadWakes.Wake}
 	return c
+}
+
+// access returns the rules by which namespaces may use a connection.
+func (d Dependencies) access() access.Rules {
+	rules := access.Rules{Namespaces: d.Client, OwnOnly: d.Namespaced}
+	if d.NamespacesUnwatched {
+		rules.Namespaces = d.APIReader
+	}
+	return rules
 }
 
 // wakeThreadOrListing wakes a ChatThread, or a listing, that waited for a quota or for a worker.
