@@ -32,21 +32,24 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	if s.origin != originCreated {
 		s.memory.members.NoteListed(s.have.Members)
 	}
-	unwanted := len(todo.Remove)
-	s.memory.noteRemovals(unwanted)
+	s.memory.noteRemovals(len(todo.Remove))
 	var err error
 	if !todo.IsEmpty() {
 		err = r.verifyLive(ctx, s, len(todo.Remove)+len(todo.Renew) > 0)
 	}
 	membership.ForgetRenewed(&s.thread.Status, s.results.Declared, s.have.Members)
+	wait := r.removalWait(s, todo.Remove)
+	if wait != nil {
+		todo.Remove = nil
+	}
 	if err == nil {
 		todo.Remove, err = r.removable(ctx, s, todo.Remove)
 	}
 	if err == nil {
 		err = r.changeMembers(ctx, s, todo)
 	}
-	if err == nil && unwanted > 0 {
-		err = r.removalWait(s)
+	if err == nil && wait != nil {
+		err = wait
 	}
 	s.results.Count(&s.thread.Status)
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -78,8 +81,13 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 	return err
 }
 
-// removalWait returns how long removals wait, or nil if none had to.
-func (r *ChatThreadReconciler) removalWait(s situation) error {
+// removalWait returns the wait before members are removed, or nil if there is none. A thread was
+// found recently: a rebuilt cluster may apply the ChatThread before the ChatParticipants. Or the
+// API server may not tell yet that the operator is being uninstalled.
+func (r *ChatThreadReconciler) removalWait(s situation, remove []plan.ObservedMember) *outcome.Wait {
+	if len(remove) == 0 {
+		return nil
+	}
 	if grace := time.Until(s.memory.foundAt.Add(r.timing.foundGrace)); grace > 0 {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: grace,
 			Message: "The thread was found with members that nothing declares; they are removed unless a ChatParticipant for them appears."}
@@ -90,15 +98,11 @@ func (r *ChatThreadReconciler) removalWait(s situation) error {
 	return nil
 }
 
-// removable returns the members that may be removed now. Nobody is removed in three cases. A thread
-// was found recently: a rebuilt cluster may apply the ChatThread before the ChatParticipants. The
-// operator is being uninstalled: the API server then deletes all ChatParticipants. A thread is
+// removable returns the members that may be removed at all. Nobody is removed in two cases. The
+// operator is being uninstalled: the API server then deletes all ChatParticipants. Or a thread is
 // retained while its namespace is deleted together with the ChatParticipants.
 func (r *ChatThreadReconciler) removable(ctx context.Context, s situation, remove []plan.ObservedMember) ([]plan.ObservedMember, error) {
-	if time.Since(s.memory.foundAt) < r.timing.foundGrace {
-		return nil, nil
-	}
-	if len(remove) == 0 || r.uninstall.Lag(s.memory.removalSeen) > 0 {
+	if len(remove) == 0 {
 		return nil, nil
 	}
 	if uninstalled, err := r.uninstall.IsUninstalled(ctx, uninstall.Participants); err != nil || uninstalled {
