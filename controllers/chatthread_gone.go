@@ -38,7 +38,8 @@ func (r *ChatThreadReconciler) accessLost(s situation) error {
 			Message: fmt.Sprintf("No service user is a member of thread %s (403). Add one of them to it: %s.", s.threadID, strings.Join(s.users, ", "))}
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s may not see thread %s (403): it was removed from it. Add it to the thread again.", s.user.ID, s.threadID)}
+		Message: fmt.Sprintf("Service user %s may not see thread %s (403). Add it to the thread again; or, if other threads say the same, let the operator in by the network rules of the ACS resource.",
+			s.user.ID, s.threadID)}
 }
 
 // lostUser returns an error if the connection no longer knows the service user that acts for the
