@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -119,4 +120,61 @@ func TestOwnedByAnother(t *testing.T) {
 	w.awaitGone(thread)
 	w.Expect(w.writes()).To(BeZero())
 	w.Expect(w.threads()).To(HaveLen(1))
+}
+
+// The loser of a takeover creates no other thread when the thread is gone: two clusters that create
+// one each would make two rooms. A person may ask for one.
+func TestLoserOfATakeoverCreatesNothing(t *testing.T) {
+	t.Parallel()
+	for name, deleted := range map[string]emulator.DeletedThreads{"404": emulator.DeletedNotFound, "deletedOn": emulator.DeletedMarked} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, emulator.Options{DeletedThreads: deleted})
+			conn := w.connect()
+			stop := w.start()
+			w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+			thread := w.readyThread("taken")
+			w.emulator.UpdateThread(thread.Status.ThreadID, func(th *emulator.Thread) { th.Metadata[chatv1alpha1.StampUID] = "another cluster's" })
+			w.request(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+			w.Expect(w.message(thread)).To(ContainSubstring("Delete this ChatThread: the thread stays"))
+			w.emulator.DeleteThread(thread.Status.ThreadID)
+			// A new process knows of the takeover from the status only.
+			stop()
+			w.start()
+			w.Eventually(func() string { return w.message(thread) }).Should(ContainSubstring("no longer exists"))
+			w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+			w.Expect(w.threads()).To(BeEmpty())
+
+			w.request(thread)
+			w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+			w.Expect(w.threads()).To(HaveLen(1))
+		})
+	}
+}
+
+// The message for a thread of another namespace does not say whether that namespace has such a
+// ChatThread: any member of a thread could write its name, and ask so for each name.
+func TestOwnedByAnotherNamespaceTellsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	other := w.newNamespace()
+	w.options.WatchNamespaces = append(w.options.WatchNamespaces, other)
+	conn := w.ready()
+	present := w.newThread("present")
+	present.Namespace = other
+	w.create(present)
+	said := map[string]string{}
+	// The operator does not even watch the last one.
+	for name, owner := range map[string]string{"there": other + "/present", "absent": other + "/absent", "unwatched": "unwatched/absent"} {
+		id := foreignThread(w, conn)
+		w.emulator.UpdateThread(id, func(th *emulator.Thread) {
+			th.Metadata = map[string]string{chatv1alpha1.StampOwner: owner, chatv1alpha1.StampUID: "of another"}
+		})
+		thread := adopting(w, name, id)
+		w.create(thread)
+		w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+		said[name] = strings.NewReplacer(id, "ID", owner, "OWNER", w.namespace+"/"+name, "SELF").Replace(w.message(thread))
+	}
+	w.Expect(said["there"]).To(And(Equal(said["absent"]), Equal(said["unwatched"])))
 }

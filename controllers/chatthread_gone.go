@@ -68,8 +68,11 @@ func (r *ChatThreadReconciler) mayNotChange(s situation, err error) error {
 // targetMissing handles a thread that ACS does not find. One such answer is not enough to treat it
 // as gone.
 func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) error {
-	if s.isFound() && s.thread.Adopts() {
-		return s.foundThreadGone()
+	if s.isFound() && s.thread.Adopts() && s.thread.Recreation() != chatv1alpha1.RecreationRecreate {
+		return r.foundThreadGone(ctx, s)
+	}
+	if err := s.checkNotTakenBefore(); err != nil {
+		return err
 	}
 	now := time.Now()
 	if s.memory.missingSince.IsZero() {
@@ -87,7 +90,7 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 		return err
 	}
 	if s.isFound() {
-		return s.foundThreadGone()
+		return r.foundThreadGone(ctx, s)
 	}
 	return r.recreateOrStall(ctx, s)
 }
@@ -113,8 +116,11 @@ func (r *ChatThreadReconciler) checkNotListed(s situation) error {
 }
 
 // foundThreadGone handles a thread that was found, or is to be adopted, and no longer exists.
-func (s situation) foundThreadGone() error {
+func (r *ChatThreadReconciler) foundThreadGone(ctx context.Context, s situation) error {
 	if s.thread.Adopts() {
+		if err := r.findReplacement(ctx, s); err != nil {
+			return err
+		}
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("spec.threadID: ACS knows no thread %s. None is created; delete this ChatThread and create it with the right id.", s.threadID)}
 	}
@@ -123,9 +129,55 @@ func (s situation) foundThreadGone() error {
 	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
 }
 
+// findReplacement returns a wait if ACS has a thread that was created in the place of the one in
+// spec.threadID: that one was adopted and deleted at ACS, and the status that says so was lost. The
+// ChatThread gets the status of one that adopts no more, and finds the thread by its stamp.
+func (r *ChatThreadReconciler) findReplacement(ctx context.Context, s situation) error {
+	if s.thread.Recreation() != chatv1alpha1.RecreationRecreate || s.thread.Observes() {
+		return nil
+	}
+	if err := r.searchDirectory(ctx, s); err != nil {
+		return err
+	}
+	// The replacement may be among them.
+	s.memory.listedBefore = nil
+	s.session.Directory.Drop(s.threadID)
+	replacements, err := r.candidates(ctx, s)
+	if err != nil || len(replacements) == 0 {
+		return err
+	}
+	s.memory.clearMissing()
+	if s.isStatusForeign() {
+		s.dropForeignStatus(time.Now())
+	}
+	s.thread.Status.Incarnation = max(s.thread.Status.Incarnation, 1)
+	again := &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: time.Second,
+		Message: fmt.Sprintf("Thread %s of spec.threadID no longer exists at ACS; the operator takes the one that replaced it.", s.threadID)}
+	if err := r.store(ctx, s, outcome.Classify(again)); err != nil {
+		return err
+	}
+	return again
+}
+
+// checkNotTakenBefore returns an error if the thread that is gone belonged to another cluster or
+// resource: that one decides on another thread. Two that create one each would make two rooms.
+func (s situation) checkNotTakenBefore() error {
+	if _, reason := objects.ReadyReason(s.before); reason != chatv1alpha1.ReasonOwnedByAnother || s.thread.Recreation() != chatv1alpha1.RecreationRecreate ||
+		s.memory.isRecreationAsked(s.thread, s.conn) {
+		return nil
+	}
+	s.memory.holdRecreation(s.conn)
+	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
+		"Thread %s, which another cluster or resource had taken, no longer exists at ACS. Delete this ChatThread; or, for a new, empty thread, set the annotation %s to a new value.",
+		s.threadID, chatv1alpha1.AnnotationReconcileRequestedAt)}
+}
+
 // recreateOrStall handles a thread that was deleted at ACS. It creates another one, unless the
 // ChatThread forbids that or too many threads vanish at once.
 func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation) error {
+	if err := s.checkNotTakenBefore(); err != nil {
+		return err
+	}
 	nobody := plan.NewResults(s.declared())
 	nobody.Count(&s.thread.Status)
 	recreate := s.thread.Recreation() == chatv1alpha1.RecreationRecreate
@@ -139,7 +191,7 @@ func (r *ChatThreadReconciler) recreateOrStall(ctx context.Context, s situation)
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS and recreationPolicy is Never. Set it to Recreate for a new, empty thread, or delete this ChatThread.", s.threadID)}
 	}
-	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.MayRecreate(time.Now())) {
+	if !s.memory.isRecreationAsked(s.thread, s.conn) && (s.memory.recreationHeld || !s.session.MayRecreate(s.thread.UID, s.thread.Status.Incarnation, time.Now())) {
 		s.memory.holdRecreation(s.conn)
 		return &outcome.Stalled{Reason: chatv1alpha1.ReasonThreadGone,
 			Message: fmt.Sprintf("Thread %s no longer exists at ACS. More than %d threads of this connection vanished within %s, so no other thread is created before you set the annotation %s to a new value, on this ChatThread, or on ChatConnection %s for all of its threads.",
@@ -157,6 +209,8 @@ func (r *ChatThreadReconciler) nextIncarnation(ctx context.Context, s situation,
 	s.events.warn(chatv1alpha1.ReasonThreadGone, "%s", note)
 	s.memory.create.lost(threadID)
 	s.memory.threadID = ""
+	// The next thread is not missing yet, even if this write fails and a later one succeeds.
+	s.memory.missingSince, s.memory.notListed = time.Time{}, false
 
 	status := &s.thread.Status
 	status.Incarnation++

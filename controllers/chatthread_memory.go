@@ -72,7 +72,9 @@ type threadMemory struct {
 	unauthorized bool
 	// arrivals is the wait for ChatParticipants whose finalizer is not stored yet.
 	arrivals arrivals
-	// foundAt is when an existing thread was found: the declarations of its members may come later.
+	// found is the last existing thread that was found, and foundAt when: the declarations of its
+	// members may come later.
+	found   string
 	foundAt time.Time
 
 	// members holds the results of earlier calls on the members.
@@ -246,9 +248,9 @@ func (u *unconfirmed) rest(now time.Time, confirm time.Duration) time.Duration {
 func (u *unconfirmed) end() { u.since = time.Time{} }
 
 // noteFound notes when a thread was found for this ChatThread.
-func (m *threadMemory) noteFound() {
-	if m.foundAt.IsZero() {
-		m.foundAt = time.Now()
+func (m *threadMemory) noteFound(id string) {
+	if m.found != id {
+		m.found, m.foundAt = id, time.Now()
 	}
 }
 

@@ -28,7 +28,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 	case err != nil:
 		return s, outcome.CallFailed("read the thread", err)
 	case properties.DeletedOn != nil && s.isFound():
-		return s, s.foundThreadGone()
+		return s, r.foundThreadGone(ctx, s)
 	case properties.DeletedOn != nil:
 		return s, r.recreateOrStall(ctx, s)
 	}

@@ -91,20 +91,20 @@ func (s situation) ignores(id string) bool {
 }
 
 // ownedByAnother returns the error for a thread with the stamp of another ChatThread, with a
-// solution.
+// solution. Any member of a thread can write a stamp, so the message says nothing about the
+// ChatThreads of other namespaces.
 func (r *ChatThreadReconciler) ownedByAnother(ctx context.Context, s situation, owner string) error {
 	namespace, name, _ := strings.Cut(owner, "/")
-	key := types.NamespacedName{Namespace: namespace, Name: name}
-	wayOut := "Delete that one with deletionPolicy Retain first."
-	if namespace != s.thread.Namespace {
-		wayOut = fmt.Sprintf("Delete that one with deletionPolicy Retain and the annotation %s: %s first.", chatv1alpha1.AnnotationReleaseTo, s.owner())
-	}
-	err := r.Get(ctx, key, &chatv1alpha1.ChatThread{})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get ChatThread: %w", err)
-	}
-	if err != nil {
-		wayOut = "This cluster has no such ChatThread: create it with this threadID. " + strings.NewReplacer("Delete that one", "Then delete it", " first.", ".").Replace(wayOut)
+	wayOut := fmt.Sprintf("Delete that one with deletionPolicy Retain and the annotation %s: %s first; if there is none, create it with this threadID before.", chatv1alpha1.AnnotationReleaseTo, s.owner())
+	if namespace == s.thread.Namespace {
+		wayOut = "Delete that one with deletionPolicy Retain first."
+		err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &chatv1alpha1.ChatThread{})
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("get ChatThread: %w", err)
+		}
+		if err != nil {
+			wayOut = "This cluster has no such ChatThread: create it with this threadID. Then delete it with deletionPolicy Retain."
+		}
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
 		Message: fmt.Sprintf("spec.threadID: thread %s belongs to ChatThread %s. %s", s.threadID, outcome.Sanitize(owner, outcome.MaxMessage), wayOut)}
@@ -119,7 +119,7 @@ func (s situation) checkNotTaken(metadata map[string]string) error {
 		return s.checkReleased(metadata)
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother,
-		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more; delete one of the two resources.",
+		Message: fmt.Sprintf("Thread %s was taken by another cluster or resource (%s, uid %s). The operator writes to it no more. Delete this ChatThread: the thread stays with the other one. To have it back, delete the other one with deletionPolicy Retain first.",
 			s.threadID, outcome.Sanitize(metadata[chatv1alpha1.StampOwner], outcome.MaxMessage), outcome.Sanitize(uid, 64))}
 }
 

@@ -23,7 +23,7 @@ import (
 func (r *ChatThreadReconciler) ensureProperties(ctx context.Context, s situation, isHeld bool) (end situation, refused, err error) {
 	isTakenOver := s.isTakenOver(isHeld)
 	if isTakenOver {
-		s.memory.noteFound()
+		s.memory.noteFound(s.threadID)
 	} else {
 		s.allocate()
 	}

@@ -51,25 +51,31 @@ func TestMayRecreate(t *testing.T) {
 	found := new(Registry).ByKey(types.NamespacedName{Name: "a"})
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
-		at   time.Duration
-		want bool
+		thread      types.UID
+		incarnation int64
+		at          time.Duration
+		want        bool
 	}{
-		{0, true},
-		{time.Minute, true},
-		{2 * time.Minute, true},
-		{3 * time.Minute, false},
-		{10 * time.Minute, false},
-		{10*time.Minute + time.Second, true}, // the first is out of the window; refused creations do not count
-		{10*time.Minute + time.Second, false},
-		{11*time.Minute + time.Second, true},
-		{11*time.Minute + 2*time.Second, false},
-		{time.Hour, true},
+		{"a", 0, 0, true},
+		{"b", 0, time.Minute, true},
+		// A try that is repeated counts once.
+		{"b", 0, time.Minute + time.Second, true},
+		{"b", 0, time.Minute + 2*time.Second, true},
+		{"b", 1, 2 * time.Minute, true},
+		{"c", 0, 3 * time.Minute, false},
+		{"b", 1, 3 * time.Minute, true},
+		{"c", 0, 10 * time.Minute, false},
+		{"c", 0, 10*time.Minute + time.Second, true}, // the first is out of the window; refused creations do not count
+		{"d", 0, 10*time.Minute + time.Second, false},
+		{"d", 0, 11*time.Minute + 3*time.Second, true},
+		{"e", 0, 11*time.Minute + 4*time.Second, false},
+		{"e", 0, time.Hour, true},
 	} {
-		if got := found.MayRecreate(start.Add(c.at)); got != c.want {
-			t.Errorf("after %s: %v, want %v", c.at, got, c.want)
+		if got := found.MayRecreate(c.thread, c.incarnation, start.Add(c.at)); got != c.want {
+			t.Errorf("%s/%d after %s: %v, want %v", c.thread, c.incarnation, c.at, got, c.want)
 		}
 	}
-	if len(found.times) != 1 {
-		t.Errorf("%d moments are kept", len(found.times))
+	if len(found.last) != 1 {
+		t.Errorf("%d moments are kept", len(found.last))
 	}
 }

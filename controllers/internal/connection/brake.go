@@ -4,7 +4,7 @@
 package connection
 
 import (
-	"slices"
+	"maps"
 	"sync"
 	"time"
 
@@ -102,18 +102,30 @@ func BrakePeriod(limit *chatv1alpha1.MaxDeletions) time.Duration {
 
 // recreations counts the threads of a connection that were created again.
 type recreations struct {
-	mu    sync.Mutex
-	times []time.Time
+	mu   sync.Mutex
+	last map[recreation]time.Time
 }
 
-// MayRecreate reports whether another thread of the connection may be created again, and counts it.
-func (r *recreations) MayRecreate(now time.Time) bool {
+// recreation is one thread that is created again. A try that fails, such as by a write that the API
+// server refuses, is repeated and counts once.
+type recreation struct {
+	thread      types.UID
+	incarnation int64
+}
+
+// MayRecreate reports whether the thread of an incarnation of a ChatThread may be created again,
+// and counts it.
+func (r *recreations) MayRecreate(thread types.UID, incarnation int64, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.times = slices.DeleteFunc(r.times, func(at time.Time) bool { return now.Sub(at) > RecreationWindow })
-	if len(r.times) >= MaxRecreations {
+	maps.DeleteFunc(r.last, func(_ recreation, at time.Time) bool { return now.Sub(at) > RecreationWindow })
+	this := recreation{thread: thread, incarnation: incarnation}
+	if _, again := r.last[this]; !again && len(r.last) >= MaxRecreations {
 		return false
 	}
-	r.times = append(r.times, now)
+	if r.last == nil {
+		r.last = map[recreation]time.Time{}
+	}
+	r.last[this] = now
 	return true
 }
