@@ -162,8 +162,9 @@ func (r *ChatThreadReconciler) findReplacement(ctx context.Context, s situation)
 // checkNotTakenBefore returns an error if the thread that is gone belonged to another cluster or
 // resource: that one decides on another thread. Two that create one each would make two rooms.
 func (s situation) checkNotTakenBefore() error {
-	if _, reason := objects.ReadyReason(s.before); reason != chatv1alpha1.ReasonOwnedByAnother || s.thread.Recreation() != chatv1alpha1.RecreationRecreate ||
-		s.memory.isRecreationAsked(s.thread, s.conn) {
+	_, reason := objects.ReadyReason(s.before)
+	wasTaken := reason == chatv1alpha1.ReasonOwnedByAnother && !s.isFound() && !s.thread.Observes()
+	if !wasTaken || s.thread.Recreation() != chatv1alpha1.RecreationRecreate || s.memory.isRecreationAsked(s.thread, s.conn) {
 		return nil
 	}
 	s.memory.holdRecreation(s.conn)

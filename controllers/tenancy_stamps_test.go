@@ -142,6 +142,23 @@ func TestTakeoverNeedsConsent(t *testing.T) {
 	}
 }
 
+// If the thread that waits for consent is deleted at ACS, nothing is left to consent to.
+func TestPlantedThreadGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.connect(allow, shared, withPinned(w.emulator.CreateUser()))
+	w.start()
+	w.awaitReason(conn, chatv1alpha1.ReasonSucceeded)
+	id := planted(w, conn, "payroll", "another")
+	thread := w.newThread("payroll")
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonOwnedByAnother)
+	w.emulator.DeleteThread(id)
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Topic = "ours" })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.ThreadID).NotTo(Equal(id))
+}
+
 // A thread that existed while the resource had its own is not the next one, even if a member wrote
 // the uid into its stamp.
 func TestForgedUIDIsNotTheNextThread(t *testing.T) {
