@@ -247,7 +247,7 @@ func (m *modelRun) own(name string, stored *chatv1alpha1.ChatThread, owned map[s
 	id := stored.Status.ThreadID
 	remote, live := m.live(id)
 	uid, isOwner := remote.Metadata[chatv1alpha1.StampUID], remote.Metadata[chatv1alpha1.StampOwner] == testNamespace+"/"+name
-	if !live || uid != "" && uid != string(stored.UID) && !isOwner && !modelObserves(m.specOf(name)) {
+	if !live || uid != "" && uid != string(stored.UID) && !isOwner {
 		return
 	}
 	if found := m.remote(id); found.orphanReason == "left behind" || found.orphanReason != "" && uid == string(stored.UID) {

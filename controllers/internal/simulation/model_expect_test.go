@@ -334,9 +334,13 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 }
 
 // isReferredTo reports whether another resource has a thread in its status, which leaves it alone
-// for that.
+// for that. One that only ever observed it does not count.
 func (m *modelRun) isReferredTo(id, except string) bool {
-	return slices.ContainsFunc(m.referring(id), func(name string) bool { return name != except })
+	return slices.ContainsFunc(m.referring(id), func(name string) bool {
+		stored := m.storedThread(name)
+		isObserver := modelObserves(m.threads[name].spec) && stored != nil && !objects.HasFinalizer(stored)
+		return name != except && !isObserver
+	})
 }
 
 // missedOwner returns the resource that should have adopted an orphaned thread: it created another
@@ -348,7 +352,8 @@ func (m *modelRun) missedOwner(thread emulator.Thread, found *modelRemote) strin
 		!slices.Contains(m.actors(declared.spec), thread.CreatedBy) {
 		return ""
 	}
-	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.CreatedOn.After(found.leftAt) {
+	// ACS says the second in which it created a thread.
+	if other, live := m.live(m.storedThread(name).Status.ThreadID); live && other.ID != thread.ID && !other.CreatedOn.Before(found.leftAt.Truncate(time.Second)) {
 		return name
 	}
 	return ""

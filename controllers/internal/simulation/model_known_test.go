@@ -103,6 +103,19 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelDrift, name: "a", variant: "remove", members: []modelMember{{}}},
 		{kind: modelDrift, name: "a", variant: "add", members: []modelMember{{}}},
 	}}},
+	// Another ChatThread observed the thread while it had no stamp. The thread is still that of the
+	// first one.
+	"restored while another observes its thread": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b"},
+	}, {
+		{kind: modelCreateThread, name: "c", variant: "adopting one of another", n: 1},
+		{kind: modelEditThread, name: "c", variant: "management", n: 1, members: []modelMember{{}}},
+	}, {
+		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
+		{kind: modelEditThread, name: "c", variant: "topic", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
+	}, {
+		{kind: modelRestoreThread, name: "b"},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
