@@ -117,12 +117,12 @@ func claimsOf(ctx context.Context, reader client.Reader, conn types.NamespacedNa
 }
 
 // isClaimedBy reports whether a ChatThread of a connection that meets a condition has a thread in
-// its status. One that only ever observed the thread, and so has no finalizer, takes it from nobody.
+// its status. One without a finalizer may only ever have observed the thread, and takes it from
+// nobody.
 func isClaimedBy(ctx context.Context, reader client.Reader, conn types.NamespacedName, id string, meets func(types.NamespacedName) bool) (bool, error) {
 	threads, err := claimants(ctx, reader, id)
 	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
-		isObserver := thread.Observes() && !objects.HasFinalizer(thread)
-		return connectionKey(thread) == conn && !isObserver && meets(objects.KeyOf(thread))
+		return connectionKey(thread) == conn && objects.HasFinalizer(thread) && meets(objects.KeyOf(thread))
 	}), err
 }
 

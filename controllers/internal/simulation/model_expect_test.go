@@ -334,12 +334,11 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 }
 
 // isReferredTo reports whether another resource has a thread in its status, which leaves it alone
-// for that. One that only ever observed it does not count.
+// for that. One that may only ever have observed it, without a finalizer, does not count.
 func (m *modelRun) isReferredTo(id, except string) bool {
 	return slices.ContainsFunc(m.referring(id), func(name string) bool {
 		stored := m.storedThread(name)
-		isObserver := modelObserves(m.threads[name].spec) && stored != nil && !objects.HasFinalizer(stored)
-		return name != except && !isObserver
+		return name != except && (stored == nil || objects.HasFinalizer(stored))
 	})
 }
 

@@ -116,6 +116,21 @@ var knownHistories = map[string]modelHistory{
 	}, {
 		{kind: modelRestoreThread, name: "b"},
 	}}},
+	// Later that one is to manage the thread, and may not.
+	"created again while another observed its thread": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b"},
+	}, {
+		{kind: modelCreateThread, name: "c", variant: "adopting one of another", n: 1},
+		{kind: modelEditThread, name: "c", variant: "management", n: 1, members: []modelMember{{}}},
+	}, {
+		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
+		{kind: modelEditThread, name: "c", variant: "topic", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
+	}, {
+		{kind: modelEditThread, name: "c", variant: "management", members: []modelMember{{}}},
+	}, {
+		{kind: modelAbandonThread, name: "b"},
+		{kind: modelCreateThread, name: "b"},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
