@@ -33,11 +33,7 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 		s.memory.members.NoteListed(s.have.Members)
 	}
 	s.memory.noteRemovals(len(todo.Remove))
-	var err error
-	if !todo.IsEmpty() {
-		err = r.verifyLive(ctx, s, len(todo.Remove)+len(todo.Renew) > 0)
-	}
-	membership.ForgetRenewed(&s.thread.Status, s.results.Declared, s.have.Members)
+	err := r.verifyMembers(ctx, s, todo)
 	wait := r.removalWait(s, todo.Remove)
 	if wait != nil {
 		todo.Remove = nil
@@ -59,6 +55,20 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 		s.memory.unchangeable.end()
 	}
 	return s, err
+}
+
+// verifyMembers verifies the declaration before members change, and before status.renewing is cut. A
+// member that was dropped from there by a stale declaration would come back without its history.
+func (r *ChatThreadReconciler) verifyMembers(ctx context.Context, s situation, todo plan.Members) error {
+	needsAll := len(todo.Remove)+len(todo.Renew)+len(s.thread.Status.Renewing) > 0
+	if todo.IsEmpty() && !needsAll {
+		return nil
+	}
+	if err := r.verifyLive(ctx, s, needsAll); err != nil || !needsAll {
+		return err
+	}
+	membership.ForgetRenewed(&s.thread.Status, s.declared(), s.have.Members)
+	return nil
 }
 
 // changeMembers makes the calls of a plan. It records one event for all added members and one for

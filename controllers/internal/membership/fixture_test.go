@@ -42,7 +42,9 @@ type room struct {
 	ids, names map[string]string
 
 	declared *chatv1alpha1.ChatThread
-	memory   *membership.Memory
+	// pending ChatParticipants do not count yet.
+	pending []chatv1alpha1.ChatParticipant
+	memory  *membership.Memory
 	// stored is status.renewing at each Store, and storedAfter the calls before it. Store fails with
 	// storeErr.
 	stored      [][]chatv1alpha1.RenewingParticipant
@@ -177,14 +179,14 @@ func (r *room) reconcile() error {
 	r.Helper()
 	listed, err := membership.List(r.Context(), r.client)
 	acstest.MustSucceed(r.T, err)
-	declared := plan.Declare(r.declared, nil, nil, []string{r.serviceUser})
+	declared := plan.Declare(r.declared, nil, r.pending, []string{r.serviceUser})
 	observed := plan.Observe(acs.ThreadProperties{}, listed, r.declared)
 	todo := plan.For(declared, observed, plan.Tried{Refused: r.memory.Refused, Malformed: r.memory.Malformed, Renewed: r.memory.Renewed}).Members
 	results := plan.NewResults(declared)
 	results.Record(todo)
 	r.memory.Recall(todo, results)
 	r.memory.NoteListed(observed.Members)
-	membership.ForgetRenewed(&r.declared.Status, declared.Members, observed.Members)
+	membership.ForgetRenewed(&r.declared.Status, declared, observed.Members)
 	r.emulator.ResetRequests()
 	caller := pacing.Caller{Thread: "uid", Namespace: "ns", Name: "room"}
 	r.done = &membership.Calls{

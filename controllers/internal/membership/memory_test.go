@@ -200,14 +200,20 @@ func TestHistoryOf(t *testing.T) {
 	}
 }
 
-// Members leave status.renewing once they are back, or are no longer declared.
+// Members leave status.renewing once they are back, or are no longer declared. A ChatParticipant that
+// does not count yet declares its user, too.
 func TestForgetRenewed(t *testing.T) {
 	t.Parallel()
 	status := &chatv1alpha1.ChatThreadStatus{Renewing: []chatv1alpha1.RenewingParticipant{
-		{UserID: "8:acs:Out"}, {UserID: "8:acs:Back"}, {UserID: "8:acs:Undeclared"}}}
-	membership.ForgetRenewed(status, membersOf("8:acs:out", "8:acs:back", "8:acs:other"), []plan.ObservedMember{{ID: "8:ACS:BACK"}, {ID: "8:acs:other"}})
-	want := []chatv1alpha1.RenewingParticipant{{UserID: "8:acs:Out"}}
+		{UserID: "8:acs:Out"}, {UserID: "8:acs:Back"}, {UserID: "8:acs:Undeclared"}, {UserID: "8:acs:Pending"}, {UserID: "8:acs:PendingBack"}}}
+	declared := plan.Declared{Members: membersOf("8:acs:out", "8:acs:back", "8:acs:other"),
+		Protected: map[string]bool{"8:acs:pending": true, "8:acs:pendingback": true}}
+	membership.ForgetRenewed(status, declared, []plan.ObservedMember{{ID: "8:ACS:BACK"}, {ID: "8:acs:other"}, {ID: "8:acs:pendingBack"}})
+	want := []chatv1alpha1.RenewingParticipant{{UserID: "8:acs:Out"}, {UserID: "8:acs:Pending"}}
 	if diff := cmp.Diff(want, status.Renewing); diff != "" {
 		t.Errorf("status.renewing (-want +got):\n%s", diff)
+	}
+	if len(declared.Protected) != 2 {
+		t.Errorf("the declaration changed: %v", declared.Protected)
 	}
 }

@@ -6,6 +6,7 @@ package membership
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -23,10 +24,14 @@ import (
 // removal until it is back, even if something fails in between.
 
 // ForgetRenewed drops the members from status.renewing that are back, or that nobody declares any
-// more.
-func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared []plan.Member, observed []plan.ObservedMember) {
-	wanted := make(map[string]bool, len(declared))
-	for _, m := range declared {
+// more, not even a ChatParticipant that does not count yet. The declaration must be verified: what is
+// dropped is lost.
+func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared plan.Declared, observed []plan.ObservedMember) {
+	wanted := maps.Clone(declared.Protected)
+	if wanted == nil {
+		wanted = make(map[string]bool, len(declared.Members))
+	}
+	for _, m := range declared.Members {
 		wanted[m.Key()] = true
 	}
 	for _, m := range observed {
