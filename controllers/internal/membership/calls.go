@@ -176,31 +176,40 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed fun
 	return nil
 }
 
-// note processes the answers on single members. If one of them names no known member, the list of
-// members decides.
+// note processes the answers on single members.
 func (w *Calls) note(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) error {
-	answers := RefusalsByUser(refused)
-	matched := map[string]bool{}
+	answers, err := w.answersOn(ctx, batch, refused)
 	for _, m := range batch {
-		if answer, ok := answers[m.Key()]; ok {
-			matched[m.Key()] = true
+		if answer, isRefused := answers[m.Key()]; isRefused {
 			w.refuse(m, answer.Code, answer.Message)
+		}
+	}
+	return err
+}
+
+// answersOn returns the refusals of members, by user key. If a refusal names no known member, the
+// list of members decides.
+func (w *Calls) answersOn(ctx context.Context, batch []plan.Member, refused []acs.InvalidParticipant) (map[string]acs.InvalidParticipant, error) {
+	byUser, answers := RefusalsByUser(refused), map[string]acs.InvalidParticipant{}
+	for _, m := range batch {
+		if answer, ok := byUser[m.Key()]; ok {
+			answers[m.Key()] = answer
 		}
 	}
 	unmatched := UnmatchedRefusal(batch, refused)
 	if unmatched == nil {
-		return nil
+		return answers, nil
 	}
 	listed, err := List(ctx, w.Thread)
 	if err != nil {
-		return outcome.CallFailed("list the members", err)
+		return answers, outcome.CallFailed("list the members", err)
 	}
 	for _, m := range missingMembers(batch, listed) {
-		if !matched[m.Key()] {
-			w.refuse(m, unmatched.Code, unmatched.Message)
+		if _, matched := answers[m.Key()]; !matched {
+			answers[m.Key()] = *unmatched
 		}
 	}
-	return nil
+	return answers, nil
 }
 
 // missingMembers returns the declared members that a list of the thread does not show.

@@ -6,8 +6,8 @@ package membership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -56,10 +56,11 @@ func (w *Calls) isBack(key string) {
 	w.Status.Renewing = slices.DeleteFunc(w.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 }
 
-// storeRenewing stores the state of members before they are removed.
+// storeRenewing stores the state of members before they are removed. Nobody else is out: the status
+// holds one batch at most.
 func (w *Calls) storeRenewing(ctx context.Context, renewals []plan.Renewal) error {
+	w.Status.Renewing = make([]chatv1alpha1.RenewingParticipant, 0, len(renewals))
 	for _, renewal := range renewals {
-		w.isBack(renewal.Observed.Key())
 		w.Status.Renewing = append(w.Status.Renewing, asRenewing(renewal.Observed))
 	}
 	return w.Store(ctx)
@@ -88,9 +89,10 @@ func firstRunes(text string, limit int) string {
 }
 
 // renewAll removes no more members at a time than the quota allows to be added again in the same
-// window, with one call to add them.
+// window, with one call to add them. As long as somebody is out who did not come back, nobody else
+// is removed: ACS may refuse everybody.
 func (w *Calls) renewAll(ctx context.Context, renewals []plan.Renewal) error {
-	for len(renewals) > 0 {
+	for len(renewals) > 0 && len(w.Status.Renewing) == 0 {
 		room, err := w.Room(len(renewals) + 1)
 		if err != nil {
 			return err
@@ -99,6 +101,33 @@ func (w *Calls) renewAll(ctx context.Context, renewals []plan.Renewal) error {
 		renewals = renewals[len(now):]
 		if err := w.renew(ctx, now); err != nil {
 			return err
+		}
+	}
+	return w.hold(renewals)
+}
+
+// errNotBack waits for members that are out, and that ACS did not refuse: the declaration of one may
+// be about to count.
+var errNotBack error = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: outcome.ThrottleWait,
+	Message: "Members wait to be changed until those are back that were removed for a change; the operator adds these first."}
+
+// hold reports the members that are not renewed because somebody is out. They stay as they are.
+func (w *Calls) hold(renewals []plan.Renewal) error {
+	if len(renewals) == 0 {
+		return nil
+	}
+	out := slices.IndexFunc(w.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool {
+		_, refused := w.Results.Refused[acs.UserKey(r.UserID)]
+		return refused
+	})
+	if out < 0 {
+		return errNotBack
+	}
+	for _, renewal := range renewals {
+		w.Results.Refused[renewal.Declared.Key()] = plan.Refusal{
+			Participant: renewal.Declared.Participant, Generation: renewal.Declared.Generation, Reason: chatv1alpha1.ReasonRejected,
+			Message: fmt.Sprintf("The user stays as declared before until %s is back, who was removed for a change and could not be added again. Correct or remove the declaration of that one.",
+				w.Status.Renewing[out].UserID),
 		}
 	}
 	return nil
@@ -134,52 +163,36 @@ func (w *Calls) renew(ctx context.Context, renewals []plan.Renewal) error {
 
 // bringBack adds members that were removed. It waits for no quota, not even after a 429: people are
 // out of the thread meanwhile. If ACS refuses the present declaration of a member, the member comes
-// back in its former state.
+// back in its former state. If ACS takes it in no form, the member stays in status.renewing. It
+// shows as refused, and comes back with its history later.
 func (w *Calls) bringBack(ctx context.Context, members []plan.Member) error {
 	ctx = pacing.WithoutPacing(ctx)
 	var err error
 	for batch := range slices.Chunk(members, MaxBatch) {
 		err = errors.Join(err, w.addBatch(ctx, batch, w.isolate))
 	}
+	var out []chatv1alpha1.RenewingParticipant
 	for _, m := range members {
-		refusal, refused := w.Results.Refused[m.Key()]
-		former, isOut := renewing(w.Status, m.Key())
-		if !refused || !isOut {
-			continue
+		_, refused := w.Results.Refused[m.Key()]
+		if former, isOut := renewing(w.Status, m.Key()); refused && isOut {
+			out = append(out, former)
 		}
-		isRestored, restoreErr := w.restore(ctx, former)
-		if isRestored {
+	}
+	refused, restoreErr := w.restore(ctx, out)
+	for _, former := range out {
+		key := acs.UserKey(former.UserID)
+		if _, isOut := renewing(w.Status, key); !isOut {
+			refusal := w.Results.Refused[key]
 			refusal.Kept = true
-			set(&w.Memory.kept, m.Key(), refusal)
-			w.Results.Refused[m.Key()] = refusal
-			w.Results.Joined[m.Key()] = true
-			w.isBack(m.Key())
-		}
-		if restoreErr != nil {
+			set(&w.Memory.kept, key, refusal)
+			w.Results.Refused[key] = refusal
+			w.Results.Joined[key] = true
+		} else if _, isRefused := refused[key]; !isRefused {
 			// A remembered refusal would keep the member out until the next resync.
-			delete(w.Memory.Refused, m.Key())
+			delete(w.Memory.Refused, key)
 		}
-		err = errors.Join(err, restoreErr)
 	}
-	return err
-}
-
-// restore adds a member in its former state and reports whether it is back. If ACS no longer takes
-// the member in any form, the member stays in status.renewing. It shows as refused, and comes back
-// with its history later.
-func (w *Calls) restore(ctx context.Context, former chatv1alpha1.RenewingParticipant) (bool, error) {
-	participant := acs.Participant{ID: acs.ParseRawID(former.UserID), DisplayName: former.DisplayName}
-	if former.ShareHistoryTime != nil {
-		participant.ShareHistoryTime = &former.ShareHistoryTime.Time
-	}
-	if former.Stamp != "" {
-		participant.Metadata = map[string]string{chatv1alpha1.StampMember: former.Stamp}
-	}
-	_, err := w.Thread.AddParticipants(ctx, []acs.Participant{participant}, nil)
-	if _, refused := errors.AsType[*acs.InvalidParticipantsError](err); refused || acs.HasStatus(err, http.StatusBadRequest) {
-		return false, nil
-	}
-	return err == nil, outcome.CallFailed("add a member again", err)
+	return errors.Join(err, restoreErr)
 }
 
 // HistoryOf returns the start of the history that a member could read before it was removed; nil if

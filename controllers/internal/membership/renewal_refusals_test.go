@@ -7,11 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
 // refusals are the ways in which ACS refuses a member: with a failure of the whole call, or alone.
@@ -188,4 +194,140 @@ func TestSearchInARenewal(t *testing.T) {
 	r.shows("old", since, "u0")
 	r.shows("new", since, all[1:]...)
 	r.renewing()
+}
+
+// refuseAll has ACS refuse users one by one, in whatever form.
+func (r *room) refuseAll(names ...string) (end func()) {
+	refusals := make([]string, 0, len(names))
+	for _, name := range names {
+		refusals = append(refusals, fmt.Sprintf(`{"code":"403","message":"no","target":%q}`, r.user(name)))
+	}
+	return r.add(emulator.Fault{Status: http.StatusCreated, Body: `{"invalidParticipants":[` + strings.Join(refusals, ",") + `]}`})
+}
+
+// If ACS takes back nobody of those that were removed, nobody else is removed, neither at once nor
+// later. The others show that they wait, and are renewed once the first ones are back.
+func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	out, others := several("out", chatv1alpha1.MaxRenewing), several("other", 12)
+	all := slices.Concat(out, others)
+	since := r.settle(all...)
+	r.rename("new")
+	end := r.refuseAll(out...)
+	var removals []string
+	for _, name := range out {
+		removals = append(removals, "remove "+name)
+	}
+	r.reconciles(append(removals, "add 50", "add 50")...)
+	// A resync tries those that are out again.
+	for range 2 {
+		r.shows("old", since, others...)
+		r.results(others, all)
+		r.renewing(out...)
+		for name, want := range map[string]plan.Refusal{
+			"out0":   {Generation: r.declared.Generation, Code: "403", Message: "no"},
+			"other0": {Generation: r.declared.Generation, Reason: chatv1alpha1.ReasonRejected, Message: "The user stays as declared before until " + r.user("out0") + " is back, who was removed for a change and could not be added again. Correct or remove the declaration of that one."},
+		} {
+			if diff := cmp.Diff(want, r.done.Results.Refused[r.key(name)]); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		r.reconciles()
+		r.expect("calls", nil, r.calls())
+		r.memory.TryAgain()
+		r.reconciles("add 50", "add 50")
+	}
+	end()
+	r.memory.TryAgain()
+	r.reconciles()
+	r.shows("new", since, all...)
+	r.results(all, nil)
+	r.renewing()
+	for _, stored := range r.stored {
+		if len(stored) > chatv1alpha1.MaxRenewing {
+			t.Errorf("%d members in status.renewing", len(stored))
+		}
+	}
+}
+
+// The others are renewed, too, once nobody declares the member any more that ACS does not take back.
+func TestRenewalsGoOnWithoutTheRefused(t *testing.T) {
+	inTime(t, func(_ *testing.T, r *room) {
+		since := r.settle("ann", "bob")
+		r.setQuota(2)
+		r.pass(time.Minute)
+		r.rename("new")
+		end := r.refuseAll("ann")
+		r.reconciles("remove ann", "add ann", "add ann")
+		r.results([]string{"bob"}, []string{"ann", "bob"})
+		end()
+		r.pass(time.Minute)
+		r.declare("bob")
+		r.rename("new")
+		r.reconciles("remove bob", "add bob")
+		r.shows("new", since, "bob")
+		r.results([]string{"bob"}, nil)
+		r.renewing()
+	})
+}
+
+// A member that is out, and whose ChatParticipant does not count yet, is not refused: the others wait
+// for it.
+func TestRenewalsWaitForWhoIsAboutToComeBack(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	since := r.settle("ann", "bob")
+	r.declare("bob")
+	r.rename("new")
+	r.emulator.RemoveMember(r.id, r.user("ann"))
+	r.declared.Status.Renewing = []chatv1alpha1.RenewingParticipant{{UserID: r.user("ann")}}
+	r.pending = []chatv1alpha1.ChatParticipant{{Spec: chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(r.user("ann"))}}}
+	wait := r.waits()
+	if wait.Reason != chatv1alpha1.ReasonUpdating || wait.Quiet {
+		t.Errorf("Do ends with %+v", wait)
+	}
+	r.shows("old", since, "bob")
+	r.results([]string{"bob"}, nil)
+	r.pending = nil
+	r.declare("ann", "bob")
+	r.rename("new")
+	r.reconciles("add ann", "remove bob", "add bob")
+	r.shows("new", since, "bob")
+}
+
+// If ACS refuses the new declaration of many members, one call brings all of them back as they were.
+// Only those stay out that the answer names, or that are found by halves.
+func TestReturnOfManyInTheFormerState(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		// former are the answers to the calls that add the former states.
+		former emulator.Fault
+		want   []string
+		out    []string
+	}{
+		"all":            {emulator.Fault{Skip: 1 << 20}, []string{"add u0 u1 u2 u3"}, nil},
+		"one is named":   {emulator.Fault{Times: 1, Status: http.StatusBadRequest, Body: `{"error":{"message":"participants[1]","details":[{"message":"no","target":"participants[1]"}]}}`}, []string{"add u0 u1 u2 u3", "add u0 u2 u3"}, []string{"u1"}},
+		"one is unnamed": {emulator.Fault{Times: 1, Status: http.StatusBadRequest}, []string{"add u0 u1 u2 u3", "add u0 u1", "add u2 u3"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoom(t)
+			users := several("u", 4)
+			since := r.settle(users...)
+			r.rename("bad")
+			refused := fmt.Sprintf(`{"code":"403","message":"no good","target":%q}`, r.user("u0"))
+			for _, name := range users[1:] {
+				refused += fmt.Sprintf(`,{"code":"403","message":"no good","target":%q}`, r.user(name))
+			}
+			r.add(emulator.Fault{Times: 1, Status: http.StatusCreated, Body: `{"invalidParticipants":[` + refused + `]}`})
+			r.add(c.former)
+			r.reconciles(append([]string{"remove u0", "remove u1", "remove u2", "remove u3", "add u0 u1 u2 u3"}, c.want...)...)
+			back := slices.DeleteFunc(slices.Clone(users), func(name string) bool { return slices.Contains(c.out, name) })
+			r.has(back...)
+			r.shows("old", since, back...)
+			r.results(back, users)
+			r.renewing(c.out...)
+		})
+	}
 }
