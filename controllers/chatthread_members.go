@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -44,7 +45,7 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	if err == nil {
 		err = r.changeMembers(ctx, s, todo)
 	}
-	if err == nil && wait != nil {
+	if wait != nil && (err == nil || errors.Is(err, membership.ErrNoRoom)) {
 		err = wait
 	}
 	s.results.Count(&s.thread.Status)

@@ -43,6 +43,28 @@ func TestRejectedParticipants(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal(users[:1]))
 }
 
+// In a full thread from which nobody may be removed yet, additions wait for places, and nobody counts
+// as refused.
+func TestFullThreadWaitsForRemovals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	conn := w.ready(allow)
+	users := w.users(chatv1alpha1.MaxMembers)
+	// With the service user and its creator the thread is full. Both the creator and the first member
+	// are to be removed, 2 seconds after the adoption.
+	id := foreignThread(w, conn, users[:chatv1alpha1.MaxMembers-2]...)
+	thread := adopting(w, "room", id, users[1:]...)
+	thread.Spec.MembershipPolicy = chatv1alpha1.MembershipExclusive
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonUpdating)
+	w.Expect(w.message(thread)).To(ContainSubstring("The thread was found with members that nothing declares"))
+	w.Expect(thread.Status.Rejected).To(BeEmpty())
+	w.Expect(w.calls()[emulator.OperationAddParticipants]).To(BeZero())
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.Expect(w.memberIDs(thread)).To(ContainElements(users[1:]))
+	w.Expect(w.calls()[emulator.OperationAddParticipants]).To(Equal(1))
+}
+
 // A malformed id that fails a whole call is found, even if the answer does not name it, and the
 // other members join.
 func TestMalformedIDs(t *testing.T) {

@@ -14,11 +14,8 @@ package membership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
@@ -54,38 +51,66 @@ type Calls struct {
 	Results plan.Results
 
 	calls int
+	// present is the number of members in the thread by our own count.
+	present int
 	// Added and Removed are the users that calls added and removed.
 	Added, Removed []string
 }
+
+// ErrNoRoom is the end of Do if a plan removes fewer members than its additions need, because they
+// must not be removed now.
+var ErrNoRoom error = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: outcome.ThrottleWait, Message: fmt.Sprintf(
+	"The thread is full: ACS allows %d members, the service user included. Members wait for a place: nobody is removed while the namespace or the CRD of ChatParticipants is being deleted.", chatv1alpha1.MaxMembers)}
 
 // Do first brings back the members that were removed to be renewed. It adds before it removes, as
 // far as the thread has room. Nobody is removed if an addition failed outright. Renewals, which
 // remove people for a moment, come last: a removal may be urgent.
 func (w *Calls) Do(ctx context.Context, todo plan.Members) error {
+	w.present = todo.Present
 	back, add := w.splitReturning(todo.Add)
-	first := todo.RemovalsFirst()
-	if len(back) > 0 && todo.Present+len(back) <= chatv1alpha1.MaxMembers {
-		if err := w.bringBack(ctx, back); err != nil {
-			return err
-		}
-		back = nil
-	}
-	if err := w.remove(ctx, todo.Remove[:first]); err != nil {
+	leaving, err := w.bringAllBack(ctx, back, todo.Remove)
+	if err != nil {
 		return err
 	}
-	if len(back) > 0 {
-		if err := w.bringBack(ctx, back); err != nil {
-			return err
-		}
+	if leaving, err = w.makeRoom(ctx, add, leaving); err != nil {
+		return err
 	}
 	if err := w.add(ctx, add); err != nil {
 		return err
 	}
-	if err := w.remove(ctx, todo.Remove[first:]); err != nil {
+	if err := w.remove(ctx, leaving); err != nil {
 		return err
 	}
 	return w.renewAll(ctx, todo.Renew)
 }
+
+// bringAllBack brings members back and removes only as many others before as they need. It returns
+// the others that are left to be removed.
+func (w *Calls) bringAllBack(ctx context.Context, back []plan.Member, leaving []plan.ObservedMember) ([]plan.ObservedMember, error) {
+	now := back[:min(w.room(), len(back))]
+	if err := w.bringBack(ctx, now); err != nil {
+		return nil, err
+	}
+	back = back[len(now):]
+	leaving, err := w.makeRoom(ctx, back, leaving)
+	// After a removal that failed, those come back that have room by now.
+	now = back[:min(w.room(), len(back))]
+	if err = errors.Join(err, w.bringBack(ctx, now)); err == nil && len(now) < len(back) {
+		err = ErrNoRoom
+	}
+	return leaving, err
+}
+
+// makeRoom removes as many members as others that come need places, and returns the members that
+// are left to be removed.
+func (w *Calls) makeRoom(ctx context.Context, coming []plan.Member, leaving []plan.ObservedMember) ([]plan.ObservedMember, error) {
+	first := plan.Members{Present: w.present, Add: coming, Remove: leaving}.RemovalsFirst()
+	return leaving[first:], w.remove(ctx, leaving[:first])
+}
+
+// room returns the number of members that the thread has room for. A call that exceeds it would fail
+// as a whole, like one with a malformed id.
+func (w *Calls) room() int { return max(chatv1alpha1.MaxMembers-w.present, 0) }
 
 // splitReturning separates the members that are out for a renewal from the new ones.
 func (w *Calls) splitReturning(members []plan.Member) (back, others []plan.Member) {
@@ -104,6 +129,7 @@ func (w *Calls) remove(ctx context.Context, members []plan.ObservedMember) error
 		if _, err := w.Thread.RemoveParticipant(ctx, acs.ParseRawID(m.ID), nil); err != nil {
 			return outcome.CallFailed("remove a member", err)
 		}
+		w.present--
 		w.Removed = append(w.Removed, m.ID)
 	}
 	return nil
@@ -120,25 +146,32 @@ func (w *Calls) add(ctx context.Context, members []plan.Member) error {
 		}
 		sound = append(sound, m)
 	}
-	for len(sound) > 0 {
-		batch := sound[:min(MaxBatch, len(sound))]
-		sound = sound[len(batch):]
-		if err := w.addBatch(ctx, batch, w.isolate); err != nil {
-			return err
-		}
+	if err := w.addAll(ctx, sound, w.isolate); err != nil {
+		return err
 	}
-	for len(suspect) > 0 {
-		batch := suspect[:min(MaxBatch, len(suspect))]
-		suspect = suspect[len(batch):]
-		if err := w.addBatch(ctx, batch, w.refuseAll); err != nil {
+	return w.addAll(ctx, suspect, w.refuseAll)
+}
+
+// addAll adds members as far as the thread has room. If a whole call fails, it calls malformed.
+func (w *Calls) addAll(ctx context.Context, members []plan.Member, malformed malformedFunc) error {
+	for len(members) > 0 {
+		batch := members[:min(MaxBatch, w.room(), len(members))]
+		if len(batch) == 0 {
+			return ErrNoRoom
+		}
+		members = members[len(batch):]
+		if err := w.addBatch(ctx, batch, malformed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// malformedFunc goes on after the call for a batch failed as a whole.
+type malformedFunc func(ctx context.Context, batch []plan.Member, err error) error
+
 // addBatch makes one call. If the whole call fails, it calls malformed.
-func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed func(context.Context, []plan.Member, error) error) error {
+func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed malformedFunc) error {
 	now := time.Now()
 	participants := make([]acs.Participant, 0, len(batch))
 	for _, m := range batch {
@@ -163,6 +196,7 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed fun
 			continue
 		}
 		delete(w.Memory.Malformed, m.Key())
+		w.present++
 		w.Added = append(w.Added, string(m.UserID))
 		w.isBack(m.Key())
 		delete(w.Memory.kept, m.Key())
@@ -212,24 +246,6 @@ func (w *Calls) answersOn(ctx context.Context, batch []plan.Member, refused []ac
 	return answers, nil
 }
 
-// missingMembers returns the declared members that a list of the thread does not show.
-func missingMembers(declared []plan.Member, listed []acs.Participant) []plan.Member {
-	isMember := make(map[string]bool, len(listed))
-	for _, p := range listed {
-		isMember[acs.UserKey(p.ID.RawID())] = true
-	}
-	return slices.DeleteFunc(slices.Clone(declared), func(m plan.Member) bool { return isMember[m.Key()] })
-}
-
-// RefusalsByUser returns the refusals by user key.
-func RefusalsByUser(refused []acs.InvalidParticipant) map[string]acs.InvalidParticipant {
-	answers := make(map[string]acs.InvalidParticipant, len(refused))
-	for _, answer := range refused {
-		answers[acs.UserKey(answer.Target)] = answer
-	}
-	return answers
-}
-
 func (w *Calls) refuse(m plan.Member, code, message string) {
 	w.Memory.NoteRefused(m, code, message)
 	w.Results.Refused[m.Key()] = w.Memory.Refused[m.Key()]
@@ -271,73 +287,6 @@ func (w *Calls) refuseAll(_ context.Context, batch []plan.Member, _ error) error
 	for _, m := range batch {
 		before := w.Memory.Malformed[m.Key()]
 		w.refuse(m, before.Code, before.Message)
-	}
-	return nil
-}
-
-// SplitNamed separates the members that the answer to a failed call names from the others. The
-// answer names them by id, or by their position in the request, in which `before` other
-// participants come first. The result said holds the message of ACS on each of them.
-func SplitNamed(err error, batch []plan.Member, before int) (named, rest []plan.Member, said map[string]string) {
-	detail, _ := acs.Detail(err)
-	all := acs.UserKey(detail.Message + " " + detail.Target)
-	said = map[string]string{}
-	for _, d := range detail.Details {
-		if at, ok := placeIn(d.Target); ok && at >= before && at-before < len(batch) {
-			said[batch[at-before].Key()] = d.Message
-		}
-		for _, m := range batch {
-			if mentions(acs.UserKey(d.Message+" "+d.Target), m.Key()) {
-				said[m.Key()] = d.Message
-			}
-		}
-	}
-	for _, m := range batch {
-		if _, ok := said[m.Key()]; ok || mentions(all, m.Key()) {
-			named = append(named, m)
-			continue
-		}
-		rest = append(rest, m)
-	}
-	return named, rest, said
-}
-
-var participantPlace = regexp.MustCompile(`(?i)\bparticipants\[([0-9]{1,4})\]`)
-
-// placeIn returns the position in the list of participants that the target of an error names.
-func placeIn(target string) (int, bool) {
-	found := participantPlace.FindStringSubmatch(target)
-	if found == nil {
-		return 0, false
-	}
-	at, err := strconv.Atoi(found[1])
-	return at, err == nil
-}
-
-// mentions reports whether a text contains an id that is not merely the beginning of another one.
-func mentions(text, id string) bool {
-	for {
-		at := strings.Index(text, id)
-		if at < 0 {
-			return false
-		}
-		text = text[at+len(id):]
-		if text == "" || !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyz_-=", rune(text[0])) {
-			return true
-		}
-	}
-}
-
-// UnmatchedRefusal returns a refusal that names none of the sent members; nil if all do.
-func UnmatchedRefusal(sent []plan.Member, refused []acs.InvalidParticipant) *acs.InvalidParticipant {
-	names := make(map[string]bool, len(sent))
-	for _, m := range sent {
-		names[m.Key()] = true
-	}
-	for i := range refused {
-		if !names[acs.UserKey(refused[i].Target)] {
-			return &refused[i]
-		}
 	}
 	return nil
 }

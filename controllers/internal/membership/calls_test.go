@@ -5,6 +5,7 @@ package membership_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -37,7 +38,7 @@ func TestOrder(t *testing.T) {
 		"one is out for a renewal":   {0, []string{"b"}, []string{"c0"}, []string{"add b", "add c0", "remove l0", "remove l1"}},
 		"one is out, room for it":    {246, []string{"b"}, []string{"c0"}, []string{"add b", "remove l0", "add c0", "remove l1"}},
 		"one is out, full":           {247, []string{"b"}, nil, []string{"remove l0", "add b", "remove l1"}},
-		"one is out, full, one more": {247, []string{"b"}, []string{"c0"}, []string{"remove l0", "remove l1", "add b", "add c0"}},
+		"one is out, full, one more": {247, []string{"b"}, []string{"c0"}, []string{"remove l0", "add b", "remove l1", "add c0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,6 +59,76 @@ func TestOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While removals are held back, no call adds more members than the thread has room for: ACS would
+// refuse the whole call, and a member would count as malformed. Members that are out for a renewal
+// come first. The others come once members are removed.
+func TestNoCallExceedsTheRoom(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		stay       int
+		back, come []string
+		// held and then are the calls while removals are held back, and after that.
+		held, then []string
+	}{
+		"full":                      {247, nil, []string{"c0"}, nil, []string{"remove l0", "add c0", "remove l1"}},
+		"room for one":              {246, nil, []string{"c0", "c1"}, []string{"add c0"}, []string{"remove l0", "add c1", "remove l1"}},
+		"room for one that is out":  {246, []string{"b"}, []string{"c0"}, []string{"add b"}, []string{"remove l0", "add c0", "remove l1"}},
+		"no room for those out":     {246, []string{"b0", "b1"}, nil, []string{"add b0"}, []string{"remove l0", "add b1", "remove l1"}},
+		"room for a sound one only": {246, nil, []string{"x0", "c0"}, []string{"add c0"}, []string{"remove l0", "add x0", "remove l1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoom(t)
+			stay := several("s", c.stay)
+			all := slices.Concat(stay, c.come, c.back)
+			r.join(append(slices.Clone(stay), "l0", "l1")...)
+			for _, name := range c.back {
+				r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
+			}
+			for _, name := range c.come {
+				if name[0] == 'x' {
+					r.memory.NoteMalformed([]plan.Member{{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(r.user(name))}}}, nil, nil)
+				}
+			}
+			r.memory.TryAgain()
+			r.declare(all...)
+			r.holdsRemovals = true
+			if err := r.reconcile(); !errors.Is(err, membership.ErrNoRoom) {
+				t.Errorf("Do ends with %v", err)
+			}
+			r.expect("calls", c.held, r.calls())
+			if len(r.done.Results.Refused) > 0 {
+				t.Errorf("refused: %v", r.done.Results.Refused)
+			}
+			r.holdsRemovals = false
+			r.reconciles(c.then...)
+			r.has(all...)
+			r.results(all, nil)
+			r.renewing()
+		})
+	}
+}
+
+// If a removal fails that was to make room, those that are out for a renewal come back as far as
+// there is room.
+func TestFailedRemovalKeepsNobodyOutWhoHasRoom(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	stay := several("s", 246)
+	r.join(append(slices.Clone(stay), "l0", "l1", "l2")...)
+	for _, name := range []string{"b0", "b1"} {
+		r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
+	}
+	r.declare(append(slices.Clone(stay), "c0", "b0", "b1")...)
+	r.remove(emulator.Fault{Skip: 1, Times: 1, Status: http.StatusServiceUnavailable})
+	if err := r.reconcile(); err == nil {
+		t.Error("no error")
+	}
+	r.expect("calls", []string{"remove l0", "remove l1", "add b0"}, r.calls())
+	r.renewing("b1")
+	r.reconciles("remove l1", "add b1", "remove l2", "add c0")
 }
 
 // If an addition fails outright, nobody is removed before it succeeds.

@@ -44,7 +44,9 @@ type room struct {
 	declared *chatv1alpha1.ChatThread
 	// pending ChatParticipants do not count yet.
 	pending []chatv1alpha1.ChatParticipant
-	memory  *membership.Memory
+	// holdsRemovals is set while nobody may be removed.
+	holdsRemovals bool
+	memory        *membership.Memory
 	// stored is status.renewing at each Store, and storedAfter the calls before it. Store fails with
 	// storeErr.
 	stored      [][]chatv1alpha1.RenewingParticipant
@@ -187,6 +189,9 @@ func (r *room) reconcile() error {
 	r.memory.Recall(todo, results)
 	r.memory.NoteListed(observed.Members)
 	membership.ForgetRenewed(&r.declared.Status, declared, observed.Members)
+	if r.holdsRemovals {
+		todo.Remove = nil
+	}
 	r.emulator.ResetRequests()
 	caller := pacing.Caller{Thread: "uid", Namespace: "ns", Name: "room"}
 	r.done = &membership.Calls{

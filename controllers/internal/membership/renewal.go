@@ -146,6 +146,7 @@ func (w *Calls) renew(ctx context.Context, renewals []plan.Renewal) error {
 			break
 		}
 		// Without an answer the member may be out. Adding a member that is not out changes nothing.
+		w.present--
 		if err == nil {
 			set(&w.Memory.Renewed, renewal.Declared.Key(), plan.RenewalMark(renewal.Declared, renewal.Observed))
 		}

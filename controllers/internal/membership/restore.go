@@ -51,6 +51,7 @@ func (w *Calls) restoreBatch(ctx context.Context, batch []chatv1alpha1.RenewingP
 	}
 	for _, m := range members {
 		if _, isRefused := refused[m.Key()]; !isRefused {
+			w.present++
 			w.isBack(m.Key())
 		}
 	}
