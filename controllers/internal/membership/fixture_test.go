@@ -42,8 +42,8 @@ type room struct {
 	ids, names map[string]string
 
 	declared *chatv1alpha1.ChatThread
-	// pending ChatParticipants do not count yet.
-	pending []chatv1alpha1.ChatParticipant
+	// counted ChatParticipants declare members, too. pending ones do not count yet.
+	counted, pending []chatv1alpha1.ChatParticipant
 	// holdsRemovals is set while nobody may be removed.
 	holdsRemovals bool
 	memory        *membership.Memory
@@ -181,7 +181,7 @@ func (r *room) reconcile() error {
 	r.Helper()
 	listed, err := membership.List(r.Context(), r.client)
 	acstest.MustSucceed(r.T, err)
-	declared := plan.Declare(r.declared, nil, r.pending, []string{r.serviceUser})
+	declared := plan.Declare(r.declared, r.counted, r.pending, []string{r.serviceUser})
 	observed := plan.Observe(acs.ThreadProperties{}, listed, r.declared)
 	todo := plan.For(declared, observed, plan.Tried{Refused: r.memory.Refused, Malformed: r.memory.Malformed, Renewed: r.memory.Renewed}).Members
 	results := plan.NewResults(declared)

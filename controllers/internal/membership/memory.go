@@ -100,14 +100,17 @@ func (m *Memory) countCreated() {
 
 // Recall copies the results of earlier calls: members that ACS refused and that are not tried
 // again. A member that is as declared, or has left, may have to be added again for the same reason
-// later.
+// later. The plan decides which member that differs is not renewed again; whoever ACS refused then
+// stays refused, whatever else is edited.
 func (m *Memory) Recall(todo plan.Members, results plan.Results) {
 	maps.DeleteFunc(m.Renewed, func(key, _ string) bool { return !todo.Differing[key] })
+	maps.DeleteFunc(m.kept, func(key string, _ plan.Refusal) bool { return !todo.Differing[key] })
 	for _, member := range todo.Skipped {
 		results.Refused[member.Key()] = m.Refused[member.Key()]
 	}
 	for _, member := range todo.Joined {
-		if refusal := m.kept[member.Key()]; refusal.IsFor(member) {
+		if refusal, isKept := m.kept[member.Key()]; isKept {
+			refusal.Participant, refusal.Generation = member.Participant, member.Generation
 			results.Refused[member.Key()] = refusal
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
@@ -56,6 +57,25 @@ func TestRefusedRenewal(t *testing.T) {
 			r.reconciles()
 			r.expect("calls", nil, r.calls())
 			r.isKept("ann")
+
+			// Nor does an edit of something else change that, or another resource that declares the
+			// same.
+			r.declared.Generation++
+			r.memory.TryAgain()
+			r.reconciles()
+			r.expect("calls", nil, r.calls())
+			r.isKept("ann")
+			r.counted = []chatv1alpha1.ChatParticipant{{ObjectMeta: metav1.ObjectMeta{UID: "guest", Generation: 7},
+				Spec: chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(r.user("ann")), DisplayName: "bad", ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}}
+			inline := r.declared.Spec.Participants
+			r.declared.Spec.Participants = nil
+			r.reconciles()
+			r.expect("calls", nil, r.calls())
+			r.isKept("ann")
+			if got := r.done.Results.Refused[r.key("ann")]; got.Participant != "guest" || got.Generation != 7 {
+				t.Errorf("the refusal is for %q, generation %d", got.Participant, got.Generation)
+			}
+			r.counted, r.declared.Spec.Participants = nil, inline
 
 			r.rename("good")
 			r.reconciles("remove ann", "add ann")
