@@ -97,3 +97,17 @@ func TestMembersAsDeclaredNeedNoRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A reconcile that has to bring somebody back is more than a look for drift, which yields to others.
+func TestReconcileIsNoBackgroundWhileSomebodyIsOut(t *testing.T) {
+	t.Parallel()
+	s := settled()
+	s.before = s.thread.DeepCopy()
+	if !s.newCaller().Background {
+		t.Error("a thread as declared is not reconciled in the background")
+	}
+	s.before.Status.Renewing = []chatv1alpha1.RenewingParticipant{{UserID: "8:acs:out"}}
+	if s.newCaller().Background {
+		t.Error("somebody is out, and the reconcile is in the background")
+	}
+}

@@ -113,12 +113,12 @@ func (s situation) declared() plan.Declared {
 func (s situation) plan() plan.Plan { return plan.For(s.declared(), s.have, s.memory.tried()) }
 
 // newCaller returns the caller of the reconcile. A reconcile that nobody requested only looks for
-// drift.
+// drift, unless members are out for a renewal.
 func (s situation) newCaller() pacing.Caller {
 	conditions := s.before.Status.Conditions
 	asked := len(conditions) == 0 || s.before.Status.ObservedGeneration != s.thread.Generation ||
 		apimeta.IsStatusConditionTrue(conditions, chatv1alpha1.ConditionReconciling) || s.isRequested() ||
-		s.hasNewParticipants() || !s.thread.DeletionTimestamp.IsZero()
+		s.hasNewParticipants() || !s.thread.DeletionTimestamp.IsZero() || len(s.before.Status.Renewing) > 0
 	return pacing.Caller{Thread: s.thread.UID, Namespace: s.thread.Namespace, Name: s.thread.Name, Background: !asked, Patience: resyncInterval(s.thread)}
 }
 

@@ -338,3 +338,45 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 		g.Expect(r.threadWorkers.rooms).To(BeEmpty())
 	})
 }
+
+// If a resource gets slow, a reconcile beyond its share ends before its next call. A call passes that
+// must not wait, as people are out of a thread meanwhile, and its reconcile keeps its place.
+func TestCallsWithoutPacingDoNotGiveWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		about := s.resource("busy", time.Millisecond)
+		begin := func(n int) (context.Context, func()) {
+			ctx, end := s.registry.BeginThread(t.Context(), types.NamespacedName{Namespace: "a", Name: fmt.Sprint(n)})
+			s.Expect(about.found.Enter(ctx)).To(Succeed())
+			return ctx, end
+		}
+		call := func(ctx context.Context) error {
+			_, err := about.chat.ThreadClient("19:a").GetProperties(ctx, nil)
+			return err
+		}
+		const share, beyond = 4, 2
+		first, endFirst := begin(0)
+		defer endFirst()
+		all := []context.Context{first}
+		// The resource may exceed its share by one for each reconcile that ends.
+		for n := range beyond {
+			ctx, end := begin(1 + n)
+			s.Expect(acs.HasStatus(call(ctx), http.StatusForbidden)).To(BeTrue())
+			end()
+		}
+		for n := 1; n < share+beyond; n++ {
+			ctx, end := begin(n)
+			defer end()
+			all = append(all, ctx)
+		}
+		about.found.ownEndpoint().slowUntil = time.Now().Add(time.Hour)
+		for range 2 {
+			err := call(pacing.WithoutPacing(all[0]))
+			s.Expect(acs.HasStatus(err, http.StatusForbidden)).To(BeTrue(), "%v", err)
+		}
+		s.Expect(s.registry.threadWorkers.room(about.found.ownEndpoint()).staying()).To(Equal(share + beyond))
+		err := call(all[0])
+		s.Expect(outcome.Classify(err).Quiet).To(BeTrue(), "a call that may wait gives way: %v", err)
+	})
+}

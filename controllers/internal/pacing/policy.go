@@ -32,7 +32,7 @@ func (p *pacingPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return req.Next()
 	}
 	who := CallerOf(ctx)
-	pl, err := p.pacer.take(who, keyFor(of, p.user, threadInPath(req.Raw().URL)), ctx.Value(unpacedKey{}) != nil)
+	pl, err := p.pacer.take(who, keyFor(of, p.user, threadInPath(req.Raw().URL)), IsWithoutPacing(ctx))
 	if err == nil {
 		return p.send(req, pl)
 	}
@@ -63,3 +63,6 @@ type unpacedKey struct{}
 func WithoutPacing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unpacedKey{}, true)
 }
+
+// IsWithoutPacing reports whether a call is to be sent at once.
+func IsWithoutPacing(ctx context.Context) bool { return ctx.Value(unpacedKey{}) != nil }
