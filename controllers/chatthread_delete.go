@@ -361,9 +361,12 @@ func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properti
 }
 
 // releaseThread empties the stamp, so that another ChatThread can adopt the thread, and names the
-// ChatThread that released it.
+// ChatThread that released it. Before that, everybody is back who was out for a renewal.
 func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) error {
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
+		return err
+	}
+	if err := r.returnRenewed(ctx, s); err != nil {
 		return err
 	}
 	stamp := map[string]string{chatv1alpha1.StampOwner: "", chatv1alpha1.StampUID: "", chatv1alpha1.StampReleasedBy: s.owner()}

@@ -14,10 +14,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/uninstall"
@@ -72,8 +74,7 @@ func (r *ChatThreadReconciler) verifyMembers(ctx context.Context, s situation, t
 	return nil
 }
 
-// changeMembers makes the calls of a plan. It records one event for all added members and one for
-// all removed members.
+// changeMembers makes the calls of a plan.
 func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, todo plan.Members) error {
 	calls := &membership.Calls{
 		Thread: s.client(), Owner: s.owner(), Status: &s.thread.Status, Memory: &s.memory.members, Results: s.results,
@@ -81,6 +82,12 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 		Room:  func(wanted int) (int, error) { return s.session.Pacer.RoomForMembers(s.caller, s.threadID, wanted) },
 	}
 	err := calls.Do(ctx, todo)
+	s.reportChanges(calls)
+	return err
+}
+
+// reportChanges records one event for all added members and one for all removed members.
+func (s situation) reportChanges(calls *membership.Calls) {
 	if len(calls.Added) > 0 {
 		countChange(membersAdded, s.causeOfMembers(), len(calls.Added))
 		s.events.add(chatv1alpha1.EventMembersAdded, "Added %s: %s", outcome.Plural(len(calls.Added), "member"), firstOf(calls.Added))
@@ -88,6 +95,31 @@ func (r *ChatThreadReconciler) changeMembers(ctx context.Context, s situation, t
 	if len(calls.Removed) > 0 {
 		countChange(membersRemoved, s.causeOfMembers(), len(calls.Removed))
 		s.events.add(chatv1alpha1.EventMembersRemoved, "Removed %s: %s", outcome.Plural(len(calls.Removed), "member"), firstOf(calls.Removed))
+	}
+}
+
+// returnRenewed brings members back that are out for a renewal, before the thread is released. It
+// reads the status from the API server: the cache may show that of before the removal. A refusal of
+// single members does not hold up the release.
+func (r *ChatThreadReconciler) returnRenewed(ctx context.Context, s situation) error {
+	live := &chatv1alpha1.ChatThread{}
+	if err := r.APIReader.Get(ctx, objects.KeyOf(s.thread), live); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get ChatThread: %w", err)
+	}
+	if live.UID != s.thread.UID || live.Status.ThreadID != s.threadID || len(live.Status.Renewing) == 0 {
+		return nil
+	}
+	s.before.Status.Renewing = live.DeepCopy().Status.Renewing
+	s.thread.Status.Renewing = live.Status.Renewing
+	calls := &membership.Calls{Thread: s.client(), Status: &s.thread.Status}
+	lost, err := calls.Release(ctx)
+	s.reportChanges(calls)
+	if len(lost) > 0 {
+		s.events.warn(chatv1alpha1.ReasonParticipantRejected,
+			"Thread %s is released without members that were removed for a change and could not be added again; add them at ACS: %s", s.threadID, firstOf(lost))
+	}
+	if acs.HasStatus(err, http.StatusNotFound) {
+		return nil
 	}
 	return err
 }

@@ -4,15 +4,22 @@
 package controllers
 
 import (
+	"context"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/acs-operator/acs-chat-operator/acs"
+	"github.com/acs-operator/acs-chat-operator/acs/emulator"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/acstest"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/operatortest"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
@@ -109,5 +116,52 @@ func TestReconcileIsNoBackgroundWhileSomebodyIsOut(t *testing.T) {
 	s.before.Status.Renewing = []chatv1alpha1.RenewingParticipant{{UserID: "8:acs:out"}}
 	if s.newCaller().Background {
 		t.Error("somebody is out, and the reconcile is in the background")
+	}
+}
+
+// Members that are out come back before a release also if the cache does not show them yet. Those of
+// another thread, or of an earlier ChatThread of the name, do not.
+func TestReleaseReadsWhoIsOutFromTheAPIServer(t *testing.T) {
+	t.Parallel()
+	service := emulator.New(emulator.Options{})
+	server := httptest.NewTLSServer(service)
+	defer server.Close()
+	transport := &acs.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: server.Client()}}
+	identity, err := acs.NewIdentityClientFromConnectionString(service.ConnectionString(server.URL), transport)
+	acstest.MustSucceed(t, err)
+	actor, out := service.CreateUser(), service.CreateUser()
+	chat, err := acs.NewChatClient(server.URL, acs.NewUserCredential(func(ctx context.Context) (acs.AccessToken, error) {
+		issued, err := identity.IssueToken(ctx, actor, []acs.TokenScope{acs.ScopeChat}, nil)
+		return issued.AccessToken, err
+	}, nil), transport)
+	acstest.MustSucceed(t, err)
+	for name, c := range map[string]struct {
+		change func(live *chatv1alpha1.ChatThread)
+		isBack bool
+	}{
+		"out":                 {func(*chatv1alpha1.ChatThread) {}, true},
+		"of another thread":   {func(live *chatv1alpha1.ChatThread) { live.Status.ThreadID = "19:other" }, false},
+		"of an earlier one":   {func(live *chatv1alpha1.ChatThread) { live.UID = "other" }, false},
+		"the ChatThread went": {func(live *chatv1alpha1.ChatThread) { live.Name = "other" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := service.CreateThread(actor, "topic")
+			cached := operatortest.Thread("ns", "room")
+			cached.UID, cached.Status.ThreadID = "uid", id
+			live := cached.DeepCopy()
+			live.Status.Renewing = []chatv1alpha1.RenewingParticipant{{UserID: out, DisplayName: "before"}}
+			c.change(live)
+			s := situation{run: run{thread: cached, before: cached.DeepCopy(), events: &eventList{}},
+				target: target{threadID: id, user: &connection.User{ID: actor, Chat: chat}}}
+			r := &ChatThreadReconciler{APIReader: apiServerWith(live)}
+			acstest.MustSucceed(t, r.returnRenewed(t.Context(), s))
+			thread, _ := service.Thread(id)
+			if isBack := len(thread.Members) == 2; isBack != c.isBack {
+				t.Errorf("members %+v", thread.Members)
+			}
+			if got := s.thread.Status.Renewing; len(got) > 0 {
+				t.Errorf("status.renewing %v", got)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +130,69 @@ func TestRetainedThreadKeepsMembers(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}))
 	w.request(thread)
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}), "also after the last of them went")
+}
+
+// A retained thread is released only after everybody is back who was out for a renewal, as before and
+// with the same history.
+func TestReleasedThreadHasEverybodyBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	users := w.users(3)
+	thread := newcomers(w, "room", users...)
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain })
+	end := w.emulator.Inject(emulator.Fault{Operation: emulator.OperationAddParticipants, Status: http.StatusServiceUnavailable})
+	rename(w, thread, "renamed")
+	w.awaitReason(thread, chatv1alpha1.ReasonServiceUnavailable)
+	w.Expect(w.memberIDs(thread)).To(BeEmpty())
+	w.delete(thread)
+	// The deletion waits for ACS as for its other calls.
+	w.Eventually(func() string { w.get(thread); return w.message(thread) }).Should(ContainSubstring(chatv1alpha1.AnnotationAbandon))
+	remote := w.remote(thread)
+	w.Expect(remote.Metadata[chatv1alpha1.StampUID]).To(Equal(string(thread.UID)))
+	end()
+	w.awaitGone(thread)
+	remote, _ = w.emulator.Thread(remote.ID)
+	w.Expect(remote.Metadata[chatv1alpha1.StampUID]).To(BeEmpty())
+	for i, user := range users {
+		w.Expect(remote.Members).To(ContainElement(And(HaveField("ID", user), HaveField("DisplayName", fmt.Sprint("name ", i)),
+			HaveField("ShareHistoryTime", BeTemporally("==", joined)))), "%+v", remote.Members)
+	}
+	w.Eventually(func() []string { return w.eventReasons(thread) }).Should(ContainElement(chatv1alpha1.EventMembersAdded))
+}
+
+// A member that ACS takes back in no form does not hold up the release, and an event names it.
+func TestReleaseNamesWhoIsNotBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.ready()
+	users := w.users(1)
+	thread := w.newThread("room", users[0])
+	thread.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain
+	w.create(thread)
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	// ACS refuses this user, whoever put it in.
+	w.emulator.AddMember(thread.Status.ThreadID, emulator.Member{ID: foreign, DisplayName: "before"})
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		o.Spec.Participants = append(o.Spec.Participants, chatv1alpha1.Member{UserID: foreign, DisplayName: "after"})
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+	w.Expect(thread.Status.Renewing).To(HaveLen(1))
+	id := thread.Status.ThreadID
+	w.delete(thread)
+	w.awaitGone(thread)
+	remote, _ := w.emulator.Thread(id)
+	w.Expect(remote.DeletedOn).To(BeNil())
+	w.Expect(remote.Metadata[chatv1alpha1.StampUID]).To(BeEmpty())
+	w.Eventually(func() []string {
+		var notes []string
+		for _, e := range w.events(thread) {
+			if e.Type == corev1.EventTypeWarning {
+				notes = append(notes, e.Note)
+			}
+		}
+		return notes
+	}).Should(ContainElement(And(ContainSubstring("add them at ACS: "+foreign), ContainSubstring("403 Permissions check failed"))))
 }
 
 // A thread that another ChatThread waits for is not deleted before deletionPolicy is Retain.

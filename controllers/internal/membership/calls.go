@@ -198,7 +198,7 @@ func (w *Calls) addBatch(ctx context.Context, batch []plan.Member, malformed mal
 		delete(w.Memory.Malformed, m.Key())
 		w.present++
 		w.Added = append(w.Added, string(m.UserID))
-		w.isBack(m.Key())
+		w.drop(m.Key())
 		delete(w.Memory.kept, m.Key())
 		// A member that no later list shows is not in the thread, even if ACS answers that it was added.
 		if w.Memory.NoteAdded(m) > maxAddedUnseen {

@@ -51,8 +51,8 @@ func renewing(status *chatv1alpha1.ChatThreadStatus, key string) (chatv1alpha1.R
 	return status.Renewing[at], true
 }
 
-// isBack notes that a member is in the thread again.
-func (w *Calls) isBack(key string) {
+// drop ends the memory of a member that was out: it is in the thread again, or given up.
+func (w *Calls) drop(key string) {
 	w.Status.Renewing = slices.DeleteFunc(w.Status.Renewing, func(r chatv1alpha1.RenewingParticipant) bool { return acs.UserKey(r.UserID) == key })
 }
 

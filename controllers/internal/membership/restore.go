@@ -10,12 +10,32 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
+
+// Release brings everybody back who is out, in the former state, before the operator lets the thread
+// go: nobody would do that later. It returns the members that ACS takes in no form any more, each with
+// its answer, and drops them from status.renewing.
+func (w *Calls) Release(ctx context.Context) (lost []string, err error) {
+	out := slices.Clone(w.Status.Renewing)
+	refused, err := w.restore(pacing.WithoutPacing(ctx), out)
+	for _, former := range out {
+		key := acs.UserKey(former.UserID)
+		if refusal, isRefused := refused[key]; isRefused {
+			lost = append(lost, former.UserID+" ("+strings.TrimSuffix(refusal.Text(), ".")+")")
+			w.drop(key)
+		} else if _, isOut := renewing(w.Status, key); !isOut {
+			w.Added = append(w.Added, former.UserID)
+		}
+	}
+	return lost, err
+}
 
 // restore adds members in their former state, in as few calls as ACS allows. It returns the refusals
 // of those that ACS no longer takes in any form, by user key.
@@ -52,7 +72,7 @@ func (w *Calls) restoreBatch(ctx context.Context, batch []chatv1alpha1.RenewingP
 	for _, m := range members {
 		if _, isRefused := refused[m.Key()]; !isRefused {
 			w.present++
-			w.isBack(m.Key())
+			w.drop(m.Key())
 		}
 	}
 	return nil
