@@ -131,6 +131,46 @@ func TestRefusedForGoodIsOutAndKeepsItsHistory(t *testing.T) {
 	expectNames(w, thread, "bad", user)
 }
 
+// While ACS takes somebody back in no form, nobody else is taken out: the others show whom they wait
+// for, and are renamed once nobody declares that one any more.
+func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	// With this quota two members are taken out at a time.
+	conn := w.ready(func(conn *chatv1alpha1.ChatConnection) {
+		conn.Spec.Quotas = &chatv1alpha1.Quotas{ChangeMembers: &chatv1alpha1.Quota{Per10s: 3}}
+	})
+	users := w.users(3)
+	thread := newcomers(w, "room", users[0], users[1])
+	guest := w.newParticipant("guest", "room", users[2])
+	guest.Spec.DisplayName = "guest"
+	w.create(guest)
+	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
+	w.emulator.AddMember(thread.Status.ThreadID, emulator.Member{ID: foreign, DisplayName: "before"})
+	edit(w, guest, func(o *chatv1alpha1.ChatParticipant) { o.Spec.DisplayName = "renamed" })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
+		o.Spec.Participants = append([]chatv1alpha1.Member{{UserID: foreign, DisplayName: "after"}}, o.Spec.Participants...)
+		for i := range o.Spec.Participants {
+			o.Spec.Participants[i].DisplayName = "renamed"
+		}
+	})
+	w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
+	w.awaitReason(guest, chatv1alpha1.ReasonRejected)
+	w.Expect(w.message(guest)).To(And(ContainSubstring("stays as declared before until "+foreign+" is back"), ContainSubstring("Correct or remove")))
+	w.Expect(thread.Status.Renewing).To(HaveLen(1))
+	w.Expect(w.memberIDs(thread)).To(ConsistOf(users))
+	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.Quotas = nil })
+	edit(w, thread, func(o *chatv1alpha1.ChatThread) { o.Spec.Participants = o.Spec.Participants[1:] })
+	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
+	w.awaitReason(guest, chatv1alpha1.ReasonSucceeded)
+	w.Expect(thread.Status.Renewing).To(BeEmpty())
+	for _, m := range w.remote(thread).Members {
+		if m.ID != w.remote(thread).CreatedBy {
+			w.Expect(m.DisplayName).To(Equal("renamed"))
+		}
+	}
+}
+
 // Undeclared members are removed before others are renamed.
 func TestRemovalsComeBeforeRenewals(t *testing.T) {
 	t.Parallel()
