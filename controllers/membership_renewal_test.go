@@ -156,7 +156,7 @@ func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
 	})
 	w.awaitReason(thread, chatv1alpha1.ReasonParticipantRejected)
 	w.awaitReason(guest, chatv1alpha1.ReasonRejected)
-	w.Expect(w.message(guest)).To(And(ContainSubstring("stays as declared before until "+foreign+" is back"), ContainSubstring("Correct or remove")))
+	w.Expect(w.message(guest)).To(And(ContainSubstring("stays as declared before until "+foreign+" is back"), ContainSubstring("correct or remove that user in spec.participants, or its ChatParticipant")))
 	w.Expect(thread.Status.Renewing).To(HaveLen(1))
 	w.Expect(w.memberIDs(thread)).To(ConsistOf(users))
 	edit(w, conn, func(o *chatv1alpha1.ChatConnection) { o.Spec.Quotas = nil })

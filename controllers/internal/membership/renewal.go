@@ -126,7 +126,7 @@ func (w *Calls) hold(renewals []plan.Renewal) error {
 	for _, renewal := range renewals {
 		w.Results.Refused[renewal.Declared.Key()] = plan.Refusal{
 			Participant: renewal.Declared.Participant, Generation: renewal.Declared.Generation, Reason: chatv1alpha1.ReasonRejected,
-			Message: fmt.Sprintf("The user stays as declared before until %s is back, who was removed for a change and could not be added again. Correct or remove the declaration of that one.",
+			Message: fmt.Sprintf("The user stays as declared before until %s is back, who was removed for a change: correct or remove that user in spec.participants, or its ChatParticipant.",
 				w.Status.Renewing[out].UserID),
 		}
 	}

@@ -247,7 +247,7 @@ func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
 		r.renewing(out...)
 		for name, want := range map[string]plan.Refusal{
 			"out0":   {Generation: r.declared.Generation, Code: "403", Message: "no"},
-			"other0": {Generation: r.declared.Generation, Reason: chatv1alpha1.ReasonRejected, Message: "The user stays as declared before until " + r.user("out0") + " is back, who was removed for a change and could not be added again. Correct or remove the declaration of that one."},
+			"other0": {Generation: r.declared.Generation, Reason: chatv1alpha1.ReasonRejected, Message: "The user stays as declared before until " + r.user("out0") + " is back, who was removed for a change: correct or remove that user in spec.participants, or its ChatParticipant."},
 		} {
 			if diff := cmp.Diff(want, r.done.Results.Refused[r.key(name)]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
