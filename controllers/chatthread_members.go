@@ -60,8 +60,8 @@ func (r *ChatThreadReconciler) ensureMembers(ctx context.Context, s situation, a
 	return s, err
 }
 
-// verifyMembers verifies the declaration before members change, and before status.renewing is cut. A
-// member that was dropped from there by a stale declaration would come back without its history.
+// verifyMembers verifies the declaration before members change, and before status.renewing is cut.
+// A member that was dropped from there by a stale declaration would come back without its history.
 func (r *ChatThreadReconciler) verifyMembers(ctx context.Context, s situation, todo plan.Members) error {
 	needsAll := len(todo.Remove)+len(todo.Renew)+len(s.thread.Status.Renewing) > 0
 	if todo.IsEmpty() && !needsAll {

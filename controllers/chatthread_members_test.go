@@ -96,7 +96,8 @@ func TestStaleDeclarationDropsNobodyFromRenewing(t *testing.T) {
 	}
 }
 
-// A thread without anybody out, and nothing to do for its members, costs no request to the API server.
+// A thread without anybody out, and nothing to do for its members, costs no request to the API
+// server.
 func TestMembersAsDeclaredNeedNoRequest(t *testing.T) {
 	t.Parallel()
 	s := situation{run: run{thread: &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Name: "room"}}}}
@@ -105,7 +106,8 @@ func TestMembersAsDeclaredNeedNoRequest(t *testing.T) {
 	}
 }
 
-// A reconcile that has to bring somebody back is more than a look for drift, which yields to others.
+// A reconcile that has to bring somebody back is more than a look for drift, which yields to
+// others.
 func TestReconcileIsNoBackgroundWhileSomebodyIsOut(t *testing.T) {
 	t.Parallel()
 	s := settled()
@@ -119,8 +121,8 @@ func TestReconcileIsNoBackgroundWhileSomebodyIsOut(t *testing.T) {
 	}
 }
 
-// Members that are out come back before a release also if the cache does not show them yet. Those of
-// another thread, or of an earlier ChatThread of the name, do not.
+// Members that are out come back before a release also if the cache does not show them yet. Those
+// of another thread, or of an earlier ChatThread of the name, do not.
 func TestReleaseReadsWhoIsOutFromTheAPIServer(t *testing.T) {
 	t.Parallel()
 	service := emulator.New(emulator.Options{})

@@ -132,8 +132,8 @@ func TestRetainedThreadKeepsMembers(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}), "also after the last of them went")
 }
 
-// A retained thread is released only after everybody is back who was out for a renewal, as before and
-// with the same history.
+// A retained thread is released only after everybody is back who was out for a renewal, as before
+// and with the same history.
 func TestReleasedThreadHasEverybodyBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -43,8 +43,8 @@ func TestRejectedParticipants(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal(users[:1]))
 }
 
-// In a full thread from which nobody may be removed yet, additions wait for places, and nobody counts
-// as refused.
+// In a full thread from which nobody may be removed yet, additions wait for places, and nobody
+// counts as refused.
 func TestFullThreadWaitsForRemovals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -131,8 +131,8 @@ func TestRefusedForGoodIsOutAndKeepsItsHistory(t *testing.T) {
 	expectNames(w, thread, "bad", user)
 }
 
-// While ACS takes somebody back in no form, nobody else is taken out: the others show whom they wait
-// for, and are renamed once nobody declares that one any more.
+// While ACS takes somebody back in no form, nobody else is taken out: the others show whom they
+// wait for, and are renamed once nobody declares that one any more.
 func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})

@@ -69,8 +69,8 @@ func (g gate) Do(req *policy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// enter lets calls pass that must not wait for a quota: people are out of the thread meanwhile. Their
-// reconcile holds its place for one more call.
+// enter lets calls pass that must not wait for a quota: people are out of the thread meanwhile.
+// Their reconcile holds its place for one more call.
 func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok && !pacing.IsWithoutPacing(ctx) {
 		if err := v.checkCall(g.at); err != nil {

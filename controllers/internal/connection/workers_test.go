@@ -339,8 +339,8 @@ func TestPlacesThatAreNotTaken(t *testing.T) {
 	})
 }
 
-// If a resource gets slow, a reconcile beyond its share ends before its next call. A call passes that
-// must not wait, as people are out of a thread meanwhile, and its reconcile keeps its place.
+// If a resource gets slow, a reconcile beyond its share ends before its next call. A call passes
+// that must not wait, as people are out of a thread meanwhile, and its reconcile keeps its place.
 func TestCallsWithoutPacingDoNotGiveWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -108,8 +108,8 @@ func (w *Calls) makeRoom(ctx context.Context, coming []plan.Member, leaving []pl
 	return leaving[first:], w.remove(ctx, leaving[:first])
 }
 
-// room returns the number of members that the thread has room for. A call that exceeds it would fail
-// as a whole, like one with a malformed id.
+// room returns the number of members that the thread has room for. A call that exceeds it would
+// fail as a whole, like one with a malformed id.
 func (w *Calls) room() int { return max(chatv1alpha1.MaxMembers-w.present, 0) }
 
 // splitReturning separates the members that are out for a renewal from the new ones.

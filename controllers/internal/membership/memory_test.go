@@ -200,8 +200,8 @@ func TestHistoryOf(t *testing.T) {
 	}
 }
 
-// Members leave status.renewing once they are back, or are no longer declared. A ChatParticipant that
-// does not count yet declares its user, too.
+// Members leave status.renewing once they are back, or are no longer declared. A ChatParticipant
+// that does not count yet declares its user, too.
 func TestForgetRenewed(t *testing.T) {
 	t.Parallel()
 	status := &chatv1alpha1.ChatThreadStatus{Renewing: []chatv1alpha1.RenewingParticipant{

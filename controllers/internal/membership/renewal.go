@@ -24,8 +24,8 @@ import (
 // removal until it is back, even if something fails in between.
 
 // ForgetRenewed drops the members from status.renewing that are back, or that nobody declares any
-// more, not even a ChatParticipant that does not count yet. The declaration must be verified: what is
-// dropped is lost.
+// more, not even a ChatParticipant that does not count yet. The declaration must be verified: what
+// is dropped is lost.
 func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared plan.Declared, observed []plan.ObservedMember) {
 	wanted := maps.Clone(declared.Protected)
 	if wanted == nil {
@@ -106,8 +106,8 @@ func (w *Calls) renewAll(ctx context.Context, renewals []plan.Renewal) error {
 	return w.hold(renewals)
 }
 
-// errNotBack waits for members that are out, and that ACS did not refuse: the declaration of one may
-// be about to count.
+// errNotBack waits for members that are out, and that ACS did not refuse: the declaration of one
+// may be about to count.
 var errNotBack error = &outcome.Wait{Reason: chatv1alpha1.ReasonUpdating, After: outcome.ThrottleWait,
 	Message: "Members wait to be changed until those are back that were removed for a change; the operator adds these first."}
 

@@ -49,14 +49,14 @@ func TestRefusedRenewal(t *testing.T) {
 			if got := r.member("ann").Metadata[chatv1alpha1.StampMember]; got != stamp {
 				t.Errorf("stamp %q, want %q", got, stamp)
 			}
-			r.isKept("ann")
+			r.isKept()
 
 			// The same declaration is reported, and not tried again, not even with the refused
 			// ones.
 			r.memory.TryAgain()
 			r.reconciles()
 			r.expect("calls", nil, r.calls())
-			r.isKept("ann")
+			r.isKept()
 
 			// Nor does an edit of something else change that, or another resource that declares the
 			// same.
@@ -64,14 +64,14 @@ func TestRefusedRenewal(t *testing.T) {
 			r.memory.TryAgain()
 			r.reconciles()
 			r.expect("calls", nil, r.calls())
-			r.isKept("ann")
+			r.isKept()
 			r.counted = []chatv1alpha1.ChatParticipant{{ObjectMeta: metav1.ObjectMeta{UID: "guest", Generation: 7},
 				Spec: chatv1alpha1.ChatParticipantSpec{UserID: chatv1alpha1.UserID(r.user("ann")), DisplayName: "bad", ShareHistory: chatv1alpha1.ShareHistorySinceJoin}}}
 			inline := r.declared.Spec.Participants
 			r.declared.Spec.Participants = nil
 			r.reconciles()
 			r.expect("calls", nil, r.calls())
-			r.isKept("ann")
+			r.isKept()
 			if got := r.done.Results.Refused[r.key("ann")]; got.Participant != "guest" || got.Generation != 7 {
 				t.Errorf("the refusal is for %q, generation %d", got.Participant, got.Generation)
 			}
@@ -110,7 +110,7 @@ func TestKeptUntilAsDeclared(t *testing.T) {
 			r.rename("bad")
 			r.add(refusals["alone"](r, "ann", 1))
 			r.reconciles()
-			r.isKept("ann")
+			r.isKept()
 			change(r)
 			for range 2 {
 				r.results([]string{"ann"}, nil)
@@ -120,11 +120,11 @@ func TestKeptUntilAsDeclared(t *testing.T) {
 	}
 }
 
-// isKept fails the test unless a member is reported as still in the thread as declared before.
-func (r *room) isKept(name string) {
+// isKept fails the test unless ann is reported as still in the thread as declared before.
+func (r *room) isKept() {
 	r.Helper()
-	r.results([]string{name}, []string{name})
-	if got := r.done.Results.Refused[r.key(name)]; !got.Kept || got.Message != "no good" {
+	r.results([]string{"ann"}, []string{"ann"})
+	if got := r.done.Results.Refused[r.key("ann")]; !got.Kept || got.Message != "no good" {
 		r.Errorf("refused with %+v", got)
 	}
 	r.renewing()
@@ -271,7 +271,8 @@ func TestNobodyElseIsTakenOutWhileSomebodyIsOut(t *testing.T) {
 	}
 }
 
-// The others are renewed, too, once nobody declares the member any more that ACS does not take back.
+// The others are renewed, too, once nobody declares the member any more that ACS does not take
+// back.
 func TestRenewalsGoOnWithoutTheRefused(t *testing.T) {
 	inTime(t, func(_ *testing.T, r *room) {
 		since := r.settle("ann", "bob")
@@ -292,8 +293,8 @@ func TestRenewalsGoOnWithoutTheRefused(t *testing.T) {
 	})
 }
 
-// A member that is out, and whose ChatParticipant does not count yet, is not refused: the others wait
-// for it.
+// A member that is out, and whose ChatParticipant does not count yet, is not refused: the others
+// wait for it.
 func TestRenewalsWaitForWhoIsAboutToComeBack(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t)
@@ -316,8 +317,8 @@ func TestRenewalsWaitForWhoIsAboutToComeBack(t *testing.T) {
 	r.shows("new", since, "bob")
 }
 
-// If ACS refuses the new declaration of many members, one call brings all of them back as they were.
-// Only those stay out that the answer names, or that are found by halves.
+// If ACS refuses the new declaration of many members, one call brings all of them back as they
+// were. Only those stay out that the answer names, or that are found by halves.
 func TestReturnOfManyInTheFormerState(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -19,9 +19,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// Release brings everybody back who is out, in the former state, before the operator lets the thread
-// go: nobody would do that later. It returns the members that ACS takes in no form any more, each with
-// its answer, and drops them from status.renewing.
+// Release brings everybody back who is out, in the former state, before the operator lets the
+// thread go: nobody would do that later. It returns the members that ACS takes in no form any more,
+// each with its answer, and drops them from status.renewing.
 func (w *Calls) Release(ctx context.Context) (lost []string, err error) {
 	out := slices.Clone(w.Status.Renewing)
 	refused, err := w.restore(pacing.WithoutPacing(ctx), out)
@@ -37,8 +37,8 @@ func (w *Calls) Release(ctx context.Context) (lost []string, err error) {
 	return lost, err
 }
 
-// restore adds members in their former state, in as few calls as ACS allows. It returns the refusals
-// of those that ACS no longer takes in any form, by user key.
+// restore adds members in their former state, in as few calls as ACS allows. It returns the
+// refusals of those that ACS no longer takes in any form, by user key.
 func (w *Calls) restore(ctx context.Context, out []chatv1alpha1.RenewingParticipant) (map[string]plan.Refusal, error) {
 	refused := map[string]plan.Refusal{}
 	return refused, w.restoreBatch(ctx, out, refused)

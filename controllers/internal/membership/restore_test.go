@@ -19,9 +19,9 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// Before a thread is let go, one call brings everybody back who is out, in the former state, whether
-// or not the quota has room. A member that ACS refuses is given up, and named with the answer. If ACS
-// fails, those that are not back stay in the status.
+// Before a thread is let go, one call brings everybody back who is out, in the former state,
+// whether or not the quota has room. A member that ACS refuses is given up, and named with the
+// answer. If ACS fails, those that are not back stay in the status.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	since := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
