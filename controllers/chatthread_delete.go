@@ -215,6 +215,9 @@ func (r *ChatThreadReconciler) threadsToDelete(ctx context.Context, s situation)
 			targets = append(targets, target{threadID: stamp.ID, origin: originFound})
 		}
 	}
+	if len(targets) == 0 {
+		return nil, s.lostUser()
+	}
 	return targets, nil
 }
 
@@ -259,7 +262,8 @@ func (r *ChatThreadReconciler) deleteOrRelease(ctx context.Context, s situation)
 }
 
 // confirmRefusal returns nil if other calls agree that the thread is gone or hidden. ACS hides the
-// members of threads that exist, so a thread that it does not find must then be missing twice.
+// members of threads that exist, so a thread that it does not find must then be missing twice. A
+// stored thread may be that of a user that the connection does not know.
 func (r *ChatThreadReconciler) confirmRefusal(ctx context.Context, s situation, refused error) error {
 	if err := directory.ConfirmService(ctx, s.user.Lister()); err != nil {
 		return err
@@ -272,14 +276,16 @@ func (r *ChatThreadReconciler) confirmRefusal(ctx context.Context, s situation, 
 		s.memory.contradicted.end()
 		return nil
 	}
-	if status == http.StatusNotFound {
+	if status != http.StatusNotFound {
+		if rest := s.memory.contradicted.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
+			return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest, Message: fmt.Sprintf(
+				"ACS does not find thread %s (404) and refuses to list its members (403); the operator asks again to confirm that it is gone.", s.threadID)}
+		}
+	}
+	if s.isFound() {
 		return nil
 	}
-	if rest := s.memory.contradicted.rest(time.Now(), r.timing.goneConfirm); rest > 0 {
-		return &outcome.Wait{Reason: chatv1alpha1.ReasonDeleting, After: rest, Message: fmt.Sprintf(
-			"ACS does not find thread %s (404) and refuses to list its members (403); the operator asks again to confirm that it is gone.", s.threadID)}
-	}
-	return nil
+	return s.lostUser()
 }
 
 // mayNotDelete ends a deletion by a user that may not see the thread. A thread that was to be

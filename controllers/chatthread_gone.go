@@ -42,16 +42,44 @@ func (r *ChatThreadReconciler) accessLost(s situation) error {
 			s.user.ID, s.threadID)}
 }
 
-// lostUser returns an error if the connection no longer knows the service user that acts for the
-// thread: somebody replaced the ChatConnection, and the record of its users was lost.
+// lostUser returns an error if the connection does not know the service user that acts for the
+// thread: somebody replaced the ChatConnection, or restored the ChatThread without it. The other
+// users cannot list the thread of that one, and may get a 404 for it, so what they find missing is
+// no reason to create a thread, to recreate one, or to let a deletion end.
 func (s situation) lostUser() error {
-	user := cmp.Or(s.thread.Annotations[chatv1alpha1.AnnotationServiceUser], s.thread.Status.ServiceUser)
-	if user == "" || !objects.HasFinalizer(s.thread) || s.users.Contains(user) {
+	user := s.lostUserID()
+	if user == "" {
 		return nil
 	}
+	wayOut := fmt.Sprintf("If ACS has no such user any more, remove the annotation %s of the ChatThread, and a new thread is created.", chatv1alpha1.AnnotationServiceUser)
+	switch {
+	case !s.thread.DeletionTimestamp.IsZero():
+		wayOut = abandonHint
+	case s.hasStoredThread():
+		wayOut = fmt.Sprintf("If ACS has no such user any more, delete this ChatThread with the annotation %s: \"true\" and create it again, for a new thread.", chatv1alpha1.AnnotationAbandon)
+	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
-		Message: fmt.Sprintf("Service user %s acts for thread %s, and ChatConnection %s does not know it: the ChatConnection was replaced. Put the id into spec.serviceUsers.ids of the ChatConnection.",
-			outcome.Sanitize(user, outcome.MaxMessage), s.threadID, connectionKey(s.thread))}
+		Message: fmt.Sprintf("Service user %s acts for thread %s, and ChatConnection %s does not know it: the ChatConnection was replaced. Put the id into spec.serviceUsers.ids of the ChatConnection. %s",
+			outcome.Sanitize(user, outcome.MaxMessage), cmp.Or(s.threadID, s.shownID()), connectionKey(s.thread), wayOut)}
+}
+
+// lostUserID returns the service user that may have made a thread for this ChatThread, if the
+// connection does not know it; otherwise nothing. The annotation counts first. Without an id of a
+// thread it counts alone, so a person who removes it states that there is no such user.
+func (s situation) lostUserID() string {
+	user := s.thread.Annotations[chatv1alpha1.AnnotationServiceUser]
+	if user == "" && s.hasStoredThread() {
+		user = s.thread.Status.ServiceUser
+	}
+	if user == "" || !objects.HasFinalizer(s.thread) || s.hasNoThread() || s.users.Contains(user) {
+		return ""
+	}
+	return user
+}
+
+// hasStoredThread reports whether the status, or this process, knows the id of the thread.
+func (s situation) hasStoredThread() bool {
+	return s.thread.Status.ThreadID != "" || s.memory.threadID != ""
 }
 
 // mayNotChange returns the error for a refused change of a thread that the service user can read.
@@ -85,6 +113,11 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 	if now.Before(certain) {
 		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
 			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator reads it again to confirm that.", s.threadID)}
+	}
+	if !s.isFound() {
+		if err := s.lostUser(); err != nil {
+			return err
+		}
 	}
 	if err := r.checkNotListed(s); err != nil {
 		return err

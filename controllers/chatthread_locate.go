@@ -50,10 +50,14 @@ func (r *ChatThreadReconciler) locate(ctx context.Context, s situation) (situati
 		return s, err
 	}
 	candidates, err := r.candidates(ctx, s)
-	if err == nil && len(candidates) > 0 {
-		s.target = found(candidates)
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	if len(candidates) == 0 {
+		return s, s.lostUser()
+	}
+	s.target = found(candidates)
+	return s, nil
 }
 
 // found returns the oldest of the threads that may belong to this ChatThread.
