@@ -84,7 +84,7 @@ func (r *ChatThreadReconciler) resetForeignStatus(ctx context.Context, s situati
 // list is old.
 func (s situation) ownThreads() []directory.Stamp {
 	return slices.DeleteFunc(s.session.Directory.Find(s.owner(), s.users), func(thread directory.Stamp) bool {
-		return thread.UID != string(s.thread.UID) || s.memory.create.isFormer(thread.ID) || s.ignores(thread.ID)
+		return thread.UID != string(s.thread.UID) || s.isRuledOut(thread.ID) || s.isDeclined(thread)
 	})
 }
 
@@ -177,12 +177,12 @@ func (s situation) assignedUser() (string, bool) {
 	return "", false
 }
 
-// candidates returns the threads that carry the stamp of the ChatThread and that no other one
-// claims. A thread with the own uid cannot be claimed.
+// candidates returns the threads that carry the stamp of the ChatThread, that no other one claims,
+// and that nobody decided against. A thread with the own uid cannot be claimed.
 func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]directory.Stamp, error) {
 	var candidates []directory.Stamp
 	for _, candidate := range s.session.Directory.Find(s.owner(), s.users) {
-		if s.memory.create.isFormer(candidate.ID) || s.ignores(candidate.ID) {
+		if s.isRuledOut(candidate.ID) {
 			continue
 		}
 		if candidate.UID != string(s.thread.UID) {
@@ -196,7 +196,7 @@ func (r *ChatThreadReconciler) candidates(ctx context.Context, s situation) ([]d
 		}
 		candidates = append(candidates, candidate)
 	}
-	return candidates, nil
+	return s.chosen(candidates)
 }
 
 // isClaimed reports whether another ChatThread of the connection has the thread in its status. One

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/acs"
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/access"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
@@ -50,18 +52,24 @@ func (r *ChatThreadReconciler) checkOwner(ctx context.Context, s situation, prop
 // stampSkew is the largest difference between the clocks of ACS and of the API server.
 const stampSkew = time.Minute
 
-// checkOwnStamp requires consent for a thread with the uid of this ChatThread that was found
-// through a shared connection and is older than the uid or the incarnation. Its creator cannot have
-// known the uid, or cannot have meant the incarnation.
+// checkOwnStamp requires consent for a thread with the uid of this ChatThread that was found, and
+// whose creator cannot have meant this ChatThread.
 func (s situation) checkOwnStamp(properties acs.ThreadProperties) error {
+	if !s.isFound() || !s.isAnothers(string(s.thread.UID), properties.CreatedOn) {
+		return nil
+	}
+	return s.checkConsent(properties)
+}
+
+// isAnothers reports whether a thread with the name of this ChatThread was not created for its uid
+// and incarnation: the stamp has another uid, or the thread is older, so that its creator cannot
+// have known the uid, or cannot have meant the incarnation.
+func (s situation) isAnothers(uid string, createdOn time.Time) bool {
 	since := s.thread.CreationTimestamp.Time
 	if changed := s.thread.Status.IncarnationSince; changed != nil {
 		since = later(since, changed.Time)
 	}
-	if !s.isFound() || !properties.CreatedOn.Before(since.Add(-stampSkew)) {
-		return nil
-	}
-	return s.checkConsent(properties)
+	return uid != string(s.thread.UID) || createdOn.Before(since.Add(-stampSkew))
 }
 
 // checkConsent returns an error if a thread with the name of this ChatThread may not be taken over.
@@ -84,10 +92,37 @@ func (s situation) consentsTo(id string) bool {
 	return consent == chatv1alpha1.RecoverAny || consent == id
 }
 
-// ignores reports whether somebody decided on the thread to take over, if any, and it is another
-// one.
-func (s situation) ignores(id string) bool {
-	return access.IsShared(s.conn) && (s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" || s.memory.isListedBefore(id)) && !s.consentsTo(id)
+// isRuledOut reports whether a thread that the search shows is not the one of this ChatThread: it
+// belongs to an earlier incarnation, or members of other namespaces' threads could have written the
+// name into a thread that was there when the last one was lost.
+func (s situation) isRuledOut(id string) bool {
+	return s.memory.create.isFormer(id) || access.IsShared(s.conn) && s.memory.isListedBefore(id) && !s.consentsTo(id)
+}
+
+// isDeclined reports whether a thread that may be taken over by consent only has none, although
+// somebody decided on the thread to take over.
+func (s situation) isDeclined(thread directory.Stamp) bool {
+	return access.IsShared(s.conn) && s.thread.Annotations[chatv1alpha1.AnnotationRecover] != "" &&
+		!s.consentsTo(thread.ID) && s.isAnothers(thread.UID, thread.CreatedOn)
+}
+
+// chosen returns the threads that may be taken over after all, of those that carry the name of this
+// ChatThread. If a person decided on a thread that is none of them, it returns an error: a typo
+// must not create a new, empty thread.
+func (s situation) chosen(candidates []directory.Stamp) ([]directory.Stamp, error) {
+	left := slices.DeleteFunc(slices.Clone(candidates), s.isDeclined)
+	value := s.thread.Annotations[chatv1alpha1.AnnotationRecover]
+	if len(left) > 0 || len(candidates) == 0 || value == chatv1alpha1.RecoverNone {
+		return left, nil
+	}
+	ids := make([]string, 0, len(candidates))
+	for _, thread := range candidates {
+		ids = append(ids, thread.ID)
+	}
+	return nil, &outcome.Stalled{Reason: chatv1alpha1.ReasonOwnedByAnother, Message: fmt.Sprintf(
+		"Annotation %s names none of the threads that carry the name of this ChatThread: its value is %q. Set it to the id of one of them (%s), or to %q; to have a new thread created, set it to %q.",
+		chatv1alpha1.AnnotationRecover, outcome.Sanitize(value, outcome.MaxMessage), outcome.Sanitize(strings.Join(ids, ", "), 2*outcome.MaxMessage),
+		chatv1alpha1.RecoverAny, chatv1alpha1.RecoverNone)}
 }
 
 // ownedByAnother returns the error for a thread with the stamp of another ChatThread, with a
