@@ -34,12 +34,12 @@ func (r *ChatThreadReconciler) createNew(ctx context.Context, s situation, isHel
 	if err != nil {
 		return s, err
 	}
-	return r.create(ctx, s, isHeld)
+	return r.create(ctx, s, isHeld || s.memory.create.isUnanswered())
 }
 
-// create creates the thread. The finalizer is stored. If it was stored before this reconcile
-// (isHeld), a create may have been sent already. This is the only call that cannot be repeated at
-// will.
+// create creates the thread. The finalizer is stored. If it was stored before this reconcile, or
+// removed since a create had no answer (isHeld), a create may have been sent already. This is the
+// only call that cannot be repeated at will.
 func (r *ChatThreadReconciler) create(ctx context.Context, s situation, isHeld bool) (situation, error) {
 	s.session.Assign(s.thread.UID, s.user.ID)
 	if !isHeld {

@@ -14,7 +14,7 @@ import (
 //
 //	event                                                nothingSent
 //	the process started, or another one led before       false
-//	this process stored the finalizer                    true
+//	this process stored the finalizer                    true, unless a create had no answer before
 //	ACS certainly refused every create since             true
 //	a create had no answer, or an inconclusive one       false
 //	the thread is gone, and the next one is to be made   false
@@ -30,8 +30,13 @@ type createState struct {
 	replayed bool
 }
 
-// finalizerStored notes that this process stored the finalizer: nothing was sent before.
-func (c *createState) finalizerStored() { c.settled = true }
+// finalizerStored notes that this process stored the finalizer. Nothing was sent before, unless
+// somebody removed the finalizer of a ChatThread whose create had no answer.
+func (c *createState) finalizerStored() { c.settled = !c.isUnanswered() }
+
+// isUnanswered reports whether a create of this process ever had no certain answer. It does not
+// depend on the finalizer, which somebody may have removed since.
+func (c *createState) isUnanswered() bool { return !c.unanswered.IsZero() }
 
 // failed notes that a create failed. The failure is certain only if ACS refused every try of it.
 func (c *createState) failed(certain bool, now time.Time) {

@@ -25,6 +25,7 @@ func TestCreateState(t *testing.T) {
 		"ACS certainly refused the create":       {func(c *createState) { c.finalizerStored(); c.failed(true, sent) }, true, started},
 		"the create had no answer":               {func(c *createState) { c.finalizerStored(); c.failed(false, sent) }, false, sent},
 		"no answer, then a refusal":              {func(c *createState) { c.finalizerStored(); c.failed(false, sent); c.failed(true, sent.Add(1)) }, false, sent},
+		"no answer, then the finalizer again":    {func(c *createState) { c.finalizerStored(); c.failed(false, sent); c.finalizerStored() }, false, sent},
 		"a refusal, after another process began": {func(c *createState) { c.failed(true, sent) }, false, started},
 		"the thread is gone":                     {func(c *createState) { c.finalizerStored(); c.lost("19:gone") }, false, started},
 	} {

@@ -118,7 +118,7 @@ func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
 
 // isUnsure reports whether a create may have been sent whose end this process does not know.
 func (s situation) isUnsure() bool {
-	return objects.HasFinalizer(s.thread) && !s.memory.create.nothingSent()
+	return !s.memory.create.nothingSent() && (objects.HasFinalizer(s.thread) || s.memory.create.isUnanswered())
 }
 
 // searchDirectory returns nil once the directory knows all threads that may belong to this
