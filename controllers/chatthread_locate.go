@@ -99,16 +99,26 @@ func (s situation) countForUser() {
 // searchingMessage is shown before lists can be read.
 const searchingMessage = "Reading the threads of the service users, so that no second thread is created where one exists."
 
-// listNeeded returns the requirements for the lists of threads. Without a finalizer no create was
-// ever sent, and any list is enough. With a finalizer, a create may have been sent by an earlier
-// process or without an answer: only a list that begins some time after that shows its thread, and
-// only while it is fresh.
+// pinnedListAge is the maximum age of a list if another cluster may create threads with the same
+// service users. One list serves all ChatThreads that are applied together.
+const pinnedListAge = 10 * time.Minute
+
+// listNeeded returns the requirements for the lists of threads. Without a finalizer this cluster
+// never sent a create, and any list is enough; but if the service users are pinned, other clusters
+// may create threads with them, so a list counts for some time only. With a finalizer, a create may
+// have been sent by an earlier process or without an answer: only a list that begins some time
+// after that shows its thread, and only while it is fresh.
 func (r *ChatThreadReconciler) listNeeded(s situation) (directory.Need, error) {
 	now := time.Now()
 	need := directory.Need{Begun: s.session.Directory.Since(s.owner())}
-	if s.isUnsure() {
+	switch {
+	case s.lostUserID() != "":
+		// No create follows this search, so a thread that waits for a person has nothing listed again.
+	case s.isUnsure():
 		need.Begun = later(need.Begun, s.memory.create.searchFrom(r.workingSince(s.thread.Namespace), r.timing.listAfter))
 		need.Ended = now.Add(-r.timing.listFresh)
+	case s.session.UsersOf(s.conn).ArePinned():
+		need.Ended = now.Add(-pinnedListAge)
 	}
 	if now.Before(need.Begun) {
 		return directory.Need{}, &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: need.Begun.Sub(now), Message: searchingMessage}
