@@ -126,10 +126,15 @@ func (d *Directory) Drop(id string) {
 }
 
 // Forget makes the next search read a thread again. Its ChatThread was removed without a call to
-// ACS, and nobody else checked the stamp while that ChatThread had the thread.
+// ACS, and nobody else checked the stamp, or an earlier refusal, while that ChatThread had the
+// thread.
 func (d *Directory) Forget(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, l := range d.lists {
+		delete(l.inaccessible, id)
+		delete(l.lastRefused, id)
+	}
 	d.stamps.drop(id)
 	d.changed(id)
 }

@@ -44,9 +44,11 @@ type list struct {
 	reading *reading
 	seen    int
 	// refused holds the time since when ACS refuses to show a thread; inaccessible holds the confirmed
-	// refusals.
+	// refusals, unless a search needs the thread to be read once more. lastRefused is when ACS last
+	// refused a thread whose refusal was confirmed.
 	refused      map[string]time.Time
 	inaccessible map[string]bool
+	lastRefused  map[string]time.Time
 	// failed are threads that ACS fails to show.
 	failed map[string]failedThread
 	// failure is the error of the last Read, nil after a success; failures counts those in a row, and
@@ -80,7 +82,7 @@ type failedThread struct {
 func newList() *list {
 	return &list{
 		threads: map[string]listedThread{}, own: map[string]bool{}, unread: newUnread(), waiting: map[types.NamespacedName]bool{},
-		refused: map[string]time.Time{}, inaccessible: map[string]bool{}, failed: map[string]failedThread{},
+		refused: map[string]time.Time{}, inaccessible: map[string]bool{}, lastRefused: map[string]time.Time{}, failed: map[string]failedThread{},
 	}
 }
 
@@ -96,6 +98,19 @@ func (l *list) drop(id string) {
 func (l *list) markDeleted(id string) {
 	l.threads[id], l.listed = listedThread{deleted: true}, nil
 	delete(l.own, id)
+}
+
+// doubt returns the threads that ACS refused to show some time before a ChatThread began to search,
+// and that have its topic. They are to be read once more. All others stay refused, as lists may
+// contain any number of threads that the user has left.
+func (l *list) doubt(q Query) (ids []string) {
+	before := q.Since.Add(-refusedFor)
+	for id, at := range l.lastRefused {
+		if l.inaccessible[id] && at.Before(before) && q.mayHaveTopic(l.threads[id].topic) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // wait has the ChatThread of a query woken after the next Read.

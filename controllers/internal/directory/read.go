@@ -226,6 +226,7 @@ func (d *Directory) note(l *list, r *reading) {
 	isGone := func(id string) bool { _, listed := r.seen[id]; return !listed && !l.own[id] }
 	maps.DeleteFunc(l.refused, func(id string, _ time.Time) bool { return isGone(id) })
 	maps.DeleteFunc(l.inaccessible, func(id string, _ bool) bool { return isGone(id) })
+	maps.DeleteFunc(l.lastRefused, func(id string, _ time.Time) bool { return isGone(id) })
 	maps.DeleteFunc(l.failed, func(id string, _ failedThread) bool { return isGone(id) })
 	for id := range before {
 		l.unread.set(id, d.isUnread(l, id))

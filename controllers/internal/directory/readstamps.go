@@ -210,6 +210,7 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(l.refused, id)
+	delete(l.lastRefused, id)
 	delete(l.failed, id)
 	if properties.DeletedOn != nil {
 		l.markDeleted(id)
@@ -223,25 +224,28 @@ func (d *Directory) readStamp(ctx context.Context, l *list, user Lister, id stri
 // noteRefused notes that ACS refuses to show a thread that it lists. Lists contain threads that the
 // user has left, and may contain deleted ones; but an overlooked thread is created a second time.
 // So two refusals must be some time apart, with a list between them that ACS shows, and another
-// call must agree.
+// call must agree. One refusal is enough for a thread that was refused like that before.
 func (d *Directory) noteRefused(ctx context.Context, l *list, user Lister, id string, confirm time.Duration) error {
 	d.mu.Lock()
 	since, again := l.refused[id]
-	if !again {
+	_, isConfirmed := l.lastRefused[id]
+	if !again && !isConfirmed {
 		l.refused[id] = time.Now()
 	}
 	d.mu.Unlock()
-	if !again || time.Since(since) < confirm {
-		return nil
-	}
-	if _, err := ConfirmInaccessible(ctx, user.Chat.ThreadClient(id)); err != nil {
-		return err
+	if !isConfirmed {
+		if !again || time.Since(since) < confirm {
+			return nil
+		}
+		if _, err := ConfirmInaccessible(ctx, user.Chat.ThreadClient(id)); err != nil {
+			return err
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(l.refused, id)
 	delete(l.failed, id)
-	l.inaccessible[id] = true
+	l.inaccessible[id], l.lastRefused[id] = true, time.Now()
 	d.changed(id)
 	return nil
 }

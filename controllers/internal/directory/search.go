@@ -28,6 +28,8 @@ const (
 	// show a thread counts as lasting.
 	lastingTries = 3
 	lastingTime  = 10 * time.Second
+	// refusedFor is how long a confirmed refusal to show a thread counts without another one.
+	refusedFor = time.Minute
 )
 
 // Need describes the lists that are complete enough. They begin at Begun or later, so that they
@@ -64,6 +66,7 @@ type Query struct {
 // Search returns nil if the directory knows all threads that concern a query: Find then has the
 // answer. Otherwise it returns the users to be read and the end of the reconcile.
 func (d *Directory) Search(q Query) (users []string, err error) {
+	d.doubtRefusals(q)
 	seen := d.look(q)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,6 +105,23 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 		return users, &waitForList{failure}
 	default:
 		return users, d.progress(q, unknown, now)
+	}
+}
+
+// doubtRefusals has the threads read once more whose refusal may have ended, before they let a
+// ChatThread create another one. The refusals that follow count for the rest of the search.
+func (d *Directory) doubtRefusals(q Query) {
+	if q.ListsOnly {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, user := range q.Users {
+		l := d.list(user)
+		for _, id := range l.doubt(q) {
+			delete(l.inaccessible, id)
+			l.unread.set(id, d.isUnread(l, id))
+		}
 	}
 }
 
@@ -193,7 +213,9 @@ func (d *Directory) askClaim(l *list, c *circle, id string, ask func(id string) 
 
 // mayOwn reports whether a thread that ACS fails to show may be the wanted one. The topic of a
 // thread that is in no list yet is not known.
-func (q Query) mayOwn(f failedThread) bool { return q.Unsure || f.topic == q.Topic || f.topic == "" }
+func (q Query) mayOwn(f failedThread) bool { return q.Unsure || q.mayHaveTopic(f.topic) }
+
+func (q Query) mayHaveTopic(topic string) bool { return topic == q.Topic || topic == "" }
 
 // progress reports how far the lists of the users are. The caller holds the lock.
 func (d *Directory) progress(q Query, unknown int, now time.Time) error {
