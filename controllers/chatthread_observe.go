@@ -6,9 +6,12 @@ package controllers
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/acs-operator/acs-chat-operator/acs"
+	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/connection"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/directory"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/membership"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
@@ -37,7 +40,7 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 		s.memory.listedBefore = nil
 	}
 	if s.previousUID, err = r.checkOwner(ctx, s, properties); err != nil {
-		return s, err
+		return s, s.correctStamp(properties, err)
 	}
 	members, err := membership.List(ctx, s.client())
 	if acs.HasStatus(err, http.StatusForbidden) {
@@ -49,6 +52,17 @@ func (r *ChatThreadReconciler) observe(ctx context.Context, s situation) (situat
 	s.memory.inaccessible.end()
 	s.have = plan.Observe(properties, members, s.thread)
 	return s, nil
+}
+
+// correctStamp notes the stamp of a thread that was found and no longer carries the name of this
+// ChatThread, and searches again: the directory has an old stamp. Otherwise it returns the error.
+func (s situation) correctStamp(properties acs.ThreadProperties, err error) error {
+	stamp := directory.StampOf(properties)
+	if !s.isFound() || s.thread.Adopts() || stamp.Owner == s.owner() || stamp.UID == string(s.thread.UID) {
+		return err
+	}
+	s.session.Directory.Put(stamp)
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, Message: searchingMessage, After: time.Second}
 }
 
 // readThread reads the thread as the service user that acts for it. If none was chosen yet, the
