@@ -64,7 +64,9 @@ func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end 
 		}
 	}()
 	end = s
-	if unknown := s.thread.UnknownValue(); unknown != "" && !objects.IsAbandoned(s.thread) {
+	// An abandoned ChatThread goes without a call, whatever its values mean.
+	isLeaving := !s.thread.DeletionTimestamp.IsZero() && objects.IsAbandoned(s.thread)
+	if unknown := s.thread.UnknownValue(); unknown != "" && !isLeaving {
 		return end, &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest,
 			Message: fmt.Sprintf("%s is not known to this version of the operator, which does nothing.", outcome.Sanitize(unknown, outcome.MaxMessage))}
 	}

@@ -9,11 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	chatv1alpha1 "github.com/acs-operator/acs-chat-operator/api/v1alpha1"
+	"github.com/acs-operator/acs-chat-operator/controllers/internal/objects"
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/outcome"
 )
 
 // A value from a newer version of the schema stalls the ChatThread. The operator does not act on
-// the default instead, which does the most.
+// the default instead, which does the most. Only a deletion can be abandoned.
 func TestUnknownValuesDoNothing(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*chatv1alpha1.ChatThreadSpec){
@@ -27,11 +28,14 @@ func TestUnknownValuesDoNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, deleting := range []bool{false, true} {
+			for _, state := range []struct{ deleting, abandoned bool }{{}, {deleting: true}, {abandoned: true}} {
 				thread := &chatv1alpha1.ChatThread{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "room", Finalizers: []string{chatv1alpha1.Finalizer}}}
 				thread.Status.ThreadID = "19:x"
-				if deleting {
+				if state.deleting {
 					thread.DeletionTimestamp = new(metav1.Now())
+				}
+				if state.abandoned {
+					objects.SetAnnotation(thread, chatv1alpha1.AnnotationAbandon, "true")
 				}
 				if unknown := thread.UnknownValue(); unknown != "" {
 					t.Errorf("the zero value is unknown: %s", unknown)
@@ -41,7 +45,7 @@ func TestUnknownValuesDoNothing(t *testing.T) {
 				_, err := (&ChatThreadReconciler{}).reconcile(t.Context(), s)
 				got := outcome.Classify(err)
 				if got.Reason != chatv1alpha1.ReasonInvalidRequest || !got.Stalled {
-					t.Errorf("deleting %t: %+v", deleting, got)
+					t.Errorf("%+v: %+v", state, got)
 				}
 			}
 		})
