@@ -51,12 +51,14 @@ func (s situation) lostUser() error {
 	if user == "" {
 		return nil
 	}
-	wayOut := fmt.Sprintf("If ACS has no such user any more, remove the annotation %s of the ChatThread, and a new thread is created.", chatv1alpha1.AnnotationServiceUser)
+	wayOut := fmt.Sprintf("If ACS has no such user any more, remove the annotation %s of the ChatThread: the other service users then decide whether there is a thread.", chatv1alpha1.AnnotationServiceUser)
 	switch {
 	case !s.thread.DeletionTimestamp.IsZero():
 		wayOut = abandonHint
-	case s.hasStoredThread():
+	case s.thread.Annotations[chatv1alpha1.AnnotationServiceUser] == "":
 		wayOut = fmt.Sprintf("If ACS has no such user any more, delete this ChatThread with the annotation %s: \"true\" and create it again, for a new thread.", chatv1alpha1.AnnotationAbandon)
+	default:
+		s.memory.isUserLost = true
 	}
 	return &outcome.Stalled{Reason: chatv1alpha1.ReasonAccessLost,
 		Message: fmt.Sprintf("Service user %s acts for thread %s, and ChatConnection %s does not know it: the ChatConnection was replaced. Put the id into spec.serviceUsers.ids of the ChatConnection. %s",
@@ -64,11 +66,11 @@ func (s situation) lostUser() error {
 }
 
 // lostUserID returns the service user that may have made a thread for this ChatThread, if the
-// connection does not know it; otherwise nothing. The annotation counts first. Without an id of a
-// thread it counts alone, so a person who removes it states that there is no such user.
+// connection does not know it; otherwise nothing. The annotation counts first. The status counts as
+// well while it has a thread id, unless a person removed the annotation because its user is lost.
 func (s situation) lostUserID() string {
 	user := s.thread.Annotations[chatv1alpha1.AnnotationServiceUser]
-	if user == "" && s.hasStoredThread() {
+	if user == "" && !s.memory.isUserLost && s.hasStoredThread() {
 		user = s.thread.Status.ServiceUser
 	}
 	if user == "" || !objects.HasFinalizer(s.thread) || s.hasNoThread() || s.users.Contains(user) {

@@ -241,6 +241,7 @@ var defaultTiming = timing{
 // allocate copies the identity of the thread into status.
 func (s situation) allocate() {
 	s.memory.threadID, s.memory.actor = s.threadID, s.user.ID
+	s.memory.isUserLost = false
 	s.thread.Status.ThreadID = s.threadID
 	s.thread.Status.ServiceUser = s.user.ID
 	s.thread.Status.UID = string(s.thread.UID)

@@ -127,20 +127,46 @@ func (w *world) deny(id string, status int) {
 	}
 }
 
-// A thread that ACS does not find for another service user than its own is not gone.
-func TestSimUnknownServiceUserFindsNoThread(t *testing.T) {
+// A thread that ACS does not find for another service user than its own is not gone, unless a
+// person states that there is no such user.
+func TestSimThreadOfUnknownServiceUserIsNotFound(t *testing.T) {
+	t.Parallel()
+	for _, isPinned := range []bool{true, false} {
+		t.Run(fmt.Sprintf("pinned later: %t", isPinned), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, emulator.Options{}, 2, 1)
+				lost, id := w.replaceConnection()
+				w.deny(id, http.StatusNotFound)
+				w.run(time.Hour)
+				w.showsRoom(showsAccessLost, lost, id, "spec.serviceUsers.ids", chatv1alpha1.AnnotationServiceUser)
+				w.hasThreads(id)
+				if isPinned {
+					w.emulator.ClearFaults()
+					w.pin(lost)
+				} else {
+					w.annotateRoom(chatv1alpha1.AnnotationServiceUser, "")
+				}
+				w.run(10 * time.Minute)
+				w.showsRoom(showsReady)
+				if got := w.storedThread("room").Status.ThreadID == id; got != isPinned {
+					t.Errorf("the thread is the same: %t", got)
+				}
+			})
+		})
+	}
+}
+
+// An annotation that goes by accident, beside the status, states nothing.
+func TestSimLostAnnotationStatesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, emulator.Options{}, 2, 1)
 		lost, id := w.replaceConnection()
+		w.annotateRoom(chatv1alpha1.AnnotationServiceUser, "")
 		w.deny(id, http.StatusNotFound)
 		w.run(time.Hour)
 		w.showsRoom(showsAccessLost, lost, id, "spec.serviceUsers.ids", chatv1alpha1.AnnotationAbandon)
-		w.hasThreads(id)
-		w.emulator.ClearFaults()
-		w.pin(lost)
-		w.run(10 * time.Minute)
-		w.showsRoom(showsReady)
 		w.hasThreads(id)
 	})
 }
