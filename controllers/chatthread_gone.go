@@ -104,17 +104,8 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 	if err := s.checkNotTakenBefore(); err != nil {
 		return err
 	}
-	now := time.Now()
-	if s.memory.missingSince.IsZero() {
-		s.memory.missingSince = now
-	}
-	certain := s.memory.missingSince.Add(r.timing.goneConfirm)
-	if created := s.thread.Status.CreatedOn; created != nil && created.Add(r.timing.goneAge).After(certain) {
-		certain = created.Add(r.timing.goneAge)
-	}
-	if now.Before(certain) {
-		return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
-			Message: fmt.Sprintf("ACS does not find thread %s (404); the operator reads it again to confirm that.", s.threadID)}
+	if err := r.confirmMissing(s, time.Now()); err != nil {
+		return err
 	}
 	if !s.isFound() {
 		if err := s.lostUser(); err != nil {
@@ -128,6 +119,23 @@ func (r *ChatThreadReconciler) targetMissing(ctx context.Context, s situation) e
 		return r.foundThreadGone(ctx, s)
 	}
 	return r.recreateOrStall(ctx, s)
+}
+
+// confirmMissing returns a wait until ACS did not find the thread for long enough, and the thread
+// is old enough for that.
+func (r *ChatThreadReconciler) confirmMissing(s situation, now time.Time) error {
+	if s.memory.missingSince.IsZero() {
+		s.memory.missingSince = now
+	}
+	certain := s.memory.missingSince.Add(r.timing.goneConfirm)
+	if created := s.thread.Status.CreatedOn; created != nil {
+		certain = later(certain, created.Add(r.timing.goneAge))
+	}
+	if !now.Before(certain) {
+		return nil
+	}
+	return &outcome.Wait{Reason: chatv1alpha1.ReasonSearching, After: max(certain.Sub(now), time.Second),
+		Message: fmt.Sprintf("ACS does not find thread %s (404); the operator reads it again to confirm that.", s.threadID)}
 }
 
 // checkNotListed requires the list of the service user before a missing thread counts as gone: a

@@ -3,8 +3,8 @@
 
 // Package access tells which namespaces may use a ChatConnection.
 //
-// It writes no status, does not call ACS, and remembers nothing: a namespace that loses its label loses
-// its access with the next question.
+// It writes no status, does not call ACS, and remembers nothing: a namespace that loses its label
+// loses its access with the next question.
 package access
 
 import (

@@ -1,9 +1,9 @@
 // Copyright 2026 The acs-chat-operator authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package uninstall tells whether the operator is being uninstalled: the API server then deletes all
-// objects of a kind, without a request for each of them, and that must not delete their threads and
-// members.
+// Package uninstall tells whether the operator is being uninstalled. The API server then deletes
+// all objects of a kind, without a request for each of them, and that must not delete their threads
+// and members.
 //
 // It decides nothing about an object, and remembers nothing.
 package uninstall
