@@ -190,7 +190,10 @@ func (m *modelRun) drift(a modelAction) {
 		m.driftMetadata(id, fmt.Sprint("key ", a.n), "drift")
 	case "retention":
 		m.w.emulator.UpdateThread(id, func(t *emulator.Thread) { t.RetentionDays = 40 + int32(a.n) }) //nolint:gosec // small
-		if found.retention >= 0 {
+		switch {
+		case m.isRetentionEnforced(id):
+			found.retention = -1
+		case found.retention >= 0:
 			found.retention = 40 + int32(a.n) //nolint:gosec // small
 		}
 	case "delete":
@@ -202,6 +205,15 @@ func (m *modelRun) drift(a modelAction) {
 	default:
 		m.driftMember(a, declared, stored, remote)
 	}
+}
+
+// isRetentionEnforced reports whether a resource repairs the retention of a thread, before another
+// one may adopt it.
+func (m *modelRun) isRetentionEnforced(id string) bool {
+	return slices.ContainsFunc(m.referring(id), func(name string) bool {
+		_, enforced := wantedDays(m.threads[name].spec)
+		return enforced
+	})
 }
 
 func (m *modelRun) driftStamp(stored *chatv1alpha1.ChatThread, remote emulator.Thread) {

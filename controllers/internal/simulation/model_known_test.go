@@ -131,6 +131,16 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelAbandonThread, name: "b"},
 		{kind: modelCreateThread, name: "b"},
 	}}},
+	// The owner repairs the retention before another ChatThread adopts the thread.
+	"adopted after the repair of its retention": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b"},
+		{kind: modelCreateThread, name: "c", variant: "adopting one of another", n: 3},
+	}, {
+		{kind: modelDrift, name: "b", variant: "retention", n: 2, members: []modelMember{{}}},
+	}, {
+		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
+		{kind: modelEditThread, name: "c", variant: "topic", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
