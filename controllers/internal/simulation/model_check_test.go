@@ -47,13 +47,14 @@ func (m *modelRun) settle() {
 }
 
 // requestRecreation requests a reconcile of the lost threads that the operator does not create
-// again by itself, as a person must.
+// again by itself, as a person must: many were lost, or another resource had taken the thread.
 func (m *modelRun) requestRecreation() bool {
 	requested := false
 	for _, name := range sortedKeys(m.threads) {
 		stored := m.storedThread(name)
 		_, reason := objects.ReadyReason(stored)
-		if reason == chatv1alpha1.ReasonThreadGone && m.classify(name).reason == "(not created again)" && m.losses > maxRecreationsOfModel {
+		isHeld := reason == chatv1alpha1.ReasonThreadGone && m.losses > maxRecreationsOfModel || reason == chatv1alpha1.ReasonOwnedByAnother
+		if isHeld && m.classify(name).reason == "(not created again)" {
 			m.requestReconcile(name)
 			requested = true
 		}

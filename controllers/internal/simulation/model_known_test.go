@@ -141,6 +141,17 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
 		{kind: modelEditThread, name: "c", variant: "topic", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
 	}}},
+	// Another ChatThread took the thread and deleted it. A person asks for another one.
+	"taken and deleted by another": {chapters: [][]modelAction{{
+		{kind: modelCreateThread, name: "b"},
+		{kind: modelCreateThread, name: "c", variant: "adopting one of another", n: 3},
+		{kind: modelEditThread, name: "c", variant: "deletion", n: 1, members: []modelMember{{}}},
+	}, {
+		{kind: modelDrift, name: "b", variant: "empty the stamp", members: []modelMember{{}}},
+		{kind: modelEditThread, name: "c", variant: "topic", n: 3, members: []modelMember{{}}, wait: 15 * time.Second},
+	}, {
+		{kind: modelDeleteThread, name: "c"},
+	}}},
 	// ACS once does not find a thread that the service user may not see: it is not gone for that.
 	"a deletion while we are shut out and ACS errs once": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b", wait: time.Minute},
