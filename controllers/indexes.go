@@ -117,12 +117,14 @@ func claimsOf(ctx context.Context, reader client.Reader, conn types.NamespacedNa
 }
 
 // isClaimedBy reports whether a ChatThread of a connection that meets a condition has a thread in
-// its status. One without a finalizer may only ever have observed the thread, and takes it from
-// nobody.
+// its status, and holds it. One without a finalizer may only ever have observed the thread, and one
+// that lost the thread to another says so.
 func isClaimedBy(ctx context.Context, reader client.Reader, conn types.NamespacedName, id string, meets func(types.NamespacedName) bool) (bool, error) {
 	threads, err := claimants(ctx, reader, id)
 	return slices.ContainsFunc(threads, func(thread *chatv1alpha1.ChatThread) bool {
-		return connectionKey(thread) == conn && objects.HasFinalizer(thread) && meets(objects.KeyOf(thread))
+		_, reason := objects.ReadyReason(thread)
+		holds := objects.HasFinalizer(thread) && reason != chatv1alpha1.ReasonOwnedByAnother
+		return connectionKey(thread) == conn && holds && meets(objects.KeyOf(thread))
 	}), err
 }
 

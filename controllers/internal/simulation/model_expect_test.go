@@ -334,11 +334,16 @@ func (m *modelRun) checkOrphans(owned map[string]string) {
 }
 
 // isReferredTo reports whether another resource has a thread in its status, which leaves it alone
-// for that. One that may only ever have observed it, without a finalizer, does not count.
+// for that. One that may only ever have observed it, without a finalizer, does not count, nor does
+// one that lost it.
 func (m *modelRun) isReferredTo(id, except string) bool {
 	return slices.ContainsFunc(m.referring(id), func(name string) bool {
 		stored := m.storedThread(name)
-		return name != except && (stored == nil || objects.HasFinalizer(stored))
+		if stored == nil || name == except {
+			return false
+		}
+		_, reason := objects.ReadyReason(stored)
+		return objects.HasFinalizer(stored) && reason != chatv1alpha1.ReasonOwnedByAnother
 	})
 }
 

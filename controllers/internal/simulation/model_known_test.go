@@ -85,8 +85,8 @@ var knownHistories = map[string]modelHistory{
 		{kind: modelDeleteThread, name: "a", wait: 15 * time.Second},
 		{kind: modelUninstall, wait: 15 * time.Second},
 	}}},
-	// A thread that carries the stamp of a former resource, and that another resource lost to it,
-	// stays with neither until a person decides.
+	// A thread that carries the stamp of a former resource, and that another resource lost to it, is
+	// that of the next resource of the name.
 	"left behind by one, claimed by another": {chapters: [][]modelAction{{
 		{kind: modelCreateThread, name: "b"},
 	}, {
