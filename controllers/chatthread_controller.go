@@ -64,7 +64,7 @@ func (r *ChatThreadReconciler) reconcile(ctx context.Context, s situation) (end 
 		}
 	}()
 	end = s
-	// An abandoned ChatThread goes without a call, whatever its values mean.
+	// An abandoned ChatThread goes without a call, so the meaning of its values does not matter.
 	isLeaving := !s.thread.DeletionTimestamp.IsZero() && objects.IsAbandoned(s.thread)
 	if unknown := s.thread.UnknownValue(); unknown != "" && !isLeaving {
 		return end, &outcome.Stalled{Reason: chatv1alpha1.ReasonInvalidRequest,

@@ -367,7 +367,7 @@ func (r *ChatThreadReconciler) isMine(ctx context.Context, s situation, properti
 }
 
 // releaseThread empties the stamp, so that another ChatThread can adopt the thread, and names the
-// ChatThread that released it. Before that, everybody is back who was out for a renewal.
+// ChatThread that released it. Before that, the members that were out for a renewal are back.
 func (r *ChatThreadReconciler) releaseThread(ctx context.Context, s situation) error {
 	if err := r.markDeleting(ctx, s, "Releasing"); err != nil {
 		return err

@@ -44,7 +44,7 @@ func (r *ChatThreadReconciler) accessLost(s situation) error {
 
 // lostUser returns an error if the connection does not know the service user that acts for the
 // thread: somebody replaced the ChatConnection, or restored the ChatThread without it. The other
-// users cannot list the thread of that one, and may get a 404 for it, so what they find missing is
+// users cannot list the thread of that one, and may get a 404 for it, so a thread that they miss is
 // no reason to create a thread, to recreate one, or to let a deletion end.
 func (s situation) lostUser() error {
 	user := s.lostUserID()

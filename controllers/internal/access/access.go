@@ -26,8 +26,8 @@ import (
 type Rules struct {
 	// Namespaces reads a Namespace: from the cache if namespaces are watched.
 	Namespaces client.Reader
-	// OwnOnly is set if a connection serves its own namespace only, whatever its spec says, as
-	// nothing may be read of others.
+	// OwnOnly is set if a connection serves its own namespace only, in spite of its spec, as nothing
+	// may be read of others.
 	OwnOnly bool
 }
 

@@ -44,8 +44,8 @@ func ofTeam(team chatv1alpha1.LabelValue) *chatv1alpha1.AllowedNamespaces {
 	return selecting(&chatv1alpha1.LabelSelector{MatchLabels: map[string]chatv1alpha1.LabelValue{"team": team}})
 }
 
-// A connection serves its own namespace always, and others only as its spec says. Whatever is not
-// clear allows nobody.
+// A connection serves its own namespace always, and others only as its spec says. An unclear spec
+// allows nobody.
 func TestAllow(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
