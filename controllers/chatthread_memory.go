@@ -40,7 +40,7 @@ type threadMemory struct {
 	// actor is the service user that last got access to the thread.
 	actor string
 	// isUserLost is set once the status said that the connection does not know the service user in the
-	// annotation. A person who removes the annotation then states that there is no such user.
+	// annotation. To remove the annotation then states that there is no such user.
 	isUserLost bool
 
 	// create knows whether a create may have been sent without a known end.

@@ -132,8 +132,8 @@ func TestRetainedThreadKeepsMembers(t *testing.T) {
 	w.Expect(w.memberIDs(thread)).To(Equal([]string{user}), "also after the last of them went")
 }
 
-// A retained thread is released only after everybody is back who was out for a renewal, as before
-// and with the same history.
+// A retained thread is released only after the members that were out for a renewal are back, as
+// before and with the same history.
 func TestReleasedThreadHasEverybodyBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
@@ -171,7 +171,7 @@ func TestReleaseNamesWhoIsNotBack(t *testing.T) {
 	thread.Spec.DeletionPolicy = chatv1alpha1.DeletionRetain
 	w.create(thread)
 	w.awaitReason(thread, chatv1alpha1.ReasonSucceeded)
-	// ACS refuses this user, whoever put it in.
+	// ACS refuses this user in each declaration.
 	w.emulator.AddMember(thread.Status.ThreadID, emulator.Member{ID: foreign, DisplayName: "before"})
 	edit(w, thread, func(o *chatv1alpha1.ChatThread) {
 		o.Spec.Participants = append(o.Spec.Participants, chatv1alpha1.Member{UserID: foreign, DisplayName: "after"})

@@ -45,7 +45,7 @@ type list struct {
 	seen    int
 	// refused holds the time since when ACS refuses to show a thread; inaccessible holds the confirmed
 	// refusals, unless a search needs the thread to be read once more. lastRefused is when ACS last
-	// refused a thread whose refusal was confirmed.
+	// refused a thread after two refusals had been confirmed.
 	refused      map[string]time.Time
 	inaccessible map[string]bool
 	lastRefused  map[string]time.Time

@@ -108,7 +108,7 @@ func (d *Directory) Search(q Query) (users []string, err error) {
 	}
 }
 
-// doubtRefusals has the threads read once more whose refusal may have ended, before they let a
+// doubtRefusals has threads read once more if their refusal may have ended, before they let a
 // ChatThread create another one. The refusals that follow count for the rest of the search.
 func (d *Directory) doubtRefusals(q Query) {
 	if q.ListsOnly {

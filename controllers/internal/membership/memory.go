@@ -100,8 +100,8 @@ func (m *Memory) countCreated() {
 
 // Recall copies the results of earlier calls: members that ACS refused and that are not tried
 // again. A member that is as declared, or has left, may have to be added again for the same reason
-// later. The plan decides which member that differs is not renewed again; whoever ACS refused then
-// stays refused, whatever else is edited.
+// later. The plan decides which member that differs is not renewed again. A refusal of that member
+// stays, also after other edits.
 func (m *Memory) Recall(todo plan.Members, results plan.Results) {
 	maps.DeleteFunc(m.Renewed, func(key, _ string) bool { return !todo.Differing[key] })
 	maps.DeleteFunc(m.kept, func(key string, _ plan.Refusal) bool { return !todo.Differing[key] })

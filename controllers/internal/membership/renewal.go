@@ -24,8 +24,8 @@ import (
 // removal until it is back, even if something fails in between.
 
 // ForgetRenewed drops the members from status.renewing that are back, or that nobody declares any
-// more, not even a ChatParticipant that does not count yet. The declaration must be verified: what
-// is dropped is lost.
+// more, not even a ChatParticipant that does not count yet. The declaration must be verified: a
+// dropped member is lost.
 func ForgetRenewed(status *chatv1alpha1.ChatThreadStatus, declared plan.Declared, observed []plan.ObservedMember) {
 	wanted := maps.Clone(declared.Protected)
 	if wanted == nil {
@@ -89,8 +89,8 @@ func firstRunes(text string, limit int) string {
 }
 
 // renewAll removes no more members at a time than the quota allows to be added again in the same
-// window, with one call to add them. As long as somebody is out who did not come back, nobody else
-// is removed: ACS may refuse everybody.
+// window, with one call to add them. As long as one member is out and did not come back, no other
+// one is removed: ACS may refuse them all.
 func (w *Calls) renewAll(ctx context.Context, renewals []plan.Renewal) error {
 	for len(renewals) > 0 && len(w.Status.Renewing) == 0 {
 		room, err := w.Room(len(renewals) + 1)

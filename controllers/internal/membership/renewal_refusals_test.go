@@ -216,7 +216,7 @@ func TestSearchInARenewal(t *testing.T) {
 	r.renewing()
 }
 
-// refuseAll has ACS refuse users one by one, in whatever form.
+// refuseAll has ACS refuse users one by one, in any form.
 func (r *room) refuseAll(names ...string) (end func()) {
 	refusals := make([]string, 0, len(names))
 	for _, name := range names {

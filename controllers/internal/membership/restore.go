@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/plan"
 )
 
-// Release brings everybody back who is out, in the former state, before the operator lets the
+// Release brings all members back that are out, in the former state, before the operator lets the
 // thread go: nobody would do that later. It returns the members that ACS takes in no form any more,
 // each with its answer, and drops them from status.renewing.
 func (w *Calls) Release(ctx context.Context) (lost []string, err error) {

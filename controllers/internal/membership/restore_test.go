@@ -19,7 +19,7 @@ import (
 	"github.com/acs-operator/acs-chat-operator/controllers/internal/pacing"
 )
 
-// Before a thread is let go, one call brings everybody back who is out, in the former state,
+// Before a thread is let go, one call brings all members back that are out, in the former state,
 // whether or not the quota has room. A member that ACS refuses is given up, and named with the
 // answer. If ACS fails, those that are not back stay in the status.
 func TestRelease(t *testing.T) {
