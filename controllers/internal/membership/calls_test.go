@@ -46,9 +46,7 @@ func TestOrder(t *testing.T) {
 			stay := several("s", c.stay)
 			all := slices.Concat(stay, c.come, c.back)
 			r.join(append(slices.Clone(stay), "l0", "l1")...)
-			for _, name := range c.back {
-				r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
-			}
+			r.areOut(c.back...)
 			r.declare(all...)
 			r.reconciles(c.want...)
 			r.has(all...)
@@ -84,9 +82,7 @@ func TestNoCallExceedsTheRoom(t *testing.T) {
 			stay := several("s", c.stay)
 			all := slices.Concat(stay, c.come, c.back)
 			r.join(append(slices.Clone(stay), "l0", "l1")...)
-			for _, name := range c.back {
-				r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
-			}
+			r.areOut(c.back...)
 			for _, name := range c.come {
 				if name[0] == 'x' {
 					r.memory.NoteMalformed([]plan.Member{{Member: chatv1alpha1.Member{UserID: chatv1alpha1.UserID(r.user(name))}}}, nil, nil)
@@ -118,9 +114,7 @@ func TestFailedRemovalKeepsNobodyOutWhoHasRoom(t *testing.T) {
 	r := newRoom(t)
 	stay := several("s", 246)
 	r.join(append(slices.Clone(stay), "l0", "l1", "l2")...)
-	for _, name := range []string{"b0", "b1"} {
-		r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
-	}
+	r.areOut("b0", "b1")
 	r.declare(append(slices.Clone(stay), "c0", "b0", "b1")...)
 	r.remove(emulator.Fault{Skip: 1, Times: 1, Status: http.StatusServiceUnavailable})
 	if err := r.reconcile(); err == nil {

@@ -150,6 +150,13 @@ func (r *room) join(names ...string) {
 	}
 }
 
+// areOut has the status say that users are out of the thread for a renewal.
+func (r *room) areOut(names ...string) {
+	for _, name := range names {
+		r.declared.Status.Renewing = append(r.declared.Status.Renewing, chatv1alpha1.RenewingParticipant{UserID: r.user(name)})
+	}
+}
+
 // settle declares members with the display name "old" and adds them. The result is the start of
 // their history, an hour ago.
 func (r *room) settle(names ...string) (since time.Time) {
